@@ -1,0 +1,90 @@
+"""What an agent is: a class with three methods, or an async function."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Generic, TypeVar
+
+from holdfast.agents.run import Run
+from holdfast.models import Goal, Progress, Result
+from pydantic import BaseModel
+
+P = TypeVar("P", bound=BaseModel | None)
+
+AgentFunction = Callable[[Run, Goal], Awaitable[Result]]
+
+
+class Agent(ABC, Generic[P]):
+    """An agent, made anew for each attempt at a goal.
+
+    Subclass it with the type of its parameters, such as ``Agent[SurveyParameters]``, or with
+    ``None`` when it takes none.
+
+    Attributes:
+        run: Its surroundings: journaled steps, progress, artifacts, and the goal.
+        parameters: The goal's parameters, checked; ``None`` when the agent takes none.
+    """
+
+    def __init__(self, run: Run, parameters: P) -> None:
+        self.run = run
+        self.parameters = parameters
+
+    @abstractmethod
+    def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
+        """Do the work, and yield how far it has come.
+
+        Write it as ``async def`` with ``yield``. It may be run again from its first line at any
+        time: do whatever costs or changes something inside ``await self.run.step(…)``.
+
+        Args:
+            description: What to achieve, in the words of the goal.
+        """
+
+    @abstractmethod
+    async def get_results(self) -> Result:
+        """Return what was achieved.
+
+        After a failure or a cancellation it is called too, for what there is by then, and should
+        return that without doing further work.
+        """
+
+    async def cleanup(self) -> None:
+        """Release what the agent holds; called once it has ended, however it ended."""
+
+
+class FunctionAgent(Agent[BaseModel | None]):
+    """An agent made of one async function ``(run, goal) -> Result``.
+
+    Its parameters are in ``goal.parameters``, checked and completed by its parameters model.
+    """
+
+    def __init__(self, run: Run, parameters: BaseModel | None, function: AgentFunction) -> None:
+        super().__init__(run, parameters)
+        self._function = function
+        self._result: Result | None = None
+
+    async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
+        """Run the function, and yield what it tells through ``run.progress``."""
+        told: asyncio.Queue[Progress | None] = asyncio.Queue()
+        self.run.divert_progress(told.put)
+        task = asyncio.create_task(self._call(description))
+        task.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (progress := await told.get()) is not None:
+                yield progress
+            self._result = await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def get_results(self) -> Result:
+        """Return what the function returned, or an empty result when it did not get that far."""
+        return self._result or Result()
+
+    async def _call(self, description: str) -> Result:
+        parameters = self.run.goal.parameters
+        if self.parameters is not None:
+            parameters = self.parameters.model_dump(mode="json")
+        update = {"description": description, "parameters": parameters}
+        return await self._function(self.run, self.run.goal.model_copy(update=update))

@@ -1,0 +1,64 @@
+"""The hooks that a plugin may implement; each is called once a process, never in workflow code."""
+
+from collections.abc import Iterable
+
+import pluggy
+from holdfast.agents.spec import AgentSpec, Observer
+
+PROJECT = "holdfast"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_agents() -> Iterable[AgentSpec]:
+    """Return the agents this plugin brings.
+
+    Since 0.1. Every plugin's answer counts. An agent name that two plugins claim is disabled in
+    both, and ``holdfast plugins`` names the two.
+
+    Example:
+        ::
+
+            from holdfast.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+            async def weather(run: Run, goal: Goal) -> Result:
+                await run.progress(50, "looking out of the window")
+                return Result(summary="It rains.")
+
+            @hookimpl
+            def register_agents():
+                return [AgentSpec(name="weather", description="Tells it.", agent=weather)]
+
+    Returns:
+        One specification for each agent.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_observers() -> Iterable[Observer]:
+    """Return observers, whose ``on_event`` is awaited with every event after it is stored.
+
+    Since 0.1. Every plugin's answer counts. An observer that raises, or takes longer than five
+    seconds, is counted and logged, and hurts no goal.
+
+    Example:
+        ::
+
+            from holdfast.agents import Event, hookimpl
+
+            class Bell:
+                async def on_event(self, event: Event) -> None:
+                    if event.type == "run.failed":
+                        print(chr(7), event.workflow_id)
+
+            @hookimpl
+            def register_observers():
+                return [Bell()]
+
+    Returns:
+        Objects with an async method ``on_event(event)``.
+    """
+    raise NotImplementedError

@@ -1,0 +1,67 @@
+"""Settings: environment variables ``HOLDFAST_*`` and a ``.env`` file in the current folder.
+
+Temporal's own settings (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, TLS, API key, profiles) are
+read by ``temporalio.envconfig`` and stand nowhere here.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything an installation can choose.
+
+    Attributes:
+        home: ``HOLDFAST_HOME``: the folder of the embedded server's state, the SQLite stores and
+            the artifacts.
+        cache: ``HOLDFAST_CACHE``: the folder of what can be had again, such as the server binary.
+        database_url: ``HOLDFAST_DATABASE_URL``: a SQLAlchemy address such as
+            ``postgresql+asyncpg://…``; SQLite under ``home`` when not set.
+        host: ``HOLDFAST_HOST``: the address the API listens on.
+        port: ``HOLDFAST_PORT``: the API's port.
+        api_keys: ``HOLDFAST_API_KEYS``: comma-separated SHA-256 digests (64 hexadecimal digits) of
+            the keys that may use the API; without any, only this machine may.
+        plugins_allow: ``HOLDFAST_PLUGINS_ALLOW``: comma-separated distributions that may be loaded;
+            all when empty.
+        plugins_deny: ``HOLDFAST_PLUGINS_DENY``: comma-separated distributions never loaded.
+        plugin_import_seconds: ``HOLDFAST_PLUGIN_IMPORT_SECONDS``: how long a plugin's import may
+            take before it counts as failed.
+        max_concurrent_goals: ``HOLDFAST_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", env_file=".env", extra="ignore")
+
+    home: Path = Field(default_factory=lambda: platformdirs.user_data_path("holdfast"))
+    cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("holdfast"))
+    database_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    api_keys: _Names = ()
+    plugins_allow: _Names = ()
+    plugins_deny: _Names = ()
+    plugin_import_seconds: float = 10.0
+    max_concurrent_goals: int = 1000
+
+    @field_validator("api_keys", "plugins_allow", "plugins_deny", mode="before")
+    @classmethod
+    def _split(cls, names: object) -> object:
+        if isinstance(names, str):
+            return tuple(part.strip() for part in names.split(",") if part.strip())
+        return names
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+    @cached_property
+    def stores_url(self) -> str:
+        """The address of the database that holds the stores."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'holdfast.db'}"

@@ -1,0 +1,5 @@
+"""Lists the packages under ``core/`` by their import name, ``holdfast``, which declarative metadata cannot do."""
+
+from setuptools import find_packages, setup
+
+setup(packages=["holdfast", *(f"holdfast.{name}" for name in find_packages("core"))])
