@@ -4,6 +4,7 @@ Every value that crosses a boundary (Temporal, HTTP, the stores, a plugin) is on
 They import nothing else of Holdfast, so that workflow code may use them.
 """
 
+import json
 import re
 from datetime import datetime
 from enum import StrEnum
@@ -55,6 +56,16 @@ class Goal(Model):
         if not re.search(r"\S", description):
             raise ValueError("say in words what the agent is to achieve")
         return description
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_small(cls, parameters: Parameters) -> Parameters:
+        if len(json.dumps(parameters)) > MAX_PARAMETERS_BYTES:
+            raise ValueError(
+                f"parameters are larger than {MAX_PARAMETERS_BYTES // 1024} KiB: put the data into"
+                " a file and pass its path"
+            )
+        return parameters
 
 
 class Progress(Model):
@@ -259,6 +270,17 @@ class ExecuteInput(Model):
 
     goal: Goal
     attempt: Annotated[int, Field(ge=1)] = 1
+
+
+class Executed(Model):
+    """What ``execute_agent_task`` returns.
+
+    Attributes:
+        yielded: The agent did not finish: its worker is stopping, and another one is to go on from
+            the journal.
+    """
+
+    yielded: bool = False
 
 
 class ResultReference(Model):

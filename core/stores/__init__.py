@@ -1,1 +1,25 @@
-"""."""
+"""What Holdfast remembers: goals, results, context (the journal), events, metrics, artifacts."""
+
+from holdfast.stores.artifacts import ArtifactStore, UnknownArtifact
+from holdfast.stores.context import ContextStore
+from holdfast.stores.database import Database, StoreUnavailable
+from holdfast.stores.events import EventStore
+from holdfast.stores.goals import GoalStore, UnknownGoal
+from holdfast.stores.metrics import MetricStore
+from holdfast.stores.opening import Stores, open_stores
+from holdfast.stores.results import ResultStore
+
+__all__ = [
+    "ArtifactStore",
+    "ContextStore",
+    "Database",
+    "EventStore",
+    "GoalStore",
+    "MetricStore",
+    "ResultStore",
+    "StoreUnavailable",
+    "Stores",
+    "UnknownArtifact",
+    "UnknownGoal",
+    "open_stores",
+]

@@ -1,1 +1,1 @@
-"""."""
+"""Temporal workflows: deterministic, and they know agents only by name."""

@@ -1,0 +1,121 @@
+"""``execute_agent_task``: run the agent, heartbeat while it awaits, keep what it makes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from holdfast.agents.errors import failure_from
+from holdfast.agents.execution import carry_out, clean_up, partial_result
+from holdfast.agents.factory import AgentFactory
+from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.run import Run
+from holdfast.models import EXECUTE_ACTIVITY, Artifact, Executed, ExecuteInput, Progress
+from holdfast.stores import Stores
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+HEARTBEAT_SECONDS: Final = 2.0
+
+log = structlog.get_logger()
+
+
+class Execute:
+    """The middle activity of a goal: the agent's."""
+
+    def __init__(self, stores: Stores, registry: AgentRegistry) -> None:
+        self._stores = stores
+        self._registry = registry
+
+    @activity.defn(name=EXECUTE_ACTIVITY)
+    async def execute_agent_task(self, task: ExecuteInput) -> Executed:
+        """Run the agent and keep its result as the run's draft.
+
+        Returns:
+            Whether the agent finished, or yielded because this worker is stopping.
+
+        Raises:
+            ApplicationError: The agent failed; its type and message are those of the agent's
+                error, and it is non-retryable when the agent marked it as permanent. What was made
+                by then is kept.
+            CancelledError: The run was cancelled; likewise.
+        """
+        workflow_id = activity.info().workflow_id or ""
+        listener = HeartbeatListener(self._stores, workflow_id)
+        run = Run(
+            task.goal,
+            journal=self._stores.context.journal(workflow_id),
+            artifacts=self._stores.artifacts.writer(workflow_id),
+            listener=listener,
+        )
+        async with listener.heartbeats():
+            if task.attempt > 1:
+                await self._stores.events.append(
+                    workflow_id, "run.retrying", {"attempt": task.attempt}
+                )
+                made = await self._stores.artifacts.of(workflow_id)
+                run.artifacts.update({artifact.name: artifact for artifact in made})
+            try:
+                await self._run_agent(run, workflow_id)
+            except asyncio.CancelledError:
+                if activity.is_worker_shutdown() and not _cancel_requested():
+                    return Executed(yielded=True)
+                raise
+            except Exception as error:
+                failure = failure_from(error)
+                raise ApplicationError(
+                    failure.message, type=failure.type, non_retryable=failure.permanent
+                ) from error
+        return Executed()
+
+    async def _run_agent(self, run: Run, workflow_id: str) -> None:
+        agent = AgentFactory.create(
+            run.goal.agent_type, run.goal.parameters, run, registry=self._registry
+        )
+        try:
+            try:
+                result = await carry_out(agent, run)
+            except (Exception, asyncio.CancelledError):
+                await self._stores.results.draft(workflow_id, await partial_result(agent, run))
+                raise
+            await self._stores.results.draft(workflow_id, result)
+        finally:
+            try:
+                await clean_up(agent)
+            except Exception as error:  # noqa: BLE001 -- the goal's outcome stands
+                log.warning("cleanup failed", workflow_id=workflow_id, error=repr(error))
+
+
+class HeartbeatListener:
+    """Stores what an agent tells, and carries the last progress in every heartbeat."""
+
+    def __init__(self, stores: Stores, workflow_id: str) -> None:
+        self._events = stores.events.listener(workflow_id)
+        self._last: Progress | None = None
+
+    async def tell(self, told: Progress | Artifact, ordinal: int) -> None:
+        """Store it; progress also goes into the heartbeats from now on."""
+        if isinstance(told, Progress):
+            self._last = told
+        await self._events.tell(told, ordinal)
+
+    @asynccontextmanager
+    async def heartbeats(self) -> AsyncIterator[None]:
+        """Heartbeat as long as the block runs, so that an agent that only awaits stays alive."""
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            # A heartbeat without details would wipe those of the one before.
+            activity.heartbeat(self._last.model_dump() if self._last else {})
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+def _cancel_requested() -> bool:
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested

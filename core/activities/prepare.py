@@ -1,0 +1,39 @@
+"""``prepare_agent_context``: see that this worker can run the goal, and open its record."""
+
+from holdfast.activities.quick import quick_or_later
+from holdfast.agents.parameters import check_parameters
+from holdfast.agents.registry import AgentRegistry
+from holdfast.models import PREPARE_ACTIVITY, Goal, Prepared
+from holdfast.stores import Stores
+from temporalio import activity
+
+
+class Prepare:
+    """The first activity of a goal."""
+
+    def __init__(self, stores: Stores, registry: AgentRegistry) -> None:
+        self._stores = stores
+        self._registry = registry
+
+    @activity.defn(name=PREPARE_ACTIVITY)
+    @quick_or_later
+    async def prepare_agent_context(self, goal: Goal) -> Prepared:
+        """Open the run's record and check its parameters; running it twice changes nothing.
+
+        Raises:
+            UnknownAgent: The agent is not installed here.
+            ParametersRefused: The parameters do not fit it.
+        """
+        info = activity.info()
+        workflow_id = info.workflow_id or ""
+        # The record comes first: a goal that cannot run is on record as failed, not lost.
+        installed = self._registry.agents.get(goal.agent_type)
+        await self._stores.goals.begin(
+            goal,
+            workflow_id,
+            started_at=info.scheduled_time,
+            agent_version=installed.agent_version if installed else None,
+        )
+        agent = self._registry.agent(goal.agent_type)
+        check_parameters(agent.spec, goal.parameters)
+        return Prepared(agent_version=agent.agent_version)

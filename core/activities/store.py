@@ -1,0 +1,26 @@
+"""``store_agent_results``: keep how a run ended, once."""
+
+from holdfast.activities.quick import quick_or_later
+from holdfast.models import STORE_ACTIVITY, ResultReference, StoreInput
+from holdfast.stores import Stores
+from temporalio import activity
+
+
+class Store:
+    """The last activity of a goal."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    @activity.defn(name=STORE_ACTIVITY)
+    @quick_or_later
+    async def store_agent_results(self, ended: StoreInput) -> ResultReference:
+        """Turn the run's draft into its result; delivered twice, it is stored once.
+
+        Raises:
+            StoreUnavailable: The database or the disk does not take it; Temporal tries again.
+        """
+        workflow_id = activity.info().workflow_id or ""
+        return await self._stores.results.store(
+            workflow_id, ended.status, ended.error, ended.execution_time
+        )

@@ -1,0 +1,149 @@
+"""The artifact store: files under their digest, and which run made which."""
+
+import asyncio
+import hashlib
+import io
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from holdfast.agents.journal import ArtifactWriter
+from holdfast.models import Artifact
+from holdfast.stores import schema
+from holdfast.stores.database import Database, StoreUnavailable
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_CHUNK: Final = 1024 * 1024
+
+
+class UnknownArtifact(LookupError):
+    """No file of that digest, or of that name in that run, is stored."""
+
+
+class ArtifactStore:
+    """Files that runs made, each content once.
+
+    Attributes:
+        folder: Where they lie, as ``sha256/ab/abcd…``.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.folder = folder
+        self._database = database
+
+    def writer(self, workflow_id: str) -> ArtifactWriter:
+        """Return what stores the files of one run."""
+        return _Writer(self._database, self, workflow_id)
+
+    async def of(self, workflow_id: str) -> tuple[Artifact, ...]:
+        """Return the files of a run, sorted by name."""
+        async with self._database.read() as connection:
+            return await artifacts_of(connection, workflow_id)
+
+    def path(self, digest: str) -> Path:
+        """Return where the content of that digest lies.
+
+        Raises:
+            UnknownArtifact: It is not stored here.
+        """
+        place = self._place(digest)
+        if not place.is_file():
+            raise UnknownArtifact(
+                f"no artifact {digest} lies under {self.folder}: see that HOLDFAST_HOME is the"
+                " worker's"
+            )
+        return place
+
+    async def read(self, digest: str) -> bytes:
+        """Return the content of that digest.
+
+        Raises:
+            UnknownArtifact: It is not stored here.
+        """
+        return await asyncio.to_thread(self.path(digest).read_bytes)
+
+    def put(self, content: bytes | Path) -> tuple[str, int]:
+        """Store content and return its digest and its size in bytes; blocks while it copies.
+
+        Raises:
+            StoreUnavailable: The disk is full or cannot be written; nothing is left half-written.
+        """
+        try:
+            return self._put(content)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"an artifact cannot be written under {self.folder}"
+                f" ({error.strerror or error}): free some space or make the folder writable"
+            ) from error
+
+    def _put(self, content: bytes | Path) -> tuple[str, int]:
+        incoming = self.folder / "incoming"
+        incoming.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=incoming)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                source = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+                with source:
+                    digest, size = _copy(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+            place = self._place(digest)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(place)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest, size
+
+    def _place(self, digest: str) -> Path:
+        algorithm, _, digits = digest.partition(":")
+        return self.folder / algorithm / digits[:2] / digits
+
+
+class _Writer:
+    def __init__(self, database: Database, store: ArtifactStore, workflow_id: str) -> None:
+        self._database = database
+        self._store = store
+        self._workflow_id = workflow_id
+
+    async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
+        digest, size = await asyncio.to_thread(self._store.put, content)
+        artifact = Artifact(name=name, media_type=media_type, digest=digest, size=size)
+        row = artifact.model_dump(exclude={"name"}) | {"stored_at": datetime.now(UTC)}
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        artifacts = schema.artifacts
+        statement = (
+            insert(artifacts)
+            .values(workflow_id=self._workflow_id, name=name, **row)
+            .on_conflict_do_update(
+                index_elements=[artifacts.c.workflow_id, artifacts.c.name], set_=row
+            )
+        )
+        async with self._database.write() as transaction:
+            await transaction.connection.execute(statement)
+        return artifact
+
+
+async def artifacts_of(connection: AsyncConnection, workflow_id: str) -> tuple[Artifact, ...]:
+    """Return the files of a run, sorted by name."""
+    artifacts = schema.artifacts
+    query = (
+        select(artifacts.c.name, artifacts.c.media_type, artifacts.c.digest, artifacts.c.size)
+        .where(artifacts.c.workflow_id == workflow_id)
+        .order_by(artifacts.c.name)
+    )
+    rows = (await connection.execute(query)).mappings()
+    return tuple(Artifact.model_validate(dict(row)) for row in rows)
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        target.write(chunk)
+    return f"sha256:{digest.hexdigest()}", size

@@ -1,0 +1,12 @@
+"""What Alembic runs: the migrations, on the connection :mod:`holdfast.stores.migrate` gives."""
+
+from alembic import context
+from holdfast.stores.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transaction_per_migration=False,
+)
+context.run_migrations()

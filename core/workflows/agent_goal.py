@@ -1,0 +1,190 @@
+"""The workflow that sees one goal through: prepare, execute, store.
+
+It holds references, never contents, and nothing of any agent: histories replay whatever is
+installed.
+"""
+
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    TimeoutError,  # noqa: A004 -- Temporal's own word
+    TimeoutType,
+    is_cancelled_exception,
+)
+
+with workflow.unsafe.imports_passed_through():
+    from holdfast.models import (
+        EXECUTE_ACTIVITY,
+        PREPARE_ACTIVITY,
+        STORE_ACTIVITY,
+        WORKFLOW_TYPE,
+        Executed,
+        ExecuteInput,
+        Failure,
+        Goal,
+        GoalOutput,
+        GoalStatus,
+        Prepared,
+        ResultReference,
+        StoreInput,
+    )
+    from pydantic import BaseModel, ValidationError
+
+T = TypeVar("T", bound=BaseModel)
+
+PREPARE_TIMEOUT = timedelta(minutes=5)
+EXECUTE_TIMEOUT = timedelta(minutes=30)
+HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+STORE_TIMEOUT = timedelta(minutes=2)
+
+MAXIMUM_ATTEMPTS = 3
+MAXIMUM_LOST_WORKERS = 10
+RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=MAXIMUM_ATTEMPTS,
+)
+# The attempts at an agent are counted here, so that a lost worker does not use one up.
+ONCE = RetryPolicy(maximum_attempts=1)
+# A finished goal is never given up because the place for its result is full or away.
+UNTIL_STORED = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=10),
+)
+
+
+@workflow.defn(name=WORKFLOW_TYPE, failure_exception_types=[ValidationError])
+class AgentGoalWorkflow:
+    """Sees one goal through."""
+
+    @workflow.run
+    async def run(self, goal: Goal) -> GoalOutput:
+        """Prepare, execute, store.
+
+        Returns:
+            Whether the agent delivered, where its result lies, and how long it took.
+
+        Raises:
+            CancelledError: The run was cancelled; what was made by then is stored.
+        """
+        started = workflow.now()
+        try:
+            error = await self._carry_out(goal)
+        except BaseException as cancelled:
+            if not is_cancelled_exception(cancelled):
+                raise
+            await self._store(goal, GoalStatus.CANCELLED, None, started.timestamp())
+            raise
+        status = GoalStatus.FAILED if error else GoalStatus.COMPLETED
+        execution_time = workflow.now().timestamp() - started.timestamp()
+        result = await self._store(goal, status, error, started.timestamp())
+        return GoalOutput(
+            success=error is None, result=result, execution_time=execution_time, error=error
+        )
+
+    async def _carry_out(self, goal: Goal) -> Failure | None:
+        try:
+            await _quickly(PREPARE_ACTIVITY, goal, Prepared, PREPARE_TIMEOUT, RETRY)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return _failure(error)
+        attempt, failures, lost = 1, 0, 0
+        while True:
+            try:
+                executed = await workflow.execute_activity(
+                    EXECUTE_ACTIVITY,
+                    ExecuteInput(goal=goal, attempt=attempt),
+                    result_type=Executed,
+                    start_to_close_timeout=EXECUTE_TIMEOUT,
+                    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                    retry_policy=ONCE,
+                    cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                failure = _failure(error)
+                if _is_lost_worker(error):
+                    lost += 1
+                else:
+                    failures += 1
+                if failure.permanent or failures >= MAXIMUM_ATTEMPTS or lost > MAXIMUM_LOST_WORKERS:
+                    return failure
+                attempt += 1
+                await workflow.sleep(min(2.0 ** max(failures - 1, 0), 10.0))
+            else:
+                if not executed.yielded:
+                    return None
+                attempt += 1
+
+    async def _store(
+        self, goal: Goal, status: GoalStatus, error: Failure | None, started: float
+    ) -> ResultReference:
+        ended = StoreInput(
+            goal=goal,
+            status=status,
+            error=error,
+            execution_time=round(workflow.now().timestamp() - started, 6),
+        )
+        return await _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
+
+
+async def _quickly(
+    activity: str, argument: BaseModel, result: type[T], limit: timedelta, retry: RetryPolicy
+) -> T:
+    """Run an activity inside the workflow task when it is quick, as an ordinary one when not.
+
+    As a local activity it never raises: it answers with its value, or with nothing for "later".
+    Steering by its exceptions would break replay, which gives other exceptions than the live run.
+    """
+    answer = await workflow.execute_local_activity(
+        activity,
+        argument,
+        result_type=result | None,  # type: ignore[arg-type]  # a union is a type to the converter
+        start_to_close_timeout=limit,
+        retry_policy=ONCE,
+    )
+    if answer is not None:
+        return answer  # type: ignore[no-any-return]
+    return await workflow.execute_activity(  # type: ignore[no-any-return]
+        activity,
+        argument,
+        result_type=result,
+        start_to_close_timeout=limit,
+        retry_policy=retry,
+    )
+
+
+def _is_lost_worker(error: ActivityError) -> bool:
+    return isinstance(error.cause, TimeoutError) and error.cause.type == TimeoutType.HEARTBEAT
+
+
+def _failure(error: ActivityError) -> Failure:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return Failure(
+            type=cause.type or "ApplicationError",
+            message=cause.message,
+            permanent=cause.non_retryable,
+        )
+    if _is_lost_worker(error):
+        return Failure(
+            type="LostWorker",
+            message="the worker that ran the agent stopped answering: see that workers stay up,"
+            " then hand the goal in again",
+        )
+    if isinstance(cause, TimeoutError):
+        return Failure(
+            type="TimeoutError",
+            message=f"{error.activity_type} did not finish in its time: split the goal into"
+            " smaller ones",
+        )
+    return Failure(type=type(cause or error).__name__, message=str(cause or error))
