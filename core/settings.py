@@ -64,4 +64,4 @@ class Settings(BaseSettings):
     @cached_property
     def stores_url(self) -> str:
         """The address of the database that holds the stores."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'holdfast.db'}"
+        return self.database_url or f"sqlite:///{self.home / 'holdfast.db'}"

@@ -13,9 +13,8 @@ from holdfast.agents.journal import ArtifactWriter
 from holdfast.models import Artifact
 from holdfast.stores import schema
 from holdfast.stores.database import Database, StoreUnavailable
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 _CHUNK: Final = 1024 * 1024
 
@@ -41,8 +40,7 @@ class ArtifactStore:
 
     async def of(self, workflow_id: str) -> tuple[Artifact, ...]:
         """Return the files of a run, sorted by name."""
-        async with self._database.read() as connection:
-            return await artifacts_of(connection, workflow_id)
+        return await self._database.read(lambda found: artifacts_of(found, workflow_id))
 
     def path(self, digest: str) -> Path:
         """Return where the content of that digest lies.
@@ -123,12 +121,11 @@ class _Writer:
                 index_elements=[artifacts.c.workflow_id, artifacts.c.name], set_=row
             )
         )
-        async with self._database.write() as transaction:
-            await transaction.connection.execute(statement)
+        await self._database.write(lambda transaction: transaction.connection.execute(statement))
         return artifact
 
 
-async def artifacts_of(connection: AsyncConnection, workflow_id: str) -> tuple[Artifact, ...]:
+def artifacts_of(connection: Connection, workflow_id: str) -> tuple[Artifact, ...]:
     """Return the files of a run, sorted by name."""
     artifacts = schema.artifacts
     query = (
@@ -136,7 +133,7 @@ async def artifacts_of(connection: AsyncConnection, workflow_id: str) -> tuple[A
         .where(artifacts.c.workflow_id == workflow_id)
         .order_by(artifacts.c.name)
     )
-    rows = (await connection.execute(query)).mappings()
+    rows = connection.execute(query).mappings()
     return tuple(Artifact.model_validate(dict(row)) for row in rows)
 
 

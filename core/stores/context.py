@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from holdfast.agents.journal import Answer, Journal, StepKey
 from holdfast.models import EventType, Failure
 from holdfast.stores import schema
-from holdfast.stores.database import Database
+from holdfast.stores.database import Database, Transaction
 from holdfast.stores.events import add_event
 from pydantic import JsonValue
 from sqlalchemy import delete, select
@@ -31,8 +31,7 @@ class _StoredJournal:
 
     async def load(self) -> Mapping[StepKey, Answer]:
         query = select(schema.steps).where(schema.steps.c.workflow_id == self._workflow_id)
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(lambda found: found.execute(query).mappings().all())
         return {
             StepKey(row["name"], row["digest"], row["occurrence"]): Answer(
                 row["value"],
@@ -61,20 +60,21 @@ class _StoredJournal:
         told: dict[str, JsonValue] = {"step": key.name, "seconds": answer.seconds}
         if answer.failure is not None:
             told["error"] = answer.failure.model_dump(mode="json")
-        async with self._database.write() as transaction:
-            await transaction.connection.execute(statement)
-            type_: EventType = "step.failed" if answer.failure else "step.completed"
-            await add_event(transaction, self._workflow_id, type_, told)
+        type_: EventType = "step.failed" if answer.failure else "step.completed"
+
+        def write(transaction: Transaction) -> None:
+            transaction.connection.execute(statement)
+            add_event(transaction, self._workflow_id, type_, told)
+
+        await self._database.write(write)
 
     async def withdraw(self, key: StepKey) -> None:
         steps = schema.steps
-        async with self._database.write() as transaction:
-            await transaction.connection.execute(
-                delete(steps).where(
-                    steps.c.workflow_id == self._workflow_id,
-                    steps.c.name == key.name,
-                    steps.c.digest == key.digest,
-                    steps.c.occurrence == key.occurrence,
-                    steps.c.failure.is_not(None),
-                )
-            )
+        forget = delete(steps).where(
+            steps.c.workflow_id == self._workflow_id,
+            steps.c.name == key.name,
+            steps.c.digest == key.digest,
+            steps.c.occurrence == key.occurrence,
+            steps.c.failure.is_not(None),
+        )
+        await self._database.write(lambda transaction: transaction.connection.execute(forget))

@@ -37,8 +37,9 @@ class EventStore:
         Returns:
             The event with its number; ``None`` when it was told before or the run is unknown.
         """
-        async with self._database.write() as transaction:
-            return await add_event(transaction, workflow_id, type_, data, ordinal)
+        return await self._database.write(
+            lambda transaction: add_event(transaction, workflow_id, type_, data, ordinal)
+        )
 
     async def after(self, workflow_id: str, number: int, limit: int = 500) -> list[Event]:
         """Return the events of a run that follow ``number``, in order."""
@@ -48,8 +49,7 @@ class EventStore:
             .order_by(schema.events.c.number)
             .limit(limit)
         )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(lambda found: found.execute(query).mappings().all())
         return [
             Event(
                 workflow_id=workflow_id,
@@ -77,18 +77,16 @@ class _StoringListener:
 
     async def tell(self, told: Progress | Artifact, ordinal: int) -> None:
         progress = told if isinstance(told, Progress) else None
-        async with self._database.write() as transaction:
-            await add_event(
-                transaction,
-                self._workflow_id,
-                "progress" if progress else "artifact",
-                told.model_dump(mode="json"),
-                ordinal,
-                progress,
+        type_: EventType = "progress" if progress else "artifact"
+        data = told.model_dump(mode="json")
+        await self._database.write(
+            lambda transaction: add_event(
+                transaction, self._workflow_id, type_, data, ordinal, progress
             )
+        )
 
 
-async def add_event(
+def add_event(
     transaction: Transaction,
     workflow_id: str,
     type_: EventType,
@@ -111,7 +109,7 @@ async def add_event(
         draw = draw.where(goals.c.last_told < ordinal).values(last_told=ordinal)
     if progress is not None:
         draw = draw.values(progress=progress.model_dump_json())
-    number: int | None = (await transaction.connection.execute(draw)).scalar()
+    number: int | None = transaction.connection.execute(draw).scalar()
     if number is None:
         return None
     event = Event(
@@ -121,7 +119,7 @@ async def add_event(
         time=datetime.now(UTC),
         data=dict(data),
     )
-    await transaction.connection.execute(
+    transaction.connection.execute(
         insert(schema.events).values(
             workflow_id=workflow_id,
             number=number,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from holdfast.models import (
+    Artifact,
     Failure,
     Goal,
     GoalRecord,
@@ -14,10 +15,10 @@ from holdfast.models import (
 )
 from holdfast.stores import schema
 from holdfast.stores.artifacts import artifacts_of
-from holdfast.stores.database import Database
+from holdfast.stores.database import Database, Transaction
 from holdfast.stores.events import add_event
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
@@ -56,12 +57,13 @@ class GoalStore:
         }
         insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         statement = insert(schema.goals).values(row).on_conflict_do_nothing()
-        async with self._database.write() as transaction:
-            opened = await transaction.connection.execute(
-                statement.returning(schema.goals.c.workflow_id)
-            )
+
+        def open_record(transaction: Transaction) -> None:
+            opened = transaction.connection.execute(statement.returning(schema.goals.c.workflow_id))
             if opened.first() is not None:
-                await add_event(transaction, workflow_id, "run.started", {})
+                add_event(transaction, workflow_id, "run.started", {})
+
+        await self._database.write(open_record)
 
     async def mark(self, workflow_id: str, status: GoalStatus) -> None:
         """Say that a run that has not ended is running or waiting.
@@ -71,13 +73,13 @@ class GoalStore:
         """
         if status.final:
             raise ValueError(f"{status} is final")
-        async with self._database.write() as transaction:
-            await transaction.connection.execute(
-                update(schema.goals)
-                .where(schema.goals.c.workflow_id == workflow_id)
-                .where(schema.goals.c.ended_at.is_(None))
-                .values(status=status.value)
-            )
+        change = (
+            update(schema.goals)
+            .where(schema.goals.c.workflow_id == workflow_id)
+            .where(schema.goals.c.ended_at.is_(None))
+            .values(status=status.value)
+        )
+        await self._database.write(lambda transaction: transaction.connection.execute(change))
 
     async def get(self, workflow_id: str) -> GoalRecord:
         """Return a run with its result, as far as it has one.
@@ -90,11 +92,14 @@ class GoalStore:
             .outerjoin(schema.results)
             .where(schema.goals.c.workflow_id == workflow_id)
         )
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).mappings().first()
-            if row is None:
-                raise UnknownGoal(workflow_id)
-            artifacts = await artifacts_of(connection, workflow_id)
+
+        def fetch(connection: Connection) -> tuple[RowMapping | None, tuple[Artifact, ...]]:
+            row = connection.execute(query).mappings().first()
+            return row, artifacts_of(connection, workflow_id)
+
+        row, artifacts = await self._database.read(fetch)
+        if row is None:
+            raise UnknownGoal(workflow_id)
         record = _record(row)
         result = None
         if row["result"] is not None and record.status.final:
@@ -125,8 +130,8 @@ class GoalStore:
             query = query.where(schema.goals.c.agent_type == agent_type)
         if before is not None:
             query = query.where(schema.goals.c.started_at < before)
-        async with self._database.read() as connection:
-            return [_record(row) for row in (await connection.execute(query)).mappings()]
+        rows = await self._database.read(lambda found: found.execute(query).mappings().all())
+        return [_record(row) for row in rows]
 
     async def find(self, name: str) -> str:
         """Return the workflow id that a person means: the id itself, or a goal id's newest run.
@@ -141,8 +146,7 @@ class GoalStore:
             .order_by(goals.c.started_at.desc())
             .limit(1)
         )
-        async with self._database.read() as connection:
-            found: str | None = (await connection.execute(query)).scalar()
+        found: str | None = await self._database.read(lambda goals: goals.execute(query).scalar())
         if found is None:
             raise UnknownGoal(name)
         return found
@@ -150,9 +154,8 @@ class GoalStore:
     async def counts(self) -> Mapping[GoalStatus, int]:
         """Return how many runs stand in each status."""
         query = select(schema.goals.c.status, func.count()).group_by(schema.goals.c.status)
-        async with self._database.read() as connection:
-            rows = await connection.execute(query)
-            return {GoalStatus(status): count for status, count in rows}
+        rows = await self._database.read(lambda found: found.execute(query).all())
+        return {GoalStatus(status): count for status, count in rows}
 
 
 def _record(row: RowMapping) -> GoalRecord:

@@ -45,15 +45,14 @@ class MetricStore:
             .values(workflow_id=workflow_id, name=name, **row)
             .on_conflict_do_update(index_elements=[metrics.c.workflow_id, metrics.c.name], set_=row)
         )
-        async with self._database.write() as transaction:
-            await transaction.connection.execute(statement)
+        await self._database.write(lambda transaction: transaction.connection.execute(statement))
 
     async def of(self, workflow_id: str) -> Mapping[str, float]:
         """Return a run's metrics by name."""
         metrics = schema.metrics
         query = select(metrics.c.name, metrics.c.value).where(metrics.c.workflow_id == workflow_id)
-        async with self._database.read() as connection:
-            return {row.name: row.value for row in await connection.execute(query)}
+        rows = await self._database.read(lambda found: found.execute(query).all())
+        return {row.name: row.value for row in rows}
 
     async def totals(self) -> list[MetricTotal]:
         """Return every metric over all runs of each agent, sorted by agent and name."""
@@ -69,5 +68,5 @@ class MetricStore:
             .group_by(metrics.c.agent_type, metrics.c.name)
             .order_by(metrics.c.agent_type, metrics.c.name)
         )
-        async with self._database.read() as connection:
-            return [MetricTotal(*row) for row in await connection.execute(query)]
+        rows = await self._database.read(lambda found: found.execute(query).all())
+        return [MetricTotal(*row) for row in rows]

@@ -25,7 +25,7 @@ async def migrate(database: Database, home: Path) -> None:
     Raises:
         StoreUnavailable: The schema is newer than this version of Holdfast.
     """
-    if await _revision(database) == HEAD:
+    if await database.read(_read_revision) == HEAD:
         return
     if not database.is_sqlite:
         await _upgrade(database)
@@ -39,25 +39,20 @@ async def migrate(database: Database, home: Path) -> None:
 
 
 async def _upgrade(database: Database) -> None:
-    async with database.write() as transaction:
-        if not database.is_sqlite:
-            await transaction.connection.execute(
-                text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
-            )
-        known = await transaction.connection.run_sync(_known_revisions)
-        revision = await transaction.connection.run_sync(_read_revision)
-        if revision is not None and revision not in known:
-            raise StoreUnavailable(
-                f"the database {database.url} was written by a newer Holdfast (schema {revision},"
-                f" this one knows {HEAD}): upgrade with pip install --upgrade holdfast"
-            )
-        if revision != HEAD:
-            await transaction.connection.run_sync(_run_migrations)
+    await database.write(lambda transaction: _upgrade_within(transaction.connection, database))
 
 
-async def _revision(database: Database) -> str | None:
-    async with database.read() as connection:
-        return await connection.run_sync(_read_revision)
+def _upgrade_within(connection: Connection, database: Database) -> None:
+    if not database.is_sqlite:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    revision = _read_revision(connection)
+    if revision is not None and revision not in _known_revisions():
+        raise StoreUnavailable(
+            f"the database {database.url} was written by a newer Holdfast (schema {revision},"
+            f" this one knows {HEAD}): upgrade with pip install --upgrade holdfast"
+        )
+    if revision != HEAD:
+        _run_migrations(connection)
 
 
 def _read_revision(connection: Connection) -> str | None:
@@ -69,7 +64,7 @@ def _read_revision(connection: Connection) -> str | None:
     return revision
 
 
-def _known_revisions(_: Connection) -> set[str]:
+def _known_revisions() -> set[str]:
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(_configuration())

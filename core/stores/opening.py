@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from holdfast.settings import Settings
 from holdfast.stores.artifacts import ArtifactStore
 from holdfast.stores.context import ContextStore
-from holdfast.stores.database import Database, StoreUnavailable
+from holdfast.stores.database import Database, StoreUnavailable, open_database
 from holdfast.stores.events import EventStore
 from holdfast.stores.goals import GoalStore
 from holdfast.stores.metrics import MetricStore
@@ -37,7 +37,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             schema is newer than this version.
     """
     _make_home(settings)
-    database = Database(settings.stores_url)
+    database = open_database(settings.stores_url)
     try:
         await migrate(database, settings.home)
         yield Stores(

@@ -50,8 +50,7 @@ class ResultStore:
                 where=schema.results.c.stored_at.is_(None),
             )
         )
-        async with self._database.write() as transaction:
-            await transaction.connection.execute(statement)
+        await self._database.write(lambda transaction: transaction.connection.execute(statement))
 
     async def store(
         self,
@@ -86,36 +85,33 @@ class ResultStore:
             )
             .returning(goals.c.agent_type)
         )
-        async with self._database.write() as transaction:
-            agent_type: str | None = (await transaction.connection.execute(close)).scalar()
-            if agent_type is not None:
-                await self._close(transaction, workflow_id, status, error, execution_time)
-                await _count(transaction, workflow_id, agent_type, execution_time)
-            return await _reference(transaction, workflow_id)
-
-    async def _close(
-        self,
-        transaction: Transaction,
-        workflow_id: str,
-        status: GoalStatus,
-        error: Failure | None,
-        execution_time: float,
-    ) -> None:
-        await transaction.connection.execute(
-            update(schema.results)
-            .where(schema.results.c.workflow_id == workflow_id)
-            .values(stored_at=datetime.now(UTC))
-        )
         told: dict[str, JsonValue] = {"execution_time": execution_time}
         if error is not None:
             told |= error.model_dump(mode="json")
-        await add_event(transaction, workflow_id, _EVENTS[status], told)
+
+        def store(transaction: Transaction) -> ResultReference:
+            agent_type: str | None = transaction.connection.execute(close).scalar()
+            if agent_type is not None:
+                _seal_draft(transaction, workflow_id)
+                _count(transaction, workflow_id, agent_type, execution_time)
+                add_event(transaction, workflow_id, _EVENTS[status], told)
+            return _reference(transaction, workflow_id)
+
+        return await self._database.write(store)
 
 
-async def _count(
+def _seal_draft(transaction: Transaction, workflow_id: str) -> None:
+    transaction.connection.execute(
+        update(schema.results)
+        .where(schema.results.c.workflow_id == workflow_id)
+        .values(stored_at=datetime.now(UTC))
+    )
+
+
+def _count(
     transaction: Transaction, workflow_id: str, agent_type: str, execution_time: float
 ) -> None:
-    await transaction.connection.execute(
+    transaction.connection.execute(
         insert(schema.metrics).values(
             workflow_id=workflow_id,
             agent_type=agent_type,
@@ -126,7 +122,7 @@ async def _count(
     )
 
 
-async def _reference(transaction: Transaction, workflow_id: str) -> ResultReference:
+def _reference(transaction: Transaction, workflow_id: str) -> ResultReference:
     made = (
         select(func.count())
         .select_from(schema.artifacts)
@@ -138,7 +134,7 @@ async def _reference(transaction: Transaction, workflow_id: str) -> ResultRefere
         .select_from(schema.goals.outerjoin(schema.results))
         .where(schema.goals.c.workflow_id == workflow_id)
     )
-    row = (await transaction.connection.execute(query)).mappings().first()
+    row = transaction.connection.execute(query).mappings().first()
     if row is None:
         raise UnknownGoal(workflow_id)
     if row["result"] is None:
