@@ -1,4 +1,4 @@
-"""Lists the packages under ``core/`` by their import name, ``holdfast``, which declarative metadata cannot do."""
+"""Lists the packages under ``core/`` by their import name, which ``pyproject.toml`` cannot do."""
 
 from setuptools import find_packages, setup
 

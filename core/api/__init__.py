@@ -1,1 +1,1 @@
-"""."""
+"""The HTTP API: goals, agents, health."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from holdfast.models import Event
-from sqlalchemy import URL, Connection, create_engine, event, make_url
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -78,6 +78,14 @@ class Database(ABC):
             for follower in self._followers:
                 follower(told)
         return value
+
+    async def is_up(self) -> bool:
+        """Return whether the database answers."""
+        try:
+            await self.read(lambda connection: connection.execute(text("SELECT 1")))
+        except StoreUnavailable:
+            return False
+        return True
 
     def follow(self, follower: Callable[[Event], None]) -> None:
         """Call ``follower`` with every event this process stores, after it is committed."""

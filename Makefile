@@ -1,0 +1,45 @@
+# Set-up, tests and demo of Holdfast. `make` alone prints what there is.
+
+.DEFAULT_GOAL := help
+
+INSTALLED := .venv/.installed
+BIN := .venv/bin
+
+export PYTHONSAFEPATH := 1
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv with the core, the four plugins and every tool (PYTHON=... chooses one)
+	@:
+
+# A virtual environment does not survive a move of the clone: the stamp says where it was made.
+ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+endif
+$(INSTALLED): pyproject.toml setup.py $(wildcard plugins/*/pyproject.toml) deploy/set-up deploy/debian-packages
+	@PYTHON="$(PYTHON)" sh deploy/set-up
+
+.PHONY: demo
+demo: install ## Set up and run one goal per bundled agent on a real Temporal server
+	@$(BIN)/python examples/demo.py
+
+# The environment `all` runs every test on .venv's own Python, so that py311 or its like need not.
+.PHONY: test
+test: install ## Set up and run every test (TOX="-e lint,core" runs some)
+	$(BIN)/tox run --skip-env "^$$($(BIN)/python -c 'import sys; print("py%d%d" % sys.version_info[:2])')$$" $(TOX)
+
+.PHONY: lint
+lint: install ## Check style, formatting, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: clean
+clean: ## Remove everything that make install, make test and builds made
+	rm -rf .venv .tox build dist *.egg-info plugins/*/build plugins/*/dist plugins/*/src/*.egg-info
+	rm -rf .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

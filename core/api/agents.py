@@ -1,0 +1,13 @@
+"""The route of agents: which are installed, and what each takes."""
+
+from fastapi import APIRouter
+from holdfast.agents.description import AgentList, describe_agents
+from holdfast.api.state import Service
+
+router = APIRouter(prefix="/api", tags=["agents"])
+
+
+@router.get("/agents")
+async def list_agents(service: Service) -> AgentList:
+    """List the installed agents with their parameters."""
+    return describe_agents(service.registry)

@@ -1,0 +1,63 @@
+"""The application: routes, problems, keys."""
+
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from holdfast.api import agents, events, goals, health
+from holdfast.api.keys import KeyCheck
+from holdfast.api.problems import add_problem_handlers
+from holdfast.api.state import ApiState
+from holdfast.settings import Settings
+from holdfast.temporal.goals import GoalService
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+class RefusedAddress(Exception):
+    """The API would be open to the network without a key."""
+
+
+def create_app(service: GoalService, settings: Settings) -> FastAPI:
+    """Return the application.
+
+    Args:
+        service: Starts and cancels goals; its stores are what is read.
+        settings: The keys.
+    """
+    app = FastAPI(
+        title="Holdfast",
+        version=version("holdfast"),
+        description="Hand in goals, follow them, take their results.",
+    )
+    app.state.holdfast = ApiState(service)
+    add_problem_handlers(app)
+    for routes in (goals.router, events.router, agents.router, health.router):
+        app.include_router(routes)
+    if settings.api_keys:
+        app.add_middleware(KeyCheck, digests=settings.api_keys)
+    else:
+        # Without keys only this machine may ask; a page elsewhere that resolves its own name to
+        # this machine must not.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return app
+
+
+def check_address(settings: Settings) -> None:
+    """See that the API is not opened to the network without keys.
+
+    Raises:
+        RefusedAddress: It would be.
+    """
+    if settings.host not in LOOPBACK and not settings.api_keys:
+        raise RefusedAddress(
+            f"the API does not listen on {settings.host} without keys: make one with holdfast api"
+            " --new-key and set HOLDFAST_API_KEYS, or leave HOLDFAST_HOST at 127.0.0.1"
+        )

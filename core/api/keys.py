@@ -1,0 +1,49 @@
+"""API keys: random, and known to the server only by their SHA-256 digests."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection
+from typing import Final
+
+from holdfast.api.problems import problem
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_OPEN: Final = ("/healthz", "/readyz")
+
+
+def new_key() -> tuple[str, str]:
+    """Return a new random key of 256 bits and its digest, 64 hexadecimal digits."""
+    key = f"hf_{secrets.token_urlsafe(32)}"
+    return key, digest_of(key)
+
+
+def digest_of(key: str) -> str:
+    """Return a key's digest. A key is random and long, so a fast hash keeps it safe."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class KeyCheck:
+    """Lets a request pass that carries ``Authorization: Bearer`` and a known key."""
+
+    def __init__(self, app: ASGIApp, digests: Collection[str]) -> None:
+        self._app = app
+        self._digests = tuple(digest.lower() for digest in digests)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 -- ASGI
+        if scope["type"] != "http" or scope["path"] in _OPEN or self._knows(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(
+            401, "Unauthorized", "send a key this server knows as 'Authorization: Bearer <key>'"
+        )
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        await refusal(scope, receive, send)
+
+    def _knows(self, headers: Headers) -> bool:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return False
+        digest = digest_of(key.strip())
+        return any(hmac.compare_digest(digest, known) for known in self._digests)

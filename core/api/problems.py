@@ -1,0 +1,118 @@
+"""Errors as ``application/problem+json`` (RFC 9457), each naming the field it is about."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from holdfast.agents.parameters import ParametersRefused
+from holdfast.agents.registry import UnknownAgent
+from holdfast.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
+from holdfast.temporal.connection import TemporalUnavailable
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request.
+
+    Attributes:
+        field: Its name, with dots where it is nested, such as ``parameters.depth``.
+        message: What is wrong.
+    """
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error, as every route answers it.
+
+    Attributes:
+        type: Always ``about:blank``: the title says it.
+        title: The status in words.
+        status: The HTTP status.
+        detail: One sentence: what happened, to which thing, what to do next.
+        errors: What is wrong with which field, when the request is at fault.
+    """
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+def problem(
+    status: int, title: str, detail: str, errors: list[FieldProblem] | None = None
+) -> JSONResponse:
+    """Return an error as a response."""
+    body = Problem(title=title, status=status, detail=detail, errors=errors or [])
+    return JSONResponse(body.model_dump(), status, media_type=MEDIA_TYPE)
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make an application answer every error of ours as a problem."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ParametersRefused, _parameters)
+    app.add_exception_handler(UnknownAgent, _unknown_agent)
+    app.add_exception_handler(UnknownGoal, _not_found)
+    app.add_exception_handler(UnknownArtifact, _not_found)
+    app.add_exception_handler(TemporalUnavailable, _unavailable)
+    app.add_exception_handler(StoreUnavailable, _unavailable)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        FieldProblem(field=_field(item["loc"]), message=_message(item)) for item in error.errors()
+    ]
+    return _refused(problems)
+
+
+def _field(location: tuple[str | int, ...]) -> str:
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+def _message(item: dict[str, object]) -> str:
+    if item["type"] == "json_invalid":
+        return "the body is not JSON"
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _refused(problems: list[FieldProblem]) -> JSONResponse:
+    detail = "; ".join(f"{item.field}: {item.message}" for item in problems)
+    return problem(422, "Unprocessable Content", detail, problems)
+
+
+async def _parameters(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ParametersRefused)
+    problems = [
+        FieldProblem(field=f"parameters.{item.name}", message=item.message)
+        for item in error.problems
+    ]
+    return problem(422, "Unprocessable Content", str(error), problems)
+
+
+async def _unknown_agent(_: Request, error: Exception) -> JSONResponse:
+    return _refused([FieldProblem(field="agent_type", message=str(error))])
+
+
+async def _not_found(_: Request, error: Exception) -> JSONResponse:
+    return problem(404, "Not Found", str(error.args[0]))
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    answer = problem(503, "Service Unavailable", str(error))
+    answer.headers["Retry-After"] = "5"
+    return answer
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    answer = problem(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer

@@ -1,0 +1,41 @@
+"""``holdfast agents``: what is installed and what each takes."""
+
+import click
+from holdfast.cli.completion import complete_agents
+from holdfast.cli.output import print_json, print_table
+from holdfast.cli.running import command_errors, json_option
+
+
+@click.command()
+@click.argument("agent", required=False, shell_complete=complete_agents)
+@json_option
+@command_errors
+def agents(agent: str | None, as_json: bool) -> None:
+    """List the installed agents, or show one with its parameters."""
+    from holdfast.agents.description import describe_agents
+    from holdfast.agents.registry import installed_agents
+
+    registry = installed_agents()
+    if agent is not None:
+        registry.agent(agent)
+    described = describe_agents(registry, only=agent)
+    if as_json:
+        print_json(described)
+        return
+    if not described.agents:
+        click.echo("No agent is installed: install one, e.g. pip install holdfast-research")
+        return
+    for item in described.agents:
+        click.echo(f"{item.name}  {item.version}  ({item.distribution})")
+        click.echo(f"  {item.description}")
+        for example in item.examples:
+            click.echo(f'  e.g. holdfast run {item.name} "{example}"')
+        if item.parameters:
+            print_table(
+                ["  parameter", "type", "default", "meaning"],
+                [
+                    [f"  {one.name}", one.type, one.default, one.description]
+                    for one in item.parameters
+                ],
+            )
+        click.echo("")

@@ -1,0 +1,37 @@
+"""What the shell completes: agents, goals."""
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def complete_agents(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the installed agents that begin so."""
+    from holdfast.agents.registry import installed_agents
+
+    return [
+        CompletionItem(name, help=agent.spec.description)
+        for name, agent in sorted(installed_agents().agents.items())
+        if name.startswith(incomplete)
+    ]
+
+
+def complete_goals(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the newest goals that begin so."""
+    import asyncio
+
+    from holdfast.settings import Settings
+    from holdfast.stores import open_stores
+
+    async def newest() -> list[CompletionItem]:
+        async with open_stores(Settings()) as stores:
+            return [
+                CompletionItem(record.workflow_id, help=record.status.value)
+                for record in await stores.goals.list(limit=100)
+                if record.workflow_id.startswith(incomplete)
+            ]
+
+    return asyncio.run(newest())

@@ -1,0 +1,86 @@
+"""``holdfast dev``: server, API and worker in the foreground."""
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import click
+from holdfast.cli.output import print_json, say
+from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
+
+if TYPE_CHECKING:
+    from holdfast.temporal.running import Running
+
+_HOW_TO_INSTALL = ": install one, e.g. pip install holdfast-research"
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="The API's port.  [default: 8000]")
+@click.option(
+    "--temporal-port",
+    type=click.IntRange(1, 65535),
+    default=7233,
+    show_default=True,
+    help="The Temporal server's port.",
+)
+@json_option
+@command_errors
+def dev(port: int | None, temporal_port: int, as_json: bool) -> None:
+    """Run the Temporal server, the API and a worker until Ctrl-C.
+
+    Goals, results and the server's state survive a restart: they lie under HOLDFAST_HOME. Ports
+    that are taken are replaced by free ones, which are told.
+    """
+    run_async(_dev(port, temporal_port, as_json))
+
+
+async def _dev(port: int | None, temporal_port: int, as_json: bool) -> None:
+    from holdfast.api.app import check_address, create_app
+    from holdfast.api.server import serve
+    from holdfast.settings import Settings
+    from holdfast.temporal.running import Running, remove_running, write_running
+    from holdfast.temporal.session import embedded_session
+
+    settings = Settings()
+    check_address(settings)
+    async with embedded_session(settings, say, port=temporal_port) as session:
+        assert session.server is not None
+        for sentence in session.server.moved:
+            say(sentence)
+        app = create_app(session.service, settings)
+        listener = _listen_somewhere(settings.host, settings.port if port is None else port)
+        async with serve(app, listener, settings) as url:
+            running = Running(
+                pid=os.getpid(),
+                temporal_address=session.server.address,
+                api_url=url,
+                ui_url=session.server.ui_url,
+            )
+            write_running(settings.home, running)
+            try:
+                if as_json:
+                    print_json(running)
+                else:
+                    _announce(running, len(session.registry.agents))
+                await until_stopped()
+                say("stopping")
+            finally:
+                remove_running(settings.home)
+
+
+def _listen_somewhere(host: str, port: int) -> socket.socket:
+    from holdfast.api.server import AddressTaken, listen
+
+    try:
+        return listen(host, port)
+    except AddressTaken:
+        listener = listen(host, 0)
+        say(f"port {port} is taken, so the API listens on {listener.getsockname()[1]}")
+        return listener
+
+
+def _announce(running: "Running", agents: int) -> None:
+    click.echo(f"API       {running.api_url}  (reference: {running.api_url}/docs)")
+    click.echo(f"Temporal  {running.temporal_address}  (pages: {running.ui_url})")
+    click.echo(f"Agents    {agents} installed" + ("" if agents else _HOW_TO_INSTALL))
+    click.echo("Ready. Ctrl-C stops everything; goals under way go on at the next start.")

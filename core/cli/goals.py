@@ -1,0 +1,196 @@
+"""``holdfast goals``: the runs on record."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from holdfast.cli.completion import complete_goals
+from holdfast.cli.output import print_json, print_table, say
+from holdfast.cli.results import default_folder, print_result, save_result
+from holdfast.cli.running import command_errors, json_option, run_async
+from holdfast.cli.watching import display_for, watch
+
+if TYPE_CHECKING:
+    from holdfast.models import GoalRecord
+    from holdfast.settings import Settings
+    from holdfast.stores import Stores
+
+STATUSES = ("running", "waiting", "completed", "failed", "cancelled")
+
+goal_argument = click.argument("goal", shell_complete=complete_goals)
+
+
+@click.group()
+def goals() -> None:
+    """List, show, follow and stop goals.
+
+    GOAL is a workflow id, or a goal id, which stands for its newest run.
+    """
+
+
+@goals.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only those that stand so.")
+@click.option("--agent", help="Only those of this agent.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@json_option
+@command_errors
+def list_goals(status: str | None, agent: str | None, limit: int, as_json: bool) -> None:
+    """List goals, newest first."""
+
+    async def show(stores: "Stores", _: "Settings") -> None:
+        from holdfast.models import GoalStatus
+
+        records = await stores.goals.list(
+            limit=limit, status=GoalStatus(status) if status else None, agent_type=agent
+        )
+        if as_json:
+            print_json({"goals": [record.model_dump(mode="json") for record in records]})
+            return
+        print_table(
+            ["workflow id", "agent", "status", "seconds", "started", "description"],
+            [_row(record) for record in records],
+        )
+
+    _with_stores(show)
+
+
+def _row(record: "GoalRecord") -> list[str]:
+    return [
+        record.workflow_id,
+        record.agent_type,
+        record.status.value,
+        f"{record.execution_time:.1f}" if record.execution_time is not None else "",
+        record.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        record.description[:60],
+    ]
+
+
+@goals.command()
+@goal_argument
+@json_option
+@command_errors
+def show(goal: str, as_json: bool) -> None:
+    """Show where a goal stands."""
+
+    async def show_one(stores: "Stores", _: "Settings") -> None:
+        record = await stores.goals.get(await stores.goals.find(goal))
+        if as_json:
+            print_json(record)
+            return
+        click.echo(f"goal       {record.goal_id}")
+        click.echo(f"agent      {record.agent_type}  ({record.agent_version or 'not run yet'})")
+        click.echo(f"asked      {record.description}")
+        click.echo(f"parameters {record.parameters}")
+        if record.progress is not None:
+            click.echo(f"progress   {record.progress.percentage:.0f} %  {record.progress.message}")
+        print_result(record, None)
+
+    _with_stores(show_one)
+
+
+@goals.command("watch")
+@goal_argument
+@json_option
+@command_errors
+def watch_goal(goal: str, as_json: bool) -> None:
+    """Follow a goal to its end; starts the embedded server when the goal needs it to go on."""
+    sys.exit(run_async(_watch(goal, as_json)))
+
+
+async def _watch(goal: str, as_json: bool) -> int:
+    from holdfast.settings import Settings
+    from holdfast.stores import open_stores
+    from holdfast.temporal.session import open_session
+
+    settings = Settings()
+    async with open_stores(settings) as stores:
+        workflow_id = await stores.goals.find(goal)
+        record = await stores.goals.get(workflow_id)
+    if record.status.final:
+        _print(record, as_json)
+        return 0 if record.success else 1
+    async with open_session(settings, say) as session:
+        try:
+            with display_for([record.agent_type], quiet=as_json) as display:
+                await watch(session.stores, {record.agent_type: workflow_id}, display)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            say(f"\nthe goal is not stopped by this: holdfast goals cancel {workflow_id} stops it")
+            return 130
+        record = await session.stores.goals.get(workflow_id)
+    _print(record, as_json)
+    return 0 if record.success else 1
+
+
+def _print(record: "GoalRecord", as_json: bool) -> None:
+    if as_json:
+        print_json(record)
+    else:
+        print_result(record, None)
+
+
+@goals.command()
+@goal_argument
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write its files; under HOLDFAST_HOME when not given.",
+)
+@json_option
+@command_errors
+def result(goal: str, output: Path | None, as_json: bool) -> None:
+    """Write a goal's files and print its result."""
+
+    async def save(stores: "Stores", settings: "Settings") -> None:
+        record = await stores.goals.get(await stores.goals.find(goal))
+        folder = await save_result(stores, record, output or default_folder(settings.home, record))
+        if as_json:
+            print_json(record.model_dump(mode="json") | {"folder": str(folder)})
+        else:
+            print_result(record, folder)
+
+    _with_stores(save)
+
+
+@goals.command()
+@goal_argument
+@json_option
+@command_errors
+def cancel(goal: str, as_json: bool) -> None:
+    """Ask a goal to stop; what it made by then is kept."""
+    run_async(_cancel(goal, as_json))
+
+
+async def _cancel(goal: str, as_json: bool) -> None:
+    from holdfast.settings import Settings
+    from holdfast.temporal.session import open_session
+
+    async with open_session(Settings(), say) as session:
+        workflow_id = await session.stores.goals.find(goal)
+        asked = await session.service.cancel(workflow_id)
+        if asked and session.server is not None:
+            with display_for([workflow_id], quiet=True) as display:
+                await watch(session.stores, {workflow_id: workflow_id}, display)
+        record = await session.stores.goals.get(workflow_id)
+    status = record.status.value if record.status.final else "cancelling"
+    if as_json:
+        print_json({"workflow_id": workflow_id, "status": status})
+    else:
+        click.echo(f"{status}  {workflow_id}")
+
+
+def _with_stores(act: "Callable[[Stores, Settings], Awaitable[None]]") -> None:
+    from holdfast.settings import Settings
+    from holdfast.stores import open_stores
+
+    async def main() -> None:
+        settings = Settings()
+        async with open_stores(settings) as stores:
+            await act(stores, settings)
+
+    run_async(main())

@@ -1,0 +1,198 @@
+"""``holdfast run``: hand in a goal and see it through."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from holdfast.cli.completion import complete_agents
+from holdfast.cli.output import print_json, say
+from holdfast.cli.results import default_folder, print_result, save_result
+from holdfast.cli.running import command_errors, json_option, run_async
+from holdfast.cli.watching import display_for, watch
+
+if TYPE_CHECKING:
+    from holdfast.models import Goal
+    from holdfast.temporal.session import Session
+    from pydantic import BaseModel, JsonValue
+
+
+class WrongParameter(Exception):
+    """``--param`` was given something else than NAME=VALUE."""
+
+
+@click.command()
+@click.argument("agent", shell_complete=complete_agents)
+@click.argument("description")
+@click.option(
+    "--param",
+    "-p",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the agent; a value that is no plain text is given as JSON.",
+)
+@click.option("--goal-id", help="Your own name for the goal.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write the files it makes; under HOLDFAST_HOME when not given.",
+)
+@click.option("--detach", is_flag=True, help="Hand the goal in and return; a server must run.")
+@json_option
+@command_errors
+def run(
+    agent: str,
+    description: str,
+    params: tuple[str, ...],
+    goal_id: str | None,
+    output: Path | None,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Hand a goal to AGENT and see it through.
+
+    Uses the server that is configured (TEMPORAL_ADDRESS) or runs (holdfast dev), and starts the
+    embedded one for the time of the run when there is none. DESCRIPTION says what to achieve.
+    """
+    goal_id = goal_id or f"{agent}-{time.strftime('%Y%m%d-%H%M%S')}"
+    sys.exit(run_async(_run(agent, description, params, goal_id, output, detach, as_json)))
+
+
+async def _run(
+    agent: str,
+    description: str,
+    params: tuple[str, ...],
+    goal_id: str,
+    output: Path | None,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    from holdfast.agents.parameters import check_parameters
+    from holdfast.agents.registry import installed_agents
+    from holdfast.models import Goal
+    from holdfast.settings import Settings
+    from holdfast.temporal.running import NothingRuns, known_address
+    from holdfast.temporal.session import open_session
+
+    settings = Settings()
+    # What is wrong with the goal is said before a server is started for it.
+    spec = installed_agents().agent(agent).spec
+    parameters = read_parameters(params, spec.parameters)
+    goal = Goal(goal_id=goal_id, description=description, agent_type=agent, parameters=parameters)
+    check_parameters(spec, parameters)
+    if detach and known_address(settings.home) is None:
+        raise NothingRuns("no server runs that could go on with the goal: start one, holdfast dev")
+    async with open_session(settings, say) as session:
+        workflow_id = await session.service.start(goal)
+        if detach:
+            print_json({"workflow_id": workflow_id, "status": "started"}) if as_json else (
+                click.echo(workflow_id)
+            )
+            return 0
+        return await see_through(session, goal, workflow_id, output, settings.home, as_json)
+
+
+async def see_through(
+    session: "Session",
+    goal: "Goal",
+    workflow_id: str,
+    output: Path | None,
+    home: Path,
+    as_json: bool,
+) -> int:
+    """Show a goal to its end, write its files, print its result.
+
+    Returns:
+        The exit status: 0 when the goal completed, 1 when not, 130 after Ctrl-C.
+    """
+    quiet = as_json
+    try:
+        with display_for([goal.agent_type], quiet=quiet) as display:
+            await watch(session.stores, {goal.agent_type: workflow_id}, display)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        _say_what_goes_on(session, workflow_id, as_json)
+        return 130
+    record = await session.stores.goals.get(workflow_id)
+    folder = None
+    if record.artifacts or output:
+        folder = await save_result(session.stores, record, output or default_folder(home, record))
+    if as_json:
+        print_json(record.model_dump(mode="json") | {"folder": str(folder) if folder else None})
+    else:
+        print_result(record, folder)
+    return 0 if record.success else 1
+
+
+def _say_what_goes_on(session: "Session", workflow_id: str, as_json: bool) -> None:
+    if session.server is None:
+        fate = "the goal goes on without you"
+    else:
+        fate = "the goal is kept, and goes on when a server runs again"
+    say(
+        f"\n{fate}: holdfast goals watch {workflow_id} picks it up,"
+        f" holdfast goals cancel {workflow_id} ends it"
+    )
+    if as_json:
+        print_json({"workflow_id": workflow_id, "status": "running"})
+
+
+def read_parameters(
+    params: Iterable[str], model: "type[BaseModel] | None"
+) -> "dict[str, JsonValue]":
+    """Read ``NAME=VALUE`` pairs as an agent's parameters model wants them.
+
+    A value that the parameter takes as text stays text; any other is read as JSON. A path that
+    exists from here is made absolute, because the worker may run elsewhere.
+
+    Raises:
+        WrongParameter: A pair has no ``=``.
+    """
+    values: dict[str, JsonValue] = {}
+    for pair in params:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise WrongParameter(f"--param {pair!r} has no value: write NAME=VALUE")
+        values[name] = _read_value(name, text, model)
+    return values
+
+
+def _read_value(name: str, text: str, model: "type[BaseModel] | None") -> "JsonValue":
+    from pydantic import TypeAdapter, ValidationError
+
+    field = model.model_fields.get(name) if model is not None else None
+    value: JsonValue = text
+    if field is not None and field.annotation is not None:
+        try:
+            TypeAdapter(field.annotation).validate_python(text)
+        except ValidationError:
+            try:
+                value = json.loads(text)
+            except json.JSONDecodeError:
+                value = text
+    return _from_here(value, _is_path(name, model))
+
+
+def _is_path(name: str, model: "type[BaseModel] | None") -> bool:
+    if model is None:
+        return False
+    schema = model.model_json_schema().get("properties", {}).get(name, {})
+    formats = {schema.get("format"), schema.get("items", {}).get("format")}
+    return "path" in formats
+
+
+def _from_here(value: "JsonValue", is_path: bool) -> "JsonValue":
+    if not is_path:
+        return value
+    if isinstance(value, list):
+        return [_from_here(item, is_path) for item in value]
+    if isinstance(value, str) and value and Path(value).expanduser().exists():
+        return str(Path(value).expanduser().absolute())
+    return value

@@ -1,0 +1,106 @@
+"""How every command runs: its event loop, its errors, its exit status."""
+
+import asyncio
+import functools
+import gc
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
+)
+
+
+def command_errors(function: Callable[P, T]) -> Callable[P, T]:
+    """Turn the errors of Holdfast into one line on stderr, or a JSON document, and status 1."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            sentence = explained(error)
+            if sentence is None:
+                raise
+            if kwargs.get("as_json"):
+                document = {"error": {"type": type(error).__name__, "message": sentence}}
+                click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            else:
+                click.echo(f"holdfast: {sentence}", err=True)
+            sys.exit(1)
+
+    return run
+
+
+def explained(error: Exception) -> str | None:
+    """Return the sentence of an error that Holdfast raised; ``None`` for any other."""
+    if type(error).__module__.partition(".")[0] == "holdfast":
+        return str(error.args[0]) if error.args else str(error)
+    if type(error).__module__.startswith("pydantic") and hasattr(error, "errors"):
+        return "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
+    return None
+
+
+def run_async(main: Coroutine[object, object, T]) -> T:
+    """Run a command's coroutine in an event loop of its own.
+
+    SIGTERM ends it like Ctrl-C: by cancellation, so that everything is stopped in order.
+    """
+    quiet_logs()
+    try:
+        with asyncio.Runner() as runner, _sigterm_as_sigint():
+            return runner.run(main)
+    finally:
+        # A Temporal client that dies during interpreter shutdown can abort the process
+        # (sdk-python#300); here it dies while the interpreter is whole.
+        gc.collect()
+
+
+def quiet_logs() -> None:
+    """Keep libraries to warnings; failed attempts are told by us, without a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    for name in ("temporalio.activity", "temporalio.worker", "temporalio.workflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+    )
+
+
+@contextmanager
+def _sigterm_as_sigint() -> Iterator[None]:
+    previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+async def until_stopped() -> None:
+    """Wait until Ctrl-C or SIGTERM, which end it without an error."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()

@@ -1,0 +1,39 @@
+"""Telling people that something long is under way."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+Report = Callable[[str], None]
+"""Takes one line for people: what is being done now, and for how long."""
+
+EVERY_SECONDS: Final = 5.0
+
+
+@asynccontextmanager
+async def reporting(
+    report: Report, describe: Callable[[], str], every: float = EVERY_SECONDS
+) -> AsyncIterator[None]:
+    """Report what goes on, and since when, while the block runs.
+
+    Args:
+        report: Is given lines such as ``building the Temporal server: 85 s``.
+        describe: Says what goes on; asked anew for every line.
+        every: Seconds between two lines; the first comes after as many.
+    """
+    ticking = asyncio.create_task(_tick(report, describe, every))
+    try:
+        yield
+    finally:
+        ticking.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticking
+
+
+async def _tick(report: Report, describe: Callable[[], str], every: float) -> None:
+    start = time.monotonic()
+    while True:
+        await asyncio.sleep(every)
+        report(f"{describe()}: {time.monotonic() - start:.0f} s")

@@ -1,0 +1,83 @@
+"""What a command needs to work with goals: stores, agents, a client, and a server if none runs."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from holdfast.activities.observing import observe
+from holdfast.agents.registry import AgentRegistry, installed_agents
+from holdfast.settings import Settings
+from holdfast.stores import Stores, open_stores
+from holdfast.temporal.connection import connect
+from holdfast.temporal.development_server import DevelopmentServer, run_development_server
+from holdfast.temporal.goals import GoalService
+from holdfast.temporal.running import known_address
+from holdfast.temporal.server_binary import ensure_server_binary
+from holdfast.temporal.worker import build_worker
+from temporalio.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything a command works with.
+
+    Attributes:
+        stores: The stores.
+        registry: The agents.
+        client: The Temporal client.
+        service: Starts and cancels goals.
+        server: The embedded server, when this session started it.
+    """
+
+    stores: Stores
+    registry: AgentRegistry
+    client: Client
+    service: GoalService
+    server: DevelopmentServer | None = None
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, report: Callable[[str], None]) -> AsyncIterator[Session]:
+    """Use the server that is configured or runs; start the embedded one, with a worker, if none.
+
+    Args:
+        settings: The settings.
+        report: Told what takes long.
+
+    Raises:
+        TemporalUnavailable: The configured server does not answer.
+        ServerUnavailable: No server could be started.
+        StoreUnavailable: The stores cannot be opened.
+    """
+    address = known_address(settings.home)
+    if address is None:
+        async with embedded_session(settings, report) as session:
+            yield session
+        return
+    async with open_stores(settings) as stores:
+        client = await connect(address)
+        registry = installed_agents()
+        yield Session(stores, registry, client, GoalService(client, stores, registry))
+
+
+@asynccontextmanager
+async def embedded_session(
+    settings: Settings, report: Callable[[str], None], *, port: int = 7233
+) -> AsyncIterator[Session]:
+    """Run the embedded server and a worker for as long as the block runs.
+
+    Raises:
+        ServerUnavailable: No server could be started.
+        StoreUnavailable: The stores cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(open_stores(settings))
+        binary = await ensure_server_binary(settings, report)
+        server = await stack.enter_async_context(
+            run_development_server(binary.path, settings.home, port=port)
+        )
+        client = await connect(server.address)
+        registry = installed_agents()
+        await stack.enter_async_context(observe(stores.events, registry.observers))
+        await stack.enter_async_context(build_worker(client, stores, registry, settings))
+        yield Session(stores, registry, client, GoalService(client, stores, registry), server)

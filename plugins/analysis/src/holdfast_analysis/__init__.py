@@ -1,0 +1,1 @@
+"""A Holdfast agent that profiles tables and delivers a report with pictures."""

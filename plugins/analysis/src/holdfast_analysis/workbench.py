@@ -1,0 +1,149 @@
+"""The table in DuckDB: loaded when a step first needs it, kept until the agent ends."""
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from holdfast.agents import InputError
+from holdfast_analysis.facts import Loaded, Source
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Row = tuple[object, ...]
+
+TABLE: Final = "data"
+_CONFIGURATION: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "threads": 2,
+    "memory_limit": "1GB",
+    # Nothing is ever fetched from the network: what the wheel holds is all there is.
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Database:
+    """A DuckDB database in a folder of its own, so that large tables spill to the disk.
+
+    Attributes:
+        folder: For files needed while loading; gone once the database is closed.
+    """
+
+    def __init__(self) -> None:
+        import duckdb  # noqa: PLC0415 -- every command imports this plugin, few need DuckDB
+
+        self.folder = Path(tempfile.mkdtemp(prefix="holdfast-analysis-"))
+        self._error: type[Exception] = duckdb.Error
+        try:
+            self._connection: DuckDBPyConnection = duckdb.connect(
+                str(self.folder / "table.duckdb"),
+                config=_CONFIGURATION | {"temp_directory": str(self.folder / "spill")},
+            )
+            self._connection.execute("SET TimeZone = 'UTC'")
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    @property
+    def error(self) -> type[Exception]:
+        """What DuckDB raises, for an ``except`` clause."""
+        return self._error
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Return what a query yields."""
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[object] = ()) -> Row:
+        """Return the first row that a query yields."""
+        return self.rows(sql, parameters)[0]
+
+    def whole(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Return the whole number that a query yields; NULL is 0."""
+        value = self.row(sql, parameters)[0]
+        return int(str(value)) if value is not None else 0
+
+    def columns(self, table: str = TABLE) -> dict[str, str]:
+        """Return name and type of a table's columns, in its order."""
+        described = self.rows(f"DESCRIBE {quoted(table)}")
+        return {str(row[0]): str(row[1]) for row in described}
+
+    def close(self) -> None:
+        """Stop a query that still runs, and remove everything."""
+        self._connection.interrupt()
+        self._connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Workbench:
+    """Holds the one table of a run; its methods are called from the threads that steps run in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._opened: tuple[Database, Loaded] | None = None
+        self._closed = False
+
+    def table(self, source: Source) -> tuple[Database, Loaded]:
+        """Return the table and how it was read; loads it on the first call.
+
+        Raises:
+            InputError: The file cannot be read as a table, or is another than was recognised.
+        """
+        from holdfast_analysis.loading import load  # noqa: PLC0415 -- loading imports this module
+
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the run has ended: its table is gone")
+            if self._opened is None:
+                _refuse_another(source)
+                database = Database()
+                try:
+                    self._opened = database, load(database, source)
+                except BaseException:
+                    database.close()
+                    raise
+            return self._opened
+
+    def close(self) -> None:
+        """Let go of the table; a query under way is stopped."""
+        opened = self._opened
+        if opened is not None:
+            opened[0].close()
+        with self._lock:
+            self._closed = True
+            if self._opened is not None and self._opened is not opened:
+                self._opened[0].close()
+            self._opened = None
+
+
+def _refuse_another(source: Source) -> None:
+    try:
+        status = Path(source.path).stat()
+    except OSError as error:
+        raise InputError(
+            f"{source.path} went away while it was being profiled: put it back and hand the goal"
+            " in again"
+        ) from error
+    if (status.st_size, status.st_mtime_ns) != (source.size, source.modified):
+        raise InputError(
+            f"{source.path} changed while it was being profiled: hand the goal in again"
+        )
