@@ -5,14 +5,12 @@
 INSTALLED := .venv/.installed
 BIN := .venv/bin
 
-export PYTHONSAFEPATH := 1
-
 .PHONY: help
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(INSTALLED) ## Make .venv with the core, the four plugins and every tool (PYTHON=... chooses one)
+install: $(INSTALLED) ## Make .venv with the core, the four plugins and every tool (PYTHON=... chooses its Python)
 	@:
 
 # A virtual environment does not survive a move of the clone: the stamp says where it was made.

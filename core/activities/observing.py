@@ -1,7 +1,6 @@
 """Telling observers what happened, so that none of them can hurt a goal."""
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final
@@ -25,9 +24,8 @@ async def observe(events: EventStore, observers: Collection[Observer]) -> AsyncI
     longer than five seconds or falls 10,000 events behind is counted and logged.
     """
     watchers = [_Watcher(observer) for observer in observers]
-    loop = asyncio.get_running_loop()
     for watcher in watchers:
-        events.follow(functools.partial(loop.call_soon_threadsafe, watcher.hand))
+        events.follow(watcher.hand)
     tasks = [asyncio.create_task(watcher.run()) for watcher in watchers]
     try:
         yield

@@ -65,13 +65,18 @@ class FunctionAgent(Agent[BaseModel | None]):
 
     async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
         """Run the function, and yield what it tells through ``run.progress``."""
-        told: asyncio.Queue[Progress | None] = asyncio.Queue()
+        # One place only: a function that tells more than is read waits for its reader.
+        told: asyncio.Queue[Progress] = asyncio.Queue(1)
         self.run.divert_progress(told.put)
         task = asyncio.create_task(self._call(description))
-        task.add_done_callback(lambda _: told.put_nowait(None))
         try:
-            while (progress := await told.get()) is not None:
-                yield progress
+            while not (task.done() and told.empty()):
+                reading = asyncio.create_task(told.get())
+                await asyncio.wait([task, reading], return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():
+                    yield reading.result()
+                else:
+                    reading.cancel()
             self._result = await task
         finally:
             if not task.done():

@@ -45,7 +45,7 @@ async def _dev(port: int | None, temporal_port: int, as_json: bool) -> None:
     check_address(settings)
     async with embedded_session(settings, say, port=temporal_port) as session:
         assert session.server is not None
-        for sentence in session.server.moved:
+        for sentence in session.server.notes:
             say(sentence)
         app = create_app(session.service, settings)
         listener = _listen_somewhere(settings.host, settings.port if port is None else port)
@@ -62,7 +62,7 @@ async def _dev(port: int | None, temporal_port: int, as_json: bool) -> None:
                     print_json(running)
                 else:
                     _announce(running, len(session.registry.agents))
-                await until_stopped()
+                await until_stopped(session.server.watch())
                 say("stopping")
             finally:
                 remove_running(settings.home)

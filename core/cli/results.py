@@ -67,6 +67,11 @@ def print_result(record: "GoalRecord", folder: Path | None) -> None:
         click.echo(f"{record.error.type}: {record.error.message}")
     if record.result is not None and record.result.summary:
         click.echo(f"\n{record.result.summary}\n")
+    if record.artifacts:
+        click.echo(f"Files in {folder}" if folder else f"Files: {_how_to_get(record)}")
     for artifact in record.artifacts:
-        where = folder / artifact.name if folder else artifact.name
-        click.echo(f"  {where}  ({sized(artifact.size)})")
+        click.echo(f"  {artifact.name}  ({sized(artifact.size)})")
+
+
+def _how_to_get(record: "GoalRecord") -> str:
+    return f"holdfast goals result {record.workflow_id} writes them"

@@ -96,10 +96,14 @@ def _sigterm_as_sigint() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-async def until_stopped() -> None:
-    """Wait until Ctrl-C or SIGTERM, which end it without an error."""
+async def until_stopped(watching: Coroutine[object, object, None] | None = None) -> None:
+    """Wait until Ctrl-C or SIGTERM, which end it without an error.
+
+    Args:
+        watching: What must go on meanwhile; it raises when it does not.
+    """
     try:
-        await asyncio.Event().wait()
+        await (watching or asyncio.Event().wait())
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None:

@@ -13,17 +13,14 @@ EVERY_SECONDS: Final = 5.0
 
 
 @asynccontextmanager
-async def reporting(
-    report: Report, describe: Callable[[], str], every: float = EVERY_SECONDS
-) -> AsyncIterator[None]:
-    """Report what goes on, and since when, while the block runs.
+async def reporting(report: Report, describe: Callable[[], str]) -> AsyncIterator[None]:
+    """Report every 5 s what goes on, and since when, while the block runs.
 
     Args:
         report: Is given lines such as ``building the Temporal server: 85 s``.
         describe: Says what goes on; asked anew for every line.
-        every: Seconds between two lines; the first comes after as many.
     """
-    ticking = asyncio.create_task(_tick(report, describe, every))
+    ticking = asyncio.create_task(_tick(report, describe))
     try:
         yield
     finally:
@@ -32,8 +29,8 @@ async def reporting(
             await ticking
 
 
-async def _tick(report: Report, describe: Callable[[], str], every: float) -> None:
+async def _tick(report: Report, describe: Callable[[], str]) -> None:
     start = time.monotonic()
     while True:
-        await asyncio.sleep(every)
+        await asyncio.sleep(EVERY_SECONDS)
         report(f"{describe()}: {time.monotonic() - start:.0f} s")

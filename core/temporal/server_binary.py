@@ -66,8 +66,12 @@ class _Blocked(Exception):
     """A road that leads nowhere, and why."""
 
 
+class _Absent(_Blocked):
+    """There is nothing at the end of a road, which is nothing to worry about."""
+
+
 async def find_server_binary(
-    settings: Settings, report: Report = lambda line: None
+    settings: Settings, report: Report | None = None
 ) -> ServerBinary | None:
     """Return the server binary that is at hand, without downloading or building anything.
 
@@ -78,9 +82,11 @@ async def find_server_binary(
     for road in (_on_path, _in_cache):
         try:
             return await road(settings)
+        except _Absent:
+            continue
         except _Blocked as blocked:
-            if "not found" not in str(blocked):
-                report(str(blocked))
+            if report is not None:
+                report(f"passing over a temporal command: {blocked}")
     return None
 
 
@@ -124,7 +130,7 @@ async def _first_open_road(settings: Settings, report: Report) -> ServerBinary:
             return await travel()
         except (_Blocked, CommandFailed) as blocked:
             reasons.append(f"{road}: {blocked}")
-            if road not in {Road.PATH, Road.CACHE}:
+            if road not in {Road.PATH, Road.CACHE} and not isinstance(blocked, _Absent):
                 report(f"{road} did not work: {blocked}")
     raise ServerUnavailable(
         f"no Temporal server could be had ({'; '.join(reasons)}): install the Temporal CLI or"
@@ -133,21 +139,30 @@ async def _first_open_road(settings: Settings, report: Report) -> ServerBinary:
 
 
 async def _on_path(_: Settings) -> ServerBinary:
-    found = shutil.which("temporal")
+    found = _which("temporal")
     if found is None:
-        raise _Blocked("not found")
-    return await _probe(Path(found).absolute(), Road.PATH)
+        raise _Absent("there is none")
+    return await _probe(found, Road.PATH)
 
 
 async def _in_cache(settings: Settings) -> ServerBinary:
     path = _cached(settings)
-    if not path.is_file():
-        raise _Blocked(f"{path} not found")
+    if not _is_file(path):
+        raise _Absent(f"{path} is not there")
     return await _probe(path, Road.CACHE)
 
 
 def _cached(settings: Settings) -> Path:
     return settings.cache / "temporal" / TEMPORAL_CLI / "temporal"
+
+
+def _which(command: str) -> Path | None:
+    found = shutil.which(command)
+    return None if found is None else Path(found).absolute()
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file()
 
 
 async def _probe(path: Path, road: Road) -> ServerBinary:
@@ -172,15 +187,23 @@ async def _probe(path: Path, road: Road) -> ServerBinary:
 @asynccontextmanager
 async def _alone(folder: Path, report: Report) -> AsyncIterator[None]:
     """Let one process at a time work in a folder of the cache, and clear up after dead ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
+    lock = _lock_of(folder)
     await _acquire(lock, report)
     try:
-        for leftover in folder.glob(f"{_WORK_PREFIX}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        _remove_leftovers(folder)
         yield
     finally:
         lock.release()
+
+
+def _lock_of(folder: Path) -> FileLock:
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "lock")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for leftover in folder.glob(f"{_WORK_PREFIX}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 async def _acquire(lock: FileLock, report: Report) -> None:
@@ -210,10 +233,8 @@ async def _into_cache(
     target = _cached(settings)
     with _work_folder(target.parent) as folder:
         made = await make(folder, report)
-        made.chmod(0o755)
         binary = await _probe(made, road)
-        _write_through(made)
-        made.replace(target)
+        _move(made, target)
     report(f"the Temporal server is ready: {target}")
     return ServerBinary(target, binary.version, binary.server_version, road)
 
@@ -225,10 +246,14 @@ def _work_folder(parent: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _write_through(path: Path) -> None:
+def _move(made: Path, target: Path) -> None:
     # Else a power cut after the move could leave a file of the right name and size full of zeros.
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    descriptor = os.open(made, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    made.replace(target)
 
 
 async def _download(folder: Path, report: Report) -> Path:
@@ -248,17 +273,22 @@ async def _download(folder: Path, report: Report) -> Path:
         raise _Blocked(f"it did not end within {_DOWNLOAD_SECONDS:.0f} s") from error
     except RuntimeError as error:
         raise _Blocked(str(error).splitlines()[0][:300]) from error
+    return _only_file(folder)
+
+
+def _only_file(folder: Path) -> Path:
     files = [path for path in folder.iterdir() if path.is_file()]
     if len(files) != 1:
         raise _Blocked(f"it left {len(files)} files instead of one")
+    files[0].chmod(0o755)
     return files[0]
 
 
 async def _build(folder: Path, report: Report) -> Path:
-    go = shutil.which("go")
+    go = _which("go")
     if go is None:
-        raise _Blocked("go is not on PATH")
-    return await build_with_go(Path(go), folder, report)
+        raise _Absent("go is not on PATH")
+    return await build_with_go(go, folder, report)
 
 
 async def _build_with_wheel(settings: Settings, report: Report) -> ServerBinary:

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from holdfast.agents import Agent, Progress, Result, Run
+from pydantic import JsonValue
+
 from holdfast_analysis.columns import describe_columns
 from holdfast_analysis.facts import Columns, Loaded, Profile, Relations, Source, Trends
-from holdfast_analysis.findings import find
+from holdfast_analysis.findings import find, summarise
 from holdfast_analysis.parameters import AnalysisParameters
 from holdfast_analysis.pictures import Picture, choose_pictures
 from holdfast_analysis.relations import relate
@@ -14,9 +16,8 @@ from holdfast_analysis.report import write_report
 from holdfast_analysis.source import look_at
 from holdfast_analysis.trend import follow
 from holdfast_analysis.workbench import Workbench
-from pydantic import JsonValue
 
-_SUMMARY_FINDINGS = 6
+_DATA_CORRELATIONS = 6
 _DATA_COLUMNS = 200
 
 
@@ -68,7 +69,7 @@ class AnalysisAgent(Agent[AnalysisParameters]):
                 return Result()
             rows = self._loaded.rows
             return Result(summary=f"Read {rows:,} rows; not profiled.", data={"rows": rows})
-        summary = " ".join(profile.findings[:_SUMMARY_FINDINGS])
+        summary = summarise(profile.loaded, profile.columns, profile.relations, profile.trends)
         if not self._delivered:
             summary = f"{summary} The report was not finished."
         return Result(summary=summary, data=_core(profile))
@@ -89,7 +90,7 @@ def read(bench: Workbench, source: Source) -> Loaded:
 
 def draw(picture: Picture) -> bytes:
     """Draw a picture as SVG."""
-    from holdfast_analysis import drawing  # noqa: PLC0415 -- every command imports this module
+    from holdfast_analysis import drawing
 
     return drawing.draw(picture)
 
@@ -125,7 +126,7 @@ def _core(profile: Profile) -> dict[str, JsonValue]:
         ],
         "correlations": [
             correlation.model_dump(mode="json")
-            for correlation in profile.relations.correlations[:_SUMMARY_FINDINGS]
+            for correlation in profile.relations.correlations[:_DATA_CORRELATIONS]
         ],
         "breakdowns": [
             breakdown.model_dump(mode="json") for breakdown in profile.relations.breakdowns

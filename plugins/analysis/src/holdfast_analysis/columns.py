@@ -22,12 +22,20 @@ _EXTREMES: Final = 5
 _BINS: Final = 24
 _CATEGORY_VALUES: Final = 50
 _CELL: Final = 60
+_LARGEST: Final = "1e100"  # the squares of larger numbers overflow when there are many
 _NUMBER_TYPES: Final = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$")
 _DATE_TYPES: Final = re.compile(r"^(DATE|TIMESTAMP.*)$")
-_NESTED_TYPES: Final = re.compile(r"(\]$|^STRUCT|^MAP|^UNION|^JSON$|^VARIANT)")
-_IDENTIFIER_NAME: Final = re.compile(r"(^|[_\s.-])(id|uuid|guid|key|nr|no|number|code)$", re.I)
+_ROLES: Final[dict[re.Pattern[str], Kind]] = {
+    re.compile(r"^BOOLEAN$"): "boolean",
+    _DATE_TYPES: "date",
+    re.compile(r"\]$|^STRUCT|^MAP|^UNION|^JSON$|^VARIANT"): "nested",
+    re.compile(r"^UUID$"): "identifier",
+}
+_IDENTIFIER_NAME: Final = re.compile(
+    r"(^|[_\s.-])(id|uuid|guid|key|nr|no|number|code)$", re.IGNORECASE
+)
 _CALENDAR_NAME: Final = re.compile(
-    r"(^|[_\s.-])(year|quarter|month|week|weekday|day|hour|minute)$", re.I
+    r"(^|[_\s.-])(year|quarter|month|week|weekday|day|hour|minute)$", re.IGNORECASE
 )
 
 
@@ -52,9 +60,9 @@ def significant(value: object) -> float:
 
 
 def finite(column: str) -> str:
-    """Return SQL for a column's finite numbers as DOUBLE; NULL for all else."""
+    """Return SQL for a column's numbers below 1e100 as DOUBLE; NULL for all else."""
     number = f"CAST({quoted(column)} AS DOUBLE)"
-    return f"CASE WHEN isfinite({number}) THEN {number} END"
+    return f"CASE WHEN abs({number}) < {_LARGEST} THEN {number} END"
 
 
 def present(column: str, kind: str) -> str:
@@ -62,7 +70,7 @@ def present(column: str, kind: str) -> str:
     if kind == "VARCHAR":
         return f"CASE WHEN trim({quoted(column)}) <> '' THEN {quoted(column)} END"
     if _NUMBER_TYPES.match(kind):
-        return f"CASE WHEN isfinite(CAST({quoted(column)} AS DOUBLE)) THEN {quoted(column)} END"
+        return f"CASE WHEN {finite(column)} IS NOT NULL THEN {quoted(column)} END"
     if _DATE_TYPES.match(kind):
         return f"CASE WHEN isfinite({quoted(column)}) THEN {quoted(column)} END"
     return quoted(column)
@@ -98,22 +106,15 @@ def _describe(database: Database, name: str, kind: str, rows: int) -> Column:
 def _role(database: Database, name: str, kind: str, held: int, distinct: int) -> Kind:
     if held == 0:
         return "empty"
-    if kind == "BOOLEAN":
-        return "boolean"
-    if _DATE_TYPES.match(kind):
-        return "date"
-    if _NESTED_TYPES.search(kind):
-        return "nested"
+    for pattern, role in _ROLES.items():
+        if pattern.search(kind):
+            return role
     if _NUMBER_TYPES.match(kind):
         return _role_of_numbers(database, name, kind, held, distinct)
-    if kind == "UUID":
-        return "identifier"
     return _role_of_text(database, name, held, distinct)
 
 
-def _role_of_numbers(
-    database: Database, name: str, kind: str, held: int, distinct: int
-) -> Kind:
+def _role_of_numbers(database: Database, name: str, kind: str, held: int, distinct: int) -> Kind:
     if "INT" not in kind:
         return "number"
     if _CALENDAR_NAME.search(name) and distinct <= _CATEGORY_VALUES:
@@ -152,18 +153,22 @@ def _top(database: Database, value: str, held: int) -> tuple[ValueCount, ...]:
 
 def _numbers(database: Database, name: str, rows: int) -> Numbers:
     value = finite(name)
-    low, lower, median, mean, upper, high, total, zeros, negatives = database.row(
+    low, lower, median, mean, upper, high, total, deviation, zeros, negatives = database.row(
         "SELECT min(v), quantile_cont(v, 0.25), quantile_cont(v, 0.5), avg(v),"  # noqa: S608
-        " quantile_cont(v, 0.75), max(v), sum(v), count(*) FILTER (v = 0),"
+        " quantile_cont(v, 0.75), max(v), sum(v), stddev_samp(v), count(*) FILTER (v = 0),"
         f" count(*) FILTER (v < 0) FROM (SELECT {value} AS v FROM {TABLE})"
     )
     first, third = float(str(lower)), float(str(upper))
     reach = 1.5 * (third - first)
-    outliers, extremes = None, ()
+    outliers: int | None = None
+    extremes: tuple[Outlier, ...] = ()
     if reach > 0:
         outliers, extremes = _outliers(database, value, first - reach, third + reach)
     bins, beyond = _histogram(
-        database, value, max(float(str(low)), first - 2 * reach), min(float(str(high)), third + 2 * reach)
+        database,
+        value,
+        max(float(str(low)), first - 2 * reach),
+        min(float(str(high)), third + 2 * reach),
     )
     return Numbers(
         minimum=significant(low),
@@ -172,7 +177,7 @@ def _numbers(database: Database, name: str, rows: int) -> Numbers:
         mean=significant(mean),
         upper_quartile=significant(upper),
         maximum=significant(high),
-        standard_deviation=_deviation(database, value),
+        standard_deviation=None if deviation is None else significant(deviation),
         total=significant(total),
         zeros=int(str(zeros)),
         negatives=int(str(negatives)),
@@ -188,18 +193,10 @@ def _numbers(database: Database, name: str, rows: int) -> Numbers:
     )
 
 
-def _deviation(database: Database, value: str) -> float | None:
-    try:
-        found = database.row(f"SELECT stddev_samp({value}) FROM {TABLE}")[0]  # noqa: S608
-    except database.error:  # squares of very large numbers overflow
-        return None
-    return None if found is None else significant(found)
-
-
 def _outliers(
     database: Database, value: str, low: float, high: float
 ) -> tuple[int, tuple[Outlier, ...]]:
-    beyond = f"FROM (SELECT rowid + 1 AS r, {value} AS v FROM {TABLE}) WHERE v < ? OR v > ?"
+    beyond = f"FROM (SELECT rowid + 1 AS r, {value} AS v FROM {TABLE}) WHERE v < ? OR v > ?"  # noqa: S608
     count = database.whole(f"SELECT count(*) {beyond}", (low, high))
     middle = (low + high) / 2
     found: list[Row] = database.rows(
@@ -213,11 +210,13 @@ def _outliers(
 def _histogram(
     database: Database, value: str, low: float, high: float
 ) -> tuple[tuple[Bin, ...], int]:
-    """Count values in bars of a round width, such as 0.5, 2 or 20."""
+    """Count values in bars of a round width, such as 0.5, 2 or 20; whole numbers in the middle."""
     if not 0 < high - low < float("inf"):
         return (), 0
     width = _round_width((high - low) / _BINS)
     start = width * (low // width)
+    if width <= 1 and _are_whole(database, value):
+        width, start = 1.0, low - 0.5
     last = int((high - start) / width)
     counted = {
         int(str(number)): int(str(count))
@@ -237,6 +236,10 @@ def _histogram(
     )
     held = database.whole(f"SELECT count({value}) FROM {TABLE}")  # noqa: S608
     return bins, held - sum(counted.values())
+
+
+def _are_whole(database: Database, value: str) -> bool:
+    return not database.whole(f"SELECT count(*) FROM {TABLE} WHERE {value} <> trunc({value})")  # noqa: S608
 
 
 def _round_width(width: float) -> float:

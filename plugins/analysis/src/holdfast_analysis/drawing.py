@@ -1,10 +1,12 @@
 """Drawing pictures with Altair; imported in the thread that draws, for it takes a moment."""
 
 import json
+from datetime import date
 from typing import Final
 
 import altair as alt
 import vl_convert
+
 from holdfast_analysis.pictures import Picture
 
 _BLUE: Final = "#2f6db3"
@@ -15,6 +17,10 @@ _ROW: Final = 22
 _CELL: Final = 58
 _FEW_CELLS: Final = 8
 _DARK: Final = 0.6
+_MANY_DAYS: Final = 200
+_MANY_YEARS: Final = 366 * 10
+
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 
 def draw(picture: Picture) -> bytes:
@@ -42,15 +48,20 @@ def draw(picture: Picture) -> bytes:
     return vl_convert.vegalite_to_svg(finished.to_dict()).encode()
 
 
-def _bars(picture: Picture) -> alt.Chart | alt.LayerChart:
+def _chart(values: list[dict[str, object]]) -> alt.Chart:
+    return alt.Chart(alt.Data(values=values))  # type: ignore[no-untyped-call]
+
+
+def _bars(picture: Picture) -> Chart:
     # The place, not the label, names a row: two labels may have been cut to the same text.
-    values = [
+    values: list[dict[str, object]] = [
         {"place": place, "label": bar.label, "value": bar.value}
         for place, bar in enumerate(picture.bars)
     ]
     labels = [bar.label for bar in picture.bars]
-    return (
-        alt.Chart(alt.Data(values=values), width=_WIDTH, height=alt.Step(_ROW))
+    chart: alt.Chart = (
+        _chart(values)
+        .properties(width=_WIDTH, height=alt.Step(_ROW))
         .mark_bar(color=_BLUE)
         .encode(
             x=alt.X("value:Q", title=picture.x, axis=alt.Axis(tickCount=6)),
@@ -66,12 +77,17 @@ def _bars(picture: Picture) -> alt.Chart | alt.LayerChart:
             ),
         )
     )
+    return chart
 
 
-def _histogram(picture: Picture) -> alt.Chart | alt.LayerChart:
-    values = [{"low": one.low, "high": one.high, "count": one.count} for one in picture.spans]
-    return (
-        alt.Chart(alt.Data(values=values), width=_WIDTH, height=220)
+def _histogram(picture: Picture) -> Chart:
+    whole = picture.spans[0].low % 1 == 0.5
+    values: list[dict[str, object]] = [
+        {"low": one.low, "high": one.high, "count": one.count} for one in picture.spans
+    ]
+    chart: alt.Chart = (
+        _chart(values)
+        .properties(width=_WIDTH, height=220)
         .mark_bar(color=_BLUE, stroke="white", strokeWidth=1)
         .encode(
             x=alt.X(
@@ -79,22 +95,32 @@ def _histogram(picture: Picture) -> alt.Chart | alt.LayerChart:
                 bin=alt.BinParams(binned=True),
                 title=picture.x,
                 scale=alt.Scale(zero=False, nice=False),
-                axis=alt.Axis(tickCount=8),
+                axis=alt.Axis(tickCount=8, tickMinStep=1 if whole else 0),
             ),
             x2="high:Q",
             y=alt.Y("count:Q", title=picture.y, axis=alt.Axis(tickMinStep=1)),
         )
     )
+    return chart
 
 
-def _line(picture: Picture) -> alt.Chart | alt.LayerChart:
-    values = [
+def _line(picture: Picture) -> Chart:
+    values: list[dict[str, object]] = [
         {"when": one.when, "value": one.value, "line": one.line, "complete": one.complete}
         for one in picture.moments
     ]
-    base = alt.Chart(alt.Data(values=values), width=_WIDTH, height=260).encode(
-        # UTC on both sides, or the days shift with the machine's time zone.
-        x=alt.X("utcyearmonthdate(when):T", title=picture.x, scale=alt.Scale(type="utc"))
+    base = (
+        _chart(values)
+        .properties(width=_WIDTH, height=260)
+        .encode(
+            # A date alone is read as UTC: on a scale of local time the days would shift.
+            x=alt.X(
+                "when:T",
+                title=picture.x,
+                scale=alt.Scale(type="utc"),
+                axis=alt.Axis(format=_date_format(picture), tickCount=8, labelFlush=False),
+            )
+        )
     )
     followed = base.mark_line(color=_BLUE, strokeWidth=2).encode(
         y=alt.Y("value:Q", title=picture.y)
@@ -110,13 +136,27 @@ def _line(picture: Picture) -> alt.Chart | alt.LayerChart:
     return alt.layer(*layers)
 
 
-def _heatmap(picture: Picture) -> alt.Chart | alt.LayerChart:
+def _date_format(picture: Picture) -> str:
+    first, last = (date.fromisoformat(picture.moments[place].when) for place in (0, -1))
+    days = (last - first).days
+    if days > _MANY_YEARS:
+        return "%Y"
+    return "%b %Y" if days > _MANY_DAYS else "%d %b %Y"
+
+
+def _heatmap(picture: Picture) -> Chart:
     order = list(picture.order)
-    values = [{"x": one.label, "y": one.second, "r": one.value} for one in picture.bars]
+    values: list[dict[str, object]] = [
+        {"x": one.label, "y": one.second, "r": one.value} for one in picture.bars
+    ]
     edge = _CELL if len(order) <= _FEW_CELLS else _CELL - 16
-    base = alt.Chart(alt.Data(values=values), width=alt.Step(edge), height=alt.Step(edge)).encode(
-        x=alt.X("x:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40, ticks=False)),
-        y=alt.Y("y:N", sort=order, title=None, axis=alt.Axis(ticks=False)),
+    base = (
+        _chart(values)
+        .properties(width=alt.Step(edge), height=alt.Step(edge))
+        .encode(
+            x=alt.X("x:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40, ticks=False)),
+            y=alt.Y("y:N", sort=order, title=None, axis=alt.Axis(ticks=False)),
+        )
     )
     cells = base.mark_rect(stroke="white", strokeWidth=2).encode(
         color=alt.Color(
@@ -127,9 +167,7 @@ def _heatmap(picture: Picture) -> alt.Chart | alt.LayerChart:
     )
     numbers = base.mark_text(fontSize=11).encode(
         text=alt.Text("r:Q", format=".2f"),
-        color=alt.condition(
-            f"abs(datum.r) > {_DARK}", alt.value("white"), alt.value("#1f2933")
-        ),
+        color=alt.condition(f"abs(datum.r) > {_DARK}", alt.value("white"), alt.value("#1f2933")),
     )
     return alt.layer(cells, numbers)
 

@@ -1,4 +1,4 @@
-"""What is found out about a table: the words in which steps hand it on and ``profile.json`` tells it.
+"""What is found out about a table, as steps hand it on and ``profile.json`` tells it.
 
 Shares are 0 to 1. Rows are numbered from 1, a header not counted. Statistics are rounded to ten
 significant digits, so that the order in which threads add numbers up does not show.
@@ -90,7 +90,7 @@ class Numbers(Fact):
         outliers: How many values lie beyond the fences; ``None`` where the quartiles are equal,
             which makes the rule meaningless.
         extremes: The five outliers farthest from the median.
-        not_finite: Infinite values and NaN, which count as missing.
+        not_finite: Infinite values, NaN, and those beyond 1e100, which count as missing.
         bins: Equal-width bars between three times the quartile distance on both sides; what lies
             outside is in ``beyond_bins``.
     """

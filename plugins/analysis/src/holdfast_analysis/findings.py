@@ -13,7 +13,7 @@ from holdfast_analysis.facts import (
     Trend,
     Trends,
 )
-from holdfast_analysis.wording import code, counted, listed, number, share
+from holdfast_analysis.wording import code, counted, expected, listed, number, share
 
 _STRONG: Final = 0.5
 _NEARLY_THE_SAME: Final = 0.999
@@ -22,9 +22,7 @@ _SHOWN_COLUMNS: Final = 3
 _SHOWN_CORRELATIONS: Final = 3
 
 
-def find(
-    loaded: Loaded, columns: Columns, relations: Relations, trends: Trends
-) -> tuple[str, ...]:
+def find(loaded: Loaded, columns: Columns, relations: Relations, trends: Trends) -> tuple[str, ...]:
     """Say what stands out.
 
     Args:
@@ -33,17 +31,28 @@ def find(
         relations: What they have to do with each other.
         trends: How they go over time.
     """
-    return tuple(
-        [
-            _extent(loaded, columns),
-            *_measure(columns, relations),
-            *(line for trend in trends.trends[:1] for line in _trend(trend)),
-            *_missing(loaded, columns),
-            *_quality(loaded, columns, relations),
-            *_outliers(columns),
-            *_correlations(relations.correlations),
-        ]
+    return (
+        _extent(loaded, columns),
+        *_measure(columns, relations),
+        *(line for trend in trends.trends[:1] for line in _trend(trend)),
+        *(line for trend in trends.trends[1:] if trend.clear for line in list(_trend(trend))[:1]),
+        *_missing(loaded, columns),
+        *_quality(loaded, columns, relations),
+        *_outliers(columns),
+        *_correlations(relations.correlations),
     )
+
+
+def summarise(loaded: Loaded, columns: Columns, relations: Relations, trends: Trends) -> str:
+    """Say the most important in a few sentences; takes what :func:`find` takes."""
+    parts = (
+        [_extent(loaded, columns)],
+        list(_measure(columns, relations))[:2],
+        [line for trend in trends.trends[:1] for line in _trend(trend)][:1],
+        list(_missing(loaded, columns))[:1],
+        list(_correlations(relations.correlations))[:1],
+    )
+    return " ".join(line for part in parts for line in part)
 
 
 def _extent(loaded: Loaded, columns: Columns) -> str:
@@ -75,7 +84,7 @@ def _measure(columns: Columns, relations: Relations) -> Iterator[str]:
 
 
 def _commonest(columns: Columns) -> Iterator[str]:
-    for column in columns.of("category")[:1]:
+    for column in [one for one in columns.of("category") if one.top][:1]:
         top = column.top[0]
         yield (
             f"The most frequent {code(column.name)} is {code(top.value)}"
@@ -88,7 +97,7 @@ def _leaders(measure: Measure, relations: Relations) -> Iterator[str]:
         first, last = breakdown.groups[0], breakdown.groups[-1]
         if first.share is not None:
             yield (
-                f"The largest {code(breakdown.category)} is {code(first.value)} with"
+                f"By {code(breakdown.category)}, {code(first.value)} leads with"
                 f" {share(first.share)} of {code(measure.column)} ({number(first.measure)})."
             )
         elif last.measure <= 0 or first.measure / last.measure >= _NOTABLE_LEAD:
@@ -103,7 +112,9 @@ def _leaders(measure: Measure, relations: Relations) -> Iterator[str]:
 def _trend(trend: Trend) -> Iterator[str]:
     values = [(point.value, point.start) for point in trend.points if point.value is not None]
     followed = (
-        "the number of rows" if trend.verb == "rows" else f"the {trend.verb} of {code(trend.column)}"
+        "the number of rows"
+        if trend.verb == "rows"
+        else f"the {trend.verb} of {code(trend.column)}"
     )
     if trend.slope is None or trend.intercept is None or trend.r_squared is None:
         return
@@ -120,6 +131,7 @@ def _trend(trend: Trend) -> Iterator[str]:
             f"Over time, {followed} by {trend.unit} shows no clear trend (a straight line explains"
             f" {share(trend.r_squared)} of the ups and downs)."
         )
+    yield from _years(trend)
     complete = [
         (point.value, point.start)
         for point in trend.points
@@ -147,6 +159,23 @@ def period(start: str, trend: Trend) -> str:
     return f"the week of {start}" if trend.unit == "week" else start
 
 
+def _years(trend: Trend) -> Iterator[str]:
+    """Compare the last two calendar years that are covered whole."""
+    periods = {"month": 12, "quarter": 4}.get(trend.unit)
+    years: dict[str, list[float]] = {}
+    for point in trend.points:
+        if point.complete and point.value is not None:
+            years.setdefault(point.start[:4], []).append(point.value)
+    whole = [(year, sum(values)) for year, values in years.items() if len(values) == periods]
+    if trend.verb == "mean" or len(whole) < 2 or whole[-2][1] <= 0:
+        return
+    (before, first), (year, last) = whole[-2:]
+    what = "the number of rows" if trend.verb == "rows" else f"the total of {code(trend.column)}"
+    change = last / first - 1
+    way = f"{share(abs(change))} {'above' if change > 0 else 'below'}" if change else "equal to"
+    yield f"In {year}, {what} is {number(last)}, {way} {before} ({number(first)})."
+
+
 def _missing(loaded: Loaded, columns: Columns) -> Iterator[str]:
     empty = [code(column.name) for column in columns.of("empty")]
     if empty:
@@ -172,6 +201,10 @@ def _quality(loaded: Loaded, columns: Columns, relations: Relations) -> Iterator
     if relations.duplicates:
         repeat = "row repeats" if relations.duplicates == 1 else "rows repeat"
         yield f"{relations.duplicates:,} {repeat} an earlier row in every column."
+    for column in columns.of("identifier"):
+        if column.distinct < column.count:
+            repeated = column.count - column.distinct
+            yield f"{code(column.name)} repeats values in {counted(repeated, 'row')}."
     for column in columns.columns:
         if column.texts is not None and column.texts.variants and column.kind == "category":
             groups = [" = ".join(map(code, group)) for group in column.texts.variants]
@@ -179,7 +212,7 @@ def _quality(loaded: Loaded, columns: Columns, relations: Relations) -> Iterator
         if column.numbers is not None and column.numbers.not_finite:
             yield (
                 f"{code(column.name)} holds {counted(column.numbers.not_finite, 'value')} that"
-                " are infinite or not a number; they count as missing."
+                " are infinite, not a number or beyond 1e100; they count as missing."
             )
     constant = [
         code(column.name)
@@ -203,8 +236,7 @@ def _outliers(columns: Columns) -> Iterator[str]:
             far = numbers.extremes[0]
             yield (
                 f"{code(column.name)} has {counted(numbers.outliers or 0, 'outlier')}, the farthest"
-                f" {number(far.value)} in row {far.row:,} (expected: {number(numbers.lower_fence)}"
-                f" to {number(numbers.upper_fence)})."
+                f" {number(far.value)} in row {far.row:,} (expected: {expected(numbers)})."
             )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.agents import InputError
+
 from holdfast_analysis.facts import Format, Loaded, Source
 from holdfast_analysis.refinement import refine
 from holdfast_analysis.sqlite import NULL, write_csv
@@ -40,7 +41,7 @@ class Reading:
 
     def create(self, query: str, *parameters: object) -> None:
         """Make the table from a query."""
-        self.database.rows(f"CREATE OR REPLACE TABLE {TABLE} AS {query}", parameters)  # noqa: S608
+        self.database.rows(f"CREATE OR REPLACE TABLE {TABLE} AS {query}", parameters)
 
 
 def load(database: Database, source: Source) -> Loaded:

@@ -8,13 +8,13 @@ from holdfast_analysis.facts import Column, Columns, Measure
 _AMOUNTS: Final = re.compile(
     r"revenue|sales|turnover|amount|total|income|profit|cost|spend|expense|quantity|qty|units"
     r"|count|volume|visits|clicks|orders|hours|consumption|production|downloads|payment",
-    re.I,
+    re.IGNORECASE,
 )
-_MONEY: Final = re.compile(r"revenue|sales|turnover|amount|total|income|profit", re.I)
+_MONEY: Final = re.compile(r"revenue|sales|turnover|amount|total|income|profit", re.IGNORECASE)
 _LEVELS: Final = re.compile(
     r"rate|ratio|percent|pct|share|price|mean|average|avg|median|score|rating|age|temp|index"
     r"|level|lat|lon|speed|per_|discount",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -44,8 +44,12 @@ def choose_measure(columns: Columns, description: str) -> Measure | None:
 
 def is_named_in(name: str, description: str) -> bool:
     """Say whether a text names a column, in the column's spelling or with blanks in it."""
-    spoken = re.sub(r"[\W_]+", " ", name).strip().lower()
-    return bool(spoken) and f" {spoken} " in f" {re.sub(r'[\W_]+', ' ', description).lower()} "
+    spoken = _words(name)
+    return bool(spoken.strip()) and spoken in _words(description)
+
+
+def _words(text: str) -> str:
+    return " " + re.sub(r"[\W_]+", " ", text).strip().lower() + " "
 
 
 def _named_in(column: Column, description: str) -> bool:

@@ -181,7 +181,9 @@ def _distributions(columns: Columns) -> list[Picture]:
                 note=f"{beyond:,} {are} far outside and not drawn" if beyond else "",
                 x=column.name,
                 y="rows",
-                spans=tuple(Span(low=one.low, high=one.high, count=one.count) for one in numbers.bins),
+                spans=tuple(
+                    Span(low=one.low, high=one.high, count=one.count) for one in numbers.bins
+                ),
             )
         )
     return pictures[:_DISTRIBUTIONS]
@@ -224,7 +226,9 @@ def _missing(loaded: Loaded, columns: Columns) -> list[Picture]:
             form="bars",
             section="columns",
             title="Missing values by column",
-            note=f"{len(gaps) - _WIDE:,} further columns are not drawn" if len(gaps) > _WIDE else "",
+            note=f"{len(gaps) - _WIDE:,} further columns are not drawn"
+            if len(gaps) > _WIDE
+            else "",
             x="missing (% of the rows)",
             y="",
             bars=tuple(

@@ -125,10 +125,8 @@ def _describe(database: Database, name: str, best: _Candidate, present: int) -> 
     )
     shown = ", ".join(f"'{str(value)[:30]}'" for value, _ in values)
     are = "value is" if stray == 1 else "values are"
-    return [
-        f"`{name}` was read as {best.what}; {stray:,} {are} something else ({shown}) and count as"
-        " missing."
-    ]
+    note = f"`{name}` was read as {best.what}; {stray:,} {are} something else ({shown})"
+    return [f"{note} and {'counts' if stray == 1 else 'count'} as missing."]
 
 
 def _ambiguous(name: str, best: _Candidate, tried: list[_Candidate]) -> list[str]:

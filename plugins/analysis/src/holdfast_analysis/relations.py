@@ -60,18 +60,15 @@ def _correlations(database: Database, columns: Columns) -> tuple[Correlation, ..
 
 
 def _correlate(database: Database, first: str, second: str) -> Correlation | None:
-    try:
-        pearson, spearman, rows = database.row(
-            f"WITH both AS (SELECT {finite(first)} AS x, {finite(second)} AS y FROM {TABLE}),"  # noqa: S608
-            # Equal values share the middle of the ranks they would take.
-            " ranked AS (SELECT x, y,"
-            " rank() OVER (ORDER BY x) + count(*) OVER (PARTITION BY x) / 2.0 AS rx,"
-            " rank() OVER (ORDER BY y) + count(*) OVER (PARTITION BY y) / 2.0 AS ry"
-            " FROM both WHERE x IS NOT NULL AND y IS NOT NULL)"
-            " SELECT corr(x, y), corr(rx, ry), count(*) FROM ranked"
-        )
-    except database.error:  # squares of very large numbers overflow
-        return None
+    pearson, spearman, rows = database.row(
+        f"WITH pairs AS (SELECT {finite(first)} AS x, {finite(second)} AS y FROM {TABLE}),"  # noqa: S608
+        # Equal values share the middle of the ranks they would take.
+        " ranked AS (SELECT x, y,"
+        " rank() OVER (ORDER BY x) + count(*) OVER (PARTITION BY x) / 2.0 AS rx,"
+        " rank() OVER (ORDER BY y) + count(*) OVER (PARTITION BY y) / 2.0 AS ry"
+        " FROM pairs WHERE x IS NOT NULL AND y IS NOT NULL)"
+        " SELECT corr(x, y), corr(rx, ry), count(*) FROM ranked"
+    )
     if pearson is None or spearman is None or int(str(rows)) < _ENOUGH_ROWS:
         return None
     if pearson != pearson or spearman != spearman:  # noqa: PLR0124 -- NaN: one column is constant here
@@ -91,7 +88,9 @@ def _breakdowns(
     if measure is None:
         return ()
     categories = [
-        column for column in columns.of("category", "boolean") if 1 < column.distinct <= column.count
+        column
+        for column in columns.of("category", "boolean")
+        if 1 < column.distinct <= column.count
     ]
     return tuple(
         _break_down(database, present(column.name, column.type), column.name, measure)

@@ -5,7 +5,7 @@ from typing import Final
 
 from holdfast_analysis.facts import Column, Numbers, Profile
 from holdfast_analysis.pictures import Picture
-from holdfast_analysis.wording import cell, code, counted, number, share, size
+from holdfast_analysis.wording import cell, code, counted, expected, number, share, size
 
 _FORMATS: Final = {"csv": "CSV", "json": "JSON", "parquet": "Parquet", "sqlite": "SQLite"}
 _TOP: Final = 5
@@ -57,7 +57,7 @@ def _columns(profile: Profile, pictures: list[Picture]) -> Iterator[str]:
     yield "| Column | Holds | Missing | Distinct | Values |"
     yield "|:--|:--|--:|--:|:--|"
     for column in profile.columns.columns:
-        missing = "–"
+        missing = "-"
         if column.missing:
             missing = f"{column.missing:,} ({share(column.missing / profile.loaded.rows)})"
         yield (
@@ -75,7 +75,7 @@ def _values(column: Column) -> str:
         return f"{cell(column.dates.earliest)} to {cell(column.dates.latest)}"
     if column.top:
         first = ", ".join(f"{code(one.value)} {share(one.share)}" for one in column.top[:3])
-        return first + (", …" if column.distinct > 3 else "")  # noqa: PLR2004 -- as many as shown
+        return first + (", …" if column.distinct > 3 else "")
     if column.texts is not None:
         texts = column.texts
         return f"{texts.shortest:,} to {texts.longest:,} characters"
@@ -112,7 +112,7 @@ def _categories(profile: Profile, pictures: list[Picture]) -> Iterator[str]:
         yield "|:--|:--|--:|--:|--:|"
         for breakdown in broken:
             for place, group in enumerate(breakdown.groups[:_TOP]):
-                part = "–" if group.share is None else share(group.share)
+                part = "-" if group.share is None else share(group.share)
                 name = code(breakdown.category) if place == 0 else ""
                 yield (
                     f"| {name} | {cell(group.value)} | {group.rows:,}"
@@ -161,16 +161,14 @@ def _numbers(profile: Profile, pictures: list[Picture]) -> Iterator[str]:
 
 
 def _outlier_row(column: Column, numbers: Numbers) -> str:
-    farthest = ", ".join(
-        f"{number(one.value)} (row {one.row:,})" for one in numbers.extremes[:3]
-    )
-    outliers, expected = "–", "quartiles are equal"
+    farthest = ", ".join(f"{number(one.value)} (row {one.row:,})" for one in numbers.extremes[:3])
+    outliers, within = "-", "quartiles are equal"
     if numbers.outliers is not None:
         outliers = f"{numbers.outliers:,} ({share(numbers.outliers / column.count)})"
-        expected = f"{number(numbers.lower_fence)} to {number(numbers.upper_fence)}"
+        within = expected(numbers)
     return (
         f"| {code(column.name)} | {numbers.zeros:,} | {numbers.negatives:,} | {outliers}"
-        f" | {expected} | {farthest} |"
+        f" | {within} | {farthest} |"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.agents import InputError
+
 from holdfast_analysis.facts import Format, Source
 from holdfast_analysis.sqlite import choose_table
 
@@ -100,9 +101,7 @@ def _recognise(file: Path, head: bytes) -> tuple[Format, str]:
     for signature, what in _SIGNATURES.items():
         if head.startswith(signature):
             raise InputError(f"{file} is {what}, not a table: give {TAKEN}")
-    encoding = next(
-        (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), ""
-    )
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "")
     if not encoding:
         if b"\0" in head:
             raise InputError(f"{file} holds binary data, not a table: give {TAKEN}")

@@ -64,7 +64,7 @@ def choose_table(file: Path, table: str | None) -> str:
 
 
 def write_csv(file: Path, table: str, target: Path) -> Extract:
-    """Write a table as CSV in UTF-8, a header first, missing values as ``\\N``.
+    """Write a table as CSV in UTF-8: a header first, missing values as :data:`NULL`.
 
     Raises:
         InputError: The file is damaged.

@@ -1,11 +1,22 @@
 """Following numbers over time."""
 
+import math
 import re
 from datetime import date, timedelta
 from typing import Final
 
 from holdfast_analysis.columns import finite, significant
-from holdfast_analysis.facts import Column, Columns, Dates, Measure, Point, Source, Trend, Trends, Unit
+from holdfast_analysis.facts import (
+    Column,
+    Columns,
+    Dates,
+    Measure,
+    Point,
+    Source,
+    Trend,
+    Trends,
+    Unit,
+)
 from holdfast_analysis.measure import is_named_in
 from holdfast_analysis.workbench import TABLE, Database, Workbench, quoted
 
@@ -44,18 +55,14 @@ def follow(
     rows = _follow_one(database, dates.name, unit, None, (first, last))
     if measure is None:
         return Trends(trends=(rows,))
-    return Trends(
-        trends=(_follow_one(database, dates.name, unit, measure, (first, last)), rows)
-    )
+    return Trends(trends=(_follow_one(database, dates.name, unit, measure, (first, last)), rows))
 
 
 def _choose_dates(columns: Columns, description: str) -> Column | None:
     usable = [
         column
         for column in columns.of("date")
-        if column.distinct > 2
-        and column.dates is not None
-        and _is_a_time_to_follow(column.dates)
+        if column.distinct > 2 and column.dates is not None and _is_a_time_to_follow(column.dates)
     ]
     named = [column for column in usable if is_named_in(column.name, description)]
     return max(named or usable, key=lambda column: column.count, default=None)
@@ -157,7 +164,7 @@ def _with_line(trend: Trend) -> Trend:
     xy = sum((x - mean_x) * (y - mean_y) for x, y in pairs)
     yy = sum((y - mean_y) ** 2 for _, y in pairs)
     slope = xy / xx
-    r_squared = xy * xy / (xx * yy) if yy else 0.0
+    r_squared = (xy / math.sqrt(xx) / math.sqrt(yy)) ** 2 if yy else 0.0
     return trend.model_copy(
         update={
             "slope": significant(slope),

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from holdfast_analysis.facts import Numbers
+
 _UNITS: Final = ("bytes", "KB", "MB", "GB", "TB")
 _LARGE: Final = 1e15
 _THOUSAND: Final = 1000
@@ -11,23 +13,31 @@ _THOUSAND: Final = 1000
 def number(value: float | None) -> str:
     """Write a number with at most four significant digits, whole ones in full."""
     if value is None:
-        return "–"
+        return "-"
     if value == int(value) and abs(value) < _LARGE:
         return f"{int(value):,}"
-    if abs(value) >= _LARGE or abs(value) < 1e-4:  # noqa: PLR2004 -- too small for decimals
+    if abs(value) >= _LARGE or abs(value) < 1e-4:
         return f"{value:.3e}"
     if abs(value) >= _THOUSAND:
         return f"{value:,.0f}"
-    decimals = max(0, 3 - len(str(int(abs(value)))) + (1 if abs(value) < 1 else 0))
-    return f"{value:,.{decimals + (1 if abs(value) < 1 else 0)}f}".rstrip("0").rstrip(".")
+    return f"{value:.4g}"
+
+
+def expected(numbers: Numbers) -> str:
+    """Write the range that outliers lie beyond, without a fence that no value comes near."""
+    if numbers.lower_fence < numbers.minimum:
+        return f"up to {number(numbers.upper_fence)}"
+    if numbers.upper_fence > numbers.maximum:
+        return f"from {number(numbers.lower_fence)}"
+    return f"{number(numbers.lower_fence)} to {number(numbers.upper_fence)}"
 
 
 def share(value: float) -> str:
     """Write a share as a percentage, never rounding something to nothing or to everything."""
     percent = value * 100
-    if 0 < percent < 0.1:  # noqa: PLR2004 -- less than the one decimal shows
+    if 0 < percent < 0.1:
         return "<0.1 %"
-    if 99.9 < percent < 100:  # noqa: PLR2004 -- more than the one decimal shows
+    if 99.9 < percent < 100:
         return ">99.9 %"
     return f"{percent:.1f}".removesuffix(".0") + " %"
 

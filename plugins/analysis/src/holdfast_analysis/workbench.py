@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from holdfast.agents import InputError
+
 from holdfast_analysis.facts import Loaded, Source
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ class Database:
 
     Attributes:
         folder: For files needed while loading; gone once the database is closed.
+        error: The base of what DuckDB raises, for an ``except`` clause.
     """
 
     def __init__(self) -> None:
-        import duckdb  # noqa: PLC0415 -- every command imports this plugin, few need DuckDB
+        import duckdb
 
         self.folder = Path(tempfile.mkdtemp(prefix="holdfast-analysis-"))
-        self._error: type[Exception] = duckdb.Error
+        self.error: type[Exception] = duckdb.Error
         try:
             self._connection: DuckDBPyConnection = duckdb.connect(
                 str(self.folder / "table.duckdb"),
@@ -52,11 +54,6 @@ class Database:
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-
-    @property
-    def error(self) -> type[Exception]:
-        """What DuckDB raises, for an ``except`` clause."""
-        return self._error
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return what a query yields."""
@@ -108,7 +105,7 @@ class Workbench:
         Raises:
             InputError: The file cannot be read as a table, or is another than was recognised.
         """
-        from holdfast_analysis.loading import load  # noqa: PLC0415 -- loading imports this module
+        from holdfast_analysis.loading import load
 
         with self._lock:
             if self._closed:

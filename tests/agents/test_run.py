@@ -1,0 +1,251 @@
+"""A run: steps are journaled, answer on later passes, and know themselves by name and input."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from holdfast.agents import Goal, InputError, PermanentError, Run, StepFailed
+from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+
+class Page(BaseModel):
+    url: str
+    words: int
+
+
+GOAL = Goal(goal_id="g", description="try it", agent_type="try-it")
+
+
+def a_run(journal: MemoryJournal | None = None) -> Run:
+    return Run(GOAL, journal=journal or MemoryJournal())
+
+
+async def test_a_finished_step_answers_from_the_journal() -> None:
+    journal, calls = MemoryJournal(), []
+
+    def fetch(url: str) -> Page:
+        calls.append(url)
+        return Page(url=url, words=3)
+
+    first = await a_run(journal).step("fetch", fetch, "a")
+    second = await a_run(journal).step("fetch", fetch, "a")
+
+    assert first == second == Page(url="a", words=3)
+    assert calls == ["a"]
+
+
+async def test_the_first_pass_hands_out_what_the_journal_holds() -> None:
+    """A mapping with whole numbers as keys is text in JSON, on the first pass too."""
+    journal = MemoryJournal()
+
+    def untyped():  # type: ignore[no-untyped-def]
+        return {1: (2, 3)}
+
+    def typed() -> dict[int, tuple[int, int]]:
+        return {1: (2, 3)}
+
+    for _ in range(2):
+        run = a_run(journal)
+        assert await run.step("untyped", untyped) == {"1": [2, 3]}
+        assert await run.step("typed", typed) == {1: (2, 3)}
+
+
+async def test_a_changed_input_or_version_is_another_step() -> None:
+    journal = MemoryJournal()
+    results = [
+        await a_run(journal).step("add", lambda number: number + 1, 1),
+        await a_run(journal).step("add", lambda number: number + 2, 1),
+        await a_run(journal).step("add", lambda number: number + 2, 1, version=2),
+        await a_run(journal).step("add", lambda number: number + 2, 5),
+    ]
+    assert results == [2, 2, 3, 7]
+
+
+async def test_the_same_step_twice_in_a_pass_runs_twice() -> None:
+    journal = MemoryJournal()
+    numbers = iter(range(10))
+    run, later = a_run(journal), a_run(journal)
+    first = [await run.step("next", lambda: next(numbers)) for _ in range(3)]
+    again = [await later.step("next", lambda: next(numbers)) for _ in range(3)]
+    assert first == again == [0, 1, 2]
+
+
+async def test_dropping_an_earlier_step_shifts_nothing() -> None:
+    journal = MemoryJournal()
+    run = a_run(journal)
+    await run.step("read", lambda name: f"text of {name}", "a")
+    await run.step("read", lambda name: f"text of {name}", "b")
+    assert await a_run(journal).step("read", lambda name: "changed", "b") == "text of b"
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.permutations(range(5)), st.permutations(range(5)), st.integers(0, 5))
+def test_parallel_steps_pay_once_in_whatever_order_they_end(
+    first: list[int], second: list[int], crash_after: int
+) -> None:
+    journal, paid = MemoryJournal(), []
+
+    async def one_pass(order: list[int], stop_after: int) -> list[int]:
+        gates = [asyncio.Event() for _ in order]
+
+        async def work(number: int) -> int:
+            await gates[number].wait()
+            paid.append(number)
+            return number * 10
+
+        run = a_run(journal)
+        steps = [asyncio.create_task(run.step("work", work, number)) for number in range(5)]
+        await asyncio.sleep(0)
+        for number in order[:stop_after]:
+            gates[number].set()
+            await steps[number]
+        for step in steps:
+            step.cancel()
+        done = await asyncio.gather(*steps, return_exceptions=True)
+        return [value for value in done if isinstance(value, int)]
+
+    async def both() -> list[int]:
+        await one_pass(first, crash_after)
+        return await one_pass(second, 5)
+
+    assert sorted(asyncio.run(both())) == [0, 10, 20, 30, 40]
+    assert sorted(paid) == [0, 1, 2, 3, 4]
+
+
+async def test_a_caught_failure_is_the_steps_answer_from_then_on() -> None:
+    journal, outcomes = MemoryJournal(), iter([InputError("no such table"), None])
+
+    def query() -> str:
+        error = next(outcomes)
+        if error is not None:
+            raise error
+        return "rows"
+
+    for _ in range(2):
+        with pytest.raises(StepFailed, match="no such table") as raised:
+            await a_run(journal).step("query", query)
+        assert raised.value.failure.type == "InputError"
+        assert raised.value.failure.permanent
+
+
+async def test_the_failure_that_ended_the_agent_is_withdrawn() -> None:
+    journal, outcomes = MemoryJournal(), iter([OSError("away"), None])
+
+    def query() -> str:
+        error = next(outcomes)
+        if error is not None:
+            raise error
+        return "rows"
+
+    run = a_run(journal)
+    try:
+        try:
+            await run.step("query", query)
+        except StepFailed as failed:
+            raise RuntimeError("cannot go on") from failed
+    except RuntimeError as error:
+        await run.withdraw_failures(ExceptionGroup("parallel", [error]))
+
+    assert await a_run(journal).step("query", query) == "rows"
+
+
+async def test_a_step_that_is_cancelled_is_not_journaled() -> None:
+    journal = MemoryJournal()
+    task = asyncio.create_task(a_run(journal).step("wait", asyncio.Event().wait))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert journal.steps == {}
+
+
+async def test_plain_functions_run_beside_the_event_loop() -> None:
+    loop = asyncio.get_running_loop()
+    ticks = asyncio.Event()
+
+    def blocking() -> bool:
+        loop.call_soon_threadsafe(ticks.set)
+        return True
+
+    assert await a_run().step("block", blocking)
+    await asyncio.wait_for(ticks.wait(), 5)
+
+
+async def test_partials_of_coroutines_are_awaited() -> None:
+    async def multiply(a: int, b: int) -> int:
+        return a * b
+
+    assert await a_run().step("multiply", partial(multiply, 6), 7) == 42
+
+
+async def test_bytes_and_sets_keep_their_value() -> None:
+    journal = MemoryJournal()
+
+    def picture() -> bytes:
+        return b"\x89PNG\xff"
+
+    for _ in range(2):
+        assert await a_run(journal).step("draw", picture) == b"\x89PNG\xff"
+    first = await a_run(journal).step("join", len, {"b", "a", "c"})
+    second = await a_run(journal).step("join", lambda names: 99, {"c", "b", "a"})
+    assert first == second == 3
+
+
+async def test_what_has_no_json_form_is_refused_with_a_sentence() -> None:
+    with pytest.raises(PermanentError, match=r"input of step 'read'.*functools.partial"):
+        await a_run().step("read", lambda stream: stream, object())
+    with pytest.raises(StepFailed, match=r"value of step 'open'.*plain data"):
+        await a_run().step("open", object)
+
+
+async def test_clock_chance_and_identity_are_the_same_on_every_pass() -> None:
+    journal = MemoryJournal()
+
+    async def ask(run: Run) -> tuple[datetime, float, uuid.UUID, uuid.UUID]:
+        return await run.now(), await run.random(), await run.uuid(), await run.uuid()
+
+    first, second = await ask(a_run(journal)), await ask(a_run(journal))
+    assert first == second
+    assert first[0].tzinfo is not None
+    assert first[2] != first[3]
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../up.txt", "a/../../b", ""])
+async def test_an_artifact_stays_in_its_folder(name: str) -> None:
+    with pytest.raises(PermanentError, match="relative path"):
+        await a_run().artifact(name, b"x")
+
+
+async def test_artifacts_come_from_text_bytes_and_files(tmp_path: Path) -> None:
+    artifacts = MemoryArtifacts()
+    run = Run(GOAL, artifacts=artifacts)
+    (tmp_path / "picture.svg").write_text("<svg/>")
+    made = [
+        await run.artifact("report.md", "# Grüße"),
+        await run.artifact("charts/a.svg", tmp_path / "picture.svg"),
+        await run.artifact("raw", b"\x00"),
+    ]
+    assert [artifact.media_type for artifact in made] == [
+        "text/markdown",
+        "image/svg+xml",
+        "application/octet-stream",
+    ]
+    assert artifacts.files["report.md"] == "# Grüße".encode()
+    assert set(run.artifacts) == {"report.md", "charts/a.svg", "raw"}
+
+
+async def test_progress_is_told_once_over_all_passes() -> None:
+    listener, journal = MemoryListener(), MemoryJournal()
+    for stop_at in (2, 4):
+        run = Run(GOAL, journal=journal, listener=listener)
+        for number in range(stop_at):
+            await run.progress(number * 25, f"part {number}")
+    told: list[Callable[..., object] | str] = [str(item) for item in listener.told]
+    assert len(told) == len(set(told)) == 4

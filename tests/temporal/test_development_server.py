@@ -1,0 +1,289 @@
+"""The embedded server, really run."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from holdfast.settings import Settings
+from holdfast.temporal.connection import connect
+from holdfast.temporal.development_server import (
+    DevelopmentServer,
+    DevelopmentServerFailed,
+    run_development_server,
+)
+from holdfast.temporal.ports import choose_ports, free_port, is_free
+from holdfast.temporal.server_binary import ensure_server_binary
+
+# Runs a server until it is told to stop, or killed.
+SERVE = """\
+import asyncio, sys
+from pathlib import Path
+from holdfast.temporal.development_server import run_development_server
+
+async def main():
+    async with run_development_server(Path(sys.argv[1]), Path(sys.argv[2]), port=0, ui_port=0) as s:
+        print(s.pid, s.address, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def binary() -> Path:
+    return asyncio.run(ensure_server_binary(Settings(), print)).path
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def put(file: Path, content: bytes = b"") -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+
+
+def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # One that ended, and that nobody has asked about yet, answers too.
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+async def start_workflow(server: DevelopmentServer, workflow_id: str) -> None:
+    client = await connect(server.address)
+    await client.start_workflow("Sleeps", id=workflow_id, task_queue="nobody-listens")
+
+
+async def knows_workflow(server: DevelopmentServer, workflow_id: str) -> bool:
+    client = await connect(server.address)
+    query = f"WorkflowId = '{workflow_id}'"
+    await client.get_workflow_handle(workflow_id).describe()
+    return (await client.count_workflows(query)).count == 1
+
+
+async def test_workflows_can_be_started_at_once_and_are_there_after_a_restart(
+    binary: Path, home: Path
+) -> None:
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        await start_workflow(server, "kept")
+        first = server.pid
+    assert not runs(first)
+
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        assert server.pid != first
+        assert await knows_workflow(server, "kept")
+
+
+@pytest.mark.parametrize("tuned", [True, False])
+async def test_it_is_tuned_unless_asked_for_as_it_comes(
+    binary: Path, home: Path, *, tuned: bool
+) -> None:
+    async with run_development_server(binary, home, port=0, ui_port=0, tuned=tuned) as server:
+        await start_workflow(server, "any")
+        written_ahead = (home / "temporal.db-wal").exists()
+    assert written_ahead is tuned
+
+
+async def test_without_a_home_nothing_stays(binary: Path) -> None:
+    async with run_development_server(binary, port=0, ui_port=0) as server:
+        await start_workflow(server, "forgotten")
+        folder = server.log.parents[1]
+        assert (folder / "temporal.db").exists()
+    assert not folder.exists()
+    assert not runs(server.pid)
+
+
+async def test_two_at_once_do_not_clash(binary: Path, tmp_path: Path) -> None:
+    port, ui_port = free_port(), free_port()
+
+    async def serve(name: str) -> tuple[int, ...]:
+        async with run_development_server(
+            binary, tmp_path / name, port=port, ui_port=ui_port
+        ) as server:
+            await start_workflow(server, name)
+            await both.wait()
+            assert (await (await connect(server.address)).count_workflows()).count == 1
+            ports = server.ports
+            return ports.grpc, ports.ui, ports.http, ports.metrics
+
+    both = asyncio.Barrier(2)
+    first, second = await asyncio.gather(serve("first"), serve("second"))
+
+    assert len({*first, *second}) == 8
+    assert port in {first[0], second[0]}
+
+
+async def test_a_usual_port_that_is_taken_is_named_and_another_one_used(
+    binary: Path, home: Path
+) -> None:
+    ui_port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken = somebody.getsockname()[1]
+        async with run_development_server(binary, home, port=taken, ui_port=ui_port) as server:
+            await start_workflow(server, "any")
+            assert server.ports.grpc != taken
+            assert server.ports.ui == ui_port
+            assert server.notes == (
+                f"port {taken} is taken, so the Temporal server uses {server.ports.grpc}",
+            )
+
+
+def test_free_ports_are_not_handed_out_twice() -> None:
+    chosen = [choose_ports(0, 0) for _ in range(20)]
+
+    every = {port for ports in chosen for port in vars(ports).values()}
+    assert len(every) == 80
+    assert all(is_free(port) for port in every)
+
+
+async def test_a_home_in_use_is_refused_with_the_process_and_its_address(
+    binary: Path, home: Path
+) -> None:
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        with pytest.raises(DevelopmentServerFailed) as refused:
+            async with run_development_server(binary, home, port=0, ui_port=0):
+                pass
+        assert f"at {server.address} (process {os.getpid()})" in str(refused.value)
+        assert "set HOLDFAST_HOME" in str(refused.value)
+        await start_workflow(server, "undisturbed")
+
+
+async def test_a_home_that_cannot_be_written_is_refused_in_one_sentence(
+    binary: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" / "home"
+
+    with pytest.raises(DevelopmentServerFailed, match="set HOLDFAST_HOME") as refused:
+        async with run_development_server(binary, home):
+            pass
+    assert str(home) in str(refused.value)
+
+
+async def test_a_server_that_fails_to_start_is_quoted(binary: Path, home: Path) -> None:
+    put(home / "temporal.db", b"a shopping list" * 1000)
+
+    with pytest.raises(DevelopmentServerFailed, match="not a database") as failed:
+        async with run_development_server(binary, home, port=0, ui_port=0):
+            pass
+    assert "\n" not in str(failed.value)
+    assert (home / "temporal.db").exists()
+
+
+async def test_a_database_that_was_never_finished_is_laid_out_anew(
+    binary: Path, home: Path
+) -> None:
+    put(home / "temporal.db")
+    put(home / "temporal.db.unfinished")
+
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        await start_workflow(server, "any")
+    assert not (home / "temporal.db.unfinished").exists()
+
+
+async def test_a_server_that_dies_is_noticed(binary: Path, home: Path) -> None:
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises(DevelopmentServerFailed, match="ended with status -9"):
+            await server.watch()
+
+
+@pytest.mark.parametrize("polite", [True, False])
+async def test_it_stops_within_ten_seconds_even_when_it_hangs(
+    binary: Path, home: Path, *, polite: bool
+) -> None:
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        if not polite:
+            os.kill(server.pid, signal.SIGSTOP)
+        async with asyncio.timeout(10):
+            await server.stop()
+    assert not runs(server.pid)
+
+
+async def test_cancelling_while_it_starts_leaves_nothing(binary: Path, home: Path) -> None:
+    async def serve() -> None:
+        async with run_development_server(binary, home, port=0, ui_port=0):
+            pytest.fail("it was not meant to come so far")
+
+    serving = asyncio.create_task(serve())
+    log = home / "logs" / "temporal.log"
+    while not log.exists():  # noqa: ASYNC110 - a file tells of itself by being there
+        await asyncio.sleep(0)
+    serving.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        await start_workflow(server, "any")
+
+
+def serve_elsewhere(binary: Path, home: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(binary), str(home)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+async def test_a_killed_process_takes_its_server_along(binary: Path, home: Path) -> None:
+    with serve_elsewhere(binary, home) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline().split()[0])
+        assert runs(pid)
+
+        process.kill()
+
+        process.wait()
+    until(lambda: not runs(pid))
+    async with run_development_server(binary, home, port=0, ui_port=0) as server:
+        await start_workflow(server, "any")
+
+
+def test_ctrl_c_reaches_the_process_alone_which_then_stops_its_server(
+    binary: Path, home: Path
+) -> None:
+    with serve_elsewhere(binary, home) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline().split()[0])
+        assert os.getpgid(pid) != process.pid
+
+        os.killpg(process.pid, signal.SIGINT)
+
+        process.wait(10)
+    assert not runs(pid)
+
+
+async def test_a_server_that_outlived_its_process_keeps_its_state_locked(
+    binary: Path, home: Path
+) -> None:
+    with serve_elsewhere(binary, home) as process:
+        assert process.stdout is not None
+        pid = process.stdout.readline().split()[0]
+        held = json.loads((home / "temporal.lock").read_text())
+        assert held["server_pid"] == int(pid)
+        with pytest.raises(DevelopmentServerFailed, match=f"process {process.pid}"):
+            async with run_development_server(binary, home):
+                pass
+        process.terminate()
