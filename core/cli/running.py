@@ -7,8 +7,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import ParamSpec, TypeVar
 
 import click
@@ -61,12 +60,25 @@ def run_async(main: Coroutine[object, object, T]) -> T:
     """
     quiet_logs()
     try:
-        with asyncio.Runner() as runner, _sigterm_as_sigint():
-            return runner.run(main)
+        with asyncio.Runner() as runner:
+            return runner.run(_until_sigterm(main))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
     finally:
         # A Temporal client that dies during interpreter shutdown can abort the process
         # (sdk-python#300); here it dies while the interpreter is whole.
         gc.collect()
+
+
+async def _until_sigterm(main: Coroutine[object, object, T]) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await main
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def quiet_logs() -> None:
@@ -85,15 +97,6 @@ def quiet_logs() -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
     )
-
-
-@contextmanager
-def _sigterm_as_sigint() -> Iterator[None]:
-    previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 async def until_stopped(watching: Coroutine[object, object, None] | None = None) -> None:

@@ -144,7 +144,6 @@ async def _lock(folder: Path) -> StateLock:
     give_up = time.monotonic() + _ENDING_SECONDS
     while True:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             return StateLock(folder / "temporal.lock")
         except OSError as error:
             raise _cannot_write(folder, error) from error

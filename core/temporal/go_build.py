@@ -10,7 +10,12 @@ from typing import Final
 
 from holdfast.temporal.processes import CommandFailed, run_command
 from holdfast.temporal.reporting import Report, reporting
-from holdfast.temporal.versions import GO_WHEEL, TEMPORAL_CLI, TEMPORAL_CLI_MODULE
+from holdfast.temporal.versions import (
+    GO_WHEEL,
+    TEMPORAL_CLI,
+    TEMPORAL_CLI_MODULE,
+    TEMPORAL_CLI_PACKAGES,
+)
 
 _PIP_SETTINGS: Final = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -34,7 +39,10 @@ class _Progress:
             self._compiled += 1
 
     def describe(self) -> str:
-        said = f"building the Temporal server, {self._compiled} packages compiled"
+        said = (
+            f"building the Temporal server, {self._compiled} of about {TEMPORAL_CLI_PACKAGES}"
+            " packages compiled"
+        )
         if self._downloaded:
             said += f", {self._downloaded} modules downloaded"
         return said
@@ -57,8 +65,8 @@ async def build_with_go(go: Path, folder: Path, report: Report, home: Path | Non
         CommandFailed: Go failed; the message is the last of what it said.
     """
     report(
-        f"building the Temporal server {TEMPORAL_CLI} with {go}: this happens once and takes about"
-        " 3 minutes on 2 cores"
+        f"building the Temporal server {TEMPORAL_CLI} with {go}: this happens once and takes 2 to 5"
+        " minutes on 2 cores"
     )
     progress = _Progress()
     flags = f"-s -w -X {TEMPORAL_CLI_MODULE}/temporalcli.Version={TEMPORAL_CLI}"

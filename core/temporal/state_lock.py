@@ -23,12 +23,13 @@ class StateLock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Take the lock.
+        """Take the lock; the file and its folder are made where they are missing.
 
         Raises:
             StateInUse: Somebody holds it.
             OSError: The file cannot be written.
         """
+        path.parent.mkdir(parents=True, exist_ok=True)
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

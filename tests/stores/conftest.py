@@ -25,3 +25,25 @@ def pytest_configure(config: pytest.Config) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     config.pluginmanager.register(module, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings of an installation that was never opened, one for each kind of database."""
+    home = tmp_path / "home"
+    if request.param == "sqlite":
+        yield Settings(home=home)
+        return
+    server = request.getfixturevalue("postgresql")
+    name = await server.create_database()
+    try:
+        yield Settings(home=home, database_url=server.url(name))
+    finally:
+        await server.drop_database(name)
+
+
+@pytest.fixture
+async def stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Open stores."""
+    async with open_stores(settings) as opened:
+        yield opened

@@ -166,10 +166,14 @@ def _break(*_: object) -> None:
     raise OSError("the worker's disk went away")
 
 
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     await profile(SALES)
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 async def test_the_goal_may_name_the_measure() -> None:
