@@ -4,7 +4,7 @@ It holds references, never contents, and nothing of any agent: histories replay 
 installed.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -80,11 +80,11 @@ class AgentGoalWorkflow:
         except BaseException as cancelled:
             if not is_cancelled_exception(cancelled):
                 raise
-            await self._store(goal, GoalStatus.CANCELLED, None, started.timestamp())
+            await _store(goal, GoalStatus.CANCELLED, None, _seconds_since(started))
             raise
         status = GoalStatus.FAILED if error else GoalStatus.COMPLETED
-        execution_time = workflow.now().timestamp() - started.timestamp()
-        result = await self._store(goal, status, error, started.timestamp())
+        execution_time = _seconds_since(started)
+        result = await _store(goal, status, error, execution_time)
         return GoalOutput(
             success=error is None, result=result, execution_time=execution_time, error=error
         )
@@ -125,16 +125,16 @@ class AgentGoalWorkflow:
                     return None
                 attempt += 1
 
-    async def _store(
-        self, goal: Goal, status: GoalStatus, error: Failure | None, started: float
-    ) -> ResultReference:
-        ended = StoreInput(
-            goal=goal,
-            status=status,
-            error=error,
-            execution_time=round(workflow.now().timestamp() - started, 6),
-        )
-        return await _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
+
+async def _store(
+    goal: Goal, status: GoalStatus, error: Failure | None, execution_time: float
+) -> ResultReference:
+    ended = StoreInput(goal=goal, status=status, error=error, execution_time=execution_time)
+    return await _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
+
+
+def _seconds_since(started: datetime) -> float:
+    return round((workflow.now() - started).total_seconds(), 6)
 
 
 async def _quickly(

@@ -1,0 +1,34 @@
+"""What tests of the whole share: a home of their own, and a real Temporal server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from holdfast.settings import Settings
+from holdfast.temporal.development_server import DevelopmentServer, run_development_server
+from holdfast.temporal.server_binary import ensure_server_binary
+
+
+@pytest.fixture(scope="session")
+def server_binary() -> Path:
+    """Return the Temporal server, got by whatever road this machine allows."""
+    return asyncio.run(ensure_server_binary(Settings(), print)).path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(server_binary: Path) -> AsyncIterator[DevelopmentServer]:
+    """Run one server for the whole test run."""
+    async with run_development_server(server_binary, port=0, ui_port=0) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test a home of its own, away from the user's."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOLDFAST_HOME", str(home))
+    for name in ("TEMPORAL_ADDRESS", "HOLDFAST_DATABASE_URL", "HOLDFAST_API_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    return home

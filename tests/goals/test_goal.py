@@ -1,0 +1,315 @@
+"""A goal from hand-in to stored result, on a real Temporal server."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from holdfast.agents import (
+    Agent,
+    AgentSpec,
+    Goal,
+    InputError,
+    ParametersRefused,
+    Progress,
+    Result,
+    Run,
+    UnknownAgent,
+    Usage,
+)
+from holdfast.models import TASK_QUEUE, GoalStatus
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+
+if TYPE_CHECKING:
+    Install = Callable[..., Awaitable[Any]]
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Gate:
+    """A place where an agent waits for its test."""
+
+    def __init__(self) -> None:
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+    async def wait(self) -> bool:
+        self.reached.set()
+        await self.open.wait()
+        return True
+
+
+def spec(name: str, agent: Any) -> AgentSpec:
+    return AgentSpec(name=name, description="", agent=agent)
+
+
+async def test_a_goal_completes_and_its_result_is_stored(install: "Install") -> None:
+    async def writer(run: Run, goal: Goal) -> Result:
+        await run.progress(10, "starting")
+        words = await run.step("count", len, goal.description)
+        await run.artifact("report.md", "# Report")
+        await run.progress(90, "written")
+        return Result(
+            summary="written", data={"words": words}, usage=Usage(input_tokens=5, output_tokens=2)
+        )
+
+    here = await install(spec("writer", writer))
+    workflow_id = await here.start("writer", goal_id="g-1")
+    output, record = await here.finish(workflow_id)
+
+    assert workflow_id.startswith("goal-g-1-")
+    assert output.success
+    assert output.error is None
+    assert output.result.summary == "written"
+    assert output.result.metadata == {"agent_type": "writer", "tokens_used": 7}
+    assert 0 < output.execution_time < 60
+    assert record.status is GoalStatus.COMPLETED
+    assert record.success is True
+    assert record.result.data == {"words": 3}
+    assert [artifact.name for artifact in record.artifacts] == ["report.md"]
+    assert record.progress == Progress(percentage=90, message="written", step="count")
+    assert record.agent_version == "holdfast-test 1.0"
+    assert await here.stores.artifacts.read(record.artifacts[0].digest) == b"# Report"
+    assert await here.stores.metrics.of(workflow_id) == {"execution_time": output.execution_time}
+    assert await here.events(workflow_id) == [
+        "run.started",
+        "progress",
+        "step.completed",
+        "artifact",
+        "progress",
+        "run.completed",
+    ]
+    history = await here.replay(workflow_id)
+    # Prepare and store ran inside workflow tasks: one ordinary activity only, the agent's.
+    assert history.count("activity_task_scheduled_event_attributes") == 1
+    assert history.count("marker_recorded_event_attributes") == 2
+
+
+async def test_the_contract_holds_for_a_client_that_knows_only_names(install: "Install") -> None:
+    async def plain(run: Run, goal: Goal) -> Result:
+        return Result(summary="done", data=goal.parameters)
+
+    here = await install(spec("plain", plain))
+    told = {"goal_id": "raw", "description": "x", "agent_type": "plain", "parameters": {}}
+    output = await here.client.execute_workflow(
+        "AgentGoalWorkflow", told, id="goal-raw-1", task_queue=TASK_QUEUE
+    )
+    assert {"success", "result", "execution_time"} <= output.keys()
+    assert output["success"] is True
+    assert (await here.stores.goals.get("goal-raw-1")).status is GoalStatus.COMPLETED
+
+
+async def test_big_results_stay_out_of_the_history(install: "Install") -> None:
+    async def big(run: Run, goal: Goal) -> Result:
+        block = await run.step("make", lambda: "x" * 3_000_000)
+        await run.artifact("big.txt", block)
+        return Result(summary="s" * 1000, data={"block": block})
+
+    here = await install(spec("big", big))
+    workflow_id = await here.start("big")
+    output, record = await here.finish(workflow_id)
+    history = await here.handle(workflow_id).fetch_history()
+    assert len(record.result.data["block"]) == 3_000_000
+    assert output.result.size > 3_000_000
+    assert sum(event.ByteSize() for event in history.events) < 10_000
+
+
+async def test_a_permanent_error_is_not_tried_again(install: "Install") -> None:
+    attempts = []
+
+    async def picky(run: Run, goal: Goal) -> Result:
+        attempts.append(1)
+        raise InputError("there is no file sales.csv: give another path")
+
+    here = await install(spec("picky", picky))
+    workflow_id = await here.start("picky")
+    output, record = await here.finish(workflow_id)
+    assert len(attempts) == 1
+    assert not output.success
+    assert (output.error.type, output.error.message) == (
+        "InputError",
+        "there is no file sales.csv: give another path",
+    )
+    assert record.status is GoalStatus.FAILED
+    assert record.error == output.error
+    await here.replay(workflow_id)
+
+
+async def test_three_attempts_pay_for_each_step_once_and_keep_what_was_made(
+    install: "Install",
+) -> None:
+    paid, attempts = [], []
+
+    class Unlucky(Agent[None]):
+        async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
+            attempts.append(1)
+            for number in range(3):
+                await self.run.step("pay", paid.append, number)
+                yield Progress(percentage=number * 30)
+            await self.run.artifact("partial.md", "half")
+            raise ConnectionError(f"cut off, time {len(attempts)}")
+
+        async def get_results(self) -> Result:
+            return Result(summary="half of it", data={"done": 3})
+
+    here = await install(spec("unlucky", Unlucky))
+    workflow_id = await here.start("unlucky")
+    output, record = await here.finish(workflow_id)
+    assert len(attempts) == 3
+    assert paid == [0, 1, 2]
+    assert output.error.message == "cut off, time 3"
+    assert record.success is False
+    assert record.result.data == {"done": 3}
+    assert [artifact.name for artifact in record.artifacts] == ["partial.md"]
+    events = await here.events(workflow_id)
+    assert events.count("run.retrying") == 2
+    assert events.count("progress") == 3
+    assert events[-1] == "run.failed"
+    await here.replay(workflow_id)
+
+
+async def test_a_step_that_ended_an_attempt_runs_again_in_the_next(install: "Install") -> None:
+    outcomes = iter([OSError("reset"), OSError("reset"), None])
+
+    def fetch() -> str:
+        error = next(outcomes)
+        if error:
+            raise error
+        return "page"
+
+    async def fetcher(run: Run, goal: Goal) -> Result:
+        return Result(summary=await run.step("fetch", fetch))
+
+    here = await install(spec("fetcher", fetcher))
+    output, _ = await here.finish(await here.start("fetcher"))
+    assert output.success
+    assert output.result.summary == "page"
+
+
+async def test_cancelling_keeps_what_was_made_and_cleans_up_once(install: "Install") -> None:
+    gate, cleaned = Gate(), []
+
+    class Slow(Agent[None]):
+        async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
+            await self.run.artifact("draft.md", "so far")
+            yield Progress(percentage=40)
+            await gate.wait()
+
+        async def get_results(self) -> Result:
+            return Result(summary="as far as it came")
+
+        async def cleanup(self) -> None:
+            cleaned.append(1)
+
+    here = await install(spec("slow", Slow))
+    workflow_id = await here.start("slow")
+    await gate.reached.wait()
+    assert await here.service.cancel(workflow_id)
+    with pytest.raises(WorkflowFailureError):
+        await here.handle(workflow_id).result()
+    record = await here.stores.goals.get(workflow_id)
+    assert record.status is GoalStatus.CANCELLED
+    assert record.success is False
+    assert record.result.summary == "as far as it came"
+    assert [artifact.name for artifact in record.artifacts] == ["draft.md"]
+    assert cleaned == [1]
+    assert (await here.handle(workflow_id).describe()).status is WorkflowExecutionStatus.CANCELED
+    assert not await here.service.cancel(workflow_id)
+    await here.replay(workflow_id)
+
+
+async def test_a_worker_that_stops_hands_its_goals_on(install: "Install") -> None:
+    gate, paid = Gate(), []
+
+    async def patient(run: Run, goal: Goal) -> Result:
+        await run.step("pay", paid.append, 1)
+        await gate.wait()
+        return Result(summary="finished elsewhere")
+
+    here = await install(spec("patient", patient), work=False)
+    async with here.worker():
+        workflow_id = await here.start("patient")
+        await gate.reached.wait()
+    gate.open.set()
+    async with here.worker():
+        output, _ = await here.finish(workflow_id)
+    assert output.result.summary == "finished elsewhere"
+    assert paid == [1]
+    await here.replay(workflow_id)
+
+
+async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "Install") -> None:
+    """Another process holds the database's write lock for longer than a quick activity may take."""
+    gate = Gate()
+
+    async def plain(run: Run, goal: Goal) -> Result:
+        gate.reached.set()
+        return Result(summary="done")
+
+    here = await install(spec("plain", plain))
+    intruder = sqlite3.connect(here.settings.home / "holdfast.db", isolation_level=None)
+
+    async def started_ordinary(workflow_id: str, activity: str) -> None:
+        while True:
+            history = await here.handle(workflow_id).fetch_history()
+            for event in history.events:
+                scheduled = event.activity_task_scheduled_event_attributes
+                if scheduled.activity_type.name == activity:
+                    return
+            await asyncio.sleep(0.05)
+
+    workflow_id = "goal-slow-stores"
+    intruder.execute("BEGIN IMMEDIATE")
+    goal = Goal(goal_id="slow", description="x", agent_type="plain")
+    await here.client.start_workflow(
+        "AgentGoalWorkflow", goal, id=workflow_id, task_queue=TASK_QUEUE
+    )
+    await started_ordinary(workflow_id, "prepare_agent_context")
+    intruder.execute("COMMIT")
+    output, record = await here.finish(workflow_id)
+    intruder.close()
+    assert output.success
+    assert record.status is GoalStatus.COMPLETED
+    await here.replay(workflow_id)
+
+
+async def test_what_cannot_be_run_is_refused_before_a_workflow_starts(install: "Install") -> None:
+    here = await install(_plain())
+    with pytest.raises(UnknownAgent, match="choose one of plain"):
+        await here.start("plane")
+    with pytest.raises(ParametersRefused, match="colour"):
+        await here.start("plain", {"colour": "red"})
+    assert await here.stores.goals.list() == []
+
+
+async def test_input_that_is_no_goal_fails_the_workflow_instead_of_hanging_it(
+    install: "Install",
+) -> None:
+    here = await install(_plain())
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(
+            here.client.execute_workflow(
+                "AgentGoalWorkflow", {"goal": 1}, id="goal-no-goal", task_queue=TASK_QUEUE
+            ),
+            20,
+        )
+
+
+async def test_an_agent_missing_at_the_worker_ends_in_a_recorded_failure(
+    install: "Install",
+) -> None:
+    here = await install(_plain())
+    goal = Goal(goal_id="gone", description="x", agent_type="removed")
+    output = await here.client.execute_workflow(
+        "AgentGoalWorkflow", goal, id="goal-gone", task_queue=TASK_QUEUE
+    )
+    assert output["error"]["type"] == "UnknownAgent"
+    record = await here.stores.goals.get("goal-gone")
+    assert record.status is GoalStatus.FAILED
+
+
+def _plain() -> AgentSpec:
+    async def plain(run: Run, goal: Goal) -> Result:
+        return Result(summary="done")
+
+    return spec("plain", plain)
