@@ -110,10 +110,11 @@ class HeartbeatListener:
             beating.cancel()
 
     async def _beat(self) -> None:
+        # The first one waits too: it would hold up the completion of an agent that is quick.
         while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
             # A heartbeat without details would wipe those of the one before.
             activity.heartbeat(self._last.model_dump() if self._last else {})
-            await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 def _cancel_requested() -> bool:

@@ -18,7 +18,7 @@ _HOW_TO_INSTALL = ": install one, e.g. pip install holdfast-research"
 @click.option("--port", type=click.IntRange(0, 65535), help="The API's port.  [default: 8000]")
 @click.option(
     "--temporal-port",
-    type=click.IntRange(1, 65535),
+    type=click.IntRange(0, 65535),
     default=7233,
     show_default=True,
     help="The Temporal server's port.",
@@ -29,7 +29,7 @@ def dev(port: int | None, temporal_port: int, as_json: bool) -> None:
     """Run the Temporal server, the API and a worker until Ctrl-C.
 
     Goals, results and the server's state survive a restart: they lie under HOLDFAST_HOME. Ports
-    that are taken are replaced by free ones, which are told.
+    that are taken are replaced by free ones, which are told; 0 stands for any free one.
     """
     run_async(_dev(port, temporal_port, as_json))
 

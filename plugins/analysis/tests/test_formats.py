@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -29,7 +30,11 @@ async def refusal(path: Path, **parameters: str) -> str:
     return str(caught.value)
 
 
-def columns(rehearsal: Rehearsal) -> dict[str, dict[str, object]]:
+def data(rehearsal: Rehearsal) -> dict[str, Any]:
+    return dict(rehearsal.result.data)
+
+
+def columns(rehearsal: Rehearsal) -> dict[str, Any]:
     found = json.loads(rehearsal.files["profile.json"])["columns"]["columns"]
     return {column["name"]: column for column in found}
 
@@ -79,7 +84,7 @@ async def test_sqlite_is_read_with_its_types_and_missing_values(database: Path) 
     assert found["day"]["type"] == "DATE"
     assert found["code"]["kind"] == "category"  # '001' is a name, not the number 1
     assert found["amount"]["missing"] == 12
-    assert rehearsal.result.data["table"] == "orders"
+    assert data(rehearsal)["table"] == "orders"
 
 
 async def test_sqlite_text_with_quotes_and_binary_values_survives(database: Path) -> None:
@@ -171,8 +176,8 @@ async def test_irregular_lines_are_left_out_and_told(tmp_path: Path) -> None:
     rows = "".join(f"{n},{n * 2},x{n % 4}\n" for n in range(100))
     file.write_text("a,b,c\n1,2\n" + rows + "7,8,9,10\n")
     rehearsal = await profile(file)
-    assert rehearsal.result.data["rows"] == 100
-    assert rehearsal.result.data["left_out"] == 2
+    assert data(rehearsal)["rows"] == 100
+    assert data(rehearsal)["left_out"] == 2
     report = rehearsal.files["report.md"].decode()
     assert "2 lines were left out as irregular: 2 (missing columns), 103 (too many" in report
 
@@ -192,12 +197,19 @@ async def test_every_usual_encoding_is_read(encoding: str, tmp_path: Path) -> No
     assert "charts/groe-by-stadte.svg" in report or "charts/gro-e-by-stadte.svg" in report
 
 
+async def test_leading_zeros_make_names_of_digits(tmp_path: Path) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text("zip,v\n" + "".join(f"0012{n % 3},{n}\n" for n in range(30)))
+    found = columns(await profile(file))["zip"]
+    assert (found["kind"], found["top"][0]["value"]) == ("category", "00120")
+
+
 async def test_records_wrapped_in_a_document_are_unpacked(tmp_path: Path) -> None:
     file = tmp_path / "answer.json"
     records = [{"city": f"c{n % 3}", "temp": n, "tags": ["a"]} for n in range(30)]
     file.write_text(json.dumps({"page": 1, "data": records}))
     rehearsal = await profile(file)
-    assert rehearsal.result.data["rows"] == 30
+    assert data(rehearsal)["rows"] == 30
     assert columns(rehearsal)["tags"]["kind"] == "nested"
     assert "listed under `data`" in rehearsal.files["report.md"].decode()
 
@@ -207,5 +219,5 @@ async def test_a_name_with_wildcards_is_one_file(tmp_path: Path) -> None:
     file = tmp_path / "sales[1]*'.csv"
     file.write_text("a,b\n5,6\n")
     rehearsal = await profile(file)
-    assert rehearsal.result.data["rows"] == 1
-    assert [column["name"] for column in rehearsal.result.data["columns"]] == ["a", "b"]
+    assert data(rehearsal)["rows"] == 1
+    assert [column["name"] for column in data(rehearsal)["columns"]] == ["a", "b"]

@@ -7,15 +7,17 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import mean, median, quantiles, stdev
+from typing import Any
 
 import pytest
 from holdfast.agents import AgentSpec, Progress, StepFailed
 from holdfast.testing import Rehearsal, rehearse
 
 from holdfast_analysis import drawing
+from holdfast_analysis.pictures import Picture
 from holdfast_analysis.plugin import check, register_agents
 
 SALES = Path(__file__).parents[3] / "examples" / "analysis" / "sales.csv"
@@ -26,8 +28,12 @@ async def profile(path: Path, goal: str = GOAL) -> Rehearsal:
     return await rehearse("analysis", goal, {"path": str(path)})
 
 
-def facts(rehearsal: Rehearsal) -> dict[str, object]:
-    return json.loads(rehearsal.files["profile.json"])
+def facts(rehearsal: Rehearsal) -> dict[str, Any]:
+    return dict(json.loads(rehearsal.files["profile.json"]))
+
+
+def data(rehearsal: Rehearsal) -> dict[str, Any]:
+    return dict(rehearsal.result.data)
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +77,13 @@ async def test_the_sales_are_described_truly(rows: list[dict[str, str]]) -> None
     repeats = len(rows) - len({tuple(row.values()) for row in rows})
     assert found["relations"]["duplicates"] == repeats == 3
 
-    months = Counter[str]()
+    months: dict[str, float] = defaultdict(float)
     for row in rows:
         if row["revenue"] not in {"", "pending"}:
             months[row["date"][:7]] += float(row["revenue"])
     followed = found["trends"]["trends"][0]
     assert followed["unit"] == "month"
-    assert {p["start"][:7]: p["value"] for p in followed["points"]} == pytest.approx(dict(months))
+    assert {p["start"][:7]: p["value"] for p in followed["points"]} == pytest.approx(months)
     assert all(point["complete"] for point in followed["points"])
 
 
@@ -90,7 +96,7 @@ async def test_the_report_refers_to_the_pictures_that_are_there() -> None:
         assert f"]({name})" in report
         assert ET.fromstring(rehearsal.files[name]).tag.endswith("svg")
     assert report.count("](charts/") == len(pictures)
-    for finding in rehearsal.result.data["findings"]:
+    for finding in data(rehearsal)["findings"]:
         assert f"- {finding}" in report
     assert "'pending'" in report
     assert "`West` = `west`" in report
@@ -116,14 +122,14 @@ async def test_two_runs_make_the_same_files_to_the_byte() -> None:
 async def test_a_retry_repeats_no_finished_step(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from holdfast.agents.memory import MemoryJournal  # what a retry starts from
+    from holdfast.testing import MemoryJournal  # what a retry starts from
 
     file = tmp_path / "sales.csv"
     file.write_bytes(SALES.read_bytes())
     journal, drawn = MemoryJournal(), []
     draw = drawing.draw
 
-    def draw_until_it_breaks(picture: drawing.Picture) -> bytes:
+    def draw_until_it_breaks(picture: Picture) -> bytes:
         drawn.append(picture.name)
         if len(drawn) == 4:
             raise OSError("no space left on device")
@@ -147,7 +153,7 @@ async def test_a_retry_repeats_no_finished_step(
 async def test_a_file_that_changes_in_mid_run_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from holdfast.agents.memory import MemoryJournal
+    from holdfast.testing import MemoryJournal
 
     file = tmp_path / "sales.csv"
     file.write_bytes(SALES.read_bytes())
@@ -177,8 +183,8 @@ async def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 async def test_the_goal_may_name_the_measure() -> None:
-    assert (await profile(SALES)).result.data["measure"]["column"] == "revenue"
-    asked = (await profile(SALES, "How does the unit price develop?")).result.data["measure"]
+    assert data(await profile(SALES))["measure"]["column"] == "revenue"
+    asked = data(await profile(SALES, "How does the unit price develop?"))["measure"]
     assert asked == {"column": "unit_price", "additive": False, "why": "the goal names it"}
 
 
@@ -188,7 +194,7 @@ async def test_a_clear_trend_is_told_and_a_partial_period_does_not_make_one(tmp_
     lines = [f"{day},{100 + n // 28 * 10}" for n, day in enumerate(days)]
     file.write_text("day,visits\n" + "\n".join(lines[:-20]) + "\n")
     rehearsal = await profile(file)
-    trend = rehearsal.result.data["trend"]
+    trend = data(rehearsal)["trend"]
     assert trend["clear"]
     assert trend["slope"] == pytest.approx(280)
     assert facts(rehearsal)["trends"]["trends"][0]["points"][-1]["complete"] is False

@@ -1,0 +1,21 @@
+"""``python -m benchmarks NAME``: run a benchmark and print its verdict."""
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import overhead, startup
+
+BENCHMARKS: dict[str, Callable[[], bool]] = {"overhead": overhead.main, "startup": startup.main}
+
+
+def main() -> None:
+    """Run the benchmark that the command line names; status 1 when a target is missed."""
+    name = sys.argv[1] if len(sys.argv) == 2 else ""
+    if name not in BENCHMARKS:
+        sys.stderr.write(f"usage: python -m benchmarks {{{','.join(BENCHMARKS)}}}\n")
+        sys.exit(2)
+    sys.exit(0 if BENCHMARKS[name]() else 1)
+
+
+if __name__ == "__main__":
+    main()

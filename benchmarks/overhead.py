@@ -1,0 +1,161 @@
+"""What a goal costs beyond its agent: ours against three activities written by hand.
+
+Both run on the same server, goal by goal in turns, in one process, each with its own client; then
+the one written by hand runs on the server as it comes, without our settings.
+"""
+
+import asyncio
+import itertools
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from holdfast.agents import AgentSpec, Goal, Result, Run
+from holdfast.agents.loading import Loaded
+from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.cli.running import run_async
+from holdfast.settings import Settings
+from holdfast.stores import open_stores
+from holdfast.temporal.connection import connect
+from holdfast.temporal.development_server import DevelopmentServer, run_development_server
+from holdfast.temporal.goals import GoalService
+from holdfast.temporal.server_binary import ensure_server_binary
+from holdfast.temporal.worker import build_worker
+
+from benchmarks import by_hand
+from benchmarks.verdict import Figure, print_verdict, tell
+
+WARM_UP = 10
+GOALS = 100
+GOALS_AT_ONCE = 50
+GOALS_FOR_RATE = 150
+RATE_ROUNDS = 3
+
+Taken = dict[str, list[float]]
+
+RunOne = Callable[[int], Awaitable[None]]
+
+
+async def nothing(_run: Run, _goal: Goal) -> Result:
+    """Be an agent that does nothing."""
+    return Result()
+
+
+@asynccontextmanager
+async def ours(server: DevelopmentServer, home: Path) -> AsyncIterator[RunOne]:
+    """Give a function that runs one goal of ours to its end."""
+    spec = AgentSpec(name="nothing", description="Does nothing.", agent=nothing)
+    plugin = Plugin("benchmark", "1", "benchmark", "loaded", agents=("nothing",))
+    registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
+    settings = Settings(home=home, database_url="")
+    client = await connect(server.address)
+    async with open_stores(settings) as stores:
+        service = GoalService(client, stores, registry)
+
+        async def run_one(number: int) -> None:
+            goal = Goal(goal_id=str(number), description="nothing", agent_type="nothing")
+            workflow_id = await service.start(goal)
+            await client.get_workflow_handle(workflow_id).result()
+
+        async with build_worker(client, stores, registry, settings):
+            yield run_one
+
+
+@asynccontextmanager
+async def written_by_hand(server: DevelopmentServer) -> AsyncIterator[RunOne]:
+    """Give a function that runs one goal written by hand to its end."""
+    client = await connect(server.address)
+    async with by_hand.worker(client):
+        yield lambda number: by_hand.run_one(client, number)
+
+
+async def latencies(run_one: RunOne, numbers: "itertools.count[int]", count: int) -> list[float]:
+    """Return the seconds that each of some goals takes, one at a time."""
+    taken = []
+    for _ in range(count):
+        started = time.perf_counter()
+        await run_one(next(numbers))
+        taken.append(time.perf_counter() - started)
+    return taken
+
+
+async def rate(run_one: RunOne, numbers: "itertools.count[int]", count: int) -> float:
+    """Return goals a second with 50 in flight."""
+    free = asyncio.Semaphore(GOALS_AT_ONCE)
+
+    async def one() -> None:
+        async with free:
+            await run_one(next(numbers))
+
+    started = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(count)))
+    return count / (time.perf_counter() - started)
+
+
+async def on_the_tuned_server(binary: Path, home: Path) -> tuple[Taken, Taken]:
+    """Return seconds a goal, and goals a second, of both in turns on one server of ours."""
+    numbers = itertools.count()
+    async with (
+        run_development_server(binary, home / "tuned", port=0, ui_port=0) as server,
+        ours(server, home / "ours") as our_goal,
+        written_by_hand(server) as goal_by_hand,
+    ):
+        runs = {"ours": our_goal, "by hand": goal_by_hand}
+        for run_one in runs.values():
+            await latencies(run_one, numbers, WARM_UP)
+        taken: Taken = {name: [] for name in runs}
+        for number in range(GOALS):
+            # One goal of each in turn, and who goes first changes: none has the warmer server.
+            for name in list(runs) if number % 2 else list(reversed(runs)):
+                taken[name] += await latencies(runs[name], numbers, 1)
+        rates: Taken = {name: [] for name in runs}
+        for _ in range(RATE_ROUNDS):
+            for name, found in rates.items():
+                found.append(await rate(runs[name], numbers, GOALS_FOR_RATE))
+    return taken, rates
+
+
+async def on_the_stock_server(binary: Path, home: Path) -> list[float]:
+    """Return seconds a goal by hand on the server as it comes, alone on the machine like ours."""
+    numbers = itertools.count()
+    async with (
+        run_development_server(binary, home / "stock", port=0, ui_port=0, tuned=False) as server,
+        written_by_hand(server) as goal_by_hand,
+    ):
+        await latencies(goal_by_hand, numbers, WARM_UP)
+        return await latencies(goal_by_hand, numbers, GOALS // 2)
+
+
+async def measure() -> bool:
+    """Measure and print the verdict."""
+    binary = await ensure_server_binary(Settings(), tell)
+    with TemporaryDirectory(prefix="holdfast-benchmark-") as folder:
+        taken, rates = await on_the_tuned_server(binary.path, Path(folder))
+        taken["by hand, stock server"] = await on_the_stock_server(binary.path, Path(folder))
+    p50 = {name: statistics.median(seconds) for name, seconds in taken.items()}
+    per_second = {name: statistics.median(found) for name, found in rates.items()}
+    for name, seconds in p50.items():
+        tell(f"{name}: {seconds * 1000:.1f} ms a goal, one at a time (median)")
+    for name, value in per_second.items():
+        tell(f"{name}: {value:.1f} goals/s with {GOALS_AT_ONCE} in flight")
+    return print_verdict(
+        {
+            "latency_ratio": Figure(p50["ours"] / p50["by hand"], 0.7, "at most"),
+            "rate_ratio": Figure(per_second["ours"] / per_second["by hand"], 1.3, "at least"),
+            "stock_latency_ratio": Figure(
+                p50["ours"] / p50["by hand, stock server"], 0.12, "at most"
+            ),
+        },
+        {
+            "p50_ms": {name: round(seconds * 1000, 2) for name, seconds in p50.items()},
+            "goals_per_second": {name: round(value, 1) for name, value in per_second.items()},
+        },
+    )
+
+
+def main() -> bool:
+    """Run the benchmark; whether every target is reached."""
+    return run_async(measure())

@@ -1,0 +1,1 @@
+"""Baskets, prices and stock of a small shop."""

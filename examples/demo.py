@@ -1,0 +1,133 @@
+"""The demo: server, API and worker on free ports, one goal per bundled agent, results to open."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from holdfast.cli.output import print_table, say
+from holdfast.cli.results import save_result
+from holdfast.cli.running import command_errors, run_async
+from holdfast.cli.watching import display_for, watch
+from holdfast.models import GoalRecord
+from holdfast.settings import Settings
+from holdfast.stores import open_stores
+from holdfast.temporal.running import Running, read_running
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+PLACE = ROOT / "build" / "demo"
+
+GOALS = {
+    "research": {
+        "description": "Why do long-running agents lose work, and what prevents it?",
+        "parameters": {"sources": [str(EXAMPLES / "research")]},
+    },
+    "code": {
+        "description": "Review this package and deliver the safe fixes",
+        "parameters": {"path": str(EXAMPLES / "code")},
+    },
+    "analysis": {
+        "description": "Profile the sales",
+        "parameters": {"path": str(EXAMPLES / "analysis" / "sales.csv")},
+    },
+    "document": {
+        "description": "Extract and summarise the report",
+        "parameters": {"path": str(EXAMPLES / "document" / "report.pdf")},
+    },
+}
+
+
+class DemoFailed(Exception):
+    """The demo could not be carried through."""
+
+
+@asynccontextmanager
+async def running_installation(settings: Settings) -> AsyncIterator[Running]:
+    """Run ``holdfast dev`` on free ports as long as the block runs."""
+    command = [sys.executable, "-m", "holdfast.cli", "dev", "--port", "0", "--temporal-port", "0"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=os.environ | {"HOLDFAST_HOME": str(settings.home)},
+        stdout=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while (running := read_running(settings.home)) is None or running.pid != process.pid:
+            if process.returncode is not None:
+                raise DemoFailed(f"holdfast dev ended with status {process.returncode}")
+            await asyncio.sleep(0.05)
+        yield running
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+def hand_in(api_url: str, agent: str) -> str:
+    """Hand a goal in over HTTP, as any client would, and return its workflow id."""
+    goal = {"goal_id": f"demo-{agent}", "agent_type": agent, **GOALS[agent]}
+    request = urllib.request.Request(
+        f"{api_url}/api/execute-goal",
+        json.dumps(goal).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)["workflow_id"]
+    except urllib.error.HTTPError as error:
+        raise DemoFailed(json.load(error)["detail"]) from error
+
+
+async def demo() -> int:
+    """Run the demo and return its exit status."""
+    os.environ.pop("TEMPORAL_ADDRESS", None)
+    settings = Settings(home=PLACE / "home", database_url="")
+    say("Starting a Temporal server, the API and a worker …")
+    async with running_installation(settings) as running, open_stores(settings) as stores:
+        print(f"API             {running.api_url}/docs", flush=True)
+        print(f"Temporal pages  {running.ui_url}", flush=True)
+        ids = {agent: await asyncio.to_thread(hand_in, running.api_url, agent) for agent in GOALS}
+        with display_for(list(ids), quiet=False) as display:
+            await watch(stores, ids, display)
+        records = {agent: await stores.goals.get(ids[agent]) for agent in ids}
+        for agent, record in records.items():
+            await save_result(stores, record, PLACE / "results" / agent)
+    show(records)
+    return 0 if all(record.success for record in records.values()) else 1
+
+
+def show(records: dict[str, GoalRecord]) -> None:
+    """Print the table of results, and why a goal failed."""
+    rows = []
+    for agent, record in records.items():
+        where = os.path.relpath(PLACE / "results" / agent)
+        rows.append([agent, record.status.value, f"{record.execution_time:.1f}", where])
+    print()
+    print_table(["agent", "status", "seconds", "result"], rows)
+    for agent, record in records.items():
+        if record.error is not None:
+            print(f"{agent} failed: {record.error.type}: {record.error.message}")
+        elif record.result is not None:
+            print(f"{agent}: {record.result.summary}\n")
+    print("Everything is stopped. holdfast dev starts an installation that stays.")
+
+
+@command_errors
+def main() -> None:
+    """Run the demo and end with its status."""
+    try:
+        sys.exit(run_async(demo()))
+    except DemoFailed as failed:
+        say(f"The demo failed: {failed}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A Holdfast agent that reviews a Python repository and delivers a patch of safe fixes."""

@@ -1,0 +1,35 @@
+"""What this distribution brings to Holdfast; imported by every command, so it imports little."""
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+from holdfast.agents import AgentSpec, Check, hookimpl
+
+from holdfast_code.agent import CodeAgent
+from holdfast_code.parameters import CodeParameters
+
+
+@hookimpl
+def register_agents() -> Iterable[AgentSpec]:
+    """Bring the ``code`` agent."""
+    return [
+        AgentSpec(
+            name="code",
+            description="Reviews a Python repository: findings, and a patch of the safe fixes.",
+            agent=CodeAgent,
+            parameters=CodeParameters,
+            examples=("Review this repository", "What should we repair first?"),
+            check=check,
+        )
+    ]
+
+
+def check() -> Iterable[Check]:
+    """Say which of the tools that do the work are there, without running them."""
+    for part in ("ruff", "pytest"):
+        try:
+            found = version(part)
+        except PackageNotFoundError:
+            yield Check(part=part, found=False, advice="pip install --upgrade holdfast-code")
+        else:
+            yield Check(part=part, found=True, version=found)

@@ -1,0 +1,388 @@
+"""Reviews of the sample package, and of repositories that make it difficult."""
+
+import ast
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+from holdfast.agents import AgentSpec, InputError, ParametersRefused, StepFailed
+from holdfast.testing import Rehearsal, rehearse
+from pydantic import JsonValue
+
+from holdfast_code import agent
+from holdfast_code import complexity as mccabe
+from holdfast_code.facts import Outcome, Tests
+from holdfast_code.plugin import check, register_agents
+from holdfast_code.tree import resolve
+from holdfast_code.unified import difference
+from holdfast_code.weights import level_of
+
+SHOP = Path(__file__).parents[3] / "examples" / "code"
+
+
+async def review(path: Path, **parameters: JsonValue) -> Rehearsal:
+    return await rehearse("code", "Review this", {"path": str(path), **parameters})
+
+
+def core(rehearsal: Rehearsal) -> dict[str, Any]:
+    return dict(rehearsal.result.data)
+
+
+def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return root
+
+
+def state(root: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in root.rglob("*")
+        if file.is_file()
+    }
+
+
+def git(folder: Path, *arguments: str, patch: bytes = b"") -> None:
+    subprocess.run(["git", *arguments], cwd=folder, input=patch, check=True, capture_output=True)
+
+
+def try_patch(patch: bytes, root: Path, command: str) -> None:
+    arguments = {"git": ["git", "apply", "--check", "-"], "patch": ["patch", "-p1", "--dry-run"]}
+    subprocess.run(arguments[command], cwd=root, input=patch, check=True, capture_output=True)
+
+
+async def test_the_sample_is_reviewed_truly() -> None:
+    before = state(SHOP)
+    rehearsal = await review(SHOP)
+    found = core(rehearsal)
+    assert state(SHOP) == before
+    rules = {one["code"]: one for one in found["findings"]["heaviest"]}
+    assert {"B006", "E722", "S602", "F401", "UP006"} <= set(rules)
+    assert rules["B006"]["path"] == "shop/basket.py"
+    source = (SHOP / "shop" / "basket.py").read_text().splitlines()
+    assert "= []" in source[rules["B006"]["line"] - 1]
+    levels = [one["level"] for one in found["findings"]["heaviest"]]
+    assert levels == sorted(levels, key=["error", "risk", "warning", "style"].index)
+    assert [one["name"] for one in found["complexity"]["worst"]] == ["final_price"]
+    assert (found["tests"]["passed"], found["tests"]["failed"]) == (7, 1)
+    (failure,) = found["tests"]["failures"]
+    assert failure == {
+        "name": "tests/test_shop.py::BasketTest::test_a_new_basket_is_empty",
+        "path": "tests/test_shop.py",
+        "line": 19,
+        "message": "AssertionError: 4.5 != 0",
+    }
+    assert found["tests_with_fixes"] is not None
+    assert found["tests_with_fixes"]["failed"] == 1
+    text = rehearsal.files["review.md"].decode()
+    assert "`shop/basket.py:20`" in text
+    assert "with them applied the tests go as before" in rehearsal.result.summary
+
+
+@pytest.mark.parametrize("command", ["git", "patch"])
+async def test_the_patch_applies(command: str) -> None:
+    try_patch((await review(SHOP, tests=False)).files["fixes.patch"], SHOP, command)
+
+
+async def test_the_patch_applies_in_a_folder_of_a_git_repository(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    package = write(top / "inner", {"a b/ünï.py": "import os\nx = 1\n"})
+    git(top, "init", "-q")
+    patch = (await review(package)).files["fixes.patch"]
+    git(package, "apply", "-", patch=patch)
+    assert (package / "a b" / "ünï.py").read_text() == "x = 1\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "import os\r\nx = 1\r\n",
+        "import os\nx = 1",
+        "x = 1\nimport os",
+        "import os\n\x0c\nclass A(object):\n    pass\n",
+        "import os\n",
+    ],
+)
+async def test_odd_ends_of_lines_survive_the_patch(content: str, tmp_path: Path) -> None:
+    root = write(tmp_path / "repo", {"a.py": content})
+    patch = (await review(root)).files["fixes.patch"]
+    git(root, "apply", "-", patch=patch)
+    expected = content.replace("import os\r\n", "").replace("import os\n", "")
+    expected = expected.replace("import os", "").replace("(object)", "")
+    assert (root / "a.py").read_bytes() == expected.encode()
+
+
+async def test_a_file_that_is_not_utf_8_is_an_error_and_not_in_the_patch(tmp_path: Path) -> None:
+    latin = "# -*- coding: latin-1 -*-\nimport os\nx = 'é'\n".encode("latin-1")
+    root = write(tmp_path / "repo", {"a.py": "import os\n", "b.py": latin})
+    rehearsal = await review(root)
+    try_patch(rehearsal.files["fixes.patch"], root, "git")
+    assert b"b.py" not in rehearsal.files["fixes.patch"]
+    first = core(rehearsal)["findings"]["heaviest"][0]
+    assert (first["code"], first["path"], first["level"]) == ("E902", "b.py", "error")
+
+
+async def test_clean_code_brings_no_patch(tmp_path: Path) -> None:
+    rehearsal = await review(write(tmp_path / "repo", {"a.py": "x = 1\n"}))
+    assert set(rehearsal.files) == {"review.md"}
+    assert "The linter finds nothing. It has no tests. There is no safe fix" in (
+        rehearsal.result.summary
+    )
+
+
+async def test_the_repository_s_own_rules_are_used(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": '[tool.ruff.lint]\nselect = ["Q000"]\n',
+        "a.py": "import os\nx = 'a'\n",
+    }
+    found = core(await review(write(tmp_path / "repo", files)))
+    assert [one["code"] for one in found["findings"]["heaviest"]] == ["Q000"]
+
+
+async def test_rules_that_ruff_refuses_are_set_aside_and_told(tmp_path: Path) -> None:
+    files = {"ruff.toml": 'lint.select = ["NOPE"]\n', "a.py": "import os\n"}
+    rehearsal = await review(write(tmp_path / "repo", files))
+    assert [one["code"] for one in core(rehearsal)["findings"]["heaviest"]] == ["F401"]
+    assert "settings for ruff were set aside" in rehearsal.files["review.md"].decode()
+
+
+async def test_settings_above_the_repository_do_not_count(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {"ruff.toml": 'lint.select = ["Q000"]\n', "pytest.ini": "[pytest]\naddopts = --x\n"},
+    )
+    files = {"a.py": "import os\n", "test_a.py": "def test_a():\n    pass\n"}
+    found = core(await review(write(tmp_path / "repo", files)))
+    assert [one["code"] for one in found["findings"]["heaviest"]] == ["F401"]
+    assert found["tests"]["outcome"] == "passed"
+
+
+async def test_invalid_python_is_an_error_at_the_top(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "a.py": "def f(:\n",
+        "b.py": "import os\n",
+        "c.py": b"x = '\xff'\n",
+        "d.py": b"\0",
+    }
+    rehearsal = await review(write(tmp_path / "repo", files))
+    first = core(rehearsal)["findings"]["heaviest"][0]
+    assert (first["level"], first["path"]) == ("error", "a.py")
+    assert "`a.py`, `c.py`, `d.py`" in rehearsal.files["review.md"].decode()
+
+
+async def test_tools_and_environments_are_not_reviewed(tmp_path: Path) -> None:
+    junk = [".git/x.py", ".venv/lib/x.py", "node_modules/x.py", "build/x.py", "a.egg-info/x.py"]
+    files = {
+        **dict.fromkeys(junk, "import os\n"),
+        "mine/pyvenv.cfg": "",
+        "mine/x.py": "import os\n",
+    }
+    found = core(await review(write(tmp_path / "repo", {**files, "a.py": "x = 1\n"})))
+    assert found["repository"]["files"] == 1
+
+
+async def test_markdown_in_a_name_stays_in_its_cell(tmp_path: Path) -> None:
+    root = write(tmp_path / "repo", {"a|b`c.py": "import os\n"})
+    text = (await review(root)).files["review.md"].decode()
+    (row,) = [line for line in text.splitlines() if line.startswith("| style")]
+    assert row.replace("\\|", "").count("|") == 6
+
+
+@pytest.mark.parametrize(
+    ("files", "outcome", "says"),
+    [
+        ({"test_a.py": "def test_a():\n    assert True\n"}, "passed", "tests pass (1 passed"),
+        ({"test_a.py": "import nowhere_to_be_found\n"}, "unable", "lacks nowhere_to_be_found"),
+        ({"test_a.py": "x = 1\n"}, "none", "It has no tests"),
+        ({"test_a.py": "import os\nos._exit(9)\n"}, "unable", "ended with status 9"),
+        (
+            {
+                "pytest.ini": "[pytest]\naddopts = --option-of-no-plugin\n",
+                "test_a.py": "def test_a():\n    pass\n",
+            },
+            "passed",
+            "refused the options",
+        ),
+        (
+            {
+                "src/pkg/__init__.py": "x = 1\n",
+                "tests/test_a.py": "import pkg\ndef test_a(): pass\n",
+            },
+            "passed",
+            "tests pass (1 passed",
+        ),
+    ],
+)
+async def test_every_outcome_of_the_tests_is_told(
+    files: dict[str, str], outcome: str, says: str, tmp_path: Path
+) -> None:
+    rehearsal = await review(write(tmp_path / "repo", files))
+    assert core(rehearsal)["tests"]["outcome"] == outcome
+    assert says in rehearsal.files["review.md"].decode()
+
+
+async def test_tests_run_on_the_repository_s_own_environment(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "repo", {"test_a.py": "import os\ndef test_a(): assert 'OWN' in os.environ\n"}
+    )
+    python = root / ".venv" / "bin" / "python"
+    write(root, {".venv/bin/python": f'#!/bin/sh\nOWN=1 exec "{sys.executable}" "$@"\n'})
+    python.chmod(0o755)
+    assert core(await review(root))["tests"]["outcome"] == "passed"
+
+
+async def test_tests_see_no_secret_and_cannot_reach_the_repository_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "secret")
+    test = (
+        "import os, pathlib\ndef test_a():\n    assert 'SOME_API_KEY' not in os.environ\n"
+        "    pathlib.Path('link.txt').write_text('changed')\n"
+    )
+    root = write(tmp_path / "repo", {"data.txt": "original", "test_a.py": test})
+    (root / "link.txt").symlink_to(root / "data.txt")
+    assert core(await review(root))["tests"]["outcome"] == "passed"
+    assert (root / "data.txt").read_text() == "original"
+
+
+async def test_off_means_that_nothing_of_the_repository_is_executed(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    files = dict.fromkeys(("test_a.py", "conftest.py"), f"open({str(trace)!r}, 'w')\nimport os\n")
+    found = core(await review(write(tmp_path / "repo", files), tests=False))
+    assert found["tests"]["outcome"] == "off"
+    assert not trace.exists()
+
+
+async def test_missing_and_wrong_folders_are_refused(tmp_path: Path) -> None:
+    cases = {
+        tmp_path / "nowhere": "does not exist",
+        write(tmp_path, {"a.py": ""}) / "a.py": "is a file",
+        write(tmp_path / "text", {"a.txt": "x"}): "holds no Python file",
+    }
+    for path, says in cases.items():
+        with pytest.raises(StepFailed, match=says) as caught:
+            await review(path)
+        assert caught.value.failure.permanent
+        assert caught.value.failure.type == "InputError"
+    with pytest.raises(ParametersRefused, match="tests_timeout"):
+        await review(tmp_path, tests_timeout="soon")
+
+
+def test_an_unreadable_folder_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("locked")
+    folder.chmod(0)
+    root = os.geteuid() == 0
+    if root:  # root may read everything: be somebody else meanwhile
+        os.seteuid(65_534)
+    try:
+        with pytest.raises(InputError, match="may not be read"):
+            resolve(str(folder))
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+def refusing(step: Callable[..., object]) -> Callable[..., object]:
+    @wraps(step)
+    def refuse(*_: object) -> None:
+        raise AssertionError("a finished step ran again")
+
+    return refuse
+
+
+async def test_a_retry_repeats_no_finished_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    from holdfast.testing import MemoryJournal
+
+    journal, broken = MemoryJournal(), True
+
+    async def run_tests(root: str, seconds: float, fixed: bool = False) -> Tests:
+        if broken:
+            raise OSError("no space left on device")
+        return Tests(outcome=Outcome.PASSED, passed=1)
+
+    monkeypatch.setattr(agent, "run_tests", run_tests)
+    with pytest.raises(StepFailed, match="no space left"):
+        await rehearse("code", "Review this", {"path": str(SHOP)}, journal=journal)
+    finished = dict(journal.steps)
+    assert {key.name for key in finished} == {"survey", "lint", "measure functions", "fix"}
+    broken = False
+
+    for step in ("survey", "lint", "measure_functions", "make_fixes"):
+        monkeypatch.setattr(agent, step, refusing(getattr(agent, step)))
+    again = await rehearse("code", "Review this", {"path": str(SHOP)}, journal=journal)
+    assert core(again)["tests"]["passed"] == 1
+    assert {key: journal.steps[key] for key in finished} == finished
+
+
+async def test_progress_rises_from_0_to_100() -> None:
+    progress = (await review(SHOP, tests=False)).progress
+    percentages = [told.percentage for told in progress]
+    assert percentages == sorted(percentages)
+    assert (percentages[0], percentages[-1]) == (0, 100)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("pass", 1),
+        ("if a: pass\nelif b: pass\nelse: pass", 3),
+        ("for x in y:\n    while z: pass", 3),
+        ("try: pass\nexcept A: pass\nexcept B: pass\nfinally: pass", 3),
+        ("return a and b or c", 3),
+        ("return [x for x in y if x if z]", 4),
+        ("match a:\n    case 1: pass\n    case 2: pass\n    case _: pass", 3),
+        ("def inner():\n    if a: pass", 1),
+    ],
+)
+def test_complexity_counts_decisions(source: str, expected: int) -> None:
+    body = "\n".join(f"    {line}" for line in source.splitlines())
+    (function,) = ast.parse(f"def f():\n{body}").body
+    assert isinstance(function, ast.FunctionDef)
+    assert mccabe.complexity(function) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "level"),
+    [
+        ("F401", "style"),
+        ("F821", "error"),
+        ("FURB167", "style"),
+        ("SLOT000", "style"),
+        ("S602", "risk"),
+        ("invalid-syntax", "error"),
+        ("B006", "risk"),
+        ("XYZ1", "style"),
+    ],
+)
+def test_rules_weigh_by_their_whole_prefix(rule: str, level: str) -> None:
+    assert level_of(rule) == level
+
+
+def test_a_name_that_needs_quoting_is_quoted() -> None:
+    assert difference('a"b.py', "x\n", "y\n").text.startswith('--- "a/a\\"b.py"\n')
+
+
+def test_registering_imports_nothing_heavy() -> None:
+    (spec,) = register_agents()
+    assert isinstance(spec, AgentSpec)
+    assert [(one.part, one.found, bool(one.version)) for one in check()] == [
+        ("ruff", True, True),
+        ("pytest", True, True),
+    ]
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys, holdfast_code.plugin; print('pytest' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+    )
+    assert told.stdout.strip() == "False"
