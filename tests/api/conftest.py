@@ -1,0 +1,81 @@
+"""The API served for real on loopback, over a real Temporal server and a worker."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import pytest_asyncio
+from holdfast.agents import AgentSpec, Goal, InputError, Result, Run
+from holdfast.agents.loading import Loaded
+from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.api.app import create_app
+from holdfast.api.server import listen, serve
+from holdfast.settings import Settings
+from holdfast.stores import open_stores
+from holdfast.temporal.connection import connect
+from holdfast.temporal.development_server import DevelopmentServer
+from holdfast.temporal.goals import GoalService
+from holdfast.temporal.worker import build_worker
+from pydantic import BaseModel, Field
+
+
+class EchoParameters(BaseModel):
+    depth: Literal["quick", "comprehensive"] = Field("quick", description="How deep.")
+    fail: bool = False
+    wait: bool = False
+
+
+async def echo(run: Run, goal: Goal) -> Result:
+    await run.progress(50, "half-way")
+    await run.artifact("notes/echo.md", f"# {goal.description}")
+    if goal.parameters["fail"]:
+        raise InputError("it was asked to fail: ask otherwise")
+    if goal.parameters["wait"]:
+        import asyncio
+
+        await asyncio.Event().wait()
+    return Result(summary=goal.description, data=goal.parameters)
+
+
+ECHO = AgentSpec(
+    name="echo",
+    description="Says it again.",
+    agent=echo,
+    parameters=EchoParameters,
+    examples=("x",),
+)
+
+ServeApi = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def serve_api(own_home: Path) -> AsyncIterator[ServeApi]:
+    """Return a function that serves the API for a Temporal address and gives a client."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            address: str, *, worker: bool = True, **settings_given: object
+        ) -> httpx.AsyncClient:
+            settings = Settings.model_validate({"home": own_home, **settings_given})
+            plugin = Plugin("holdfast-echo", "1.0", "holdfast_echo", "loaded", agents=("echo",))
+            registry = AgentRegistry.of({plugin: Loaded((), (ECHO,), ())}, [])
+            stores = await stack.enter_async_context(open_stores(settings))
+            client = await connect(address, lazy=True)
+            service = GoalService(client, stores, registry)
+            if worker:
+                connected = await connect(address)
+                await stack.enter_async_context(build_worker(connected, stores, registry, settings))
+            url = await stack.enter_async_context(
+                serve(create_app(service, settings), listen(settings.host, 0), settings)
+            )
+            return await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
+
+        yield start
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def api(serve_api: ServeApi, server: DevelopmentServer) -> httpx.AsyncClient:
+    """Return a client of the API over the test run's server, with a worker."""
+    return await serve_api(server.address)
