@@ -3,9 +3,14 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
-from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+PRINTED = "holdfast.cli.printed"
 
 _MARKS = {
     "completed": "green",
@@ -20,11 +25,14 @@ _MARKS = {
 }
 
 
-def print_json(document: BaseModel | object) -> None:
-    """Print one JSON document on stdout."""
-    if isinstance(document, BaseModel):
+def print_json(document: "BaseModel | dict[str, object]") -> None:
+    """Print the one JSON document of a command on stdout."""
+    if not isinstance(document, dict):
         document = document.model_dump(mode="json")
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[PRINTED] = True
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import gc
-import json
 import logging
 import signal
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import ParamSpec, TypeVar
 
 import click
+from holdfast.cli.output import PRINTED, print_json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,9 +31,9 @@ def command_errors(function: Callable[P, T]) -> Callable[P, T]:
             sentence = explained(error)
             if sentence is None:
                 raise
-            if kwargs.get("as_json"):
-                document = {"error": {"type": type(error).__name__, "message": sentence}}
-                click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            # A command that has printed its document, such as dev when ready, prints no second.
+            if kwargs.get("as_json") and PRINTED not in click.get_current_context().meta:
+                print_json({"error": {"type": type(error).__name__, "message": sentence}})
             else:
                 click.echo(f"holdfast: {sentence}", err=True)
             sys.exit(1)

@@ -1,0 +1,152 @@
+"""The command line as a stranger runs it: real processes, an agent installed for them alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ECHO = """
+import asyncio
+from pathlib import Path
+from pydantic import BaseModel, Field
+from holdfast.agents import AgentSpec, Goal, InputError, Result, Run, hookimpl
+
+class Parameters(BaseModel):
+    text: str = Field("", description="What to say.")
+    times: int = 1
+    tags: list[str] = []
+    wait_for: str = Field("", json_schema_extra={"format": "path"})
+    fail: bool = False
+
+async def echo(run: Run, goal: Goal) -> Result:
+    given = goal.parameters
+    await run.progress(10, "listening")
+    paid = await run.step("pay", pay, given["wait_for"])
+    while given["wait_for"] and not Path(given["wait_for"]).exists():
+        await asyncio.sleep(0.05)
+    if given["fail"]:
+        raise InputError("there is no file sales.csv: give another path")
+    await run.artifact("echo.txt", given["text"] * given["times"])
+    return Result(summary=f"said {given['text']}", data={"tags": given["tags"], "paid": paid})
+
+def pay(place: str) -> int:
+    if not place:
+        return 0
+    bill = Path(place + ".bill")
+    bill.write_text(bill.read_text() + "x" if bill.exists() else "x")
+    return len(bill.read_text())
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="echo", description="Says it again.", agent=echo, parameters=Parameters)]
+"""
+
+
+@dataclass
+class CommandLine:
+    """A shell of one's own: a home, a working folder, an environment."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "holdfast.cli", *arguments],
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **environment)
+        try:
+            out, err = process.communicate(timeout=90)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def json(self, *arguments: str, status: int = 0, **environment: str) -> Any:
+        done = self(*arguments, "--json", **environment)
+        assert done.returncode == status, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def holdfast(tmp_path: Path, own_home: Path, server_binary: Path) -> CommandLine:
+    """Return the command line on an empty home, with the agent ``echo`` installed."""
+    site = tmp_path / "site"
+    metadata = site / "holdfast_echo-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "holdfast_echo.py").write_text(ECHO)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: holdfast-echo\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[holdfast]\necho = holdfast_echo\n")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return CommandLine(
+        folder,
+        os.environ
+        | {
+            "HOLDFAST_HOME": str(own_home),
+            "PYTHONPATH": str(site),
+            "HOLDFAST_PLUGINS_ALLOW": "holdfast-echo",
+        },
+    )
+
+
+@dataclass
+class Dev:
+    """A ``holdfast dev`` that runs, and what it said when it was ready."""
+
+    process: subprocess.Popen[str]
+    told: dict[str, Any]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> str:
+        self.process.send_signal(how)
+        _, err = self.process.communicate(timeout=20)
+        return err
+
+
+StartDev = Callable[..., Dev]
+
+
+@pytest.fixture
+def start_dev(holdfast: CommandLine) -> Iterator[StartDev]:
+    """Return a function that starts ``holdfast dev`` and waits until it is ready."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **environment: str) -> Dev:
+        ports = () if arguments else ("--port", "0", "--temporal-port", "0")
+        process = holdfast.start("dev", "--json", *ports, *arguments, **environment)
+        started.append(process)
+        assert process.stdout is not None
+        document = ""
+        for line in process.stdout:
+            document += line
+            if line.rstrip() == "}":
+                return Dev(process, json.loads(document))
+        raise AssertionError(process.communicate()[1])
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)

@@ -1,0 +1,154 @@
+"""``holdfast dev``, ``worker`` and ``api``: they come up, share, survive, and leave nothing."""
+
+import json
+import os
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+StartDev = Callable[..., Any]
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> Any:
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def hand_in(api_url: str, **parameters: object) -> str:
+    goal = {"goal_id": "g", "description": "x", "agent_type": "echo", "parameters": parameters}
+    return str(ask(f"{api_url}/api/execute-goal", goal)["workflow_id"])
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    with suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    return False
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
+def test_goals_survive_a_restart_and_nothing_is_left_running(
+    holdfast: Any, start_dev: StartDev, own_home: Path
+) -> None:
+    dev = start_dev()
+    servers = children(dev.process.pid)
+    assert servers
+    gate = holdfast.folder / "go"
+    done = hand_in(dev.told["api_url"], text="hi")
+    waiting = hand_in(dev.told["api_url"], text="later", wait_for=str(gate))
+    until(lambda: ask(f"{dev.told['api_url']}/api/goals/{done}")["status"] == "completed")
+    until(lambda: Path(f"{gate}.bill").exists())
+    started = time.monotonic()
+    told = dev.stop()
+    assert time.monotonic() - started < 10
+    assert dev.process.returncode == 0
+    assert "Traceback" not in told
+    assert not any(map(is_running, servers))
+    assert not (own_home / "running.json").exists()
+
+    again = start_dev()
+    api = again.told["api_url"]
+    assert ask(f"{api}/api/goals/{done}")["result"]["summary"] == "said hi"
+    gate.touch()
+    until(lambda: ask(f"{api}/api/goals/{waiting}")["status"] == "completed")
+    # The first worker handed the goal on: nothing was paid twice.
+    assert Path(f"{gate}.bill").read_text() == "x"
+
+
+def test_a_killed_installation_leaves_nothing_and_its_goals_go_on(
+    holdfast: Any, start_dev: StartDev
+) -> None:
+    dev = start_dev()
+    servers = children(dev.process.pid)
+    gate = holdfast.folder / "go"
+    waiting = hand_in(dev.told["api_url"], wait_for=str(gate))
+    until(lambda: Path(f"{gate}.bill").exists())
+    dev.stop(signal.SIGKILL)
+    until(lambda: not any(map(is_running, servers)))
+    api = start_dev().told["api_url"]
+    gate.touch()
+    # The heartbeat timeout, 30 s, is what proves that the worker is lost.
+    until(lambda: ask(f"{api}/api/goals/{waiting}")["status"] == "completed", 90)
+    assert Path(f"{gate}.bill").read_text() == "x"
+
+
+def test_ports_that_are_taken_are_replaced_and_told(holdfast: Any, start_dev: StartDev) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as api,
+        socket.create_server(("127.0.0.1", 0)) as temporal,
+    ):
+        taken = [str(one.getsockname()[1]) for one in (api, temporal)]
+        dev = start_dev("--port", taken[0], "--temporal-port", taken[1])
+        assert ask(f"{dev.told['api_url']}/readyz")["ready"]
+        told = dev.stop()
+    for port in taken:
+        assert f"port {port} is taken" in told
+
+
+def test_one_home_has_one_installation(holdfast: Any, start_dev: StartDev) -> None:
+    start_dev()
+    done = holdfast("dev", "--port", "0", "--temporal-port", "0")
+    assert done.returncode == 1
+    assert "in use" in done.stderr
+    assert "HOLDFAST_HOME" in done.stderr
+
+
+def test_worker_and_api_alone(holdfast: Any, start_dev: StartDev) -> None:
+    dev = start_dev()
+    worker, api = holdfast.start("worker", "--json"), holdfast.start("api", "--port", "0", "--json")
+    try:
+        told = "".join(iter(worker.stdout.readline, "}\n")) + "}"
+        assert json.loads(told)["address"] == dev.told["temporal_address"]
+        told = "".join(iter(api.stdout.readline, "}\n")) + "}"
+        url = json.loads(told)["api_url"]
+        workflow_id = hand_in(url, text="hi")
+        until(lambda: ask(f"{url}/api/goals/{workflow_id}")["status"] == "completed")
+    finally:
+        for process in (worker, api):
+            process.terminate()
+        errors = [process.communicate(timeout=30)[1] for process in (worker, api)]
+    assert [worker.returncode, api.returncode] == [0, 0], errors
+
+
+def test_the_api_is_not_opened_to_the_network_without_keys(holdfast: Any) -> None:
+    done = holdfast("api", HOLDFAST_HOST="0.0.0.0")
+    assert done.returncode == 1
+    assert "holdfast api --new-key" in done.stderr
+    key = holdfast.json("api", "--new-key")
+    assert key["key"].startswith("hf_")
+    assert len(key["digest"]) == 64
+
+
+def test_a_taken_api_port_is_refused_in_one_line(holdfast: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = holdfast("api", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert "cannot listen on 127.0.0.1" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_dev_ends_with_a_word_when_its_server_dies(holdfast: Any, start_dev: StartDev) -> None:
+    dev = start_dev()
+    os.kill(children(dev.process.pid)[0], signal.SIGKILL)
+    _, told = dev.process.communicate(timeout=30)
+    assert dev.process.returncode == 1
+    assert "the Temporal server at" in told
+    assert "Traceback" not in told

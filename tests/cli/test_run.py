@@ -1,0 +1,134 @@
+"""``holdfast run`` and ``holdfast goals``, with a server and without."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def until_line(stream: Any, words: str) -> None:
+    for line in stream:
+        if words in line:
+            return
+    raise AssertionError(f"it never said {words!r}")
+
+
+def test_a_goal_without_any_server(holdfast: Any, own_home: Path) -> None:
+    done = holdfast(
+        *("run", "echo", "say it", "--param", "text=hello"),
+        *("-p", "times=2", "-p", 'tags=["a","b"]', "--output", "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "completed in" in done.stdout
+    assert "said hello" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    assert (holdfast.folder / "out" / "echo.txt").read_text() == "hellohello"
+    assert "10 %  listening" in done.stderr
+
+    listed = holdfast.json("goals", "list")["goals"]
+    assert [(goal["agent_type"], goal["status"]) for goal in listed] == [("echo", "completed")]
+    workflow_id = listed[0]["workflow_id"]
+    assert holdfast.json("goals", "show", workflow_id)["result"]["data"]["tags"] == ["a", "b"]
+    saved = holdfast.json("goals", "result", listed[0]["goal_id"])
+    assert Path(saved["folder"]) == own_home / "results" / workflow_id
+    assert (own_home / "results" / workflow_id / "echo.txt").exists()
+    assert "completed" in holdfast("goals", "watch", workflow_id).stdout
+    assert holdfast.json("goals", "cancel", workflow_id)["status"] == "completed"
+    assert holdfast("goals", "list", "--status", "failed").stdout.count("\n") == 1
+
+
+def test_a_goal_that_fails_says_why_and_ends_with_1(holdfast: Any) -> None:
+    document = holdfast.json("run", "echo", "x", "-p", "fail=true", status=1)
+    assert document["status"] == "failed"
+    assert document["error"]["message"] == "there is no file sales.csv: give another path"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "oracle", "x"], "no agent 'oracle' is installed: choose one of echo"),
+        (["run", "echo", "  "], "description: say in words"),
+        (["run", "echo", "x" * 100_000], "description: String should have at most 32768"),
+        (["run", "echo", "x", "-p", "times=many"], "times: Input should be a valid integer"),
+        (["run", "echo", "x", "-p", "colour=red"], "colour: no such parameter"),
+        (["run", "echo", "x", "-p", "text"], "write NAME=VALUE"),
+        (["run", "echo", "x", "--goal-id", "a b"], "goal_id: "),
+        (["run", "echo", "x", "--detach"], "start one, holdfast dev"),
+        (["goals", "show", "nothing"], "no goal 'nothing' is on record"),
+        (["agents", "oracle"], "no agent 'oracle' is installed"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_before_any_server_starts(
+    holdfast: Any, own_home: Path, arguments: list[str], sentence: str
+) -> None:
+    done = holdfast(*arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("holdfast: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert sentence in done.stderr
+    assert not (own_home / "temporal.db").exists()
+    assert sentence in holdfast.json(*arguments, status=1)["error"]["message"]
+
+
+def test_a_home_that_cannot_be_written(holdfast: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = holdfast("run", "echo", "x", HOLDFAST_HOME=str(tmp_path / "file" / "home"))
+    assert done.returncode == 1
+    assert "HOLDFAST_HOME" in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_configured_server_that_is_down(holdfast: Any) -> None:
+    done = holdfast("run", "echo", "x", TEMPORAL_ADDRESS="127.0.0.1:1")
+    assert done.returncode == 1
+    assert "no Temporal server answers at 127.0.0.1:1" in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(holdfast: Any) -> None:
+    process = holdfast.start("run", "echo", "x", "-p", "wait_for=go", "-p", "text=again")
+    until_line(process.stderr, "listening")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the goal is kept" in told
+    assert "Traceback" not in told
+    workflow_id = holdfast.json("goals", "list", "--status", "running")["goals"][0]["workflow_id"]
+    assert f"holdfast goals watch {workflow_id}" in told
+
+    # The place it waits for was not there when it was named, so the worker's folder counts.
+    (holdfast.folder / "go").touch()
+    goal = holdfast.json("goals", "watch", workflow_id)
+    assert goal["status"] == "completed"
+    assert goal["result"]["data"]["paid"] == 1
+    assert (holdfast.folder / "go.bill").read_text() == "x"
+
+
+def test_a_kept_goal_can_be_cancelled_without_a_server(holdfast: Any) -> None:
+    process = holdfast.start("run", "echo", "x", "-p", "wait_for=go")
+    until_line(process.stderr, "listening")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    workflow_id = holdfast.json("goals", "list")["goals"][0]["workflow_id"]
+    assert holdfast.json("goals", "cancel", workflow_id)["status"] == "cancelled"
+
+
+def test_a_running_server_is_used_and_goes_on_after_ctrl_c(
+    holdfast: Any, start_dev: Callable[..., Any]
+) -> None:
+    start_dev()
+    waiting = holdfast.folder / "go"
+    process = holdfast.start("run", "echo", "x", "-p", f"wait_for={waiting}")
+    until_line(process.stderr, "listening")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the goal goes on without you" in told
+    workflow_id = holdfast.json("run", "echo", "y", "--detach")["workflow_id"]
+    assert holdfast.json("goals", "watch", workflow_id)["status"] == "completed"
+    waiting.touch()
+    kept = holdfast.json("goals", "list")["goals"][-1]["workflow_id"]
+    assert holdfast.json("goals", "watch", kept)["status"] == "completed"
