@@ -1,5 +1,7 @@
 """An installation of one's own: stores in a fresh folder, a worker, agents made on the spot."""
 
+import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -28,6 +30,20 @@ def registry_of(*specs: AgentSpec, observers: tuple[Observer, ...] = ()) -> Agen
     names = tuple(spec.name for spec in specs)
     plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=names)
     return AgentRegistry.of({plugin: Loaded((), specs, observers)}, [])
+
+
+def without_traces(document: object) -> object:
+    """Leave out what tells of the machine a history was recorded on, which no replay reads."""
+    if isinstance(document, dict):
+        return {
+            key: without_traces(value)
+            for key, value in document.items()
+            if key not in {"identity", "stackTrace"}
+        }
+    if isinstance(document, list):
+        return [without_traces(item) for item in document]
+    # A sticky queue is named after process and host.
+    return "sticky" if isinstance(document, str) and "@" in document else document
 
 
 @dataclass
@@ -60,9 +76,17 @@ class Installation:
     async def events(self, workflow_id: str) -> list[str]:
         return [event.type async for event in follow_events(self.stores, workflow_id)]
 
-    async def replay(self, workflow_id: str) -> list[str]:
-        """Replay a run's history with no agent in sight; return its event types."""
+    async def replay(self, workflow_id: str, kind: str) -> list[str]:
+        """Replay a run's history with no agent in sight; return its event types.
+
+        With RECORD_HISTORIES=tests/histories/VERSION it is kept there too, as that version's
+        history of this kind: see tests/histories.
+        """
         history = await self.handle(workflow_id).fetch_history()
+        if folder := os.environ.get("RECORD_HISTORIES"):
+            document = json.loads(history.to_json())
+            text = json.dumps(without_traces(document), indent=1)
+            (Path(folder) / f"{kind}.json").write_text(text + "\n")
         replayer = Replayer(workflows=[AgentGoalWorkflow], data_converter=pydantic_data_converter)
         await replayer.replay_workflow(history)
         return [event.WhichOneof("attributes") or "" for event in history.events]

@@ -79,7 +79,7 @@ async def test_a_goal_completes_and_its_result_is_stored(install: "Install") -> 
         "progress",
         "run.completed",
     ]
-    history = await here.replay(workflow_id)
+    history = await here.replay(workflow_id, "completed")
     # Prepare and store ran inside workflow tasks: one ordinary activity only, the agent's.
     assert history.count("activity_task_scheduled_event_attributes") == 1
     assert history.count("marker_recorded_event_attributes") == 2
@@ -132,7 +132,7 @@ async def test_a_permanent_error_is_not_tried_again(install: "Install") -> None:
     )
     assert record.status is GoalStatus.FAILED
     assert record.error == output.error
-    await here.replay(workflow_id)
+    await here.replay(workflow_id, "permanent-failure")
 
 
 async def test_three_attempts_pay_for_each_step_once_and_keep_what_was_made(
@@ -165,7 +165,7 @@ async def test_three_attempts_pay_for_each_step_once_and_keep_what_was_made(
     assert events.count("run.retrying") == 2
     assert events.count("progress") == 3
     assert events[-1] == "run.failed"
-    await here.replay(workflow_id)
+    await here.replay(workflow_id, "three-failures")
 
 
 async def test_a_step_that_ended_an_attempt_runs_again_in_the_next(install: "Install") -> None:
@@ -215,7 +215,7 @@ async def test_cancelling_keeps_what_was_made_and_cleans_up_once(install: "Insta
     assert cleaned == [1]
     assert (await here.handle(workflow_id).describe()).status is WorkflowExecutionStatus.CANCELED
     assert not await here.service.cancel(workflow_id)
-    await here.replay(workflow_id)
+    await here.replay(workflow_id, "cancelled")
 
 
 async def test_a_worker_that_stops_hands_its_goals_on(install: "Install") -> None:
@@ -235,7 +235,7 @@ async def test_a_worker_that_stops_hands_its_goals_on(install: "Install") -> Non
         output, _ = await here.finish(workflow_id)
     assert output.result.summary == "finished elsewhere"
     assert paid == [1]
-    await here.replay(workflow_id)
+    await here.replay(workflow_id, "yielded")
 
 
 async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "Install") -> None:
@@ -270,7 +270,7 @@ async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "
     intruder.close()
     assert output.success
     assert record.status is GoalStatus.COMPLETED
-    await here.replay(workflow_id)
+    await here.replay(workflow_id, "ordinary-prepare")
 
 
 async def test_what_cannot_be_run_is_refused_before_a_workflow_starts(install: "Install") -> None:

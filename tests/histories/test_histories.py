@@ -1,0 +1,46 @@
+"""Every history on record replays on today's workflow, with no agent installed.
+
+Each released version has a folder; those of a version are recorded once, and never changed:
+
+    mkdir tests/histories/0.1.0
+    RECORD_HISTORIES=tests/histories/0.1.0 pytest tests/goals
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+HISTORIES = sorted(Path(__file__).parent.glob("*/*.json"))
+
+
+def test_there_are_histories_of_every_kind() -> None:
+    assert {history.stem for history in HISTORIES} >= {
+        "completed",
+        "permanent-failure",
+        "three-failures",
+        "cancelled",
+        "yielded",
+        "ordinary-prepare",
+    }
+
+
+@pytest.mark.parametrize("file", HISTORIES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+async def test_it_replays(file: Path) -> None:
+    text = await asyncio.to_thread(file.read_text)
+    history = WorkflowHistory.from_json(file.stem, text)
+    replayer = Replayer(workflows=[AgentGoalWorkflow], data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(history)
+
+
+async def test_a_workflow_that_would_differ_is_noticed() -> None:
+    """The test above can fail: a history whose activity has another name does not replay."""
+    text = next(file for file in HISTORIES if file.stem == "completed").read_text()
+    history = WorkflowHistory.from_json("changed", text.replace("execute_agent_task", "other"))
+    replayer = Replayer(workflows=[AgentGoalWorkflow], data_converter=pydantic_data_converter)
+    with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
+        await replayer.replay_workflow(history)
