@@ -1,4 +1,4 @@
-"""A pytest plugin: a PostgreSQL server of the test run's own, on loopback and in a temporary folder.
+"""A pytest plugin: a PostgreSQL server of the test run's own, on loopback, in a temporary folder.
 
 A conftest registers it, see ``tests/stores/conftest.py``; it is not imported by name because the
 tests are no package.

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import io
 import os
-import tempfile
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -12,15 +12,22 @@ from typing import BinaryIO, Final
 from holdfast.agents.journal import ArtifactWriter
 from holdfast.models import Artifact
 from holdfast.stores import schema
-from holdfast.stores.database import Database, StoreUnavailable
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from holdfast.stores.database import Database
+from holdfast.stores.errors import StoreUnavailable, UnknownArtifact, known_run
+from sqlalchemy import Connection, bindparam, select
 
 _CHUNK: Final = 1024 * 1024
 
-
-class UnknownArtifact(LookupError):
-    """No file of that digest, or of that name in that run, is stored."""
+_OF: Final = (
+    select(
+        schema.artifacts.c.name,
+        schema.artifacts.c.media_type,
+        schema.artifacts.c.digest,
+        schema.artifacts.c.size,
+    )
+    .where(schema.artifacts.c.workflow_id == bindparam("run"))
+    .order_by(schema.artifacts.c.name)
+)
 
 
 class ArtifactStore:
@@ -69,30 +76,31 @@ class ArtifactStore:
 
         Raises:
             StoreUnavailable: The disk is full or cannot be written; nothing is left half-written.
+            OSError: The file given cannot be read.
         """
-        try:
-            return self._put(content)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"an artifact cannot be written under {self.folder}"
-                f" ({error.strerror or error}): free some space or make the folder writable"
-            ) from error
+        # Opened apart, so that a file that is missing is not taken for a disk that is full.
+        with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
+            try:
+                return self._put(source)
+            except OSError as error:
+                raise StoreUnavailable(
+                    f"an artifact cannot be written under {self.folder}"
+                    f" ({error.strerror or error}): free some space or make the folder writable"
+                ) from error
 
-    def _put(self, content: bytes | Path) -> tuple[str, int]:
+    def _put(self, source: BinaryIO) -> tuple[str, int]:
         incoming = self.folder / "incoming"
         incoming.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=incoming)
-        temporary = Path(name)
+        temporary = incoming / uuid.uuid4().hex
         try:
-            with os.fdopen(handle, "wb") as target:
-                source = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
-                with source:
-                    digest, size = _copy(source, target)
+            with temporary.open("xb") as target:
+                digest, size = _copy(source, target)
                 target.flush()
                 os.fsync(target.fileno())
             place = self._place(digest)
             place.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(place)
+            _sync_folder(place.parent)
         finally:
             temporary.unlink(missing_ok=True)
         return digest, size
@@ -112,28 +120,22 @@ class _Writer:
         digest, size = await asyncio.to_thread(self._store.put, content)
         artifact = Artifact(name=name, media_type=media_type, digest=digest, size=size)
         row = artifact.model_dump(exclude={"name"}) | {"stored_at": datetime.now(UTC)}
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         artifacts = schema.artifacts
         statement = (
-            insert(artifacts)
+            self._database.insert(artifacts)
             .values(workflow_id=self._workflow_id, name=name, **row)
             .on_conflict_do_update(
                 index_elements=[artifacts.c.workflow_id, artifacts.c.name], set_=row
             )
         )
-        await self._database.write(lambda transaction: transaction.connection.execute(statement))
+        with known_run(self._workflow_id):
+            await self._database.write(lambda writing: writing.connection.execute(statement))
         return artifact
 
 
 def artifacts_of(connection: Connection, workflow_id: str) -> tuple[Artifact, ...]:
     """Return the files of a run, sorted by name."""
-    artifacts = schema.artifacts
-    query = (
-        select(artifacts.c.name, artifacts.c.media_type, artifacts.c.digest, artifacts.c.size)
-        .where(artifacts.c.workflow_id == workflow_id)
-        .order_by(artifacts.c.name)
-    )
-    rows = connection.execute(query).mappings()
+    rows = connection.execute(_OF, {"run": workflow_id}).mappings()
     return tuple(Artifact.model_validate(dict(row)) for row in rows)
 
 
@@ -144,3 +146,12 @@ def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
         size += len(chunk)
         target.write(chunk)
     return f"sha256:{digest.hexdigest()}", size
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without it a power cut may forget the file's name after the database has learnt its digest.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

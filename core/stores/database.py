@@ -2,33 +2,32 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from holdfast.models import Event
-from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from holdfast.stores.errors import StoreUnavailable, explained
+from sqlalchemy import URL, Connection, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 T = TypeVar("T")
 
 BUSY_SECONDS: Final = 30
+CONNECT_SECONDS: Final = 10
 READERS: Final = 4
 _PRAGMAS: Final = (
+    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA journal_mode=WAL",
     # The journal must survive a power cut: a step lost is a step paid for twice.
     "PRAGMA synchronous=FULL",
-    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA foreign_keys=ON",
 )
-
-
-class StoreUnavailable(Exception):
-    """The stores cannot be read or written; the message says why and what to do."""
 
 
 @dataclass(slots=True)
@@ -47,6 +46,9 @@ class Transaction:
 class Database(ABC):
     """One database, SQLite or PostgreSQL; what is asked of it is written once, for both.
 
+    The stores make each statement once and execute it with values: to make one takes SQLAlchemy
+    longer than it takes SQLite to answer.
+
     Attributes:
         url: Its address without the password, for messages.
         is_sqlite: Whether it is SQLite.
@@ -63,7 +65,7 @@ class Database(ABC):
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        with _Explained(self.url):
+        with explained(self.url):
             return await self._read(query)
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
@@ -72,12 +74,12 @@ class Database(ABC):
         Raises:
             StoreUnavailable: The database does not answer or is full; nothing was written.
         """
-        with _Explained(self.url):
-            value, events = await self._write(change)
-        for told in events:
-            for follower in self._followers:
-                follower(told)
-        return value
+        with explained(self.url):
+            return await self._write(change)
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an insert that may say what happens on a conflict."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     async def is_up(self) -> bool:
         """Return whether the database answers."""
@@ -88,7 +90,10 @@ class Database(ABC):
         return True
 
     def follow(self, follower: Callable[[Event], None]) -> None:
-        """Call ``follower`` with every event this process stores, after it is committed."""
+        """Call ``follower`` with every event this process stores, after it is committed.
+
+        It is called in the event loop and must return at once.
+        """
         self._followers.append(follower)
 
     @abstractmethod
@@ -99,17 +104,33 @@ class Database(ABC):
     async def _read(self, query: Callable[[Connection], T]) -> T: ...
 
     @abstractmethod
-    async def _write(self, change: Callable[[Transaction], T]) -> tuple[T, list[Event]]: ...
+    async def _write(self, change: Callable[[Transaction], T]) -> T: ...
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for told in events:
+            for follower in self._followers:
+                follower(told)
 
 
 def open_database(url: str) -> Database:
     """Return the database at a SQLAlchemy address: ``sqlite:///…`` or ``postgresql+asyncpg://…``.
 
     Raises:
-        StoreUnavailable: The address is of another kind.
+        StoreUnavailable: The address is none, or of another kind.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:  # the address itself may hold a password
+        raise StoreUnavailable(
+            "HOLDFAST_DATABASE_URL is not an address: write sqlite:///path/of/a/file or"
+            " postgresql+asyncpg://user:password@host/database"
+        ) from error
     if parsed.get_backend_name() == "sqlite":
+        if parsed.database in {None, "", ":memory:"} or "mode" in parsed.query:
+            raise StoreUnavailable(
+                "HOLDFAST_DATABASE_URL names a database in memory, where nothing lasts: write"
+                " sqlite:///path/of/a/file"
+            )
         return _Sqlite(parsed)
     if parsed.drivername == "postgresql+asyncpg":
         return _PostgreSQL(parsed)
@@ -142,15 +163,21 @@ class _Sqlite(Database):
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
-    async def _write(self, change: Callable[[Transaction], T]) -> tuple[T, list[Event]]:
-        def run() -> tuple[T, list[Event]]:
+    async def _write(self, change: Callable[[Transaction], T]) -> T:
+        loop = asyncio.get_running_loop()
+
+        def run() -> T:
             with self._engine.connect() as connection:
                 connection.execution_options(holdfast_writes=True)
                 with connection.begin():
                     transaction = Transaction(connection)
-                    return change(transaction), transaction.events
+                    value = change(transaction)
+            # From here and not from who awaits: that one may be cancelled meanwhile.
+            if transaction.events and self._followers:
+                loop.call_soon_threadsafe(self._tell, transaction.events)
+            return value
 
-        return await asyncio.get_running_loop().run_in_executor(self._writer, run)
+        return await loop.run_in_executor(self._writer, run)
 
     async def close(self) -> None:
         """Let what is under way finish, then close every connection."""
@@ -164,51 +191,33 @@ class _PostgreSQL(Database):
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
-        self._engine = create_async_engine(url, pool_pre_ping=True)
+        try:
+            self._engine = create_async_engine(
+                url, pool_pre_ping=True, connect_args={"timeout": CONNECT_SECONDS}
+            )
+        except ModuleNotFoundError as error:
+            raise StoreUnavailable(
+                f"the database {self.url} needs {error.name}, which is not installed: pip install"
+                " 'holdfast[postgresql]'"
+            ) from error
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         async with self._engine.connect() as connection:
             return await connection.run_sync(query)
 
-    async def _write(self, change: Callable[[Transaction], T]) -> tuple[T, list[Event]]:
+    async def _write(self, change: Callable[[Transaction], T]) -> T:
         def run(connection: Connection) -> tuple[T, list[Event]]:
             transaction = Transaction(connection)
             return change(transaction), transaction.events
 
         async with self._engine.begin() as connection:
-            return await connection.run_sync(run)
+            value, events = await connection.run_sync(run)
+        asyncio.get_running_loop().call_soon(self._tell, events)
+        return value
 
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
-
-
-class _Explained:
-    """Turns a driver's errors into one sentence."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        if isinstance(error, OperationalError | InterfaceError):
-            reason = str(error.orig)
-        elif isinstance(error, ConnectionError):
-            reason = str(error)
-        else:
-            return
-        advice = "see that it is up and reachable"
-        if "full" in reason or "I/O error" in reason:
-            advice = "free some space on its disk"
-        elif "readonly" in reason or "unable to open" in reason:
-            advice = "make it writable, or set HOLDFAST_HOME to another folder"
-        raise StoreUnavailable(
-            f"the database {self._url} does not take this ({reason}): {advice}"
-        ) from error
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

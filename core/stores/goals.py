@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from holdfast.models import (
     Artifact,
@@ -16,19 +17,23 @@ from holdfast.models import (
 from holdfast.stores import schema
 from holdfast.stores.artifacts import artifacts_of
 from holdfast.stores.database import Database, Transaction
+from holdfast.stores.errors import UnknownGoal
 from holdfast.stores.events import add_event
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 
-
-class UnknownGoal(LookupError):
-    """There is no run of that workflow id."""
-
-    def __init__(self, workflow_id: str) -> None:
-        super().__init__(f"no goal {workflow_id!r} is on record: holdfast goals list shows all")
+_GET: Final = (
+    select(schema.goals, schema.results.c.result)
+    # A draft may be large, and is nobody's business until the run has ended.
+    .outerjoin(
+        schema.results,
+        (schema.results.c.workflow_id == schema.goals.c.workflow_id)
+        & schema.goals.c.ended_at.is_not(None),
+    )
+    .where(schema.goals.c.workflow_id == bindparam("run"))
+)
 
 
 class GoalStore:
@@ -36,6 +41,11 @@ class GoalStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._open = (
+            database.insert(schema.goals)
+            .on_conflict_do_nothing()
+            .returning(schema.goals.c.workflow_id)
+        )
 
     async def begin(
         self,
@@ -55,12 +65,9 @@ class GoalStore:
             "status": GoalStatus.RUNNING.value,
             "started_at": started_at,
         }
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        statement = insert(schema.goals).values(row).on_conflict_do_nothing()
 
         def open_record(transaction: Transaction) -> None:
-            opened = transaction.connection.execute(statement.returning(schema.goals.c.workflow_id))
-            if opened.first() is not None:
+            if transaction.connection.execute(self._open, row).first() is not None:
                 add_event(transaction, workflow_id, "run.started", {})
 
         await self._database.write(open_record)
@@ -87,24 +94,16 @@ class GoalStore:
         Raises:
             UnknownGoal: There is none.
         """
-        query = (
-            select(schema.goals, schema.results.c.result)
-            .outerjoin(schema.results)
-            .where(schema.goals.c.workflow_id == workflow_id)
-        )
 
         def fetch(connection: Connection) -> tuple[RowMapping | None, tuple[Artifact, ...]]:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_GET, {"run": workflow_id}).mappings().first()
             return row, artifacts_of(connection, workflow_id)
 
         row, artifacts = await self._database.read(fetch)
         if row is None:
             raise UnknownGoal(workflow_id)
-        record = _record(row)
-        result = None
-        if row["result"] is not None and record.status.final:
-            result = Result.model_validate_json(row["result"])
-        return record.model_copy(update={"result": result, "artifacts": artifacts})
+        result = Result.model_validate_json(row["result"]) if row["result"] is not None else None
+        return _record(row).model_copy(update={"result": result, "artifacts": artifacts})
 
     async def list(
         self,

@@ -1,13 +1,14 @@
 """The metric store: numbers about runs."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from holdfast.stores import schema
 from holdfast.stores.database import Database
-from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from holdfast.stores.errors import known_run
+from sqlalchemy import Executable, func, select
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,20 @@ class MetricStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._keep = keeping_metric(database)
 
     async def record(self, workflow_id: str, agent_type: str, name: str, value: float) -> None:
-        """Keep a number about a run, in place of an earlier one of that name."""
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        row = {"agent_type": agent_type, "value": value, "time": datetime.now(UTC)}
-        metrics = schema.metrics
-        statement = (
-            insert(metrics)
-            .values(workflow_id=workflow_id, name=name, **row)
-            .on_conflict_do_update(index_elements=[metrics.c.workflow_id, metrics.c.name], set_=row)
-        )
-        await self._database.write(lambda transaction: transaction.connection.execute(statement))
+        """Keep a number about a run, in place of an earlier one of that name.
+
+        Raises:
+            UnknownGoal: The run's record was never opened.
+            ValueError: The number is not finite.
+        """
+        if not math.isfinite(value):
+            raise ValueError(f"the metric {name!r} of {workflow_id} is {value}: give a number")
+        row = metric_row(workflow_id, agent_type, name, value)
+        with known_run(workflow_id):
+            await self._database.write(lambda writing: writing.connection.execute(self._keep, row))
 
     async def of(self, workflow_id: str) -> Mapping[str, float]:
         """Return a run's metrics by name."""
@@ -70,3 +73,23 @@ class MetricStore:
         )
         rows = await self._database.read(lambda found: found.execute(query).all())
         return [MetricTotal(*row) for row in rows]
+
+
+def keeping_metric(database: Database) -> Executable:
+    """Return the statement that keeps a :func:`metric_row`, in place of an earlier one."""
+    keep = database.insert(schema.metrics)
+    return keep.on_conflict_do_update(
+        index_elements=[schema.metrics.c.workflow_id, schema.metrics.c.name],
+        set_={name: keep.excluded[name] for name in ("agent_type", "value", "time")},
+    )
+
+
+def metric_row(workflow_id: str, agent_type: str, name: str, value: float) -> dict[str, object]:
+    """Return a number about a run as the table holds it."""
+    return {
+        "workflow_id": workflow_id,
+        "agent_type": agent_type,
+        "name": name,
+        "value": value,
+        "time": datetime.now(UTC),
+    }

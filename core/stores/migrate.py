@@ -1,17 +1,22 @@
 """Bringing a database's schema up to date when the stores are opened."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from filelock import FileLock
-from holdfast.stores.database import Database, StoreUnavailable
+from filelock import FileLock, Timeout
+from holdfast.stores.database import Database
+from holdfast.stores.errors import StoreUnavailable
 from sqlalchemy import Connection, inspect, text
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD: Final = "0001"
+LOCK_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.01
 _ADVISORY_LOCK: Final = 0x484F4C44  # "HOLD"; any constant of ours does
 
 
@@ -23,26 +28,52 @@ async def migrate(database: Database, home: Path) -> None:
         home: The home folder, for the lock that SQLite needs.
 
     Raises:
-        StoreUnavailable: The schema is newer than this version of Holdfast.
+        StoreUnavailable: The schema is newer than this version of Holdfast, or another process
+            holds the lock for a minute.
     """
-    if await database.read(_read_revision) == HEAD:
-        return
-    if not database.is_sqlite:
-        await _upgrade(database)
-        return
-    lock = FileLock(home / "migrate.lock")
-    await asyncio.to_thread(lock.acquire)
+    if database.is_sqlite:
+        # Around the first connection too: while a new file is being turned to WAL, SQLite refuses
+        # others at once, whatever their busy timeout.
+        async with _one_at_a_time(home / "migrate.lock"):
+            await _bring_up_to_date(database)
+    else:
+        await _bring_up_to_date(database)
+
+
+async def _bring_up_to_date(database: Database) -> None:
+    if await database.read(_read_revision) != HEAD:
+        await database.write(lambda transaction: _upgrade(transaction.connection, database))
+
+
+@asynccontextmanager
+async def _one_at_a_time(place: Path) -> AsyncIterator[None]:
+    lock = FileLock(place)
+    deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
+    while True:
+        # Tried again and again rather than waited for in a thread: the thread of a cancelled wait
+        # would take the lock later and never give it back.
+        try:
+            lock.acquire(blocking=False)
+            break
+        except Timeout as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise StoreUnavailable(
+                    f"another process has held {place} for {LOCK_SECONDS:.0f} seconds: see what"
+                    " it does, or end it"
+                ) from error
+            await asyncio.sleep(_POLL_SECONDS)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the file {place} cannot be written ({error.strerror or error}): make its folder"
+                " writable, or set HOLDFAST_HOME to another"
+            ) from error
     try:
-        await _upgrade(database)
+        yield
     finally:
         lock.release()
 
 
-async def _upgrade(database: Database) -> None:
-    await database.write(lambda transaction: _upgrade_within(transaction.connection, database))
-
-
-def _upgrade_within(connection: Connection, database: Database) -> None:
+def _upgrade(connection: Connection, database: Database) -> None:
     if not database.is_sqlite:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     revision = _read_revision(connection)

@@ -1,5 +1,6 @@
 """Opening the stores of an installation."""
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 from holdfast.settings import Settings
 from holdfast.stores.artifacts import ArtifactStore
 from holdfast.stores.context import ContextStore
-from holdfast.stores.database import Database, StoreUnavailable, open_database
+from holdfast.stores.database import Database, open_database
+from holdfast.stores.errors import StoreUnavailable
 from holdfast.stores.events import EventStore
 from holdfast.stores.goals import GoalStore
 from holdfast.stores.metrics import MetricStore
@@ -54,11 +56,11 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 def _make_home(settings: Settings) -> None:
-    probe = settings.home / ".writable"
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        # A file without a name: another process that tries the same does not see it.
+        with tempfile.TemporaryFile(dir=settings.home):
+            pass
     except OSError as error:
         raise StoreUnavailable(
             f"the folder {settings.home} cannot be written ({error.strerror or error}): make it"

@@ -6,13 +6,15 @@ from typing import Final
 from holdfast.models import EventType, Failure, GoalStatus, Result, ResultReference
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
+from holdfast.stores.errors import UnknownGoal
 from holdfast.stores.events import add_event
-from holdfast.stores.goals import UnknownGoal
+from holdfast.stores.metrics import keeping_metric, metric_row
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, func, select, update
 
 SUMMARY_CHARACTERS: Final = 200
+# What a reference tells of the metadata; all of it stands in the result.
+REFERENCE_METADATA: Final = ("agent_type", "tokens_used")
 
 _EVENTS: Final[dict[GoalStatus, EventType]] = {
     GoalStatus.COMPLETED: "run.completed",
@@ -21,36 +23,74 @@ _EVENTS: Final[dict[GoalStatus, EventType]] = {
 }
 _METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
+_GOALS: Final = schema.goals.c
+_RESULTS: Final = schema.results.c
+# Locks the run on PostgreSQL: it cannot end between this question and the draft.
+_ENDED: Final = (
+    select(_GOALS.ended_at).where(_GOALS.workflow_id == bindparam("run")).with_for_update()
+)
+_CLOSE: Final = (
+    update(schema.goals)
+    .where(_GOALS.workflow_id == bindparam("run"), _GOALS.ended_at.is_(None))
+    .values(
+        status=bindparam("status"),
+        success=bindparam("success"),
+        error=bindparam("error"),
+        execution_time=bindparam("execution_time"),
+        ended_at=bindparam("ended_at"),
+    )
+    .returning(_GOALS.agent_type)
+)
+_ARTIFACTS: Final = (
+    select(func.count())
+    .select_from(schema.artifacts)
+    .where(schema.artifacts.c.workflow_id == _GOALS.workflow_id)
+    .scalar_subquery()
+    .label("artifacts")
+)
+_REFERENCE: Final = (
+    select(_RESULTS.summary, _RESULTS.size, _RESULTS.metadata, _ARTIFACTS)
+    .select_from(schema.goals.outerjoin(schema.results))
+    .where(_GOALS.workflow_id == bindparam("run"))
+)
+
 
 class ResultStore:
     """Results of runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        keep = database.insert(schema.results)
+        kept = {name: keep.excluded[name] for name in ("result", "summary", "size", "metadata")}
+        self._keep = keep.on_conflict_do_update(index_elements=[_RESULTS.workflow_id], set_=kept)
+        self._measure = keeping_metric(database)
 
     async def draft(self, workflow_id: str, result: Result) -> None:
         """Keep what an attempt came to, whole or in part, in place of the attempt's before it.
 
-        A result that is stored already stays as it is.
+        Once the run has ended, its result stays as it was stored, also when there was none.
+
+        Raises:
+            UnknownGoal: The run's record was never opened.
         """
         text = result.model_dump_json()
+        told = {key: value for key, value in result.metadata.items() if key in REFERENCE_METADATA}
         row = {
+            "workflow_id": workflow_id,
             "result": text,
             "summary": result.summary[:SUMMARY_CHARACTERS],
             "size": len(text.encode()),
-            "metadata": _METADATA.dump_json(result.metadata).decode(),
+            "metadata": _METADATA.dump_json(told).decode(),
         }
-        insert_ = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        statement = (
-            insert_(schema.results)
-            .values(workflow_id=workflow_id, **row)
-            .on_conflict_do_update(
-                index_elements=[schema.results.c.workflow_id],
-                set_=row,
-                where=schema.results.c.stored_at.is_(None),
-            )
-        )
-        await self._database.write(lambda transaction: transaction.connection.execute(statement))
+
+        def draft(transaction: Transaction) -> None:
+            run = transaction.connection.execute(_ENDED, {"run": workflow_id}).first()
+            if run is None:
+                raise UnknownGoal(workflow_id)
+            if run.ended_at is None:
+                transaction.connection.execute(self._keep, row)
+
+        await self._database.write(draft)
 
     async def store(
         self,
@@ -71,73 +111,38 @@ class ResultStore:
 
         Raises:
             UnknownGoal: The run's record was never opened.
+            ValueError: The status is not a final one.
         """
-        goals = schema.goals
-        close = (
-            update(goals)
-            .where(goals.c.workflow_id == workflow_id, goals.c.ended_at.is_(None))
-            .values(
-                status=status.value,
-                success=status is GoalStatus.COMPLETED,
-                error=error.model_dump_json() if error else None,
-                execution_time=execution_time,
-                ended_at=datetime.now(UTC),
-            )
-            .returning(goals.c.agent_type)
-        )
+        if not status.final:
+            raise ValueError(f"{status} is not final")
+        end = {
+            "run": workflow_id,
+            "status": status.value,
+            "success": status is GoalStatus.COMPLETED,
+            "error": error.model_dump_json() if error else None,
+            "execution_time": execution_time,
+            "ended_at": datetime.now(UTC),
+        }
         told: dict[str, JsonValue] = {"execution_time": execution_time}
         if error is not None:
             told |= error.model_dump(mode="json")
 
         def store(transaction: Transaction) -> ResultReference:
-            agent_type: str | None = transaction.connection.execute(close).scalar()
+            agent_type: str | None = transaction.connection.execute(_CLOSE, end).scalar()
             if agent_type is not None:
-                _seal_draft(transaction, workflow_id)
-                _count(transaction, workflow_id, agent_type, execution_time)
+                metric = metric_row(workflow_id, agent_type, "execution_time", execution_time)
+                transaction.connection.execute(self._measure, metric)
                 add_event(transaction, workflow_id, _EVENTS[status], told)
             return _reference(transaction, workflow_id)
 
         return await self._database.write(store)
 
 
-def _seal_draft(transaction: Transaction, workflow_id: str) -> None:
-    transaction.connection.execute(
-        update(schema.results)
-        .where(schema.results.c.workflow_id == workflow_id)
-        .values(stored_at=datetime.now(UTC))
-    )
-
-
-def _count(
-    transaction: Transaction, workflow_id: str, agent_type: str, execution_time: float
-) -> None:
-    transaction.connection.execute(
-        insert(schema.metrics).values(
-            workflow_id=workflow_id,
-            agent_type=agent_type,
-            name="execution_time",
-            value=execution_time,
-            time=datetime.now(UTC),
-        )
-    )
-
-
 def _reference(transaction: Transaction, workflow_id: str) -> ResultReference:
-    made = (
-        select(func.count())
-        .select_from(schema.artifacts)
-        .where(schema.artifacts.c.workflow_id == workflow_id)
-        .scalar_subquery()
-    )
-    query = (
-        select(schema.results, made.label("artifacts"))
-        .select_from(schema.goals.outerjoin(schema.results))
-        .where(schema.goals.c.workflow_id == workflow_id)
-    )
-    row = transaction.connection.execute(query).mappings().first()
+    row = transaction.connection.execute(_REFERENCE, {"run": workflow_id}).mappings().first()
     if row is None:
         raise UnknownGoal(workflow_id)
-    if row["result"] is None:
+    if row["size"] is None:
         return ResultReference(workflow_id=workflow_id, artifacts=row["artifacts"])
     return ResultReference(
         workflow_id=workflow_id,

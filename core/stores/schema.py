@@ -37,6 +37,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class PlainText(TypeDecorator[str]):
+    """Text as somebody wrote it; PostgreSQL refuses NUL characters, so they are replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Put the sign for an unknown character in place of each NUL."""
+        return None if value is None else value.replace("\0", "\ufffd")
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -60,7 +71,7 @@ goals = Table(
     metadata,
     Column("workflow_id", String(200), primary_key=True),
     Column("goal_id", String(100), nullable=False),
-    Column("description", Text, nullable=False),
+    Column("description", PlainText, nullable=False),
     Column("agent_type", String(64), nullable=False),
     Column("parameters", Text, nullable=False),
     Column("agent_version", String(200)),
@@ -85,10 +96,9 @@ results = Table(
     metadata,
     _run_column(),
     Column("result", Text, nullable=False),
-    Column("summary", Text, nullable=False),
+    Column("summary", PlainText, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("metadata", Text, nullable=False),
-    Column("stored_at", UtcDateTime),
 )
 
 steps = Table(

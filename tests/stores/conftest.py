@@ -1,16 +1,16 @@
 """Stores on SQLite and on PostgreSQL: each test that asks for them runs on both."""
 
+import asyncio
 import importlib.util
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from holdfast.models import Goal
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,3 +47,52 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
     """Open stores."""
     async with open_stores(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def begin(stores: Stores) -> Callable[[str], Awaitable[None]]:
+    """Return what opens a run's record."""
+
+    async def begin(workflow_id: str) -> None:
+        goal = Goal(goal_id="sales", description="Profile the sales", agent_type="analysis")
+        await stores.goals.begin(goal, workflow_id, datetime.now(UTC))
+
+    return begin
+
+
+@pytest.fixture
+async def run(begin: Callable[[str], Awaitable[None]]) -> str:
+    """Open the record of one run and return its workflow id."""
+    await begin("run")
+    return "run"
+
+
+@pytest.fixture
+def processes() -> Callable[..., Awaitable[list[str]]]:
+    """Return what runs a script in several processes at once and returns what each prints.
+
+    Each gets its number, from 0, and the arguments; it begins when all have printed "ready".
+    """
+
+    async def run_all(script: str, count: int, *arguments: str) -> list[str]:
+        pipe = asyncio.subprocess.PIPE
+        started = [
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", script, str(number), *arguments), stdin=pipe, stdout=pipe
+            )
+            for number in range(count)
+        ]
+        try:
+            for process in started:
+                assert process.stdout is not None
+                assert await process.stdout.readline() == b"ready\n"
+            outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in started))
+        finally:
+            for process in started:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+        assert [process.returncode for process in started] == [0] * count
+        return [output.decode() for output, _ in outputs]
+
+    return run_all

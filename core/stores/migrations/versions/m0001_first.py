@@ -93,7 +93,6 @@ def upgrade() -> None:
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("metadata", sa.Text(), nullable=False),
-        sa.Column("stored_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["workflow_id"],
             ["goals.workflow_id"],

@@ -1,0 +1,106 @@
+"""What can go wrong with the stores, each as one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+# A word of the driver's own reason, and what helps; the first that fits counts.
+_ADVICE: Final = (
+    ("full", "free some space on its disk"),
+    ("i/o error", "free some space on its disk, or see that the disk is sound"),
+    ("no space", "free some space on its disk"),
+    ("readonly", "make it writable, or set HOLDFAST_HOME to another folder"),
+    ("read-only", "make it writable"),
+    ("unable to open", "make it writable, or set HOLDFAST_HOME to another folder"),
+    ("locked", "end the process that holds it"),
+    ("not a database", "move that file away, or set HOLDFAST_HOME to another folder"),
+    ("malformed", "put back a backup of it, or move it away to begin anew"),
+    ("does not exist", "create it, or correct HOLDFAST_DATABASE_URL"),
+    ("password", "correct HOLDFAST_DATABASE_URL"),
+)
+
+# PostgreSQL's classes of errors that lie with the server and not with what was asked: connection,
+# authorization, unknown database, resources, operator's intervention, system; and "read only".
+_OUTAGES: Final = ("08", "28", "3D", "53", "57", "58", "25006")
+
+
+class StoreUnavailable(Exception):
+    """The stores cannot be read or written; the message says why and what to do."""
+
+
+class UnknownGoal(LookupError):
+    """There is no run of that workflow id."""
+
+    def __init__(self, workflow_id: str) -> None:
+        super().__init__(f"no goal {workflow_id!r} is on record: holdfast goals list shows all")
+
+
+class UnknownArtifact(LookupError):
+    """No file of that digest, or of that name in that run, is stored."""
+
+
+@contextmanager
+def known_run(workflow_id: str) -> Iterator[None]:
+    """Say which run is unknown when a row that belongs to it is refused.
+
+    For statements whose only constraint that can be broken is the run's existence.
+
+    Raises:
+        UnknownGoal: The run's record was never opened.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        raise UnknownGoal(workflow_id) from error
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn what a driver raises when its database is away or full into one sentence.
+
+    Errors in what was asked of the database pass as they are.
+
+    Args:
+        url: The database's address, without its password.
+
+    Raises:
+        StoreUnavailable: The database does not answer, or takes nothing.
+    """
+    try:
+        yield
+    except PoolTimeout as error:
+        raise _unavailable(url, "every connection is taken") from error
+    except DBAPIError as error:
+        if not _is_outage(error):
+            raise
+        raise _unavailable(url, str(error.orig)) from error
+    except OSError as error:
+        raise _unavailable(url, str(error) or "it does not answer in time") from error
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    # DatabaseError itself, and none of its kinds, is how SQLite says that a file is damaged.
+    if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_OUTAGES)
+    return error.connection_invalidated
+
+
+def _unavailable(url: str, reason: str) -> StoreUnavailable:
+    first_line = reason.splitlines()[0]
+    advice = next(
+        (advice for word, advice in _ADVICE if word in first_line.lower()),
+        "see that it is up and reachable",
+    )
+    return StoreUnavailable(f"the database {url} does not take this ({first_line}): {advice}")

@@ -1,0 +1,101 @@
+"""The artifact store: files under their digest."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from holdfast.settings import Settings
+from holdfast.stores import Stores, UnknownArtifact, UnknownGoal
+
+
+def files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+async def test_a_file_lies_under_its_digest(stores: Stores, settings: Settings, run: str) -> None:
+    digits = hashlib.sha256(b"# Report").hexdigest()
+
+    artifact = await stores.artifacts.writer(run).write("a/report.md", b"# Report", "text/markdown")
+
+    assert artifact.digest == f"sha256:{digits}"
+    assert artifact.size == 8
+    place = settings.home / "artifacts" / "sha256" / digits[:2] / digits
+    assert stores.artifacts.path(artifact.digest) == place
+    assert await stores.artifacts.read(artifact.digest) == b"# Report"
+    assert await stores.artifacts.of(run) == (artifact,)
+
+
+async def test_a_file_given_by_its_path_is_copied(stores: Stores, run: str, tmp_path: Path) -> None:
+    source = tmp_path / "big.bin"
+    content = bytes(range(256)) * 20_000
+    source.write_bytes(content)
+
+    artifact = await stores.artifacts.writer(run).write("big.bin", source, "application/x")
+    source.unlink()
+
+    assert artifact.size == len(content)
+    assert artifact.digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert await stores.artifacts.read(artifact.digest) == content
+
+
+async def test_the_same_content_lies_there_once(
+    stores: Stores, settings: Settings, run: str, begin: Callable[[str], Awaitable[None]]
+) -> None:
+    await begin("other")
+
+    await asyncio.gather(
+        *(
+            stores.artifacts.writer(id_).write(f"{number}.txt", b"same", "text/plain")
+            for id_ in (run, "other")
+            for number in range(10)
+        )
+    )
+
+    assert len(files_below(settings.home / "artifacts")) == 1
+    assert len(await stores.artifacts.of("other")) == 10
+
+
+async def test_the_same_name_again_replaces_what_the_run_shows(stores: Stores, run: str) -> None:
+    writer = stores.artifacts.writer(run)
+    first = await writer.write("report.md", b"one", "text/plain")
+    await writer.write("b.txt", b"b", "text/plain")
+
+    second = await writer.write("report.md", b"two", "text/markdown")
+
+    shown = await stores.artifacts.of(run)
+    assert [artifact.name for artifact in shown] == ["b.txt", "report.md"]
+    assert shown[1] == second
+    assert await stores.artifacts.read(first.digest) == b"one"
+
+
+async def test_an_empty_file_is_a_file(stores: Stores, run: str) -> None:
+    artifact = await stores.artifacts.writer(run).write("empty", b"", "text/plain")
+
+    assert artifact.size == 0
+    assert await stores.artifacts.read(artifact.digest) == b""
+
+
+async def test_content_that_is_not_there_is_named(stores: Stores, settings: Settings) -> None:
+    digest = "sha256:" + "0" * 64
+
+    with pytest.raises(UnknownArtifact, match=f"{digest}.*{settings.home}.*HOLDFAST_HOME"):
+        await stores.artifacts.read(digest)
+
+
+async def test_a_missing_source_is_not_the_stores_fault(
+    stores: Stores, settings: Settings, run: str, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        await stores.artifacts.writer(run).write("a", tmp_path / "missing", "text/plain")
+    with pytest.raises(IsADirectoryError):
+        await stores.artifacts.writer(run).write("a", tmp_path, "text/plain")
+
+    assert files_below(settings.home / "artifacts") == []
+    assert await stores.artifacts.of(run) == ()
+
+
+async def test_a_file_belongs_to_a_run_on_record(stores: Stores) -> None:
+    with pytest.raises(UnknownGoal, match="'nowhere'"):
+        await stores.artifacts.writer("nowhere").write("a", b"a", "text/plain")

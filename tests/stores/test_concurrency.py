@@ -1,0 +1,170 @@
+"""Many at once: goals in one process, and processes on one database."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from holdfast.agents.journal import Answer, StepKey
+from holdfast.models import Goal, GoalStatus, Progress, Result
+from holdfast.settings import Settings
+from holdfast.stores import Stores, open_stores
+from holdfast.stores.database import Transaction
+from sqlalchemy import text
+
+GOALS = 1000
+STEPS = 3
+
+_WRITE = """
+import asyncio, sys
+from datetime import UTC, datetime
+from holdfast.agents.journal import Answer, StepKey
+from holdfast.models import Goal, GoalStatus, Result
+from holdfast.settings import Settings
+from holdfast.stores import open_stores
+
+async def goal(stores, name, number):
+    await stores.goals.begin(
+        Goal(goal_id="g", description="d", agent_type="a"), name, datetime.now(UTC)
+    )
+    for step in range(3):
+        await stores.events.append("shared", "progress", {"by": number})
+        await stores.context.journal(name).record(StepKey("s", str(step), 0), Answer("1"))
+    await stores.results.draft(name, Result(summary=name))
+    await stores.results.store(name, GoalStatus.COMPLETED, None, 1.0)
+
+async def main():
+    number = sys.argv[1]
+    async with open_stores(Settings.model_validate_json(sys.argv[2])) as stores:
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        await asyncio.gather(*(goal(stores, f"{number}-{n}", number) for n in range(50)))
+
+asyncio.run(main())
+"""
+
+
+async def _carry_out(stores: Stores, run: str) -> None:
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    await stores.goals.begin(goal, run, datetime.now(UTC))
+    journal, listener = stores.context.journal(run), stores.events.listener(run)
+    for step in range(STEPS):
+        await journal.record(StepKey("step", str(step), 0), Answer("1"))
+        await listener.tell(Progress(percentage=step), step + 1)
+    await stores.results.draft(run, Result(summary=run))
+    await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
+
+
+async def test_a_thousand_goals_at_once_leave_the_event_loop_free(stores: Stores) -> None:
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.01)
+            turns += 1
+
+    counting = asyncio.create_task(count_turns())
+    await asyncio.gather(*(_carry_out(stores, f"run{number}") for number in range(GOALS)))
+    counting.cancel()
+
+    assert await stores.goals.counts() == {GoalStatus.COMPLETED: GOALS}
+    # 8,000 transactions take seconds; a loop that stood still for them would have turned once.
+    assert turns > 20
+    for number in range(0, GOALS, 100):
+        events = await stores.events.after(f"run{number}", 0)
+        assert [event.number for event in events] == list(range(1, 2 * STEPS + 3))
+        assert len(await stores.context.journal(f"run{number}").load()) == STEPS
+
+
+async def test_processes_share_a_database(
+    settings: Settings,
+    stores: Stores,
+    begin: Callable[[str], Awaitable[None]],
+    processes: Callable[..., Awaitable[list[str]]],
+) -> None:
+    await begin("shared")
+
+    await processes(_WRITE, 2, settings.model_dump_json())
+
+    assert await stores.goals.counts() == {GoalStatus.COMPLETED: 100, GoalStatus.RUNNING: 1}
+    events = await stores.events.after("shared", 0)
+    assert [event.number for event in events] == list(range(1, 302))
+    for number in ("0", "1"):
+        assert len([event for event in events if event.data.get("by") == number]) == 150
+
+
+async def test_reads_go_on_while_another_process_writes(tmp_path: Path) -> None:
+    # Of PostgreSQL one knows; SQLite does so in WAL mode only.
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        inside.set()
+        leave.wait()
+
+    settings = Settings(home=tmp_path)
+    async with open_stores(settings) as stores, open_stores(settings) as other:
+        writing = asyncio.create_task(other.database.write(hold))
+        await asyncio.to_thread(inside.wait)
+        try:
+            assert await stores.goals.list() == []
+        finally:
+            leave.set()
+            await writing
+
+
+async def test_a_write_that_reads_first_waits_for_no_other_to_spoil_it(tmp_path: Path) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def read_then_write(transaction: Transaction) -> None:
+        transaction.connection.execute(text("SELECT count(*) FROM goals")).scalar()
+        inside.set()
+        leave.wait()
+        transaction.connection.execute(text("UPDATE goals SET last_told = last_told + 1"))
+
+    settings = Settings(home=tmp_path)
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    async with open_stores(settings) as stores, open_stores(settings) as other:
+        await stores.goals.begin(goal, "run", datetime.now(UTC))
+        first = asyncio.create_task(stores.database.write(read_then_write))
+        await asyncio.to_thread(inside.wait)
+        second = asyncio.create_task(other.events.append("run", "progress", {}))
+        try:
+            done, _ = await asyncio.wait([second], timeout=0.3)
+            assert not done
+        finally:
+            leave.set()
+            await asyncio.gather(first, second)
+
+
+async def test_closing_ends_every_thread_and_every_write(settings: Settings) -> None:
+    async with open_stores(settings) as stores:
+        writes = [asyncio.create_task(_carry_out(stores, f"run{n}")) for n in range(5)]
+        await asyncio.gather(*writes)
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("store-")]
+
+
+async def test_stores_that_nobody_closed_do_not_keep_a_process(settings: Settings) -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from holdfast.settings import Settings\n"
+        "from holdfast.stores import open_stores\n"
+        "async def main():\n"
+        "    opening = open_stores(Settings.model_validate_json(sys.argv[1]))\n"
+        "    stores = await opening.__aenter__()\n"
+        "    await stores.goals.list()\n"
+        "    return opening\n"
+        "left_open = asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, settings.model_dump_json())
+    )
+    try:
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

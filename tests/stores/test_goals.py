@@ -1,0 +1,140 @@
+"""The goal store."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from holdfast.models import Failure, Goal, GoalStatus, Result
+from holdfast.settings import Settings
+from holdfast.stores import Stores, UnknownGoal, open_stores
+
+STARTED = datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC)
+
+
+async def test_a_run_comes_back_as_it_was_opened(stores: Stores) -> None:
+    goal = Goal(
+        goal_id="sales",
+        description="Verkäufe: 売上 📈\nzweite Zeile",
+        agent_type="analysis",
+        parameters={"path": "sales.csv", "limits": [1, 2.5, None, True], "deep": {"a": {"b": ""}}},
+    )
+    await stores.goals.begin(goal, "run", STARTED, agent_version="holdfast-analysis 0.1.0")
+
+    record = await stores.goals.get("run")
+
+    assert record.workflow_id == "run"
+    assert record.goal_id == goal.goal_id
+    assert record.description == goal.description
+    assert record.parameters == goal.parameters
+    assert record.agent_version == "holdfast-analysis 0.1.0"
+    assert record.status is GoalStatus.RUNNING
+    assert record.success is None
+    assert record.result is None
+    assert record.artifacts == ()
+
+
+async def test_times_are_in_utc_whatever_zone_they_came_from(stores: Stores) -> None:
+    tokyo = STARTED.astimezone(timezone(timedelta(hours=9)))
+    await stores.goals.begin(Goal(goal_id="g", description="d", agent_type="a"), "run", tokyo)
+
+    record = await stores.goals.get("run")
+
+    assert record.started_at == STARTED
+    assert record.started_at.utcoffset() == timedelta(0)
+
+
+async def test_opening_a_run_twice_changes_nothing(stores: Stores) -> None:
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    await stores.goals.begin(goal, "run", STARTED, agent_version="one")
+    await stores.results.store("run", GoalStatus.FAILED, Failure(type="E", message="m"), 1.0)
+
+    await stores.goals.begin(goal, "run", STARTED + timedelta(days=1), agent_version="two")
+
+    record = await stores.goals.get("run")
+    assert record.status is GoalStatus.FAILED
+    assert record.started_at == STARTED
+    assert record.agent_version == "one"
+    types = [event.type for event in await stores.events.after("run", 0)]
+    assert types == ["run.started", "run.failed"]
+
+
+async def test_a_final_status_stays(stores: Stores, run: str) -> None:
+    await stores.goals.mark(run, GoalStatus.WAITING)
+    assert (await stores.goals.get(run)).status is GoalStatus.WAITING
+    await stores.results.store(run, GoalStatus.CANCELLED, None, 2.0)
+
+    await stores.goals.mark(run, GoalStatus.RUNNING)
+
+    assert (await stores.goals.get(run)).status is GoalStatus.CANCELLED
+    with pytest.raises(ValueError, match="final"):
+        await stores.goals.mark(run, GoalStatus.COMPLETED)
+
+
+async def test_an_unknown_run_is_named(stores: Stores) -> None:
+    with pytest.raises(UnknownGoal, match=r"'nowhere'.*holdfast goals list"):
+        await stores.goals.get("nowhere")
+    with pytest.raises(UnknownGoal, match="'nowhere'"):
+        await stores.goals.find("nowhere")
+
+
+async def test_the_list_is_newest_first_in_pages(stores: Stores) -> None:
+    for hour in range(5):
+        agent = "code" if hour % 2 else "research"
+        await stores.goals.begin(
+            Goal(goal_id=f"goal{hour}", description="d", agent_type=agent),
+            f"run{hour}",
+            STARTED + timedelta(hours=hour),
+        )
+    await stores.results.store("run4", GoalStatus.COMPLETED, None, 1.0)
+
+    async def ids(**criteria: object) -> list[str]:
+        records = await stores.goals.list(**criteria)  # type: ignore[arg-type]
+        return [record.workflow_id for record in records]
+
+    assert await ids() == ["run4", "run3", "run2", "run1", "run0"]
+    assert await ids(limit=2) == ["run4", "run3"]
+    assert await ids(limit=2, before=STARTED + timedelta(hours=3)) == ["run2", "run1"]
+    assert await ids(agent_type="code") == ["run3", "run1"]
+    assert await ids(status=GoalStatus.COMPLETED) == ["run4"]
+    assert await ids(status=GoalStatus.RUNNING, agent_type="research") == ["run2", "run0"]
+    assert await stores.goals.counts() == {GoalStatus.COMPLETED: 1, GoalStatus.RUNNING: 4}
+
+
+async def test_a_goal_is_found_by_its_own_name_or_by_its_runs(stores: Stores) -> None:
+    for number in (1, 2):
+        await stores.goals.begin(
+            Goal(goal_id="sales", description="d", agent_type="a"),
+            f"goal-sales-{number}",
+            STARTED + timedelta(seconds=number),
+        )
+
+    assert await stores.goals.find("sales") == "goal-sales-2"
+    assert await stores.goals.find("goal-sales-1") == "goal-sales-1"
+
+
+async def test_text_that_postgresql_cannot_hold_is_kept_without_it(stores: Stores) -> None:
+    goal = Goal(goal_id="g", description="a\0b", agent_type="a", parameters={"k": "x\0y"})
+    await stores.goals.begin(goal, "run", STARTED)
+    await stores.results.draft("run", Result(summary="s\0t", data={"k": "x\0y"}))
+    reference = await stores.results.store("run", GoalStatus.COMPLETED, None, 1.0)
+
+    record = await stores.goals.get("run")
+
+    assert record.description == "a\ufffdb"
+    assert reference.summary == "s\ufffdt"
+    # JSON writes the character as an escape, so there it survives.
+    assert record.parameters == {"k": "x\0y"}
+    assert record.result is not None
+    assert record.result.data == {"k": "x\0y"}
+
+
+async def test_what_was_stored_is_there_after_a_restart(
+    settings: Settings, begin: Callable[[str], Awaitable[None]], stores: Stores
+) -> None:
+    await begin("run")
+    await stores.results.draft("run", Result(summary="done"))
+    await stores.results.store("run", GoalStatus.COMPLETED, None, 1.0)
+    before = await stores.goals.get("run")
+
+    async with open_stores(settings) as reopened:
+        assert await reopened.goals.get("run") == before
