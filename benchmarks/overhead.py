@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import by_hand
+from benchmarks.verdict import Figure, print_verdict, tell
 from holdfast.agents import AgentSpec, Goal, Result, Run
 from holdfast.agents.loading import Loaded
 from holdfast.agents.registry import AgentRegistry, Plugin
@@ -24,9 +26,6 @@ from holdfast.temporal.development_server import DevelopmentServer, run_developm
 from holdfast.temporal.goals import GoalService
 from holdfast.temporal.server_binary import ensure_server_binary
 from holdfast.temporal.worker import build_worker
-
-from benchmarks import by_hand
-from benchmarks.verdict import Figure, print_verdict, tell
 
 WARM_UP = 10
 GOALS = 100

@@ -11,12 +11,11 @@ import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.verdict import Figure, print_verdict, tell
 from holdfast.cli.running import run_async
 from holdfast.settings import Settings
 from holdfast.temporal.running import read_running
 from holdfast.temporal.server_binary import ensure_server_binary
-
-from benchmarks.verdict import Figure, print_verdict, tell
 
 RUNS = 5
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from holdfast.settings import Settings
 from holdfast.temporal.development_server import DevelopmentServer, run_development_server
 from holdfast.temporal.server_binary import ensure_server_binary

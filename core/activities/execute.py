@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
 from holdfast.agents.errors import failure_from
 from holdfast.agents.execution import carry_out, clean_up, partial_result
 from holdfast.agents.factory import AgentFactory
@@ -13,8 +16,6 @@ from holdfast.agents.registry import AgentRegistry
 from holdfast.agents.run import Run
 from holdfast.models import EXECUTE_ACTIVITY, Artifact, Executed, ExecuteInput, Progress
 from holdfast.stores import Stores
-from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 HEARTBEAT_SECONDS: Final = 2.0
 
@@ -56,17 +57,22 @@ class Execute:
                 )
                 made = await self._stores.artifacts.of(workflow_id)
                 run.artifacts.update({artifact.name: artifact for artifact in made})
+            told = log.bind(workflow_id=workflow_id, agent=task.goal.agent_type)
+            told.info("agent started", attempt=task.attempt)
             try:
                 await self._run_agent(run, workflow_id)
             except asyncio.CancelledError:
+                told.info("agent stopped")
                 if activity.is_worker_shutdown() and not _cancel_requested():
                     return Executed(yielded=True)
                 raise
             except Exception as error:
                 failure = failure_from(error)
+                told.info("attempt failed", type=failure.type, message=failure.message)
                 raise ApplicationError(
                     failure.message, type=failure.type, non_retryable=failure.permanent
                 ) from error
+            told.info("agent finished")
         return Executed()
 
     async def _run_agent(self, run: Run, workflow_id: str) -> None:

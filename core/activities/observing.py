@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
+
 from holdfast.agents.spec import Observer
 from holdfast.models import Event
 from holdfast.stores import EventStore

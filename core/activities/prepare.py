@@ -1,11 +1,12 @@
 """``prepare_agent_context``: see that this worker can run the goal, and open its record."""
 
+from temporalio import activity
+
 from holdfast.activities.quick import quick_or_later
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry
 from holdfast.models import PREPARE_ACTIVITY, Goal, Prepared
 from holdfast.stores import Stores
-from temporalio import activity
 
 
 class Prepare:

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import structlog
-from holdfast.agents.errors import PermanentError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
+
+from holdfast.agents.errors import PermanentError
 
 S = TypeVar("S")
 A = TypeVar("A")

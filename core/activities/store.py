@@ -1,9 +1,10 @@
 """``store_agent_results``: keep how a run ended, once."""
 
+from temporalio import activity
+
 from holdfast.activities.quick import quick_or_later
 from holdfast.models import STORE_ACTIVITY, ResultReference, StoreInput
 from holdfast.stores import Stores
-from temporalio import activity
 
 
 class Store:

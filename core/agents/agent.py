@@ -5,9 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
+from pydantic import BaseModel
+
 from holdfast.agents.run import Run
 from holdfast.models import Goal, Progress, Result
-from pydantic import BaseModel
 
 P = TypeVar("P", bound=BaseModel | None)
 

@@ -4,9 +4,10 @@ import json
 import types
 import typing
 
-from holdfast.agents.registry import AgentRegistry, InstalledAgent
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
+
+from holdfast.agents.registry import AgentRegistry, InstalledAgent
 
 
 class ParameterDescription(BaseModel):

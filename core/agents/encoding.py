@@ -7,9 +7,10 @@ import typing
 from collections.abc import Callable, Mapping, Set
 from functools import lru_cache
 
-from holdfast.agents.errors import PermanentError
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from holdfast.agents.errors import PermanentError
 
 
 def digest_of(value: object, *, what: str) -> str:

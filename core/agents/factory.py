@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+from pydantic import BaseModel, JsonValue
+
 from holdfast.agents.agent import Agent, FunctionAgent
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry, installed_agents
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec
 from holdfast.models import Goal
-from pydantic import BaseModel, JsonValue
 
 AnyAgent = Agent[BaseModel | None]
 

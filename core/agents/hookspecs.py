@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pluggy
+
 from holdfast.agents.spec import AgentSpec, Observer
 
 PROJECT = "holdfast"

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TypeVar
 
 import pluggy
+
 from holdfast.agents import hookspecs
 from holdfast.agents.discovery import Candidate
 from holdfast.agents.spec import AgentSpec, Observer

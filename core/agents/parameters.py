@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import BaseModel, JsonValue, ValidationError
+
 from holdfast.agents.errors import InputError
 from holdfast.agents.spec import AgentSpec
-from pydantic import BaseModel, JsonValue, ValidationError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
+from packaging.utils import canonicalize_name
+
 from holdfast.agents.discovery import Candidate, find_candidates
 from holdfast.agents.errors import PermanentError
 from holdfast.agents.loading import Loaded, PluginError, load
 from holdfast.agents.spec import AgentSpec, Observer
 from holdfast.settings import Settings
-from packaging.utils import canonicalize_name
 
 PluginStatus = Literal["loaded", "failed", "denied"]
 

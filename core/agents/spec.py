@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import BaseModel
+
 from holdfast.agents.agent import Agent, AgentFunction
 from holdfast.models import AGENT_NAME_PATTERN, Check, Event
-from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The route of agents: which are installed, and what each takes."""
 
 from fastapi import APIRouter
+
 from holdfast.agents.description import AgentList, describe_agents
 from holdfast.api.state import Service
 

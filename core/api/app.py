@@ -5,13 +5,14 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
 from holdfast.api import agents, events, goals, health
 from holdfast.api.keys import KeyCheck
 from holdfast.api.problems import add_problem_handlers
 from holdfast.api.state import ApiState
 from holdfast.settings import Settings
 from holdfast.temporal.goals import GoalService
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 

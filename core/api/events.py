@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+
 from holdfast.api.problems import Problem
 from holdfast.api.state import Service
 from holdfast.stores.following import follow_events

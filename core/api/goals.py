@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
+from pydantic import BaseModel
+
 from holdfast.api.problems import Problem
 from holdfast.api.state import Service
 from holdfast.models import Goal, GoalRecord, GoalStatus
 from holdfast.stores import UnknownArtifact
-from pydantic import BaseModel
 
 _REFUSED = {"model": Problem, "description": "The goal is not one that can be run"}
 _UNKNOWN = {"model": Problem, "description": "There is no such run"}

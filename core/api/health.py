@@ -1,8 +1,9 @@
 """Routes for those who watch over the process."""
 
 from fastapi import APIRouter, Response
-from holdfast.api.state import Service
 from pydantic import BaseModel
+
+from holdfast.api.state import Service
 
 router = APIRouter(tags=["health"])
 

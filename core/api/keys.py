@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Collection
 from typing import Final
 
-from holdfast.api.problems import problem
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from holdfast.api.problems import problem
 
 _OPEN: Final = ("/healthz", "/readyz")
 

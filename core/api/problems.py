@@ -5,12 +5,13 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
 from holdfast.agents.parameters import ParametersRefused
 from holdfast.agents.registry import UnknownAgent
 from holdfast.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
 from holdfast.temporal.connection import TemporalUnavailable
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 

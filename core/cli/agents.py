@@ -1,6 +1,7 @@
 """``holdfast agents``: what is installed and what each takes."""
 
 import click
+
 from holdfast.cli.completion import complete_agents
 from holdfast.cli.output import print_json, print_table
 from holdfast.cli.running import command_errors, json_option

@@ -1,6 +1,9 @@
 """``holdfast api``: the HTTP API alone, for a Temporal server that runs elsewhere."""
 
+import logging
+
 import click
+
 from holdfast.cli.output import print_json, say
 from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
 
@@ -19,7 +22,7 @@ def api(port: int | None, new_key: bool, as_json: bool) -> None:
     if new_key:
         _print_new_key(as_json)
         return
-    run_async(_api(port, as_json))
+    run_async(_api(port, as_json), log_level=logging.INFO)
 
 
 def _print_new_key(as_json: bool) -> None:

@@ -1,10 +1,12 @@
 """``holdfast dev``: server, API and worker in the foreground."""
 
+import logging
 import os
 import socket
 from typing import TYPE_CHECKING
 
 import click
+
 from holdfast.cli.output import print_json, say
 from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
 
@@ -31,7 +33,7 @@ def dev(port: int | None, temporal_port: int, as_json: bool) -> None:
     Goals, results and the server's state survive a restart: they lie under HOLDFAST_HOME. Ports
     that are taken are replaced by free ones, which are told; 0 stands for any free one.
     """
-    run_async(_dev(port, temporal_port, as_json))
+    run_async(_dev(port, temporal_port, as_json), log_level=logging.INFO)
 
 
 async def _dev(port: int | None, temporal_port: int, as_json: bool) -> None:

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+
 from holdfast.cli.output import print_json, print_table
 from holdfast.cli.running import command_errors, explained, json_option, run_async
 

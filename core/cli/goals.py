@@ -1,17 +1,17 @@
 """``holdfast goals``: the runs on record."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from holdfast.cli.completion import complete_goals
 from holdfast.cli.output import print_json, print_table, say
 from holdfast.cli.results import default_folder, print_result, save_result
 from holdfast.cli.running import command_errors, json_option, run_async
-from holdfast.cli.watching import display_for, watch
+from holdfast.cli.watching import watch_one
 
 if TYPE_CHECKING:
     from holdfast.models import GoalRecord
@@ -113,13 +113,7 @@ async def _watch(goal: str, as_json: bool) -> int:
         _print(record, as_json)
         return 0 if record.success else 1
     async with open_session(settings, say) as session:
-        try:
-            with display_for([record.agent_type], quiet=as_json) as display:
-                await watch(session.stores, {record.agent_type: workflow_id}, display)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
+        if not await watch_one(session.stores, record.agent_type, workflow_id, quiet=as_json):
             say(f"\nthe goal is not stopped by this: holdfast goals cancel {workflow_id} stops it")
             return 130
         record = await session.stores.goals.get(workflow_id)
@@ -172,10 +166,10 @@ async def _cancel(goal: str, as_json: bool) -> None:
 
     async with open_session(Settings(), say) as session:
         workflow_id = await session.stores.goals.find(goal)
+        record = await session.stores.goals.get(workflow_id)
         asked = await session.service.cancel(workflow_id)
         if asked and session.server is not None:
-            with display_for([workflow_id], quiet=True) as display:
-                await watch(session.stores, {workflow_id: workflow_id}, display)
+            await watch_one(session.stores, record.agent_type, workflow_id, quiet=True)
         record = await session.stores.goals.get(workflow_id)
     status = record.status.value if record.status.final else "cancelling"
     if as_json:

@@ -1,6 +1,7 @@
 """The command ``holdfast``."""
 
 import click
+
 from holdfast.cli.agents import agents
 from holdfast.cli.api import api
 from holdfast.cli.dev import dev

@@ -3,6 +3,7 @@
 import dataclasses
 
 import click
+
 from holdfast.cli.output import print_json, print_table
 from holdfast.cli.running import command_errors, json_option
 

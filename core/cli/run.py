@@ -1,6 +1,5 @@
 """``holdfast run``: hand in a goal and see it through."""
 
-import asyncio
 import json
 import sys
 import time
@@ -9,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from holdfast.cli.completion import complete_agents
 from holdfast.cli.output import print_json, say
 from holdfast.cli.results import default_folder, print_result, save_result
 from holdfast.cli.running import command_errors, json_option, run_async
-from holdfast.cli.watching import display_for, watch
+from holdfast.cli.watching import watch_one
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel, JsonValue
+
     from holdfast.models import Goal
     from holdfast.temporal.session import Session
-    from pydantic import BaseModel, JsonValue
 
 
 class WrongParameter(Exception):
@@ -110,14 +111,11 @@ async def see_through(
     Returns:
         The exit status: 0 when the goal completed, 1 when not, 130 after Ctrl-C.
     """
-    quiet = as_json
-    try:
-        with display_for([goal.agent_type], quiet=quiet) as display:
-            await watch(session.stores, {goal.agent_type: workflow_id}, display)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
+    if session.server is None and not await session.service.has_worker():
+        say(
+            "no worker is there to take the goal: start one, holdfast worker; the goal waits for it"
+        )
+    if not await watch_one(session.stores, goal.agent_type, workflow_id, quiet=as_json):
         _say_what_goes_on(session, workflow_id, as_json)
         return 130
     record = await session.stores.goals.get(workflow_id)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import ParamSpec, TypeVar
 
 import click
+
 from holdfast.cli.output import PRINTED, print_json
 
 P = ParamSpec("P")
@@ -53,12 +54,12 @@ def explained(error: Exception) -> str | None:
     return None
 
 
-def run_async(main: Coroutine[object, object, T]) -> T:
+def run_async(main: Coroutine[object, object, T], *, log_level: int = logging.WARNING) -> T:
     """Run a command's coroutine in an event loop of its own.
 
     SIGTERM ends it like Ctrl-C: by cancellation, so that everything is stopped in order.
     """
-    quiet_logs()
+    configure_logs(log_level)
     try:
         with asyncio.Runner() as runner:
             return runner.run(_until_sigterm(main))
@@ -81,15 +82,18 @@ async def _until_sigterm(main: Coroutine[object, object, T]) -> T:
         loop.remove_signal_handler(signal.SIGTERM)
 
 
-def quiet_logs() -> None:
-    """Keep libraries to warnings; failed attempts are told by us, without a traceback."""
+def configure_logs(level: int) -> None:
+    """Log on stderr: Holdfast from ``level`` on, libraries only their warnings.
+
+    A failed attempt is told by us, in one line; the SDK's own traceback of it is left out.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     for name in ("temporalio.activity", "temporalio.worker", "temporalio.workflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     import structlog
 
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         processors=[
             structlog.processors.add_log_level,

@@ -41,6 +41,23 @@ async def watch(
     await asyncio.gather(*(one(name, workflow_id) for name, workflow_id in goals.items()))
 
 
+async def watch_one(stores: "Stores", name: str, workflow_id: str, *, quiet: bool) -> bool:
+    """Show one goal to its end.
+
+    Returns:
+        Whether it ended; not, when Ctrl-C or SIGTERM came first.
+    """
+    try:
+        with display_for([name], quiet=quiet) as display:
+            await watch(stores, {name: workflow_id}, display)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        return False
+    return True
+
+
 @contextmanager
 def display_for(names: Sequence[str], *, quiet: bool) -> Iterator[Display]:
     """Give the display that fits: nothing, bars, or lines; all of it on stderr."""

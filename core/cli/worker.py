@@ -1,6 +1,9 @@
 """``holdfast worker``: run goals for a Temporal server that runs elsewhere."""
 
+import logging
+
 import click
+
 from holdfast.cli.output import print_json, say
 from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
 
@@ -13,7 +16,7 @@ def worker(as_json: bool) -> None:
 
     Connects where TEMPORAL_ADDRESS says, or to the server of a running holdfast dev.
     """
-    run_async(_worker(as_json))
+    run_async(_worker(as_json), log_level=logging.INFO)
 
 
 async def _worker(as_json: bool) -> None:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from sqlalchemy import Connection, bindparam, select
+
 from holdfast.agents.journal import ArtifactWriter
 from holdfast.models import Artifact
 from holdfast.stores import schema
 from holdfast.stores.database import Database
 from holdfast.stores.errors import StoreUnavailable, UnknownArtifact, known_run
-from sqlalchemy import Connection, bindparam, select
 
 _CHUNK: Final = 1024 * 1024
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from pydantic import JsonValue
+from sqlalchemy import Executable, bindparam, delete, select
+
 from holdfast.agents.journal import Answer, Journal, StepKey
 from holdfast.models import EventType, Failure
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
 from holdfast.stores.errors import known_run
 from holdfast.stores.events import add_event
-from pydantic import JsonValue
-from sqlalchemy import Executable, bindparam, delete, select
 
 _LOAD: Final = select(schema.steps).where(schema.steps.c.workflow_id == bindparam("run"))
 

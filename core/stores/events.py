@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy import bindparam, insert, select, update
+
 from holdfast.agents.journal import Listener
 from holdfast.models import Artifact, Event, EventType, Progress
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
 from holdfast.stores.errors import UnknownGoal
-from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import bindparam, insert, select, update
 
 _DATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
+
 from holdfast.models import (
     Artifact,
     Failure,
@@ -19,8 +22,6 @@ from holdfast.stores.artifacts import artifacts_of
 from holdfast.stores.database import Database, Transaction
 from holdfast.stores.errors import UnknownGoal
 from holdfast.stores.events import add_event
-from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 

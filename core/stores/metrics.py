@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy import Executable, func, select
+
 from holdfast.stores import schema
 from holdfast.stores.database import Database
 from holdfast.stores.errors import known_run
-from sqlalchemy import Executable, func, select
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
+from sqlalchemy import Connection, inspect, text
+
 from holdfast.stores.database import Database
 from holdfast.stores.errors import StoreUnavailable
-from sqlalchemy import Connection, inspect, text
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -3,14 +3,15 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy import bindparam, func, select, update
+
 from holdfast.models import EventType, Failure, GoalStatus, Result, ResultReference
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
 from holdfast.stores.errors import UnknownGoal
 from holdfast.stores.events import add_event
 from holdfast.stores.metrics import keeping_metric, metric_row
-from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import bindparam, func, select, update
 
 SUMMARY_CHARACTERS: Final = 200
 # What a reference tells of the metadata; all of it stands in the result.

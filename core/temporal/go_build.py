@@ -40,7 +40,7 @@ class _Progress:
 
     def describe(self) -> str:
         said = (
-            f"building the Temporal server, {self._compiled} of about {TEMPORAL_CLI_PACKAGES}"
+            f"building the Temporal server, {self._compiled} of at most {TEMPORAL_CLI_PACKAGES}"
             " packages compiled"
         )
         if self._downloaded:

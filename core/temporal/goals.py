@@ -3,14 +3,18 @@
 import uuid
 from datetime import UTC, datetime
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry
 from holdfast.models import TASK_QUEUE, Goal
 from holdfast.stores import Stores
 from holdfast.temporal.connection import RPC_TIMEOUT, is_away, unavailable
 from holdfast.workflows.agent_goal import AgentGoalWorkflow
-from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 
 class GoalService:
@@ -82,6 +86,26 @@ class GoalService:
             self._raise_if_away(error)
             raise
         return True
+
+    async def has_worker(self) -> bool:
+        """Return whether a worker has asked for goals in the last minutes.
+
+        Raises:
+            TemporalUnavailable: The server does not answer.
+        """
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=TASK_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        try:
+            queue = await self._client.workflow_service.describe_task_queue(
+                request, timeout=RPC_TIMEOUT
+            )
+        except RPCError as error:
+            self._raise_if_away(error)
+            raise
+        return len(queue.pollers) > 0
 
     async def is_up(self) -> bool:
         """Return whether the Temporal server answers."""

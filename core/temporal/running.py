@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from holdfast.temporal.connection import configured_address
 from pydantic import BaseModel, ValidationError
+
+from holdfast.temporal.connection import configured_address
 
 
 class NothingRuns(Exception):

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from filelock import FileLock, Timeout
+
 from holdfast.settings import Settings
 from holdfast.temporal.go_build import build_with_go, install_go, own_go_home
 from holdfast.temporal.processes import CommandFailed, run_command

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from temporalio.client import Client
+
 from holdfast.activities.observing import observe
 from holdfast.agents.registry import AgentRegistry, installed_agents
 from holdfast.settings import Settings
@@ -14,7 +16,6 @@ from holdfast.temporal.goals import GoalService
 from holdfast.temporal.running import known_address
 from holdfast.temporal.server_binary import ensure_server_binary
 from holdfast.temporal.worker import build_worker
-from temporalio.client import Client
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Final
 
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
 from holdfast.activities.execute import Execute
 from holdfast.activities.prepare import Prepare
 from holdfast.activities.store import Store
@@ -11,8 +14,6 @@ from holdfast.models import TASK_QUEUE
 from holdfast.settings import Settings
 from holdfast.stores import Stores
 from holdfast.workflows.agent_goal import AgentGoalWorkflow
-from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 DRAIN: Final = timedelta(seconds=3)
 HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from holdfast.agents.execution import carry_out, clean_up
 from holdfast.agents.factory import create_agent
 from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
@@ -10,7 +12,6 @@ from holdfast.agents.registry import installed_agents
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec
 from holdfast.models import Goal, Progress, Result
-from pydantic import JsonValue
 
 
 @dataclass(frozen=True, slots=True)

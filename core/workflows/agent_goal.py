@@ -18,6 +18,8 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel, ValidationError
+
     from holdfast.models import (
         EXECUTE_ACTIVITY,
         PREPARE_ACTIVITY,
@@ -33,7 +35,6 @@ with workflow.unsafe.imports_passed_through():
         ResultReference,
         StoreInput,
     )
-    from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
+from pydantic import BaseModel, Field
+
 from holdfast.agents import (
     Agent,
     AgentFactory,
@@ -21,7 +23,6 @@ from holdfast.agents.loading import Loaded
 from holdfast.agents.memory import MemoryJournal
 from holdfast.agents.registry import AgentRegistry, Plugin
 from holdfast.testing import rehearse
-from pydantic import BaseModel, Field
 
 
 class SurveyParameters(BaseModel):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from holdfast.agents.registry import AgentRegistry, Plugin, UnknownAgent
 from holdfast.settings import Settings
 

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from holdfast.agents import Goal, InputError, PermanentError, Run, StepFailed
-from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+
+from holdfast.agents import Goal, InputError, PermanentError, Run, StepFailed
+from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
 
 
 class Page(BaseModel):

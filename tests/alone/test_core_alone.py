@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from holdfast.agents import AgentFactory, UnknownAgent
 
 pytestmark = pytest.mark.alone

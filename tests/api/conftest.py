@@ -7,6 +7,8 @@ from typing import Literal
 
 import httpx
 import pytest_asyncio
+from pydantic import BaseModel, Field
+
 from holdfast.agents import AgentSpec, Goal, InputError, Result, Run
 from holdfast.agents.loading import Loaded
 from holdfast.agents.registry import AgentRegistry, Plugin
@@ -18,7 +20,6 @@ from holdfast.temporal.connection import connect
 from holdfast.temporal.development_server import DevelopmentServer
 from holdfast.temporal.goals import GoalService
 from holdfast.temporal.worker import build_worker
-from pydantic import BaseModel, Field
 
 
 class EchoParameters(BaseModel):

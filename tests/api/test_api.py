@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from holdfast.api.keys import new_key
 from holdfast.temporal.development_server import DevelopmentServer
 from holdfast.temporal.ports import free_port

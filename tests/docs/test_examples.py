@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from holdfast.cli.main import holdfast as command_line
 
 ROOT = Path(__file__).parents[2]

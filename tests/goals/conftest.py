@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest_asyncio
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer, Worker
+
 from holdfast.agents import AgentSpec, Observer
 from holdfast.agents.loading import Loaded
 from holdfast.agents.registry import AgentRegistry, Plugin
@@ -20,9 +24,6 @@ from holdfast.temporal.development_server import DevelopmentServer
 from holdfast.temporal.goals import GoalService
 from holdfast.temporal.worker import build_worker
 from holdfast.workflows.agent_goal import AgentGoalWorkflow
-from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer, Worker
 
 
 def registry_of(*specs: AgentSpec, observers: tuple[Observer, ...] = ()) -> AgentRegistry:

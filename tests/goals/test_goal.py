@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+
 from holdfast.agents import (
     Agent,
     AgentSpec,
@@ -19,7 +21,6 @@ from holdfast.agents import (
     Usage,
 )
 from holdfast.models import TASK_QUEUE, GoalStatus
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
 if TYPE_CHECKING:
     Install = Callable[..., Awaitable[Any]]

@@ -10,10 +10,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
+
+from holdfast.workflows.agent_goal import AgentGoalWorkflow
 
 HISTORIES = sorted(Path(__file__).parent.glob("*/*.json"))
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from holdfast.models import Goal
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from holdfast.settings import Settings
 from holdfast.stores import Stores, UnknownArtifact, UnknownGoal
 

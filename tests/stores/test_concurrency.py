@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import text
+
 from holdfast.agents.journal import Answer, StepKey
 from holdfast.models import Goal, GoalStatus, Progress, Result
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
 from holdfast.stores.database import Transaction
-from sqlalchemy import text
 
 GOALS = 1000
 STEPS = 3

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from holdfast.agents.journal import Answer, StepKey
 from holdfast.models import Failure
 from holdfast.settings import Settings

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+
 from holdfast.models import Artifact, Event, Progress
 from holdfast.stores import Stores, UnknownGoal
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from holdfast.models import Failure, Goal, GoalStatus, Result
 from holdfast.settings import Settings
 from holdfast.stores import Stores, UnknownGoal, open_stores

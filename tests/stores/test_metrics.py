@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from holdfast.models import GoalStatus
 from holdfast.stores import Stores, UnknownGoal
 from holdfast.stores.metrics import MetricTotal

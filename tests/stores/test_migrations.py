@@ -9,10 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
+from sqlalchemy import Connection, inspect, text
+
 from holdfast.settings import Settings
 from holdfast.stores import Stores, StoreUnavailable, migrate, open_stores
 from holdfast.stores.schema import metadata
-from sqlalchemy import Connection, inspect, text
 
 _OPEN = """
 import asyncio, sys

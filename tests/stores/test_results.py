@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from holdfast.models import Failure, Goal, GoalStatus, Result, ResultReference, Usage
 from holdfast.settings import Settings
 from holdfast.stores import Stores, UnknownGoal, open_stores
 from holdfast.stores.results import SUMMARY_CHARACTERS
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

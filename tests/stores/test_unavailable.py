@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
+
 from holdfast.models import Goal
 from holdfast.settings import Settings
 from holdfast.stores import StoreUnavailable, open_stores
-from sqlalchemy import text
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from holdfast.settings import Settings
 from holdfast.temporal.connection import connect
 from holdfast.temporal.development_server import (

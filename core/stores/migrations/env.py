@@ -1,6 +1,7 @@
 """What Alembic runs: the migrations, on the connection :mod:`holdfast.stores.migrate` gives."""
 
 from alembic import context
+
 from holdfast.stores.schema import metadata
 
 context.configure(

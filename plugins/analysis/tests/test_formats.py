@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
+
 from holdfast.agents import InputError, ParametersRefused, StepFailed
 from holdfast.testing import Rehearsal, rehearse
 

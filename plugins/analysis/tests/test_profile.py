@@ -13,9 +13,9 @@ from statistics import mean, median, quantiles, stdev
 from typing import Any
 
 import pytest
+
 from holdfast.agents import AgentSpec, Progress, StepFailed
 from holdfast.testing import Rehearsal, rehearse
-
 from holdfast_analysis import drawing
 from holdfast_analysis.pictures import Picture
 from holdfast_analysis.plugin import check, register_agents

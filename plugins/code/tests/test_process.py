@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from holdfast.testing import rehearse
 
+from holdfast.testing import rehearse
 from holdfast_code.facts import Outcome
 from holdfast_code.process import run_program
 from holdfast_code.suite import run_tests

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast.agents import AgentSpec, InputError, ParametersRefused, StepFailed
-from holdfast.testing import Rehearsal, rehearse
 from pydantic import JsonValue
 
+from holdfast.agents import AgentSpec, InputError, ParametersRefused, StepFailed
+from holdfast.testing import Rehearsal, rehearse
 from holdfast_code import agent
 from holdfast_code import complexity as mccabe
 from holdfast_code.facts import Outcome, Tests

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from functools import partial
 
-from holdfast.agents import Agent, Progress, Result, Run
 from pydantic import JsonValue
 
+from holdfast.agents import Agent, Progress, Result, Run
 from holdfast_analysis.columns import describe_columns
 from holdfast_analysis.facts import Columns, Loaded, Profile, Relations, Source, Trends
 from holdfast_analysis.findings import find, summarise

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.agents import InputError
-
 from holdfast_analysis.facts import Format, Loaded, Source
 from holdfast_analysis.refinement import refine
 from holdfast_analysis.sqlite import NULL, write_csv

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from holdfast.agents import AgentSpec, Check, hookimpl
-
 from holdfast_analysis.agent import AnalysisAgent
 from holdfast_analysis.parameters import AnalysisParameters
 

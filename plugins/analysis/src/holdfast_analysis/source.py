@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.agents import InputError
-
 from holdfast_analysis.facts import Format, Source
 from holdfast_analysis.sqlite import choose_table
 

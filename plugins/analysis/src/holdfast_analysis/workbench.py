@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from holdfast.agents import InputError
-
 from holdfast_analysis.facts import Loaded, Source
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-from holdfast.agents import Agent, Progress, Result, Run
 from pydantic import JsonValue
 
+from holdfast.agents import Agent, Progress, Result, Run
 from holdfast_code.facts import Lint, Outcome, Review, Survey, Tests
 from holdfast_code.fixes import make_fixes
 from holdfast_code.functions import measure_functions

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from holdfast.agents import AgentSpec, Check, hookimpl
-
 from holdfast_code.agent import CodeAgent
 from holdfast_code.parameters import CodeParameters
 
