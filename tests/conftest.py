@@ -1,6 +1,7 @@
 """What tests of the whole share: a home of their own, and a real Temporal server."""
 
 import asyncio
+import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,17 @@ import pytest_asyncio
 from holdfast.settings import Settings
 from holdfast.temporal.development_server import DevelopmentServer, run_development_server
 from holdfast.temporal.server_binary import ensure_server_binary
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the fixture ``postgresql``: the tests are no package it could be imported from."""
+    place = Path(__file__).with_name("postgresql.py")
+    spec = importlib.util.spec_from_file_location("holdfast_tests_postgresql", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config.pluginmanager.register(module, "holdfast-postgresql")
 
 
 @pytest.fixture(scope="session")

@@ -101,8 +101,10 @@ async def install(server: DevelopmentServer, own_home: Path) -> AsyncIterator[In
     """Return a function that sets up stores and a worker for some agents."""
     async with AsyncExitStack() as stack:
 
-        async def set_up(*specs: AgentSpec, work: bool = True) -> Installation:
-            settings = Settings(home=own_home)
+        async def set_up(
+            *specs: AgentSpec, work: bool = True, database_url: str = ""
+        ) -> Installation:
+            settings = Settings(home=own_home, database_url=database_url)
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(server.address)
             service = GoalService(client, stores, registry_of(*specs))

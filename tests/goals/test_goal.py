@@ -86,6 +86,25 @@ async def test_a_goal_completes_and_its_result_is_stored(install: "Install") -> 
     assert history.count("marker_recorded_event_attributes") == 2
 
 
+async def test_a_goal_on_postgresql(install: "Install", postgresql: Any) -> None:
+    async def writer(run: Run, goal: Goal) -> Result:
+        for number in range(5):
+            await run.step("count", len, goal.description * number)
+            await run.progress(number * 20)
+        await run.artifact("report.md", "# Report")
+        return Result(summary="written", data={"nothing": "\x00"})
+
+    name = await postgresql.create_database()
+    here = await install(spec("writer", writer), database_url=postgresql.url(name))
+    ids = [await here.start("writer") for _ in range(10)]
+    for workflow_id in ids:
+        output, record = await here.finish(workflow_id)
+        assert output.success
+        assert record.result.data == {"nothing": "\x00"}
+        assert len(await here.events(workflow_id)) == 13
+    assert len(await here.stores.goals.list(status=GoalStatus.COMPLETED)) == 10
+
+
 async def test_the_contract_holds_for_a_client_that_knows_only_names(install: "Install") -> None:
     async def plain(run: Run, goal: Goal) -> Result:
         return Result(summary="done", data=goal.parameters)

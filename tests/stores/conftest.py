@@ -1,7 +1,6 @@
 """Stores on SQLite and on PostgreSQL: each test that asks for them runs on both."""
 
 import asyncio
-import importlib.util
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,20 +11,6 @@ import pytest
 from holdfast.models import Goal
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the PostgreSQL plugin, once however many conftests ask for it."""
-    name = "holdfast-postgresql"
-    if config.pluginmanager.has_plugin(name):
-        return
-    place = Path(__file__).parents[1] / "postgresql.py"
-    spec = importlib.util.spec_from_file_location("holdfast_tests_postgresql", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config.pluginmanager.register(module, name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.settings import Settings
 from holdfast.temporal.connection import connect
 from holdfast.temporal.development_server import (
     DevelopmentServer,
@@ -21,7 +20,6 @@ from holdfast.temporal.development_server import (
     run_development_server,
 )
 from holdfast.temporal.ports import choose_ports, free_port, is_free
-from holdfast.temporal.server_binary import ensure_server_binary
 
 # Runs a server until it is told to stop, or killed.
 SERVE = """\
@@ -38,9 +36,9 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(scope="module")
-def binary() -> Path:
-    return asyncio.run(ensure_server_binary(Settings(), print)).path
+@pytest.fixture
+def binary(server_binary: Path) -> Path:
+    return server_binary
 
 
 @pytest.fixture
