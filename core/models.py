@@ -17,6 +17,7 @@ TASK_QUEUE = "ai-agent-queue"
 PREPARE_ACTIVITY = "prepare_agent_context"
 EXECUTE_ACTIVITY = "execute_agent_task"
 STORE_ACTIVITY = "store_agent_results"
+STORES_AWAY = "StoreUnavailable"
 
 MAX_DESCRIPTION_CHARACTERS = 32_768
 MAX_PARAMETERS_BYTES = 262_144

@@ -14,8 +14,15 @@ from holdfast.agents.execution import carry_out, clean_up, partial_result
 from holdfast.agents.factory import AgentFactory
 from holdfast.agents.registry import AgentRegistry
 from holdfast.agents.run import Run
-from holdfast.models import EXECUTE_ACTIVITY, Artifact, Executed, ExecuteInput, Progress
-from holdfast.stores import Stores
+from holdfast.models import (
+    EXECUTE_ACTIVITY,
+    STORES_AWAY,
+    Artifact,
+    Executed,
+    ExecuteInput,
+    Progress,
+)
+from holdfast.stores import Stores, StoreUnavailable
 
 HEARTBEAT_SECONDS: Final = 2.0
 
@@ -37,7 +44,8 @@ class Execute:
             Whether the agent finished, or yielded because this worker is stopping.
 
         Raises:
-            ApplicationError: The agent failed; its type and message are those of the agent's
+            ApplicationError: The stores do not answer, or the agent failed; then type and message
+                are those of the agent's
                 error, and it is non-retryable when the agent marked it as permanent. What was made
                 by then is kept.
             CancelledError: The run was cancelled; likewise.
@@ -66,6 +74,9 @@ class Execute:
                 if activity.is_worker_shutdown() and not _cancel_requested():
                     return Executed(yielded=True)
                 raise
+            except StoreUnavailable as error:
+                told.info("stores away", message=str(error))
+                raise ApplicationError(str(error), type=STORES_AWAY) from error
             except Exception as error:
                 failure = failure_from(error)
                 told.info("attempt failed", type=failure.type, message=failure.message)

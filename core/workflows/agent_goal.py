@@ -5,6 +5,7 @@ installed.
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TypeVar
 
 from temporalio import workflow
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         EXECUTE_ACTIVITY,
         PREPARE_ACTIVITY,
         STORE_ACTIVITY,
+        STORES_AWAY,
         WORKFLOW_TYPE,
         Executed,
         ExecuteInput,
@@ -44,14 +46,25 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 STORE_TIMEOUT = timedelta(minutes=2)
 
 MAXIMUM_ATTEMPTS = 3
-MAXIMUM_LOST_WORKERS = 10
+
+
+class Cause(StrEnum):
+    """Whose fault it is that an attempt came to nothing."""
+
+    AGENT = "agent"
+    LOST_WORKER = "lost worker"
+    STORES_AWAY = "stores away"
+
+
+# Only the agent's own failures use up its attempts: what the installation does to a goal is borne
+# much longer, and each cause for itself.
+ENDURED = {Cause.AGENT: MAXIMUM_ATTEMPTS, Cause.LOST_WORKER: 10, Cause.STORES_AWAY: 60}
 RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
     maximum_attempts=MAXIMUM_ATTEMPTS,
 )
-# The attempts at an agent are counted here, so that a lost worker does not use one up.
 ONCE = RetryPolicy(maximum_attempts=1)
 # A finished goal is never given up because the place for its result is full or away.
 UNTIL_STORED = RetryPolicy(
@@ -97,7 +110,8 @@ class AgentGoalWorkflow:
             if is_cancelled_exception(error):
                 raise
             return _failure(error)
-        attempt, failures, lost = 1, 0, 0
+        attempt = 1
+        endured = dict.fromkeys(Cause, 0)
         while True:
             try:
                 executed = await workflow.execute_activity(
@@ -112,15 +126,12 @@ class AgentGoalWorkflow:
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                failure = _failure(error)
-                if _is_lost_worker(error):
-                    lost += 1
-                else:
-                    failures += 1
-                if failure.permanent or failures >= MAXIMUM_ATTEMPTS or lost > MAXIMUM_LOST_WORKERS:
+                failure, cause = _failure(error), _cause(error)
+                endured[cause] += 1
+                if failure.permanent or endured[cause] >= ENDURED[cause]:
                     return failure
                 attempt += 1
-                await workflow.sleep(min(2.0 ** max(failures - 1, 0), 10.0))
+                await workflow.sleep(min(2.0 ** (endured[cause] - 1), 10.0))
             else:
                 if not executed.yielded:
                     return None
@@ -162,6 +173,14 @@ async def _quickly(
         start_to_close_timeout=limit,
         retry_policy=retry,
     )
+
+
+def _cause(error: ActivityError) -> Cause:
+    if _is_lost_worker(error):
+        return Cause.LOST_WORKER
+    if isinstance(error.cause, ApplicationError) and error.cause.type == STORES_AWAY:
+        return Cause.STORES_AWAY
+    return Cause.AGENT
 
 
 def _is_lost_worker(error: ActivityError) -> bool:

@@ -293,6 +293,29 @@ async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "
     await here.replay(workflow_id, "ordinary-prepare")
 
 
+async def test_stores_that_are_away_use_up_no_attempt(install: "Install") -> None:
+    """The folder of artifacts cannot be written for four attempts, then it can."""
+    tried, paid = [], []
+
+    async def writer(run: Run, goal: Goal) -> Result:
+        await run.step("pay", paid.append, 1)
+        tried.append(1)
+        if len(tried) == 4:
+            in_the_way.unlink()
+        await run.artifact("report.md", "# Report")
+        return Result(summary="written")
+
+    here = await install(spec("writer", writer))
+    in_the_way = here.settings.home / "artifacts"
+    in_the_way.touch()
+    workflow_id = await here.start("writer")
+    output, record = await here.finish(workflow_id)
+    assert output.success
+    assert (len(tried), len(paid)) == (4, 1)
+    assert [artifact.name for artifact in record.artifacts] == ["report.md"]
+    await here.replay(workflow_id, "stores-away")
+
+
 async def test_what_cannot_be_run_is_refused_before_a_workflow_starts(install: "Install") -> None:
     here = await install(_plain())
     with pytest.raises(UnknownAgent, match="choose one of plain"):

@@ -27,6 +27,7 @@ def test_there_are_histories_of_every_kind() -> None:
         "cancelled",
         "yielded",
         "ordinary-prepare",
+        "stores-away",
     }
 
 
