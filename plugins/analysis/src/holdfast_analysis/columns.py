@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from holdfast_analysis.database import TABLE, Database, Row, quoted
 from holdfast_analysis.facts import (
     Bin,
     Column,
@@ -15,7 +16,7 @@ from holdfast_analysis.facts import (
     Texts,
     ValueCount,
 )
-from holdfast_analysis.workbench import TABLE, Database, Row, Workbench, quoted
+from holdfast_analysis.workbench import Workbench
 
 TOP: Final = 15
 _EXTREMES: Final = 5

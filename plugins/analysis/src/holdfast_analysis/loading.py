@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.agents import InputError
+from holdfast_analysis.database import TABLE, Database, quoted
 from holdfast_analysis.facts import Format, Loaded, Source
 from holdfast_analysis.refinement import refine
 from holdfast_analysis.sqlite import NULL, write_csv
-from holdfast_analysis.workbench import TABLE, Database, quoted
 
 _SHOWN: Final = 5
 _OBJECT_BYTES: Final = 1 << 24

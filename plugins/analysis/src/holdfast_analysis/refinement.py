@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast_analysis.workbench import TABLE, Database, quoted
+from holdfast_analysis.database import TABLE, Database, quoted
 
 ENOUGH: Final = 0.9
 _SHOWN: Final = 3

@@ -4,6 +4,7 @@ from itertools import combinations
 from typing import Final
 
 from holdfast_analysis.columns import finite, present, shown, significant
+from holdfast_analysis.database import TABLE, Database, quoted
 from holdfast_analysis.facts import (
     Breakdown,
     Columns,
@@ -14,7 +15,7 @@ from holdfast_analysis.facts import (
     Source,
 )
 from holdfast_analysis.measure import choose_measure
-from holdfast_analysis.workbench import TABLE, Database, Workbench, quoted
+from holdfast_analysis.workbench import Workbench
 
 _COMPARED: Final = 12
 _BREAKDOWNS: Final = 6

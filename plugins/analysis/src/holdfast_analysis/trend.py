@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from holdfast_analysis.columns import finite, significant
+from holdfast_analysis.database import TABLE, Database, quoted
 from holdfast_analysis.facts import (
     Column,
     Columns,
@@ -18,7 +19,7 @@ from holdfast_analysis.facts import (
     Unit,
 )
 from holdfast_analysis.measure import is_named_in
-from holdfast_analysis.workbench import TABLE, Database, Workbench, quoted
+from holdfast_analysis.workbench import Workbench
 
 _ENOUGH_PERIODS: Final = 8
 _CLEAR: Final = 0.3
