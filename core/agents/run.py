@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TypeVar, overload
+from typing import Final, TypeVar, overload
 
 from holdfast.agents.encoding import decode, digest_of, encode, returned_type
 from holdfast.agents.errors import PermanentError, StepFailed, failed_steps, failure_from
@@ -19,6 +19,9 @@ from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListene
 from holdfast.models import Artifact, Goal, Progress
 
 T = TypeVar("T")
+
+STEP_NAME_CHARACTERS: Final = 200
+ARTIFACT_NAME_CHARACTERS: Final = 500
 
 
 class Run:
@@ -104,8 +107,14 @@ class Run:
 
         Raises:
             StepFailed: The function raised; on every later pass too, if the agent went on.
-            PermanentError: An argument or the value has no JSON form.
+            PermanentError: An argument or the value has no JSON form, or the name is longer than
+                200 characters.
         """
+        if not 0 < len(name) <= STEP_NAME_CHARACTERS:
+            raise PermanentError(
+                f"step name {name[:40]!r}… has {len(name)} characters: give it a few words, at most"
+                f" {STEP_NAME_CHARACTERS} characters, and pass what differs as an argument"
+            )
         digest = digest_of([args, kwargs, version], what=f"the input of step {name!r}")
         key = StepKey(name, digest, self._occurrences[name, digest])
         self._occurrences[name, digest] += 1
@@ -142,9 +151,15 @@ class Run:
             media_type: Its type; guessed from the name when not given.
 
         Raises:
-            PermanentError: The name is absolute or leads out of its folder.
+            PermanentError: The name is absolute, leads out of its folder, or is longer than 500
+                characters.
         """
         path = PurePosixPath(name)
+        if len(name) > ARTIFACT_NAME_CHARACTERS:
+            raise PermanentError(
+                f"artifact name {name[:40]!r}… has {len(name)} characters: give one of at most"
+                f" {ARTIFACT_NAME_CHARACTERS}"
+            )
         if path.is_absolute() or not path.parts or ".." in path.parts:
             raise PermanentError(
                 f"artifact name {name!r} leads out of the result's folder: give a relative path"

@@ -218,6 +218,15 @@ async def test_clock_chance_and_identity_are_the_same_on_every_pass() -> None:
     assert first[2] != first[3]
 
 
+async def test_names_too_long_for_the_stores_are_refused_before_anything_is_done() -> None:
+    calls: list[int] = []
+    with pytest.raises(PermanentError, match="200"):
+        await a_run().step("x" * 201, calls.append, 1)
+    with pytest.raises(PermanentError, match="500"):
+        await a_run().artifact("x" * 501, b"")
+    assert calls == []
+
+
 @pytest.mark.parametrize("name", ["/etc/passwd", "../up.txt", "a/../../b", ""])
 async def test_an_artifact_stays_in_its_folder(name: str) -> None:
     with pytest.raises(PermanentError, match="relative path"):

@@ -1,0 +1,79 @@
+"""Observers hear every event after it is stored, and none of them can hurt a goal."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from holdfast.activities import observing
+from holdfast.models import Event, Goal
+from holdfast.settings import Settings
+from holdfast.stores import Stores, open_stores
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, int]] = []
+
+    async def on_event(self, event: Event) -> None:
+        self.heard.append((event.type, event.number))
+
+
+class Broken:
+    async def on_event(self, event: Event) -> None:
+        raise RuntimeError("no more paper")
+
+
+class Hanging:
+    def __init__(self) -> None:
+        self.cancelled = asyncio.Event()
+
+    async def on_event(self, event: Event) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+
+
+async def begin(stores: Stores, workflow_id: str = "run") -> None:
+    goal = Goal(goal_id="g", description="x", agent_type="echo")
+    await stores.goals.begin(goal, workflow_id, datetime.now(UTC))
+
+
+async def test_an_observer_hears_each_event_in_order(own_home: Path) -> None:
+    ear = Ear()
+    async with open_stores(Settings(home=own_home)) as stores:
+        async with observing.observe(stores.events, [ear]):
+            await begin(stores)
+            for _ in range(3):
+                await stores.events.append("run", "run.retrying", {})
+        assert ear.heard == [("run.started", 1)] + [("run.retrying", n) for n in (2, 3, 4)]
+
+
+async def test_broken_and_hanging_observers_delay_nobody(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.2)
+    ear, hanging = Ear(), Hanging()
+    async with open_stores(Settings(home=own_home)) as stores:
+        async with observing.observe(stores.events, [Broken(), hanging, ear]):
+            await begin(stores)
+            await asyncio.wait_for(hanging.cancelled.wait(), 10)
+            await begin(stores, "other")
+        assert [number for _, number in ear.heard] == [1, 1]
+        assert len(await stores.goals.list()) == 2
+
+
+async def test_an_observer_that_falls_behind_loses_events_not_goals(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.1)
+    monkeypatch.setattr(observing, "BACKLOG", 2)
+    async with (
+        open_stores(Settings(home=own_home)) as stores,
+        observing.observe(stores.events, [Hanging()]),
+    ):
+        await begin(stores)
+        for _ in range(20):
+            assert await stores.events.append("run", "run.retrying", {}) is not None
