@@ -158,7 +158,8 @@ async def test_a_permanent_error_is_not_tried_again(install: "Install") -> None:
 async def test_three_attempts_pay_for_each_step_once_and_keep_what_was_made(
     install: "Install",
 ) -> None:
-    paid, attempts = [], []
+    paid: list[int] = []
+    attempts: list[int] = []
 
     class Unlucky(Agent[None]):
         async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
@@ -239,7 +240,7 @@ async def test_cancelling_keeps_what_was_made_and_cleans_up_once(install: "Insta
 
 
 async def test_a_worker_that_stops_hands_its_goals_on(install: "Install") -> None:
-    gate, paid = Gate(), []
+    gate, paid = Gate(), list[int]()
 
     async def patient(run: Run, goal: Goal) -> Result:
         await run.step("pay", paid.append, 1)
@@ -295,7 +296,8 @@ async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "
 
 async def test_stores_that_are_away_use_up_no_attempt(install: "Install") -> None:
     """The folder of artifacts cannot be written for four attempts, then it can."""
-    tried, paid = [], []
+    tried: list[int] = []
+    paid: list[int] = []
 
     async def writer(run: Run, goal: Goal) -> Result:
         await run.step("pay", paid.append, 1)
