@@ -2,12 +2,22 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Generator
 
 import pytest
 
 _FAILS_WHEN_SKIPPED = bool(os.environ.get("CI"))
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start hear Ctrl-C.
+
+    A shell's background job is started with SIGINT ignored, and hands that on to its children.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,10 @@ class CommandLine:
 
     folder: Path
     environment: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "holdfast.cli", *arguments],
             cwd=self.folder,
             env=self.environment | environment,
@@ -67,13 +68,23 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End whatever still runs."""
+        for process in self.started:
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **environment)
-        try:
-            out, err = process.communicate(timeout=90)
-        finally:
-            process.kill()
+        out, err = process.communicate(timeout=90)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def json(self, *arguments: str, status: int = 0, **environment: str) -> Any:
@@ -91,7 +102,7 @@ def until(holds: Callable[[], bool], seconds: float = 30) -> None:
 
 
 @pytest.fixture
-def holdfast(tmp_path: Path, own_home: Path, server_binary: Path) -> CommandLine:
+def holdfast(tmp_path: Path, own_home: Path, server_binary: Path) -> Iterator[CommandLine]:
     """Return the command line on an empty home, with the agent ``echo`` installed."""
     site = tmp_path / "site"
     metadata = site / "holdfast_echo-1.0.dist-info"
@@ -101,15 +112,16 @@ def holdfast(tmp_path: Path, own_home: Path, server_binary: Path) -> CommandLine
     (metadata / "entry_points.txt").write_text("[holdfast]\necho = holdfast_echo\n")
     folder = tmp_path / "work"
     folder.mkdir()
-    return CommandLine(
-        folder,
-        os.environ
-        | {
-            "HOLDFAST_HOME": str(own_home),
-            "PYTHONPATH": str(site),
-            "HOLDFAST_PLUGINS_ALLOW": "holdfast-echo",
-        },
-    )
+    environment = os.environ | {
+        "HOLDFAST_HOME": str(own_home),
+        "PYTHONPATH": str(site),
+        "HOLDFAST_PLUGINS_ALLOW": "holdfast-echo",
+    }
+    command_line = CommandLine(folder, environment)
+    try:
+        yield command_line
+    finally:
+        command_line.end()
 
 
 @dataclass
@@ -129,14 +141,12 @@ StartDev = Callable[..., Dev]
 
 
 @pytest.fixture
-def start_dev(holdfast: CommandLine) -> Iterator[StartDev]:
+def start_dev(holdfast: CommandLine) -> StartDev:
     """Return a function that starts ``holdfast dev`` and waits until it is ready."""
-    started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str, **environment: str) -> Dev:
         ports = () if arguments else ("--port", "0", "--temporal-port", "0")
         process = holdfast.start("dev", "--json", *ports, *arguments, **environment)
-        started.append(process)
         assert process.stdout is not None
         document = ""
         for line in process.stdout:
@@ -145,8 +155,4 @@ def start_dev(holdfast: CommandLine) -> Iterator[StartDev]:
                 return Dev(process, json.loads(document))
         raise AssertionError(process.communicate()[1])
 
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=30)
+    return start
