@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
+import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
@@ -19,6 +21,7 @@ from holdfast.models import GoalRecord
 from holdfast.settings import Settings
 from holdfast.stores import open_stores
 from holdfast.temporal.running import Running, read_running
+from holdfast.temporal.server_binary import ensure_server_binary
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -52,16 +55,21 @@ class DemoFailed(Exception):
 async def running_installation(settings: Settings) -> AsyncIterator[Running]:
     """Run ``holdfast dev`` on free ports as long as the block runs."""
     command = [sys.executable, "-m", "holdfast.cli", "dev", "--port", "0", "--temporal-port", "0"]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        env=os.environ | {"HOLDFAST_HOME": str(settings.home)},
-        stdout=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    log = PLACE / "dev.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as told:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=os.environ | {"HOLDFAST_HOME": str(settings.home)},
+            stdout=told,
+            stderr=told,
+            start_new_session=True,
+        )
     try:
         while (running := read_running(settings.home)) is None or running.pid != process.pid:
             if process.returncode is not None:
-                raise DemoFailed(f"holdfast dev ended with status {process.returncode}")
+                last = (log.read_text().strip().splitlines() or ["without a word"])[-1]
+                raise DemoFailed(f"holdfast dev ended: {last}")
             await asyncio.sleep(0.05)
         yield running
     finally:
@@ -89,6 +97,7 @@ async def demo() -> int:
     """Run the demo and return its exit status."""
     os.environ.pop("TEMPORAL_ADDRESS", None)
     settings = Settings(home=PLACE / "home", database_url="")
+    await ensure_server_binary(settings, say)
     say("Starting a Temporal server, the API and a worker …")
     async with running_installation(settings) as running, open_stores(settings) as stores:
         print(f"API             {running.api_url}/docs", flush=True)
@@ -103,6 +112,12 @@ async def demo() -> int:
     return 0 if all(record.success for record in records.values()) else 1
 
 
+def wrapped(text: str) -> str:
+    """Break a text between words on a terminal."""
+    width = min(shutil.get_terminal_size().columns, 100)
+    return textwrap.fill(text, width) if sys.stdout.isatty() else text
+
+
 def show(records: dict[str, GoalRecord]) -> None:
     """Print the table of results, and why a goal failed."""
     rows = []
@@ -115,7 +130,7 @@ def show(records: dict[str, GoalRecord]) -> None:
         if record.error is not None:
             print(f"{agent} failed: {record.error.type}: {record.error.message}")
         elif record.result is not None:
-            print(f"{agent}: {record.result.summary}\n")
+            print(wrapped(f"{agent}: {record.result.summary}"), end="\n\n")
     print("Everything is stopped. holdfast dev starts an installation that stays.")
 
 

@@ -1,0 +1,1 @@
+"""A Holdfast agent that extracts and summarises documents."""

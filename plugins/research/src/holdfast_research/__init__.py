@@ -1,0 +1,1 @@
+"""A Holdfast agent that answers questions from sources, with numbered citations."""

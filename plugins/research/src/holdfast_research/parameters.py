@@ -1,0 +1,35 @@
+"""What the research agent is told."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Depth = Literal["quick", "standard", "comprehensive"]
+# The command line makes a path of this format absolute when it exists; a URL stays as it is.
+Place = Annotated[str, Field(json_schema_extra={"format": "path"})]
+
+
+class ResearchParameters(BaseModel):
+    """The parameters of a goal for the ``research`` agent.
+
+    Attributes:
+        sources: What to read, as the worker sees it.
+        depth: How much to read and to quote.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: list[Place] = Field(
+        default=[],
+        description=(
+            "folders, files (text, Markdown, HTML, PDF) or http(s) URLs to answer from; relative"
+            " paths count from the worker's working directory"
+        ),
+    )
+    depth: Depth = Field(
+        default="standard",
+        description=(
+            "how much to read and to quote: quick (25 sources, 3 quotes), standard (200, 6),"
+            " comprehensive (1000, 12)"
+        ),
+    )

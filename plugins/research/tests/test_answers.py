@@ -1,0 +1,186 @@
+"""What the agent answers from the examples, and that it quotes nothing but what is there."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from holdfast.agents import InputError
+from holdfast.testing import Rehearsal, rehearse
+
+from holdfast_research import agent
+from holdfast_research.facts import Location, Source
+from holdfast_research.parameters import ResearchParameters
+from holdfast_research.plugin import check, register_agents
+from holdfast_research.reading import read_source
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "research"
+QUESTION = "Why do long-running agents lose work, and what prevents it?"
+
+
+async def research(question: str, *sources: Path | str, **more: Any) -> Rehearsal:
+    given: list[Any] = [str(source) for source in sources]
+    return await rehearse("research", question, {"sources": given, **more})
+
+
+def citations(rehearsal: Rehearsal) -> list[dict[str, Any]]:
+    return list(json.loads(rehearsal.files["citations.json"]))
+
+
+async def test_the_question_of_the_examples_is_answered_in_both_parts() -> None:
+    rehearsal = await research(QUESTION, EXAMPLES)
+    cited = citations(rehearsal)
+    answer = str(rehearsal.result.data["answer"])
+    assert "lives in the memory of one process" in answer
+    assert "Durable execution prevents" in answer
+    assert len({one["source"] for one in cited}) >= 3
+    assert [one["number"] for one in cited] == list(range(1, len(cited) + 1))
+    assert all(f"[{one['number']}]" in answer for one in cited)
+    assert "[1]" in rehearsal.result.summary
+    assert len(rehearsal.result.summary) < 500
+    assert rehearsal.result.data["citations"] == cited
+    assert rehearsal.result.data["failed"] == []
+    assert [told.percentage for told in rehearsal.progress] == sorted(
+        told.percentage for told in rehearsal.progress
+    )
+
+
+@pytest.mark.parametrize("depth", ["quick", "standard", "comprehensive"])
+async def test_every_quote_stands_word_for_word_in_its_source(depth: str) -> None:
+    rehearsal = await research(QUESTION, EXAMPLES, depth=depth)
+    report = rehearsal.files["report.md"].decode()
+    kinds = set()
+    for one in citations(rehearsal):
+        path = Path(one["address"])
+        kinds.add(path.suffix)
+        if path.suffix in {".md", ".txt"}:
+            text = path.read_text(encoding="utf-8")
+            assert one["quote"] in text
+            line = text.count("\n", 0, text.index(one["quote"])) + 1
+            assert one["line"] == line
+            assert f"line {line}" in one["place"]
+        else:
+            source = await read_source(Location(name=path.name, address=str(path)))
+            assert any(one["quote"] in block.text for block in source.blocks)
+        if path.suffix == ".pdf":
+            assert f"page {one['page']}" in one["place"]
+        assert "\n".join(f"> {line}" for line in one["quote"].split("\n")) in report
+    assert kinds >= {".md"}
+
+
+async def test_depth_decides_how_much_is_quoted() -> None:
+    counted = [
+        len(citations(await research(QUESTION, EXAMPLES, depth=depth)))
+        for depth in ("quick", "standard", "comprehensive")
+    ]
+    assert counted[0] <= 3 < counted[1] <= 6 < counted[2] <= 12
+
+
+async def test_pdf_and_html_are_quoted_with_their_places() -> None:
+    pdf = citations(await research("What did journaled steps cost?", EXAMPLES))
+    assert any(one["page"] == 2 and "What prevented losses" in one["place"] for one in pdf)
+    page = citations(await research("Why should a step be safe to repeat?", EXAMPLES))
+    assert any(one["source"].endswith("retries.html") for one in page)
+
+
+async def test_the_same_sources_give_the_same_answer() -> None:
+    first, second = await research(QUESTION, EXAMPLES), await research(QUESTION, EXAMPLES)
+    assert first.files == second.files
+    assert first.result == second.result
+
+
+async def test_the_same_text_counts_once_and_is_not_quoted_twice(tmp_path: Path) -> None:
+    said = "Gulls lose their way because the fog hides the harbour lights."
+    (tmp_path / "a.txt").write_text(said)
+    (tmp_path / "b.txt").write_text(said)
+    (tmp_path / "c.txt").write_text(said + " It was a long year.")
+    rehearsal = await research("Why do gulls lose their way?", tmp_path)
+    assert len(citations(rehearsal)) == 1
+    assert "2 sources read" in rehearsal.files["report.md"].decode()
+
+
+async def test_irregular_forms_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The ship lost its anchor in the storm of 1911. Nobody knew.")
+    cited = citations(await research("How did the ship lose an anchor?", tmp_path))
+    assert cited[0]["quote"] == "The ship lost its anchor in the storm of 1911."
+
+
+async def test_sources_that_fail_are_reported_and_hurt_nothing(tmp_path: Path) -> None:
+    missing, empty = tmp_path / "nowhere.md", tmp_path / "empty.txt"
+    empty.touch()
+    rehearsal = await research(QUESTION, EXAMPLES, missing, empty, "ftp://127.0.0.1/a")
+    failed: Any = rehearsal.result.data["failed"]
+    assert len(failed) == 3
+    report = rehearsal.files["report.md"].decode()
+    for one in failed:
+        assert one["source"] in report
+        assert one["reason"] in report
+
+
+async def test_a_retry_reads_nothing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text("Bridges fail because rust eats the bolts. Paint prevents rust.")
+
+    def break_down(*_: object) -> str:
+        raise OSError("the disk is full")
+
+    from holdfast.testing import MemoryJournal
+
+    journal = MemoryJournal()
+    given = {"sources": [str(source)]}
+    with monkeypatch.context() as broken:
+        broken.setattr(agent, "write_report", break_down)
+        with pytest.raises(OSError, match="disk is full"):
+            await rehearse("research", "Why do bridges fail?", {**given}, journal=journal)
+    known = set(await journal.load())
+    source.unlink()
+    rehearsal = await rehearse("research", "Why do bridges fail?", {**given}, journal=journal)
+    assert citations(rehearsal)[0]["quote"] == "Bridges fail because rust eats the bolts."
+    assert set(await journal.load()) == known
+
+
+@pytest.mark.parametrize("sources", [[], [" "]])
+async def test_without_sources_there_is_nothing_to_read(sources: list[str]) -> None:
+    expected = (
+        "research has nothing to read: set the parameter sources to folders, files or URLs"
+    )
+    with pytest.raises(InputError) as refused:
+        await research(QUESTION, *sources)
+    assert str(refused.value) == expected
+
+
+async def test_when_nothing_answers_it_says_how_much_was_read() -> None:
+    with pytest.raises(InputError, match="nothing in the 5 sources read answers"):
+        await research("Which cheese goes with quince?", EXAMPLES)
+
+
+def test_the_plugin_imports_little_and_says_what_it_needs() -> None:
+    code = (
+        "import sys, holdfast_research.plugin as p; list(p.check());"
+        "print([m for m in ('httpx','lxml','trafilatura','pypdfium2') if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+    assert all(part.found for part in check())
+    assert [spec.name for spec in register_agents()] == ["research"]
+
+
+def test_relative_sources_are_made_absolute_by_the_command_line() -> None:
+    schema = ResearchParameters.model_json_schema()["properties"]["sources"]
+    assert schema["items"]["format"] == "path"
+
+
+async def test_markdown_keeps_headings_lines_and_leaves_code_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("# Top\n\nOne.\n\n## Inner\n\n- Item one\n\n```\nno = quote\n```\nLast line.\n")
+    source: Source = await read_source(Location(name="a.md", address=str(path)))
+    told = [(block.text, block.heading, block.line) for block in source.blocks]
+    assert told == [
+        ("One.", ("Top",), 3),
+        ("Item one", ("Top", "Inner"), 7),
+        ("Last line.", ("Top", "Inner"), 12),
+    ]
