@@ -16,6 +16,7 @@ from holdfast.agents.encoding import decode, digest_of, encode, returned_type
 from holdfast.agents.errors import PermanentError, StepFailed, failed_steps, failure_from
 from holdfast.agents.journal import Answer, ArtifactWriter, Journal, Listener, StepKey
 from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
+from holdfast.agents.threads import in_thread
 from holdfast.models import Artifact, Goal, Progress
 
 T = TypeVar("T")
@@ -220,7 +221,7 @@ async def _perform(
         if inspect.iscoroutinefunction(inspect.unwrap(function)):
             value: object = await function(*args, **kwargs)  # type: ignore[misc]
         else:
-            value = await asyncio.to_thread(function, *args, **kwargs)
+            value = await in_thread(function, args, kwargs)
             if inspect.isawaitable(value):  # a partial or a callable object around a coroutine
                 value = await value
         text = encode(value, what=f"the value of step {key.name!r}")

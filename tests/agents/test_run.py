@@ -1,6 +1,7 @@
 """A run: steps are journaled, answer on later passes, and know themselves by name and input."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -177,6 +178,22 @@ async def test_plain_functions_run_beside_the_event_loop() -> None:
 
     assert await a_run().step("block", blocking)
     await asyncio.wait_for(ticks.wait(), 5)
+
+
+async def test_many_blocking_steps_wait_for_one_another() -> None:
+    """Fifty plain functions meet: a pool smaller than that would hang."""
+    meeting = threading.Barrier(50, timeout=20)
+    run = a_run()
+    await asyncio.gather(*(run.step(f"meet {number}", meeting.wait) for number in range(50)))
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), StopIteration("x"), KeyboardInterrupt()])
+async def test_what_would_end_the_event_loop_is_a_failed_step(error: BaseException) -> None:
+    def leave() -> None:
+        raise error
+
+    with pytest.raises(StepFailed, match=type(error).__name__):
+        await a_run().step("leave", leave)
 
 
 async def test_partials_of_coroutines_are_awaited() -> None:

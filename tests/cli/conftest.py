@@ -15,6 +15,7 @@ import pytest
 
 ECHO = """
 import asyncio
+import time
 from pathlib import Path
 from pydantic import BaseModel, Field
 from holdfast.agents import AgentSpec, Goal, InputError, Result, Run, hookimpl
@@ -25,6 +26,7 @@ class Parameters(BaseModel):
     tags: list[str] = []
     wait_for: str = Field("", json_schema_extra={"format": "path"})
     fail: bool = False
+    block: float = 0
 
 async def echo(run: Run, goal: Goal) -> Result:
     given = goal.parameters
@@ -32,10 +34,16 @@ async def echo(run: Run, goal: Goal) -> Result:
     paid = await run.step("pay", pay, given["wait_for"])
     while given["wait_for"] and not Path(given["wait_for"]).exists():
         await asyncio.sleep(0.05)
+    if given["block"]:
+        await run.step("block", block, given["block"], given["text"])
     if given["fail"]:
         raise InputError("there is no file sales.csv: give another path")
     await run.artifact("echo.txt", given["text"] * given["times"])
     return Result(summary=f"said {given['text']}", data={"tags": given["tags"], "paid": paid})
+
+def block(seconds: float, sign: str) -> None:
+    Path(sign).touch()
+    time.sleep(seconds)
 
 def pay(place: str) -> int:
     if not place:

@@ -90,6 +90,17 @@ def test_a_killed_installation_leaves_nothing_and_its_goals_go_on(
     assert Path(f"{gate}.bill").read_text() == "x"
 
 
+def test_an_agent_that_blocks_does_not_hold_up_the_end(holdfast: Any, start_dev: StartDev) -> None:
+    dev = start_dev()
+    sign = holdfast.folder / "blocking"
+    hand_in(dev.told["api_url"], block=300, text=str(sign))
+    until(sign.exists)
+    started = time.monotonic()
+    told = dev.stop()
+    assert time.monotonic() - started < 10
+    assert dev.process.returncode == 0, told
+
+
 def test_ports_that_are_taken_are_replaced_and_told(holdfast: Any, start_dev: StartDev) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as api,
