@@ -7,7 +7,7 @@ from holdfast.agents.agent import Agent, AgentFunction, FunctionAgent
 from holdfast.agents.errors import InputError, PermanentError, StepFailed
 from holdfast.agents.factory import AgentFactory
 from holdfast.agents.hookspecs import hookimpl
-from holdfast.agents.parameters import ParametersRefused
+from holdfast.agents.parameters import InputPath, ParametersRefused
 from holdfast.agents.registry import UnknownAgent
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec, Observer
@@ -25,6 +25,7 @@ __all__ = [
     "FunctionAgent",
     "Goal",
     "InputError",
+    "InputPath",
     "Observer",
     "ParametersRefused",
     "PermanentError",

@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from holdfast.agents.errors import InputError
 from holdfast.agents.spec import AgentSpec
+
+InputPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]
+"""A parameter that names a file or folder, as the worker sees it.
+
+The command line makes one that exists where it runs absolute, since the worker may run elsewhere.
+"""
 
 
 @dataclass(frozen=True, slots=True)

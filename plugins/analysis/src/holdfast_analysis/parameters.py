@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from holdfast.agents import InputPath
+
 
 class AnalysisParameters(BaseModel):
     """The parameters of a goal for the ``analysis`` agent.
@@ -13,9 +15,7 @@ class AnalysisParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = Field(
-        min_length=1, description="CSV, Parquet, JSON or SQLite file, as the worker sees it"
-    )
+    path: InputPath = Field(description="CSV, Parquet, JSON or SQLite file, as the worker sees it")
     table: str | None = Field(
         default=None,
         min_length=1,

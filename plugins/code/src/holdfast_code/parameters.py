@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from holdfast.agents import InputPath
+
 
 class CodeParameters(BaseModel):
     """The parameters of a goal for the ``code`` agent.
@@ -14,9 +16,7 @@ class CodeParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = Field(
-        min_length=1, description="folder of a Python repository, as the worker sees it"
-    )
+    path: InputPath = Field(description="folder of a Python repository, as the worker sees it")
     tests: bool = Field(
         default=True,
         description="run the repository's tests; this executes its code with the worker's rights",

@@ -9,7 +9,7 @@ from holdfast_document.facts import Block
 from holdfast_document.lines import Line
 from holdfast_document.wording import even, flat
 
-_BULLET: Final = re.compile(r"^(?:([•▪◦·‣●○■*\uf0b7–-])|\(?(\d{1,2})[.)])\s+(\S.*)$")
+_BULLET: Final = re.compile(r"^(?:([•▪◦·‣●○■*\uf0b7\u2013-])|\(?(\d{1,2})[.)])\s+(\S.*)$")
 _LARGER: Final = 1.1
 _HEADING_WORDS: Final = 20
 _LEADING: Final = 1.75
@@ -30,8 +30,13 @@ def without_running_lines(lines: Sequence[Line]) -> tuple[list[Line], int]:
         pages[line.page].append(line)
     if len(pages) < _REPEATED_PAGES:
         return list(lines), 0
+    largest = _body_size(lines) * _LARGER
     edges = {
-        number: {id(one): _shape(one) for one in (min(page, key=_base), max(page, key=_base))}
+        number: {
+            id(one): _shape(one)
+            for one in (min(page, key=_base), max(page, key=_base))
+            if one.size <= largest
+        }
         for number, page in pages.items()
     }
     seen = Counter(shape for page in edges.values() for shape in set(page.values()))
@@ -50,11 +55,7 @@ def blocks_of(lines: Sequence[Line]) -> Iterator[Block]:
     """Yield the blocks that lines make, in their order."""
     if not lines:
         return
-    weights: Counter[float] = Counter()
-    for line in lines:
-        weights[line.size] += len(line.text)
-    body = max(weights, key=lambda size: (weights[size], size))
-    levels = _levels(lines, body)
+    levels = _levels(lines, _body_size(lines))
     place = 0
     while place < len(lines):
         end = _end_of_table(lines, place)
@@ -65,6 +66,14 @@ def blocks_of(lines: Sequence[Line]) -> Iterator[Block]:
             end = _end_of_block(lines, place, levels)
             yield _block(lines[place:end], levels)
         place = end
+
+
+def _body_size(lines: Sequence[Line]) -> float:
+    """Return the size that most of the text is set in."""
+    weights: Counter[float] = Counter()
+    for line in lines:
+        weights[line.size] += len(line.text)
+    return max(weights, key=lambda size: (weights[size], size))
 
 
 def _base(line: Line) -> float:

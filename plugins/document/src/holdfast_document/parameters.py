@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from holdfast.agents import InputPath
+
 
 class DocumentParameters(BaseModel):
     """The parameters of a goal for the ``document`` agent.
@@ -12,8 +14,6 @@ class DocumentParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = Field(
-        min_length=1,
-        description="PDF, Office, HTML, Markdown or text file, as the worker sees it",
-        json_schema_extra={"format": "path"},
+    path: InputPath = Field(
+        description="PDF, Office, HTML, Markdown or text file, as the worker sees it"
     )

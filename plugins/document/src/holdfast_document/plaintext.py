@@ -15,7 +15,9 @@ _MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_DECLARED: Final = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_-]+)""", re.IGNORECASE)
+_DECLARED: Final = re.compile(
+    rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_-]+)""", re.IGNORECASE
+)
 _HTML: Final = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -29,7 +31,7 @@ _MARKDOWN_SIGNS: Final = (
     re.compile(r"\*\*\S[^*\n]*\*\*"),
 )
 _CERTAIN_SIGNS: Final = 2
-_ITEM: Final = re.compile(r"^(\s*)(?:([-*+•·▪◦–])|(\d{1,3})[.)])\s+(\S.*)$")
+_ITEM: Final = re.compile(r"^(\s*)(?:([-*+•·▪◦\u2013])|(\d{1,3})[.)])\s+(\S.*)$")
 _UNDERLINE: Final = re.compile(r"^\s*(=|-|~|\*){3,}\s*$")
 _LONGEST_HEADING: Final = 80
 

@@ -44,7 +44,7 @@ def read_whole(source: Source) -> Document:
     else:
         from holdfast_document.plaintext import read_text as read
     document = _shortened(read(source, file))
-    if not any(block.text or block.rows for block in document.blocks if _says_something(block)):
+    if not any(_says_something(document, block) for block in document.blocks):
         raise InputError(f"{file} holds no text: give a document with text in it")
     return document
 
@@ -104,15 +104,20 @@ def arrange_pages(source: Source, lines: Sequence[Line]) -> Document:
     )
 
 
-def _says_something(block: Block) -> bool:
-    return block.type != "heading" or block.part == 0 or block.level != 2
+def _says_something(document: Document, block: Block) -> bool:
+    """Say whether a block has content: the name of a sheet has not."""
+    return block.type != "heading" or document.parts != "sheet"
 
 
 def _shortened(document: Document) -> Document:
     """Keep the first few million characters, and say so: the journal holds all that is read."""
     length = 0
     for number, block in enumerate(document.blocks):
-        length += len(block.text) + len(block.markdown) + sum(map(len, sum(block.rows, ())))
+        length += (
+            len(block.text)
+            + len(block.markdown)
+            + sum(len(value) for row in block.rows for value in row)
+        )
         if length > LONGEST:
             note = f"Only the first {LONGEST:,} characters were extracted."
             return document.model_copy(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from holdfast_document.common_words import COMMON
 from holdfast_document.facts import Document, Fact, KeySentence, Place
 from holdfast_document.structure import count, placed
 from holdfast_document.wording import counted
@@ -14,15 +15,14 @@ MOST: Final = 4
 _CHARACTERS: Final = 700
 _SHORTEST, _LONGEST = 5, 60
 _CONSIDERED: Final = 5000
-_END: Final = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[\"'“‘«(\[]*[^\Wa-z_])")
+_END: Final = re.compile(
+    r"(?<=[.!?…])[\"'\u201d\u2019\xbb)\]]*\s+(?=[\"'\u201c\u2018\xab(\[]*[^\Wa-z_])"
+)
 _ABBREVIATION: Final = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|Fig|Vol|vs|etc|ca|bzw|resp|approx|Inc|Ltd|Co|Abs|Art)"
     r"|\b[A-Za-z](?:\.[A-Za-z])*|\b\d{1,2})\.$"
 )
 _WORD: Final = re.compile(r"[^\W_]{2,}")
-_COMMON: Final = frozenset(
-    ["a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before", "but", "by", "can", "could", "did", "do", "does", "each", "every", "few", "first", "for", "from", "had", "has", "have", "he", "her", "his", "how", "if", "in", "into", "is", "it", "its", "last", "less", "many", "may", "more", "most", "much", "new", "no", "not", "now", "of", "on", "one", "only", "or", "other", "our", "out", "over", "own", "per", "same", "she", "should", "since", "so", "some", "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "two", "under", "until", "up", "was", "we", "were", "what", "when", "where", "which", "while", "who", "will", "with", "would", "you", "your", "aber", "als", "am", "auch", "auf", "aus", "bei", "bis", "das", "dass", "dem", "den", "der", "des", "die", "durch", "ein", "eine", "einem", "einen", "einer", "eines", "er", "es", "für", "hat", "haben", "ich", "ihr", "im", "in", "ist", "kein", "mit", "nach", "nicht", "noch", "nur", "oder", "sich", "sie", "sind", "so", "um", "und", "uns", "von", "vor", "war", "waren", "was", "wenn", "werden", "wie", "wir", "wird", "wurde", "zu", "zum", "zur", "über", "document", "report", "file", "page", "slide", "sheet", "section", "summary", "summarise", "summarize", "extract"]
-)
 
 
 class KeySentences(Fact):
@@ -76,8 +76,8 @@ def choose(document: Document, description: str) -> KeySentences:
 
 
 def summarise(document: Document, chosen: KeySentences) -> str:
-    """Return the key sentences in a row, or what the document consists of when it has none."""
-    if chosen.sentences:
+    """Return the key sentences in a row; for a workbook, or without any, what there is in it."""
+    if chosen.sentences and document.parts != "sheet":
         return " ".join(sentence.text for sentence in chosen.sentences)
     counts = count(document)
     amounts = [
@@ -91,7 +91,7 @@ def summarise(document: Document, chosen: KeySentences) -> str:
         )
         if number
     ]
-    told = f"“{document.title}” has {', '.join(amounts)} and no whole sentences."
+    told = f"{document.title} has {', '.join(amounts)}."
     tables = [
         f"{place.sheet or place.heading or 'A table'}: {counted(block.total_rows - 1, 'row')} of"
         f" {', '.join(value or '(blank)' for value in block.rows[0][:6])}"
@@ -112,7 +112,7 @@ def _candidates(document: Document, asked: frozenset[str]) -> list[_Candidate]:
         weight = {"paragraph": 1.0, "item": 0.85, "note": 0.8, "quote": 0.8}[block.type]
         for sentence in sentences_of(block.text):
             words = len(sentence.split())
-            if _SHORTEST <= words <= _LONGEST and sentence.rstrip("\"'”’»)]").endswith(
+            if _SHORTEST <= words <= _LONGEST and sentence.rstrip("\"'\u201d\u2019\xbb)]").endswith(
                 (".", "!", "…")
             ):
                 bonus = weight * (1.2 if first else 1.0)
@@ -140,7 +140,8 @@ def _score(text: str, seen: Counter[str], title: frozenset[str], asked: frozense
     terms = _terms(text)
     if not terms:
         return 0.0
-    weight = sum(math.log1p(seen[word]) for word in sorted(terms)) / (len(terms) + 4) ** 0.8
+    frequency = math.fsum(math.log1p(seen[word]) for word in terms)
+    weight = frequency / math.pow(len(terms) + 4, 0.8)
     weight *= 1 + 0.1 * min(len(terms & title), 3) + 0.25 * min(len(terms & asked), 3)
     return weight * (1.1 if any(character.isdigit() for character in text) else 1.0)
 
@@ -149,7 +150,7 @@ def _terms(text: str) -> frozenset[str]:
     return frozenset(
         word[:-1] if word.endswith("s") and len(word) > 4 else word
         for word in _WORD.findall(text.casefold())
-        if word not in _COMMON and not word.isdigit()
+        if word not in COMMON and not word.isdigit()
     )
 
 

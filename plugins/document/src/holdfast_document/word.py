@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from docx import Document as open_document
+import docx
 from docx.document import Document as WordDocument
 from docx.table import Table
 from docx.text.paragraph import Paragraph
@@ -26,7 +26,7 @@ def read_docx(source: Source, file: Path) -> Document:
         InputError: It cannot be read.
     """
     with reading(file, "docx"):
-        document = open_document(str(file))
+        document = docx.Document(str(file))
         blocks = tuple(_blocks(document))
         metadata = properties(document.core_properties)
         titled = next(
@@ -59,8 +59,9 @@ def _block(paragraph: Paragraph, text: str) -> Block:
     if style.startswith("list ") or numbering is not None:
         depth = _DEPTH.search(style)
         level = int(depth[1]) - 1 if depth else 0
-        if numbering is not None and numbering.ilvl is not None:
-            level = int(numbering.ilvl.val)
+        depth_element = getattr(numbering, "ilvl", None)
+        if depth_element is not None:
+            level = int(depth_element.val)
         ordered = style.startswith("list number")
         return Block(type="item", text=text, level=min(max(level, 0), 5), ordered=ordered)
     if "quote" in style:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from holdfast_document.facts import Block, Document, KeySentence
-from holdfast_document.wording import cell, counted, escaped
+from holdfast_document.wording import cell, escaped
 
 _SHOWN: Final = {"author": "Author", "created": "Created", "modified": "Modified"}
 
@@ -107,7 +107,7 @@ def _table(block: Block) -> str:
     if block.total_rows > len(block.rows):
         lines += [
             "",
-            f"The first {len(block.rows) - 1:,} of {counted(block.total_rows - 1, 'row')} are shown.",
+            f"The first {len(block.rows) - 1:,} of {block.total_rows - 1:,} rows are shown.",
         ]
     return "\n".join(lines)
 

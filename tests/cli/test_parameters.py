@@ -1,0 +1,28 @@
+"""``--param``: text stays text where the parameter takes it, and paths count from here."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, Field
+
+from holdfast.agents import InputPath
+from holdfast.cli.run import read_parameters
+
+
+def test_a_path_given_from_here_is_made_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reads(BaseModel):
+        path: InputPath = Field(description="What to read.")
+        more: list[InputPath] = []
+        text: str = ""
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sales.csv").touch()
+    given = ["path=sales.csv", 'more=["sales.csv", "https://x.example/y"]', "text=sales.csv"]
+    assert read_parameters(given, Reads) == {
+        "path": str(tmp_path / "sales.csv"),
+        "more": [str(tmp_path / "sales.csv"), "https://x.example/y"],
+        "text": "sales.csv",
+    }
+    assert read_parameters(["path=gone.csv"], Reads) == {"path": "gone.csv"}
