@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast.agents import InputError
-from holdfast.testing import Rehearsal, rehearse
+from pydantic import JsonValue
 
+from holdfast.agents import InputError
+from holdfast.testing import MemoryJournal, Rehearsal, rehearse
 from holdfast_research import agent
 from holdfast_research.facts import Location, Source
 from holdfast_research.parameters import ResearchParameters
@@ -17,6 +18,22 @@ from holdfast_research.plugin import check, register_agents
 from holdfast_research.reading import read_source
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "research"
+CAUSES = (
+    "rust eats the bolts",
+    "floods carry off the piers",
+    "lorries overload their decks",
+    "ice splits old stone",
+    "earthquakes shake them loose",
+    "ships ram the columns",
+    "cables fray in wind",
+    "inspectors overlook cracks",
+    "salt weakens steel",
+    "builders skimp on concrete",
+    "heat buckles rails",
+    "trees root into joints",
+    "barges drag anchors below",
+    "welders leave gaps inside",
+)
 QUESTION = "Why do long-running agents lose work, and what prevents it?"
 
 
@@ -56,7 +73,7 @@ async def test_every_quote_stands_word_for_word_in_its_source(depth: str) -> Non
         path = Path(one["address"])
         kinds.add(path.suffix)
         if path.suffix in {".md", ".txt"}:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")  # noqa: ASYNC240
             assert one["quote"] in text
             line = text.count("\n", 0, text.index(one["quote"])) + 1
             assert one["line"] == line
@@ -70,12 +87,15 @@ async def test_every_quote_stands_word_for_word_in_its_source(depth: str) -> Non
     assert kinds >= {".md"}
 
 
-async def test_depth_decides_how_much_is_quoted() -> None:
+async def test_depth_decides_how_much_is_quoted(tmp_path: Path) -> None:
+    for cause in CAUSES:
+        text = f"Bridges fail because {cause} again and again. Paint is blue."
+        (tmp_path / f"{cause.split()[0]}.txt").write_text(text)
     counted = [
-        len(citations(await research(QUESTION, EXAMPLES, depth=depth)))
+        len(citations(await research("Why do bridges fail?", tmp_path, depth=depth)))
         for depth in ("quick", "standard", "comprehensive")
     ]
-    assert counted[0] <= 3 < counted[1] <= 6 < counted[2] <= 12
+    assert counted == [3, 6, 12]
 
 
 async def test_pdf_and_html_are_quoted_with_their_places() -> None:
@@ -119,35 +139,29 @@ async def test_sources_that_fail_are_reported_and_hurt_nothing(tmp_path: Path) -
         assert one["reason"] in report
 
 
-async def test_a_retry_reads_nothing_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_retry_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "a.txt"
     source.write_text("Bridges fail because rust eats the bolts. Paint prevents rust.")
 
     def break_down(*_: object) -> str:
         raise OSError("the disk is full")
 
-    from holdfast.testing import MemoryJournal
-
     journal = MemoryJournal()
-    given = {"sources": [str(source)]}
+    given: dict[str, JsonValue] = {"sources": [str(source)]}
     with monkeypatch.context() as broken:
         broken.setattr(agent, "write_report", break_down)
         with pytest.raises(OSError, match="disk is full"):
-            await rehearse("research", "Why do bridges fail?", {**given}, journal=journal)
+            await rehearse("research", "Why do bridges fail?", given, journal=journal)
     known = set(await journal.load())
     source.unlink()
-    rehearsal = await rehearse("research", "Why do bridges fail?", {**given}, journal=journal)
+    rehearsal = await rehearse("research", "Why do bridges fail?", given, journal=journal)
     assert citations(rehearsal)[0]["quote"] == "Bridges fail because rust eats the bolts."
     assert set(await journal.load()) == known
 
 
 @pytest.mark.parametrize("sources", [[], [" "]])
 async def test_without_sources_there_is_nothing_to_read(sources: list[str]) -> None:
-    expected = (
-        "research has nothing to read: set the parameter sources to folders, files or URLs"
-    )
+    expected = "research has nothing to read: set the parameter sources to folders, files or URLs"
     with pytest.raises(InputError) as refused:
         await research(QUESTION, *sources)
     assert str(refused.value) == expected

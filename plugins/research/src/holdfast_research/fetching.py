@@ -68,8 +68,7 @@ async def fetch(url: str) -> Fetched:
     except httpx.HTTPError as error:
         reason = str(error) or type(error).__name__
         raise SourceUnreachable(
-            f"{url} cannot be reached ({reason}): look whether it opens from"
-            " the worker's machine"
+            f"{url} cannot be reached ({reason}): look whether it opens from the worker's machine"
         ) from error
 
 

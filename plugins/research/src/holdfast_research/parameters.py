@@ -1,12 +1,12 @@
 """What the research agent is told."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from holdfast.agents import InputPath
+
 Depth = Literal["quick", "standard", "comprehensive"]
-# The command line makes a path of this format absolute when it exists; a URL stays as it is.
-Place = Annotated[str, Field(json_schema_extra={"format": "path"})]
 
 
 class ResearchParameters(BaseModel):
@@ -19,7 +19,7 @@ class ResearchParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sources: list[Place] = Field(
+    sources: list[InputPath] = Field(
         default=[],
         description=(
             "folders, files (text, Markdown, HTML, PDF) or http(s) URLs to answer from; relative"

@@ -20,9 +20,9 @@ _STOP_WORDS: Final = frozenset(
 )
 _ASKING_WORDS: Final = frozenset(
     """
-    analyse analyze answer brief compare describe detail detailed explain find identify list look
-    out overview please question report research review say says show study summarise summarize
-    summary tell write
+    analyse analyze answer brief compare describe detail detailed explain find happen happened
+    happens identify list look out overview please question report research review say says show
+    study summarise summarize summary tell write
     """.split()  # noqa: SIM905 -- a column of two hundred words reads worse
 )
 _IRREGULAR: Final = tuple(
