@@ -10,7 +10,7 @@ from holdfast.activities.observing import observe
 from holdfast.agents.registry import AgentRegistry, installed_agents
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
-from holdfast.temporal.connection import connect
+from holdfast.temporal.connection import TemporalUnavailable, configured_address, connect
 from holdfast.temporal.development_server import DevelopmentServer, run_development_server
 from holdfast.temporal.goals import GoalService
 from holdfast.temporal.running import known_address
@@ -50,15 +50,27 @@ async def open_session(settings: Settings, report: Callable[[str], None]) -> Asy
         ServerUnavailable: No server could be started.
         StoreUnavailable: The stores cannot be opened.
     """
-    address = known_address(settings.home)
-    if address is None:
+    client = await _connect_to_known(settings)
+    if client is None:
         async with embedded_session(settings, report) as session:
             yield session
         return
     async with open_stores(settings) as stores:
-        client = await connect(address)
         registry = installed_agents()
         yield Session(stores, registry, client, GoalService(client, stores, registry))
+
+
+async def _connect_to_known(settings: Settings) -> Client | None:
+    address = known_address(settings.home)
+    if address is None:
+        return None
+    try:
+        return await connect(address)
+    except TemporalUnavailable:
+        if configured_address() is not None:
+            raise
+        # What was written down outlived the one who wrote it, and its process id is another's now.
+        return None
 
 
 @asynccontextmanager

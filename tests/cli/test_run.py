@@ -1,5 +1,7 @@
 """``holdfast run`` and ``holdfast goals``, with a server and without."""
 
+import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +88,16 @@ def test_a_configured_server_that_is_down(holdfast: Any) -> None:
     assert done.returncode == 1
     assert "no Temporal server answers at 127.0.0.1:1" in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_server_that_is_only_written_down_is_not_waited_for(
+    holdfast: Any, own_home: Path
+) -> None:
+    """After a power cut another process may have the process id that was written down."""
+    own_home.mkdir(parents=True)
+    stale = {"pid": os.getpid(), "temporal_address": "127.0.0.1:1", "api_url": "x", "ui_url": "x"}
+    (own_home / "running.json").write_text(json.dumps(stale))
+    assert holdfast.json("run", "echo", "x")["status"] == "completed"
 
 
 def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(holdfast: Any) -> None:
