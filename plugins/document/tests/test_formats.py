@@ -16,6 +16,7 @@ from holdfast_document import agent
 from holdfast_document.layout import without_running_lines
 from holdfast_document.lines import Line, Piece
 from holdfast_document.plugin import check, register_agents
+from holdfast_document.reading import LONGEST
 from holdfast_document.summary import sentences_of
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "document"
@@ -112,6 +113,19 @@ async def test_a_long_sheet_is_cut_and_says_so(tmp_path: Path) -> None:
     rehearsal = await extract(tmp_path / "long.xlsx")
     assert "The first 199 of 500 rows are shown." in markdown(rehearsal)
     assert structure(rehearsal)["tables"][0]["total_rows"] == 500
+
+
+@pytest.mark.parametrize("name", ["line.txt", "table.html"])
+async def test_one_block_that_is_too_long_is_cut_and_says_so(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    if name == "line.txt":
+        file.write_text("tide " * (LONGEST // 5 + 1))
+    else:
+        row = f"<tr><td>{'tide ' * 20_000}</td></tr>"
+        file.write_text(f"<!doctype html><table>{row * 50}</table>")
+    rehearsal = await extract(file)
+    assert f"Only the first {LONGEST:,} characters were extracted." in markdown(rehearsal)
+    assert LONGEST * 0.95 < len(markdown(rehearsal)) < LONGEST * 1.05
 
 
 async def test_a_retry_repeats_no_finished_step(

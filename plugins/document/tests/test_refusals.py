@@ -58,7 +58,7 @@ LOCK = b"<</Filter/Standard/V 1/R 2/O<%s>/U<%s>/P -4>>" % (b"ab" * 32, b"cd" * 3
         ("a.pdf", PICTURE, "is a PNG picture, not a document although its name ends in .pdf"),
         ("a.docx", PICTURE, "is a PNG picture, not a document although its name ends in .docx"),
         ("a.pdf", b"<!doctype html><p>Not found", "holds a web page, not a PDF"),
-        ("a.xlsx", b"a,b\n1,2\n", "holds plain text, not a XLSX"),
+        ("a.xlsx", b"a,b\n1,2\n", "holds plain text, not an XLSX"),
         ("a.txt", b"", "is empty"),
         ("a.md", b" \n\n", "is empty"),
         ("a.html", b"<html><body><nav>x</nav></body></html>", "holds no text"),

@@ -121,6 +121,23 @@ async def test_the_same_text_counts_once_and_is_not_quoted_twice(tmp_path: Path)
     assert "2 sources read" in rehearsal.files["report.md"].decode()
 
 
+@pytest.mark.parametrize("second", ["They carry bridges away because ice is heavy.", "They rest."])
+async def test_a_sentence_that_another_quote_brings_along_is_not_quoted_twice(
+    second: str, tmp_path: Path
+) -> None:
+    said = f"Old bridges fail because ice lifts their piers in late winter. {second}"
+    (tmp_path / "a.txt").write_text(said)
+    cited = citations(await research("Why do bridges fail under ice?", tmp_path))
+    assert "".join(one["quote"] for one in cited).count("lifts their piers") == 1
+
+
+async def test_a_greater_depth_quotes_more_of_the_examples() -> None:
+    standard = citations(await research(QUESTION, EXAMPLES))
+    comprehensive = citations(await research(QUESTION, EXAMPLES, depth="comprehensive"))
+    assert len(standard) == 6 < len(comprehensive)
+    assert any("deploys and restarts" in one["quote"] for one in standard)
+
+
 async def test_irregular_forms_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("The ship lost its anchor in the storm of 1911. Nobody knew.")
     cited = citations(await research("How did the ship lose an anchor?", tmp_path))

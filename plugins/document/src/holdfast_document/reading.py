@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from holdfast.agents import InputError
-from holdfast_document.facts import Block, Document, Source
+from holdfast_document.facts import Block, Document, Row, Source
 from holdfast_document.lines import Line
 from holdfast_document.source import unchanged
 from holdfast_document.wording import counted
@@ -111,19 +112,31 @@ def _says_something(document: Document, block: Block) -> bool:
 
 def _shortened(document: Document) -> Document:
     """Keep the first few million characters, and say so: the journal holds all that is read."""
-    length = 0
+    left = LONGEST
     for number, block in enumerate(document.blocks):
-        length += (
-            len(block.text)
-            + len(block.markdown)
-            + sum(len(value) for row in block.rows for value in row)
-        )
-        if length > LONGEST:
+        length = len(block.text) + len(block.markdown) + sum(map(_length, block.rows))
+        if length > left:
             note = f"Only the first {LONGEST:,} characters were extracted."
-            return document.model_copy(
-                update={"blocks": document.blocks[:number], "notes": (*document.notes, note)}
-            )
+            blocks = (*document.blocks[:number], _beginning(block, left))
+            return document.model_copy(update={"blocks": blocks, "notes": (*document.notes, note)})
+        left -= length
     return document
+
+
+def _beginning(block: Block, characters: int) -> Block:
+    """Cut a block short; of a table its header stays, and the rows that fit."""
+    reached = accumulate(map(_length, block.rows))
+    rows = [row for row, end in zip(block.rows, reached, strict=True) if end <= characters]
+    update = {
+        "text": block.text[:characters],
+        "markdown": "",
+        "rows": tuple(rows) or block.rows[:1],
+    }
+    return block.model_copy(update=update)
+
+
+def _length(row: Row) -> int:
+    return sum(map(len, row))
 
 
 def _date(text: str) -> str:

@@ -127,9 +127,10 @@ def _recognise(file: Path, head: bytes) -> tuple[Kind, str]:
     kind = kind_of_text(head.decode(encoding, errors="ignore"), file.suffix.lower())
     if promise:
         named = {"html": "a web page", "markdown": "Markdown"}.get(kind, "plain text")
+        article = "an" if promise == "XLSX" else "a"
         raise InputError(
-            f"{file} holds {named}, not a {promise} document as its name says: give the real"
-            f" {promise}, or rename the file"
+            f"{file} holds {named}, not {article} {promise} document as its name says: give the"
+            f" real {promise}, or rename the file"
         )
     return kind, encoding
 

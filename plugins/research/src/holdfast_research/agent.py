@@ -57,7 +57,7 @@ class ResearchAgent(Agent[ResearchParameters]):
         digests = [source.digest for source in sources]
         answer = await self.run.step("choose", answering, digests, description, depth)
         if not answer.citations:
-            raise _nothing_answers(answer, len(sources), len(self._unread()))
+            raise self._nothing_answers(answer, len(sources))
         self._answer = answer
         yield Progress(percentage=90, message=_quoting(answer))
         cited = [citation.model_dump(mode="json") for citation in answer.citations]
@@ -134,18 +134,31 @@ class ResearchAgent(Agent[ResearchParameters]):
         }
 
     def _nothing_read(self) -> Exception:
-        unread, failed = self._unread(), list(self._failed.values())
+        unread = self._unread()
         reasons = "; ".join(one.reason for one in unread[:_REASONS_TOLD])
         more = len(unread) - _REASONS_TOLD
         if len(unread) > 1:
             reasons = f"research could read none of its {len(unread)} sources: {reasons}"
         if more > 0:
             reasons = f"{reasons}; and {more} more"
-        passing = [one for one in failed if not one.failure.permanent]
+        return self._ended(reasons)
+
+    def _nothing_answers(self, answer: Answer, read: int) -> Exception:
+        unread = len(self._unread())
+        terms = ", ".join(answer.terms[:10]) or "no word to look for"
+        failed = f" ({unread} more could not be read)" if unread else ""
+        return self._ended(
+            f"nothing in the {_counted(read, 'source')} read{failed} answers the question (looked"
+            f" for: {terms}): ask in other words, or add sources that speak of it"
+        )
+
+    def _ended(self, reason: str) -> Exception:
+        """Return the error that ends the run: a passing one where a source may answer later."""
+        passing = [one for one in self._failed.values() if not one.failure.permanent]
         if not passing:
-            return InputError(reasons)
+            return InputError(reason)
         # Their steps are forgotten with the error that they caused, so that a retry reads anew.
-        error = SourceUnreachable(reasons)
+        error = SourceUnreachable(reason)
         error.__cause__ = ExceptionGroup("sources that may answer later", passing)
         return error
 
@@ -156,15 +169,6 @@ def _choose_from(
     """Choose from the sources whose digests name the step."""
     assert [source.digest for source in sources] == digests
     return choose(sources, description, depth)
-
-
-def _nothing_answers(answer: Answer, read: int, unread: int) -> InputError:
-    terms = ", ".join(answer.terms[:10]) or "no word to look for"
-    failed = f" ({unread} more could not be read)" if unread else ""
-    return InputError(
-        f"nothing in the {_counted(read, 'source')} read{failed} answers the question (looked for:"
-        f" {terms}): ask in other words, or add sources that speak of it"
-    )
 
 
 def _quoting(answer: Answer) -> str:

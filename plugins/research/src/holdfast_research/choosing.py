@@ -29,8 +29,9 @@ _LEANS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """A sentence and its neighbours in the block, by number."""
+    """A sentence, its number, and that of the one before it in the block."""
 
+    number: int
     source: Source
     block: Block
     begin: int
@@ -89,7 +90,7 @@ def _sentences(sources: list[Source]) -> Iterator[_Sentence]:
         for block in source.blocks:
             before = None
             for begin, end in sentence_spans(block.text):
-                yield _Sentence(source, block, begin, end, before)
+                yield _Sentence(number, source, block, begin, end, before)
                 before = number
                 number += 1
 
@@ -158,16 +159,15 @@ def _spread(candidates: list[_Candidate], most: int) -> list[_Candidate]:
     chosen: list[_Candidate] = []
     taken: Counter[str] = Counter()
     told: set[str] = set()
-    left = candidates
+    least = _WORTH * max((one.score for one in candidates), default=0)
+    left = [one for one in candidates if one.score >= least]
     while left and len(chosen) < most:
         worth = [_worth(one, taken, told) for one in left]
         best = left[worth.index(max(worth))]
-        if chosen and max(worth) < _WORTH * chosen[0].score:
-            break
         chosen.append(best)
         taken[best.sentence.source.digest] += 1
         told |= best.terms
-        left = [one for one in left if one is not best and not _alike(one.stems, best.stems)]
+        left = [one for one in left if one is not best and not _repeats(one, best)]
     return chosen
 
 
@@ -175,6 +175,20 @@ def _worth(one: _Candidate, taken: Counter[str], told: set[str]) -> float:
     """Return the score, less where its source was quoted or it tells of no further word."""
     again: float = _AGAIN ** taken[one.sentence.source.digest]
     return one.score * again * (1 if one.terms - told else _NOTHING_NEW)
+
+
+def _repeats(one: _Candidate, quoted: _Candidate) -> bool:
+    """Say whether a quote says what is quoted already, or one of the two brings the other along."""
+    first, second = one.sentence, quoted.sentence
+    brought = (_leans(first), first.before) == (True, second.number) or (
+        (_leans(second), second.before) == (True, first.number)
+    )
+    return brought or _alike(one.stems, quoted.stems)
+
+
+def _leans(one: _Sentence) -> bool:
+    """Say whether a sentence leans on the one before it, which its quote then brings along."""
+    return one.before is not None and _LEANS.match(one.text) is not None
 
 
 def _alike(first: frozenset[str], second: frozenset[str]) -> bool:
@@ -204,7 +218,7 @@ def _citation(
 
 def _beginning(one: _Sentence, sentences: list[_Sentence]) -> int:
     """Return where the quote begins: a sentence that leans on the one before it brings it along."""
-    if one.before is None or not _LEANS.match(one.text):
+    if one.before is None or not _leans(one):
         return one.begin
     before = sentences[one.before]
     return before.begin if one.end - before.begin <= _LONGEST_QUOTE else one.begin

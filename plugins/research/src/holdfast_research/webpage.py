@@ -25,8 +25,9 @@ def read_page(text: str) -> tuple[str, tuple[Block, ...]]:
     if document is not None and not isinstance(document, dict):
         title = " ".join((document.title or "").split())
         blocks = tuple(_main_text(document.body))
-    if not blocks:
-        # trafilatura gives up on very short pages; then everything on the page is its text.
+    if len(blocks) < 2:
+        # On very short pages trafilatura gives up, or runs menu and text together into one piece
+        # that no reader of the page would find; then each paragraph of the page is its text.
         tree = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
         title = title or " ".join(tree.xpath("string(//title)").split())
         blocks = tuple(_everything(tree))
