@@ -242,6 +242,15 @@ async def test_a_busy_server_is_reported_and_alone_it_is_worth_another_attempt(
         await research(site + "/busy")
 
 
+async def test_no_answer_is_no_last_word_while_a_server_is_busy(site: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Bread is baked at four in the morning.")
+    told = r"nothing in the 1 source read \(1 more could not be read\) answers"
+    with pytest.raises(SourceUnreachable, match=told):
+        await research(tmp_path / "a.txt", site + "/busy")
+    with pytest.raises(InputError, match="nothing in the 1 source read answers"):
+        await research(tmp_path / "a.txt")
+
+
 async def test_a_retry_asks_for_no_page_again(site: str) -> None:
     first = await research(site + "/page")
     second = await research(site + "/page", journal=first.journal)
