@@ -47,11 +47,17 @@ def explained(error: Exception) -> str | None:
     if type(error).__module__.partition(".")[0] == "holdfast":
         return str(error.args[0]) if error.args else str(error)
     if type(error).__module__.startswith("pydantic") and hasattr(error, "errors"):
+        is_setting = getattr(error, "title", "") == "Settings"
         return "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+            f"{_name(item['loc'], is_setting)}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors()
         )
     return None
+
+
+def _name(location: tuple[str | int, ...], is_setting: bool) -> str:
+    name = ".".join(map(str, location))
+    return f"HOLDFAST_{name.upper()}" if is_setting else name
 
 
 def run_async(main: Coroutine[object, object, T], *, log_level: int = logging.WARNING) -> T:

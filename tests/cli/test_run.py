@@ -83,6 +83,23 @@ def test_a_home_that_cannot_be_written(holdfast: Any, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "word"),
+    [
+        ("HOLDFAST_PORT", "many", "HOLDFAST_PORT: Input should be a valid integer"),
+        ("HOLDFAST_DATABASE_URL", "mysql://x", "use sqlite:/// or postgresql+asyncpg://"),
+        ("HOLDFAST_DATABASE_URL", "nonsense", "HOLDFAST_DATABASE_URL"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    holdfast: Any, setting: str, value: str, word: str
+) -> None:
+    done = holdfast("goals", "list", **{setting: value})
+    assert done.returncode == 1
+    assert word in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
 def test_a_configured_server_that_is_down(holdfast: Any) -> None:
     done = holdfast("run", "echo", "x", TEMPORAL_ADDRESS="127.0.0.1:1")
     assert done.returncode == 1
