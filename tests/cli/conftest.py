@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ async def echo(run: Run, goal: Goal) -> Result:
     given = goal.parameters
     await run.progress(10, "listening")
     paid = await run.step("pay", pay, given["wait_for"])
+    await run.progress(20, "paid")
     while given["wait_for"] and not Path(given["wait_for"]).exists():
         await asyncio.sleep(0.05)
     if given["block"]:
@@ -78,6 +81,13 @@ class CommandLine:
         )
         self.started.append(process)
         return process
+
+    def journaled(self) -> bool:
+        """Return whether a step is in the journal: only then is it never paid for again."""
+        with closing(
+            sqlite3.connect(Path(self.environment["HOLDFAST_HOME"]) / "holdfast.db")
+        ) as db:
+            return bool(db.execute("SELECT count(*) FROM steps WHERE name = 'pay'").fetchone()[0])
 
     def end(self) -> None:
         """End whatever still runs."""

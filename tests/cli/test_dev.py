@@ -55,7 +55,7 @@ def test_goals_survive_a_restart_and_nothing_is_left_running(
     done = hand_in(dev.told["api_url"], text="hi")
     waiting = hand_in(dev.told["api_url"], text="later", wait_for=str(gate))
     until(lambda: ask(f"{dev.told['api_url']}/api/goals/{done}")["status"] == "completed")
-    until(lambda: Path(f"{gate}.bill").exists())
+    until(holdfast.journaled)
     started = time.monotonic()
     told = dev.stop()
     assert time.monotonic() - started < 10
@@ -80,7 +80,7 @@ def test_a_killed_installation_leaves_nothing_and_its_goals_go_on(
     servers = children(dev.process.pid)
     gate = holdfast.folder / "go"
     waiting = hand_in(dev.told["api_url"], wait_for=str(gate))
-    until(lambda: Path(f"{gate}.bill").exists())
+    until(holdfast.journaled)
     dev.stop(signal.SIGKILL)
     until(lambda: not any(map(is_running, servers)))
     api = start_dev().told["api_url"]

@@ -119,7 +119,7 @@ def test_a_server_that_is_only_written_down_is_not_waited_for(
 
 def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(holdfast: Any) -> None:
     process = holdfast.start("run", "echo", "x", "-p", "wait_for=go", "-p", "text=again")
-    until_line(process.stderr, "listening")
+    until_line(process.stderr, "20 %  paid")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(holdfast: Any) -> None
 
 def test_a_kept_goal_can_be_cancelled_without_a_server(holdfast: Any) -> None:
     process = holdfast.start("run", "echo", "x", "-p", "wait_for=go")
-    until_line(process.stderr, "listening")
+    until_line(process.stderr, "20 %  paid")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     workflow_id = holdfast.json("goals", "list")["goals"][0]["workflow_id"]
@@ -151,7 +151,7 @@ def test_a_running_server_is_used_and_goes_on_after_ctrl_c(
     start_dev()
     waiting = holdfast.folder / "go"
     process = holdfast.start("run", "echo", "x", "-p", f"wait_for={waiting}")
-    until_line(process.stderr, "listening")
+    until_line(process.stderr, "20 %  paid")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
