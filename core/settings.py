@@ -36,13 +36,15 @@ class Settings(BaseSettings):
         max_concurrent_goals: ``HOLDFAST_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
     """
 
-    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HOLDFAST_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     home: Path = Field(default_factory=lambda: platformdirs.user_data_path("holdfast"))
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("holdfast"))
     database_url: str = ""
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
     api_keys: _Names = ()
     plugins_allow: _Names = ()
     plugins_deny: _Names = ()

@@ -9,7 +9,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.agents.errors import failure_from
+from holdfast.agents.errors import MESSAGE_CHARACTERS, failure_from, shortened
 from holdfast.agents.execution import carry_out, clean_up, partial_result
 from holdfast.agents.factory import AgentFactory
 from holdfast.agents.registry import AgentRegistry
@@ -77,12 +77,14 @@ class Execute:
             except StoreUnavailable as error:
                 told.info("stores away", message=str(error))
                 raise ApplicationError(str(error), type=STORES_AWAY) from error
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- all of it becomes the goal's failure
                 failure = failure_from(error)
                 told.info("attempt failed", type=failure.type, message=failure.message)
+                # Temporal keeps the cause too, and refuses a failure that is too large.
+                cause = error if len(str(error)) <= MESSAGE_CHARACTERS else None
                 raise ApplicationError(
                     failure.message, type=failure.type, non_retryable=failure.permanent
-                ) from error
+                ) from cause
             told.info("agent finished")
         return Executed()
 
@@ -131,7 +133,12 @@ class HeartbeatListener:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             # A heartbeat without details would wipe those of the one before.
-            activity.heartbeat(self._last.model_dump() if self._last else {})
+            activity.heartbeat(self._details())
+
+    def _details(self) -> dict[str, object]:
+        if self._last is None:
+            return {}
+        return self._last.model_dump() | {"message": shortened(self._last.message)}
 
 
 def _cancel_requested() -> bool:

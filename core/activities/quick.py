@@ -9,7 +9,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.agents.errors import PermanentError
+from holdfast.agents.errors import PermanentError, shortened
 
 S = TypeVar("S")
 A = TypeVar("A")
@@ -49,4 +49,4 @@ def quick_or_later(
 
 def permanent(error: PermanentError) -> Exception:
     """Return the error in the form that Temporal does not retry."""
-    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
+    return ApplicationError(shortened(str(error)), type=type(error).__name__, non_retryable=True)

@@ -1,10 +1,12 @@
 """``store_agent_results``: keep how a run ended, once."""
 
+from datetime import timedelta
+
 from temporalio import activity
 
 from holdfast.activities.quick import quick_or_later
 from holdfast.models import STORE_ACTIVITY, ResultReference, StoreInput
-from holdfast.stores import Stores
+from holdfast.stores import Stores, UnknownGoal
 
 
 class Store:
@@ -21,7 +23,17 @@ class Store:
         Raises:
             StoreUnavailable: The database or the disk does not take it; Temporal tries again.
         """
-        workflow_id = activity.info().workflow_id or ""
+        info = activity.info()
+        workflow_id = info.workflow_id or ""
+        try:
+            return await self._store(workflow_id, ended)
+        except UnknownGoal:
+            # The stores were away when the record should have been opened.
+            started_at = info.scheduled_time - timedelta(seconds=ended.execution_time)
+            await self._stores.goals.begin(ended.goal, workflow_id, started_at)
+            return await self._store(workflow_id, ended)
+
+    async def _store(self, workflow_id: str, ended: StoreInput) -> ResultReference:
         return await self._stores.results.store(
             workflow_id, ended.status, ended.error, ended.execution_time
         )

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
+from holdfast.agents.errors import PermanentError, no_exit
 from holdfast.agents.run import Run
 from holdfast.models import Goal, Progress, Result
 
@@ -53,6 +54,20 @@ class Agent(ABC, Generic[P]):
         """Release what the agent holds; called once it has ended, however it ended."""
 
 
+def checked(result: object, run: Run) -> Result:
+    """Return an agent's result.
+
+    Raises:
+        PermanentError: It is none.
+    """
+    if isinstance(result, Result):
+        return result
+    raise PermanentError(
+        f"agent {run.goal.agent_type!r} returned {type(result).__name__}: return a"
+        " holdfast.agents.Result"
+    )
+
+
 class FunctionAgent(Agent[BaseModel | None]):
     """An agent made of one async function ``(run, goal) -> Result``.
 
@@ -78,7 +93,7 @@ class FunctionAgent(Agent[BaseModel | None]):
                     yield reading.result()
                 else:
                     reading.cancel()
-            self._result = await task
+            self._result = checked(await task, self.run)
         finally:
             if not task.done():
                 task.cancel()
@@ -93,4 +108,5 @@ class FunctionAgent(Agent[BaseModel | None]):
         if self.parameters is not None:
             parameters = self.parameters.model_dump(mode="json")
         update = {"description": description, "parameters": parameters}
-        return await self._function(self.run, self.run.goal.model_copy(update=update))
+        with no_exit():
+            return await self._function(self.run, self.run.goal.model_copy(update=update))

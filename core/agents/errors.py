@@ -1,9 +1,13 @@
 """Errors that an agent raises, and those its run raises at it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from holdfast.agents.journal import StepKey
 from holdfast.models import Failure
+
+MESSAGE_CHARACTERS: Final = 2_000
 
 
 class PermanentError(Exception):
@@ -43,9 +47,29 @@ def failure_from(error: BaseException) -> Failure:
         return failure_from(error.exceptions[0])
     return Failure(
         type=type(error).__name__,
-        message=str(error) or type(error).__name__,
+        message=shortened(str(error)) or type(error).__name__,
         permanent=isinstance(error, PermanentError),
     )
+
+
+def shortened(message: str) -> str:
+    """Cut a message that is too long for Temporal, which refuses what is larger than 2 MB."""
+    if len(message) <= MESSAGE_CHARACTERS:
+        return message
+    return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters in all)"
+
+
+@contextmanager
+def no_exit() -> Iterator[None]:
+    """Turn what would end the event loop, and every goal in it, into an ordinary error.
+
+    Raises:
+        RuntimeError: The block called ``sys.exit``.
+    """
+    try:
+        yield
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
 
 
 def failed_steps(error: BaseException) -> Iterator[StepFailed]:

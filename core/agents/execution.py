@@ -4,6 +4,8 @@ import asyncio
 from contextlib import aclosing
 from typing import Final
 
+from holdfast.agents.agent import checked
+from holdfast.agents.errors import no_exit
 from holdfast.agents.factory import AnyAgent
 from holdfast.agents.run import Run
 from holdfast.models import Result
@@ -20,13 +22,18 @@ async def carry_out(agent: AnyAgent, run: Run) -> Result:
             then, so that another attempt runs them again.
     """
     try:
-        async with aclosing(agent.execute_streaming(run.goal.description)) as stream:  # type: ignore[type-var]
-            async for progress in stream:
-                await run.report(progress)
-        return complete(await agent.get_results(), run)
+        with no_exit():
+            return await _carry_out(agent, run)
     except Exception as error:
         await run.withdraw_failures(error)
         raise
+
+
+async def _carry_out(agent: AnyAgent, run: Run) -> Result:
+    async with aclosing(agent.execute_streaming(run.goal.description)) as stream:  # type: ignore[type-var]
+        async for progress in stream:
+            await run.report(progress)
+    return complete(checked(await agent.get_results(), run), run)
 
 
 async def partial_result(agent: AnyAgent, run: Run) -> Result:
@@ -35,8 +42,9 @@ async def partial_result(agent: AnyAgent, run: Run) -> Result:
     An agent that cannot say, or takes longer than ten seconds, leaves its artifacts.
     """
     try:
-        async with asyncio.timeout(PARTIAL_RESULT_SECONDS):
-            made = await agent.get_results()
+        with no_exit():
+            async with asyncio.timeout(PARTIAL_RESULT_SECONDS):
+                made = checked(await agent.get_results(), run)
     except Exception:  # noqa: BLE001 -- the failure that brought us here is the one to report
         made = Result()
     return complete(made, run)
@@ -48,8 +56,9 @@ async def clean_up(agent: AnyAgent) -> None:
     Raises:
         Exception: What the agent raised, or :class:`TimeoutError`.
     """
-    async with asyncio.timeout(CLEANUP_SECONDS):
-        await agent.cleanup()
+    with no_exit():
+        async with asyncio.timeout(CLEANUP_SECONDS):
+            await agent.cleanup()
 
 
 def complete(result: Result, run: Run) -> Result:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar, overload
 
 from holdfast.agents.encoding import decode, digest_of, encode, returned_type
-from holdfast.agents.errors import PermanentError, StepFailed, failed_steps, failure_from
+from holdfast.agents.errors import PermanentError, StepFailed, failed_steps, failure_from, no_exit
 from holdfast.agents.journal import Answer, ArtifactWriter, Journal, Listener, StepKey
 from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
 from holdfast.agents.threads import in_thread
@@ -219,7 +219,8 @@ async def _perform(
     started = time.monotonic()
     try:
         if inspect.iscoroutinefunction(inspect.unwrap(function)):
-            value: object = await function(*args, **kwargs)  # type: ignore[misc]
+            with no_exit():
+                value: object = await function(*args, **kwargs)  # type: ignore[misc]
         else:
             value = await in_thread(function, args, kwargs)
             if inspect.isawaitable(value):  # a partial or a callable object around a coroutine

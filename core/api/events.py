@@ -27,7 +27,7 @@ async def _known_run(workflow_id: str, service: Service) -> str:
 async def goal_events(
     workflow_id: Annotated[str, Depends(_known_run)],
     service: Service,
-    last_event_id: Annotated[int, Header(ge=0)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Tell every event after ``Last-Event-ID``, then follow the run to its end."""
     async for event in follow_events(service.stores, workflow_id, last_event_id):

@@ -4,14 +4,18 @@ import asyncio
 import functools
 import gc
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import click
 
 from holdfast.cli.output import PRINTED, print_json
+
+STOP_SECONDS: Final = 8.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,6 +32,9 @@ def command_errors(function: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
+        except KeyboardInterrupt:
+            click.echo("\nholdfast: stopped before it was done; nothing was lost", err=True)
+            sys.exit(128 + signal.SIGINT)
         except Exception as error:
             sentence = explained(error)
             if sentence is None:
@@ -109,6 +116,22 @@ def configure_logs(level: int) -> None:
     )
 
 
+def end_soon() -> None:
+    """See that the process ends although an agent does not let go; its goal goes on elsewhere."""
+    timer = threading.Timer(STOP_SECONDS, _end_now)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_now() -> None:
+    sys.stderr.write(
+        f"holdfast: an agent did not let go within {STOP_SECONDS:g} s; ended all the same, and its"
+        " goal goes on when a worker runs again\n"
+    )
+    sys.stderr.flush()
+    os._exit(1)
+
+
 async def until_stopped(watching: Coroutine[object, object, None] | None = None) -> None:
     """Wait until Ctrl-C or SIGTERM, which end it without an error.
 
@@ -118,6 +141,7 @@ async def until_stopped(watching: Coroutine[object, object, None] | None = None)
     try:
         await (watching or asyncio.Event().wait())
     except asyncio.CancelledError:
+        end_soon()
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()

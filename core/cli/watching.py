@@ -118,11 +118,14 @@ class _Bars:
         self._progress.stop()
 
     def show(self, name: str, event: "Event") -> None:
+        from rich.markup import escape
+
         task = self._tasks[name]
         if event.type == "progress":
             percentage = event.data["percentage"]
             assert isinstance(percentage, int | float)
-            self._progress.update(task, completed=percentage, doing=describe(event, bare=True))
+            doing = escape(describe(event, bare=True))
+            self._progress.update(task, completed=percentage, doing=doing)
         elif event.type == "run.completed":
             self._progress.update(task, completed=100, doing="[green]completed[/green]")
             self._progress.stop_task(task)

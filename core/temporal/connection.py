@@ -1,5 +1,6 @@
 """Connecting to Temporal: Temporal's own settings, one client a process."""
 
+import asyncio
 from datetime import timedelta
 from typing import Final
 
@@ -8,6 +9,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
+CONNECT_SECONDS: Final = 10
 RPC_TIMEOUT: Final = timedelta(seconds=5)
 _RETRY: Final = RetryConfig(max_elapsed_time_millis=3_000)
 _AWAY: Final = {
@@ -39,17 +41,19 @@ async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
         TemporalUnavailable: No server answers there.
     """
     config = ClientConfig.load_client_connect_config()
-    if address is not None:
-        config["target_host"] = address
+    if address is not None and address != config.get("target_host"):
+        # A server of our own: namespace, key and TLS of the settings are meant for another.
+        config = {"target_host": address}
     config.setdefault("target_host", "localhost:7233")
     try:
-        return await Client.connect(
-            **config,
-            data_converter=pydantic_data_converter,
-            retry_config=_RETRY,
-            lazy=lazy,
-        )
-    except RuntimeError as error:  # what the SDK raises when it cannot connect
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await Client.connect(
+                **config,
+                data_converter=pydantic_data_converter,
+                retry_config=_RETRY,
+                lazy=lazy,
+            )
+    except (RuntimeError, ValueError, OSError) as error:  # what the SDK raises, time-outs included
         raise unavailable(config["target_host"], error) from error
 
 

@@ -1,6 +1,7 @@
 """Handing goals in, and stopping them: what the API and the command line share."""
 
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -12,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry
 from holdfast.models import TASK_QUEUE, Goal
-from holdfast.stores import Stores
+from holdfast.stores import Stores, StoreUnavailable
 from holdfast.temporal.connection import RPC_TIMEOUT, is_away, unavailable
 from holdfast.workflows.agent_goal import AgentGoalWorkflow
 
@@ -60,9 +61,10 @@ class GoalService:
             raise
         # Only now, so that no record ever stands for a workflow that was not started; the prepare
         # activity opens it too, should this process end here.
-        await self.stores.goals.begin(
-            goal, workflow_id, started_at=started_at, agent_version=agent.agent_version
-        )
+        with suppress(StoreUnavailable):  # the goal runs: its caller must learn its name
+            await self.stores.goals.begin(
+                goal, workflow_id, started_at=started_at, agent_version=agent.agent_version
+            )
         return workflow_id
 
     async def cancel(self, workflow_id: str) -> bool:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from holdfast.temporal.connection import configured_address
 
@@ -41,7 +41,7 @@ def read_running(home: Path) -> Running | None:
     try:
         running = Running.model_validate_json(_place(home).read_text(encoding="utf-8"))
         os.kill(running.pid, 0)
-    except (OSError, ValidationError):
+    except (OSError, ValueError, OverflowError):
         return None
     return running
 

@@ -4,6 +4,7 @@ It holds references, never contents, and nothing of any agent: histories replay 
 installed.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -104,16 +105,14 @@ class AgentGoalWorkflow:
         )
 
     async def _carry_out(self, goal: Goal) -> Failure | None:
-        try:
-            await _quickly(PREPARE_ACTIVITY, goal, Prepared, PREPARE_TIMEOUT, RETRY)
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            return _failure(error)
         attempt = 1
+        prepared = False
         endured = dict.fromkeys(Cause, 0)
         while True:
             try:
+                if not prepared:
+                    await _quickly(PREPARE_ACTIVITY, goal, Prepared, PREPARE_TIMEOUT, RETRY)
+                    prepared = True
                 executed = await workflow.execute_activity(
                     EXECUTE_ACTIVITY,
                     ExecuteInput(goal=goal, attempt=attempt),
@@ -130,7 +129,7 @@ class AgentGoalWorkflow:
                 endured[cause] += 1
                 if failure.permanent or endured[cause] >= ENDURED[cause]:
                     return failure
-                attempt += 1
+                attempt += prepared
                 await workflow.sleep(min(2.0 ** (endured[cause] - 1), 10.0))
             else:
                 if not executed.yielded:
@@ -142,7 +141,14 @@ async def _store(
     goal: Goal, status: GoalStatus, error: Failure | None, execution_time: float
 ) -> ResultReference:
     ended = StoreInput(goal=goal, status=status, error=error, execution_time=execution_time)
-    return await _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
+    storing = asyncio.create_task(
+        _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
+    )
+    try:
+        return await asyncio.shield(storing)
+    except asyncio.CancelledError:
+        # Too late to cancel: the run has ended, and how it ended must not be lost.
+        return await storing
 
 
 def _seconds_since(started: datetime) -> float:

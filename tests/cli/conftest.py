@@ -29,6 +29,7 @@ class Parameters(BaseModel):
     wait_for: str = Field("", json_schema_extra={"format": "path"})
     fail: bool = False
     block: float = 0
+    stuck: bool = False
 
 async def echo(run: Run, goal: Goal) -> Result:
     given = goal.parameters
@@ -37,6 +38,12 @@ async def echo(run: Run, goal: Goal) -> Result:
     await run.progress(20, "paid")
     while given["wait_for"] and not Path(given["wait_for"]).exists():
         await asyncio.sleep(0.05)
+    while given["stuck"]:
+        try:
+            Path(given["text"]).touch()
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
     if given["block"]:
         await run.step("block", block, given["block"], given["text"])
     if given["fail"]:

@@ -101,6 +101,21 @@ def test_an_agent_that_blocks_does_not_hold_up_the_end(holdfast: Any, start_dev:
     assert dev.process.returncode == 0, told
 
 
+def test_an_agent_that_ignores_its_end_is_left_behind(holdfast: Any, start_dev: StartDev) -> None:
+    dev = start_dev()
+    servers = children(dev.process.pid)
+    sign = holdfast.folder / "stuck"
+    workflow_id = hand_in(dev.told["api_url"], stuck=True, text=str(sign))
+    until(sign.exists)
+    started = time.monotonic()
+    told = dev.stop()
+    assert time.monotonic() - started < 10
+    assert dev.process.returncode == 1
+    assert "did not let go" in told
+    until(lambda: not any(map(is_running, servers)))
+    assert holdfast.json("goals", "show", workflow_id)["status"] == "running"
+
+
 def test_ports_that_are_taken_are_replaced_and_told(holdfast: Any, start_dev: StartDev) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as api,

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,23 @@ def test_a_home_that_cannot_be_written(holdfast: Any, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
 
 
+def test_another_servers_namespace_and_key_are_not_the_embedded_ones(holdfast: Any) -> None:
+    others = {"TEMPORAL_NAMESPACE": "theirs", "TEMPORAL_API_KEY": "theirs"}
+    assert holdfast.json("run", "echo", "x", **others)["status"] == "completed"
+
+
+def test_a_server_that_accepts_and_never_answers(holdfast: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        done = holdfast("run", "echo", "x", TEMPORAL_ADDRESS=address)
+    assert done.returncode == 1
+    assert f"no Temporal server answers at {address}" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "word"),
     [
+        ("HOLDFAST_PORT", "99999", "HOLDFAST_PORT"),
         ("HOLDFAST_PORT", "many", "HOLDFAST_PORT: Input should be a valid integer"),
         ("HOLDFAST_DATABASE_URL", "mysql://x", "use sqlite:/// or postgresql+asyncpg://"),
         ("HOLDFAST_DATABASE_URL", "nonsense", "HOLDFAST_DATABASE_URL"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -316,6 +317,103 @@ async def test_stores_that_are_away_use_up_no_attempt(install: "Install") -> Non
     assert (len(tried), len(paid)) == (4, 1)
     assert [artifact.name for artifact in record.artifacts] == ["report.md"]
     await here.replay(workflow_id, "stores-away")
+
+
+async def test_stores_that_were_away_at_hand_in_lose_nothing(install: "Install") -> None:
+    """The record could not be opened before the goal ended; storing opens it."""
+    here = await install(_plain())
+    workflow_id = "goal-late-record"
+    intruder = sqlite3.connect(here.settings.home / "holdfast.db", isolation_level=None)
+    intruder.execute("ALTER TABLE goals RENAME TO goals_away")
+    goal = Goal(goal_id="late", description="x", agent_type="plain")
+    await here.client.start_workflow(
+        "AgentGoalWorkflow", goal, id=workflow_id, task_queue=TASK_QUEUE
+    )
+    while True:
+        history = await here.handle(workflow_id).fetch_history()
+        if any(event.HasField("timer_started_event_attributes") for event in history.events):
+            break
+        await asyncio.sleep(0.05)
+    intruder.execute("ALTER TABLE goals_away RENAME TO goals")
+    intruder.close()
+    output, record = await here.finish(workflow_id)
+    assert output.success
+    assert record.status is GoalStatus.COMPLETED
+    await here.replay(workflow_id, "stores-away-at-hand-in")
+
+
+async def test_a_cancel_that_comes_while_storing_loses_no_result(install: "Install") -> None:
+    intruders: list[sqlite3.Connection] = []
+
+    class Plain(Agent[None]):
+        async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
+            yield Progress(percentage=100)
+
+        async def get_results(self) -> Result:
+            return Result(summary="done")
+
+        async def cleanup(self) -> None:
+            intruders[0].execute("BEGIN IMMEDIATE")  # from here on nothing can be stored
+
+    here = await install(spec("plain", Plain))
+    intruders.append(sqlite3.connect(here.settings.home / "holdfast.db", isolation_level=None))
+    workflow_id = await here.start("plain")
+    handle = here.handle(workflow_id)
+
+    async def until_history_holds(attributes: str, times: int) -> None:
+        while True:
+            events = (await handle.fetch_history()).events
+            if sum(event.HasField(attributes) for event in events) >= times:
+                return
+            await asyncio.sleep(0.05)
+
+    await until_history_holds("activity_task_scheduled_event_attributes", 2)
+    await here.service.cancel(workflow_id)
+    await until_history_holds("workflow_execution_cancel_requested_event_attributes", 1)
+    intruders[0].execute("COMMIT")
+    intruders[0].close()
+    output, record = await here.finish(workflow_id)
+    assert output.success
+    assert record.status is GoalStatus.COMPLETED
+    assert record.result.summary == "done"
+    await here.replay(workflow_id, "cancelled-while-storing")
+
+
+ODD = {
+    "exits": ("RuntimeError", "SystemExit: 3"),
+    "exits-in-a-step": ("RuntimeError", "SystemExit: 4"),
+    "returns-nothing": ("PermanentError", "returned NoneType: return a holdfast.agents.Result"),
+    "says-much": ("InputError", "3,000,000 characters in all"),
+    "tells-much": ("", ""),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(ODD))
+async def test_odd_agents_end_in_an_honest_failure(install: "Install", kind: str) -> None:
+    async def leave() -> None:
+        sys.exit(4)
+
+    async def odd(run: Run, goal: Goal) -> Any:
+        if kind == "exits":
+            sys.exit(3)
+        if kind == "exits-in-a-step":
+            await run.step("leave", leave)
+        if kind == "says-much":
+            raise InputError("x" * 3_000_000)
+        if kind == "tells-much":
+            await run.progress(10, "x" * 3_000_000)
+            await asyncio.sleep(2.5)  # until a heartbeat has carried it
+            return Result(summary="told")
+        return None
+
+    here = await install(spec("odd", odd))
+    output, record = await here.finish(await here.start("odd"))
+    type_, words = ODD[kind]
+    assert output.success is (kind == "tells-much")
+    if record.error is not None:
+        assert record.error.type == type_
+        assert words in record.error.message
+        assert len(record.error.message) < 3000
 
 
 async def test_what_cannot_be_run_is_refused_before_a_workflow_starts(install: "Install") -> None:
