@@ -43,12 +43,22 @@ def failure_from(error: BaseException) -> Failure:
     """Describe an error as a :class:`Failure`; a failed step counts as the error it stands for."""
     if isinstance(error, StepFailed):
         return error.failure
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        return failure_from(error.exceptions[0])
+    if isinstance(error, BaseExceptionGroup):
+        return _failure_of_several([failure_from(one) for one in error.exceptions])
     return Failure(
         type=type(error).__name__,
         message=shortened(str(error)) or type(error).__name__,
         permanent=isinstance(error, PermanentError),
+    )
+
+
+def _failure_of_several(failures: list[Failure]) -> Failure:
+    if len(failures) == 1:
+        return failures[0]
+    return Failure(
+        type=" and ".join(sorted({failure.type for failure in failures})),
+        message=shortened("; ".join(failure.message for failure in failures)),
+        permanent=all(failure.permanent for failure in failures),
     )
 
 

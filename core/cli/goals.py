@@ -113,7 +113,7 @@ async def _watch(goal: str, as_json: bool) -> int:
         _print(record, as_json)
         return 0 if record.success else 1
     async with open_session(settings, say) as session:
-        if not await watch_one(session.stores, record.agent_type, workflow_id, quiet=as_json):
+        if not await watch_one(session, record.agent_type, workflow_id, quiet=as_json):
             say(f"\nthe goal is not stopped by this: holdfast goals cancel {workflow_id} stops it")
             return 130
         record = await session.stores.goals.get(workflow_id)
@@ -162,15 +162,20 @@ def cancel(goal: str, as_json: bool) -> None:
 
 async def _cancel(goal: str, as_json: bool) -> None:
     from holdfast.settings import Settings
+    from holdfast.stores import open_stores
     from holdfast.temporal.session import open_session
 
-    async with open_session(Settings(), say) as session:
-        workflow_id = await session.stores.goals.find(goal)
-        record = await session.stores.goals.get(workflow_id)
-        asked = await session.service.cancel(workflow_id)
-        if asked and session.server is not None:
-            await watch_one(session.stores, record.agent_type, workflow_id, quiet=True)
-        record = await session.stores.goals.get(workflow_id)
+    settings = Settings()
+    # What is not there, or has ended, needs no server to say so.
+    async with open_stores(settings) as stores:
+        workflow_id = await stores.goals.find(goal)
+        record = await stores.goals.get(workflow_id)
+    if not record.status.final:
+        async with open_session(settings, say) as session:
+            asked = await session.service.cancel(workflow_id)
+            if asked and session.server is not None:
+                await watch_one(session, record.agent_type, workflow_id, quiet=True)
+            record = await session.stores.goals.get(workflow_id)
     status = record.status.value if record.status.final else "cancelling"
     if as_json:
         print_json({"workflow_id": workflow_id, "status": status})

@@ -115,7 +115,7 @@ async def see_through(
         say(
             "no worker is there to take the goal: start one, holdfast worker; the goal waits for it"
         )
-    if not await watch_one(session.stores, goal.agent_type, workflow_id, quiet=as_json):
+    if not await watch_one(session, goal.agent_type, workflow_id, quiet=as_json):
         _say_what_goes_on(session, workflow_id, as_json)
         return 130
     record = await session.stores.goals.get(workflow_id)
@@ -181,9 +181,17 @@ def _read_value(name: str, text: str, model: "type[BaseModel] | None") -> "JsonV
 def _is_path(name: str, model: "type[BaseModel] | None") -> bool:
     if model is None:
         return False
-    schema = model.model_json_schema().get("properties", {}).get(name, {})
-    formats = {schema.get("format"), schema.get("items", {}).get("format")}
-    return "path" in formats
+    return _speaks_of_a_path(model.model_json_schema().get("properties", {}).get(name, {}))
+
+
+def _speaks_of_a_path(schema: "JsonValue") -> bool:
+    if isinstance(schema, list):
+        return any(map(_speaks_of_a_path, schema))
+    if not isinstance(schema, dict):
+        return False
+    return schema.get("format") == "path" or any(
+        _speaks_of_a_path(schema.get(part)) for part in ("items", "anyOf")
+    )
 
 
 def _from_here(value: "JsonValue", is_path: bool) -> "JsonValue":

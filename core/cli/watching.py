@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from holdfast.models import Event
     from holdfast.stores import Stores
+    from holdfast.temporal.session import Session
 
 
 class Display(Protocol):
@@ -41,19 +42,34 @@ async def watch(
     await asyncio.gather(*(one(name, workflow_id) for name, workflow_id in goals.items()))
 
 
-async def watch_one(stores: "Stores", name: str, workflow_id: str, *, quiet: bool) -> bool:
+async def watch_one(session: "Session", name: str, workflow_id: str, *, quiet: bool) -> bool:
     """Show one goal to its end.
 
     Returns:
         Whether it ended; not, when Ctrl-C or SIGTERM came first.
+
+    Raises:
+        DevelopmentServerFailed: The session's own server ended meanwhile.
     """
     try:
         with display_for([name], quiet=quiet) as display:
-            await watch(stores, {name: workflow_id}, display)
+            watching = asyncio.create_task(watch(session.stores, {name: workflow_id}, display))
+            tasks = [watching]
+            if session.server is not None:
+                tasks.append(asyncio.create_task(session.server.watch()))
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    if task.done():
+                        task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
+        current = asyncio.current_task()
+        if current is not None:
+            current.uncancel()
         return False
     return True
 

@@ -10,7 +10,9 @@ from holdfast.agents import (
     Agent,
     AgentFactory,
     AgentSpec,
+    Failure,
     Goal,
+    InputError,
     ParametersRefused,
     Progress,
     Result,
@@ -18,6 +20,7 @@ from holdfast.agents import (
     Usage,
 )
 from holdfast.agents.description import describe_agents
+from holdfast.agents.errors import failure_from
 from holdfast.agents.factory import create_agent
 from holdfast.agents.loading import Loaded
 from holdfast.agents.memory import MemoryJournal
@@ -134,6 +137,13 @@ def test_parameters_that_do_not_fit_are_named(parameters: dict[str, str], proble
     with pytest.raises(ParametersRefused, match=problem) as refused:
         create_agent(SURVEY, parameters)
     assert len(refused.value.problems) == 1
+
+
+def test_failures_of_parallel_branches_are_told_together() -> None:
+    both = ExceptionGroup("two", [InputError("no a"), InputError("no b")])
+    assert failure_from(both) == Failure(type="InputError", message="no a; no b", permanent=True)
+    mixed = ExceptionGroup("two", [InputError("no a"), OSError("reset")])
+    assert not failure_from(mixed).permanent
 
 
 def test_an_agent_without_parameters_takes_none() -> None:

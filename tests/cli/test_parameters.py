@@ -15,14 +15,21 @@ def test_a_path_given_from_here_is_made_absolute(
     class Reads(BaseModel):
         path: InputPath = Field(description="What to read.")
         more: list[InputPath] = []
+        maybe: InputPath | None = None
         text: str = ""
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sales.csv").touch()
-    given = ["path=sales.csv", 'more=["sales.csv", "https://x.example/y"]', "text=sales.csv"]
+    given = [
+        "path=sales.csv",
+        'more=["sales.csv", "https://x.example/y"]',
+        "text=sales.csv",
+        "maybe=sales.csv",
+    ]
     assert read_parameters(given, Reads) == {
         "path": str(tmp_path / "sales.csv"),
         "more": [str(tmp_path / "sales.csv"), "https://x.example/y"],
         "text": "sales.csv",
+        "maybe": str(tmp_path / "sales.csv"),
     }
     assert read_parameters(["path=gone.csv"], Reads) == {"path": "gone.csv"}

@@ -151,6 +151,17 @@ def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(holdfast: Any) -> None
     assert (holdfast.folder / "go.bill").read_text() == "x"
 
 
+def test_a_server_that_dies_during_the_run_is_told(holdfast: Any) -> None:
+    process = holdfast.start("run", "echo", "x", "-p", "wait_for=go")
+    until_line(process.stderr, "20 %  paid")
+    servers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(servers[0]), signal.SIGKILL)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "the Temporal server at" in told
+    assert "Traceback" not in told
+
+
 def test_a_kept_goal_can_be_cancelled_without_a_server(holdfast: Any) -> None:
     process = holdfast.start("run", "echo", "x", "-p", "wait_for=go")
     until_line(process.stderr, "20 %  paid")
