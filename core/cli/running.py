@@ -88,11 +88,17 @@ async def _until_sigterm(main: Coroutine[object, object, T]) -> T:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+
+    def stop(*_: object) -> None:
+        # Not the loop's own signal handler: an agent that blocks the loop would hold that up too.
+        end_soon()
+        loop.call_soon_threadsafe(task.cancel)
+
+    previous = signal.signal(signal.SIGTERM, stop)
     try:
         return await main
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def configure_logs(level: int) -> None:

@@ -30,6 +30,7 @@ class Parameters(BaseModel):
     fail: bool = False
     block: float = 0
     stuck: bool = False
+    freeze: bool = False
 
 async def echo(run: Run, goal: Goal) -> Result:
     given = goal.parameters
@@ -38,6 +39,8 @@ async def echo(run: Run, goal: Goal) -> Result:
     await run.progress(20, "paid")
     while given["wait_for"] and not Path(given["wait_for"]).exists():
         await asyncio.sleep(0.05)
+    if given["freeze"]:
+        block(60, given["text"])
     while given["stuck"]:
         try:
             Path(given["text"]).touch()

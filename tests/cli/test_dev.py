@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 StartDev = Callable[..., Any]
 
 
@@ -101,11 +103,14 @@ def test_an_agent_that_blocks_does_not_hold_up_the_end(holdfast: Any, start_dev:
     assert dev.process.returncode == 0, told
 
 
-def test_an_agent_that_ignores_its_end_is_left_behind(holdfast: Any, start_dev: StartDev) -> None:
+@pytest.mark.parametrize("how", ["stuck", "freeze"])
+def test_an_agent_that_ignores_its_end_is_left_behind(
+    holdfast: Any, start_dev: StartDev, how: str
+) -> None:
     dev = start_dev()
     servers = children(dev.process.pid)
     sign = holdfast.folder / "stuck"
-    workflow_id = hand_in(dev.told["api_url"], stuck=True, text=str(sign))
+    workflow_id = hand_in(dev.told["api_url"], text=str(sign), **{how: True})
     until(sign.exists)
     started = time.monotonic()
     told = dev.stop()
