@@ -45,9 +45,8 @@ class Execute:
 
         Raises:
             ApplicationError: The stores do not answer, or the agent failed; then type and message
-                are those of the agent's
-                error, and it is non-retryable when the agent marked it as permanent. What was made
-                by then is kept.
+                are those of the agent's error, and it is non-retryable when the agent marked it as
+                permanent. What was made by then is kept.
             CancelledError: The run was cancelled; likewise.
         """
         workflow_id = activity.info().workflow_id or ""

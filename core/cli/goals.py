@@ -76,7 +76,7 @@ def show(goal: str, as_json: bool) -> None:
     """Show where a goal stands."""
 
     async def show_one(stores: "Stores", _: "Settings") -> None:
-        record = await stores.goals.get(await stores.goals.find(goal))
+        record = await _record_of(goal, stores)
         if as_json:
             print_json(record)
             return
@@ -107,8 +107,8 @@ async def _watch(goal: str, as_json: bool) -> int:
 
     settings = Settings()
     async with open_stores(settings) as stores:
-        workflow_id = await stores.goals.find(goal)
-        record = await stores.goals.get(workflow_id)
+        record = await _record_of(goal, stores)
+        workflow_id = record.workflow_id
     if record.status.final:
         _print(record, as_json)
         return 0 if record.success else 1
@@ -141,7 +141,7 @@ def result(goal: str, output: Path | None, as_json: bool) -> None:
     """Write a goal's files and print its result."""
 
     async def save(stores: "Stores", settings: "Settings") -> None:
-        record = await stores.goals.get(await stores.goals.find(goal))
+        record = await _record_of(goal, stores)
         folder = await save_result(stores, record, output or default_folder(settings.home, record))
         if as_json:
             print_json(record.model_dump(mode="json") | {"folder": str(folder)})
@@ -168,8 +168,8 @@ async def _cancel(goal: str, as_json: bool) -> None:
     settings = Settings()
     # What is not there, or has ended, needs no server to say so.
     async with open_stores(settings) as stores:
-        workflow_id = await stores.goals.find(goal)
-        record = await stores.goals.get(workflow_id)
+        record = await _record_of(goal, stores)
+        workflow_id = record.workflow_id
     if not record.status.final:
         async with open_session(settings, say) as session:
             asked = await session.service.cancel(workflow_id)
@@ -181,6 +181,10 @@ async def _cancel(goal: str, as_json: bool) -> None:
         print_json({"workflow_id": workflow_id, "status": status})
     else:
         click.echo(f"{status}  {workflow_id}")
+
+
+async def _record_of(goal: str, stores: "Stores") -> "GoalRecord":
+    return await stores.goals.get(await stores.goals.find(goal))
 
 
 def _with_stores(act: "Callable[[Stores, Settings], Awaitable[None]]") -> None:

@@ -91,9 +91,10 @@ async def _run(
     async with open_session(settings, say) as session:
         workflow_id = await session.service.start(goal)
         if detach:
-            print_json({"workflow_id": workflow_id, "status": "started"}) if as_json else (
+            if as_json:
+                print_json({"workflow_id": workflow_id, "status": "started"})
+            else:
                 click.echo(workflow_id)
-            )
             return 0
         return await see_through(session, goal, workflow_id, output, settings.home, as_json)
 

@@ -138,6 +138,13 @@ def _end_now() -> None:
     os._exit(1)
 
 
+def take_back_cancel() -> None:
+    """Let a task that was told to stop go on to its own end, now that it has heard."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
 async def until_stopped(watching: Coroutine[object, object, None] | None = None) -> None:
     """Wait until Ctrl-C or SIGTERM, which end it without an error.
 
@@ -148,6 +155,4 @@ async def until_stopped(watching: Coroutine[object, object, None] | None = None)
         await (watching or asyncio.Event().wait())
     except asyncio.CancelledError:
         end_soon()
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
+        take_back_cancel()

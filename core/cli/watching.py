@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from holdfast.cli.running import take_back_cancel
+
 if TYPE_CHECKING:
     from holdfast.models import Event
     from holdfast.stores import Stores
@@ -67,9 +69,7 @@ async def watch_one(session: "Session", name: str, workflow_id: str, *, quiet: b
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
     except asyncio.CancelledError:
-        current = asyncio.current_task()
-        if current is not None:
-            current.uncancel()
+        take_back_cancel()
         return False
     return True
 
