@@ -3,9 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import overhead, startup
+from benchmarks import overhead, startup, stream
 
-BENCHMARKS: dict[str, Callable[[], bool]] = {"overhead": overhead.main, "startup": startup.main}
+BENCHMARKS: dict[str, Callable[[], bool]] = {
+    "overhead": overhead.main,
+    "startup": startup.main,
+    "stream": stream.main,
+}
 
 
 def main() -> None:

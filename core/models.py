@@ -12,13 +12,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
-WORKFLOW_TYPE = "AgentGoalWorkflow"
-TASK_QUEUE = "ai-agent-queue"
-PREPARE_ACTIVITY = "prepare_agent_context"
-EXECUTE_ACTIVITY = "execute_agent_task"
-STORE_ACTIVITY = "store_agent_results"
-STORES_AWAY = "StoreUnavailable"
-
 MAX_DESCRIPTION_CHARACTERS = 32_768
 MAX_PARAMETERS_BYTES = 262_144
 
@@ -36,6 +29,24 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Budget(Model):
+    """A hard ceiling on what a goal may use, over all its attempts and the goals it delegates.
+
+    What is not set is not limited.
+
+    Attributes:
+        tokens: Tokens of paid models, sent and received together.
+        cost: US dollars.
+        steps: Steps done; those that the journal answers do not count.
+        seconds: Time at work; waiting does not count.
+    """
+
+    tokens: Annotated[int, Field(gt=0)] | None = None
+    cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    steps: Annotated[int, Field(gt=0)] | None = None
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
 class Goal(Model):
     """What is asked: the input of ``AgentGoalWorkflow`` and the body of ``POST /api/execute-goal``.
 
@@ -44,12 +55,14 @@ class Goal(Model):
         description: What the agent is to achieve, in words.
         agent_type: The name of an installed agent.
         parameters: The agent's own settings, checked against its parameters model.
+        budget: What it may use at most.
     """
 
     goal_id: GoalId
     description: Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS)]
     agent_type: AgentName
     parameters: Parameters = Field(default_factory=dict)
+    budget: Budget | None = None
 
     @field_validator("description")
     @classmethod
@@ -143,6 +156,24 @@ class Result(Model):
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+class FailureKind(StrEnum):
+    """What kind of failure it is, which decides what is done about it.
+
+    ``permanent``: not tried again (wrong input, refused key, refused content). ``transient``: tried
+    again, three attempts in all. ``throttled``: the provider asks to wait, which uses up no
+    attempt. ``budget``: the goal's ceiling is reached. ``stalled``: the agent made no progress.
+    ``lost-worker`` and ``stores-away``: the installation's fault, borne much longer.
+    """
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    THROTTLED = "throttled"
+    BUDGET = "budget"
+    STALLED = "stalled"
+    LOST_WORKER = "lost-worker"
+    STORES_AWAY = "stores-away"
+
+
 class Failure(Model):
     """Why something did not work.
 
@@ -150,11 +181,17 @@ class Failure(Model):
         type: The error's class name.
         message: One sentence: what happened, to which thing, what to do next.
         permanent: Whether trying again cannot help.
+        kind: What kind of failure it is.
+        retry_after: Seconds that a provider asks to wait.
+        status: The HTTP status that a provider answered, where it was one.
     """
 
     type: str
     message: str
     permanent: bool = False
+    kind: FailureKind = FailureKind.TRANSIENT
+    retry_after: float | None = None
+    status: int | None = None
 
 
 class GoalStatus(StrEnum):
@@ -162,14 +199,21 @@ class GoalStatus(StrEnum):
 
     RUNNING = "running"
     WAITING = "waiting"
+    PAUSED = "paused"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    TERMINATED = "terminated"
 
     @property
     def final(self) -> bool:
-        """Whether nothing more will happen."""
-        return self in {GoalStatus.COMPLETED, GoalStatus.FAILED, GoalStatus.CANCELLED}
+        """Whether nothing more will happen by itself."""
+        return self in {
+            GoalStatus.COMPLETED,
+            GoalStatus.FAILED,
+            GoalStatus.CANCELLED,
+            GoalStatus.TERMINATED,
+        }
 
 
 class GoalRecord(Model):
@@ -184,6 +228,8 @@ class GoalRecord(Model):
         progress: The last progress told.
         agent_version: Distribution and version of the plugin that ran it, such as
             ``holdfast-research 0.1.0``.
+        budget: What it may use at most.
+        parent: The run that delegated it.
     """
 
     workflow_id: str
@@ -191,6 +237,8 @@ class GoalRecord(Model):
     description: str
     agent_type: str
     parameters: Parameters = Field(default_factory=dict)
+    budget: Budget | None = None
+    parent: str | None = None
     status: GoalStatus
     success: bool | None = None
     result: Result | None = None
@@ -206,13 +254,29 @@ class GoalRecord(Model):
 EventType = Literal[
     "run.started",
     "run.retrying",
+    "run.resumed",
+    "run.waiting",
+    "run.paused",
+    "run.throttled",
+    "run.yielded",
+    "run.retried",
     "run.completed",
     "run.failed",
     "run.cancelled",
+    "run.terminated",
     "progress",
+    "step.started",
     "step.completed",
     "step.failed",
+    "text.delta",
+    "text.withdrawn",
+    "tool.called",
+    "usage",
     "artifact",
+    "approval.requested",
+    "approval.decided",
+    "signal",
+    "delegated",
 ]
 
 
@@ -256,32 +320,87 @@ class Check(Model):
     required: bool = True
 
 
-class Prepared(Model):
-    """What ``prepare_agent_context`` returns.
+class Vote(Model):
+    """What one person said to a question.
 
     Attributes:
-        agent_version: Distribution and version of the plugin that will run the goal.
+        by: Who.
+        approved: Yes or no.
+        reason: Why, in the person's words.
+        at: When, in UTC.
     """
 
-    agent_version: str
+    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    approved: bool
+    reason: Annotated[str, StringConstraints(max_length=4_000)] = ""
+    at: datetime
 
 
-class ExecuteInput(Model):
-    """What ``execute_agent_task`` is given: the goal, and which attempt this is, from 1."""
-
-    goal: Goal
-    attempt: Annotated[int, Field(ge=1)] = 1
-
-
-class Executed(Model):
-    """What ``execute_agent_task`` returns.
+class Decision(Model):
+    """What came of a question; true when it was approved.
 
     Attributes:
-        yielded: The agent did not finish: its worker is stopping, and another one is to go on from
-            the journal.
+        approved: Whether enough people said yes, and nobody said no.
+        votes: Who said what, when and why.
+        expired: Nobody had decided in time, which counts as no.
+        decided_at: When, in UTC.
     """
 
-    yielded: bool = False
+    approved: bool
+    votes: tuple[Vote, ...] = ()
+    expired: bool = False
+    decided_at: datetime
+
+    def __bool__(self) -> bool:
+        return self.approved
+
+
+class Approval(Model):
+    """A question that a run asks people, and where it stands.
+
+    Attributes:
+        approval_id: Its name, unique everywhere.
+        workflow_id: The run that asks.
+        question: What is asked.
+        data: What the answer depends on.
+        of: Who may answer; anybody when empty.
+        needed: How many have to say yes.
+        asked_at: When, in UTC.
+        expires_at: When it counts as refused; never when ``None``.
+        votes: What was said so far.
+        decision: What came of it; ``None`` while it is open.
+    """
+
+    approval_id: str
+    workflow_id: str
+    question: str
+    data: JsonValue = None
+    of: tuple[str, ...] = ()
+    needed: int = 1
+    asked_at: datetime
+    expires_at: datetime | None = None
+    votes: tuple[Vote, ...] = ()
+    decision: Decision | None = None
+
+
+class Spending(Model):
+    """What a run has cost: the ledger's sums.
+
+    Attributes:
+        spent: All that was used, thrown-away work included.
+        thrown_away: What was used on work whose outcome was lost.
+        saved: What the journal, or the response cache, answered instead of a paid model.
+        requests: How many requests were made of paid models.
+        steps: Steps done.
+        seconds: Time at work.
+    """
+
+    spent: Usage = Usage()
+    thrown_away: Usage = Usage()
+    saved: Usage = Usage()
+    requests: int = 0
+    steps: int = 0
+    seconds: float = 0.0
 
 
 class ResultReference(Model):
@@ -300,28 +419,3 @@ class ResultReference(Model):
     size: int = 0
     artifacts: int = 0
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class StoreInput(Model):
-    """What ``store_agent_results`` is given: how the run ended."""
-
-    goal: Goal
-    status: GoalStatus
-    error: Failure | None = None
-    execution_time: float
-
-
-class GoalOutput(Model):
-    """The output of ``AgentGoalWorkflow``.
-
-    Attributes:
-        success: Whether the agent delivered.
-        result: Where its result lies; ``GET /api/goals/{workflow_id}`` hands out the whole.
-        execution_time: Seconds.
-        error: Why it failed.
-    """
-
-    success: bool
-    result: ResultReference | None
-    execution_time: float
-    error: Failure | None = None

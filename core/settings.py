@@ -34,6 +34,17 @@ class Settings(BaseSettings):
         plugin_import_seconds: ``HOLDFAST_PLUGIN_IMPORT_SECONDS``: how long a plugin's import may
             take before it counts as failed.
         max_concurrent_goals: ``HOLDFAST_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
+        stall_seconds: ``HOLDFAST_STALL_SECONDS``: how long an agent may go without a step that
+            begins or ends, and without telling anything, before the attempt fails as stalled.
+        drain_seconds: ``HOLDFAST_DRAIN_SECONDS``: how long agents may take to reach the end of a
+            step when their worker is told to stop; then it is cut off, and done again elsewhere.
+        memory_target: ``HOLDFAST_MEMORY_TARGET``: the part of this machine's memory, from 0 to 1,
+            above which a worker takes no further goals.
+        build_id: ``HOLDFAST_BUILD_ID``: the version of what a worker runs, for Temporal's worker
+            versioning; without one it is off.
+        model: ``HOLDFAST_MODEL``: the model that agents ask, such as ``openai:gpt-4o-mini``.
+        model_cache: ``HOLDFAST_MODEL_CACHE``: answer a request that any goal has made before from
+            the stores.
     """
 
     model_config = SettingsConfigDict(
@@ -50,6 +61,12 @@ class Settings(BaseSettings):
     plugins_deny: _Names = ()
     plugin_import_seconds: float = 10.0
     max_concurrent_goals: int = 1000
+    stall_seconds: Annotated[float, Field(gt=0)] = 900.0
+    drain_seconds: Annotated[float, Field(ge=0)] = 20.0
+    memory_target: Annotated[float, Field(gt=0, le=1)] = 0.85
+    build_id: str = ""
+    model: str = ""
+    model_cache: bool = False
 
     @field_validator("api_keys", "plugins_allow", "plugins_deny", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from holdfast.temporal.server_binary import ensure_server_binary
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the fixture ``postgresql``: the tests are no package it could be imported from."""
-    place = Path(__file__).with_name("postgresql.py")
-    spec = importlib.util.spec_from_file_location("holdfast_tests_postgresql", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config.pluginmanager.register(module, "holdfast-postgresql")
+    """Register ``postgresql`` and ``install``: the tests are no package to import them from."""
+    for name in ("postgresql", "installation"):
+        place = Path(__file__).with_name(f"{name}.py")
+        spec = importlib.util.spec_from_file_location(f"holdfast_tests_{name}", place)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses look their module up while it is being made.
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        config.pluginmanager.register(module, f"holdfast-{name}")
 
 
 @pytest.fixture(scope="session")

@@ -3,28 +3,36 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
 import structlog
+from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.agents.errors import MESSAGE_CHARACTERS, failure_from, shortened
-from holdfast.agents.execution import carry_out, clean_up, partial_result
-from holdfast.agents.factory import AgentFactory
-from holdfast.agents.registry import AgentRegistry
-from holdfast.agents.run import Run
-from holdfast.models import (
-    EXECUTE_ACTIVITY,
-    STORES_AWAY,
-    Artifact,
-    Executed,
-    ExecuteInput,
-    Progress,
+from holdfast.activities.failing import failed_activity
+from holdfast.activities.passes import Pass, Passes
+from holdfast.activities.surroundings import Surroundings
+from holdfast.agents.closing import (
+    Cancelled,
+    Fenced,
+    Interrupted,
+    JournalFailed,
+    OutOfTime,
+    RunClosed,
+    Stalled,
+    Suspended,
 )
-from holdfast.stores import Stores, StoreUnavailable
-
-HEARTBEAT_SECONDS: Final = 2.0
+from holdfast.agents.errors import BudgetExceeded, failure_from
+from holdfast.agents.execution import carry_out, clean_up, partial_result
+from holdfast.agents.factory import AgentFactory, AnyAgent
+from holdfast.agents.registry import AgentRegistry, UnknownAgent
+from holdfast.agents.run import Run
+from holdfast.agents.steps import Steps
+from holdfast.messages import EXECUTE_ACTIVITY, STORES_AWAY, Executed, ExecuteInput
+from holdfast.models import EventType, Failure, FailureKind, GoalStatus
+from holdfast.settings import Settings
+from holdfast.stores import Stores, StoreUnavailable, UnknownGoal
+from holdfast.stores.fencing import Claim
 
 log = structlog.get_logger()
 
@@ -32,114 +40,179 @@ log = structlog.get_logger()
 class Execute:
     """The middle activity of a goal: the agent's."""
 
-    def __init__(self, stores: Stores, registry: AgentRegistry) -> None:
+    def __init__(self, stores: Stores, registry: AgentRegistry, settings: Settings) -> None:
         self._stores = stores
         self._registry = registry
+        self._settings = settings
+        self._passes = Passes(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)
     async def execute_agent_task(self, task: ExecuteInput) -> Executed:
-        """Run the agent and keep its result as the run's draft.
+        """Run the agent until it has ended or has to wait, and keep its result as a draft.
 
         Returns:
-            Whether the agent finished, or yielded because this worker is stopping.
+            What came of it: see :class:`~holdfast.messages.Executed`.
 
         Raises:
-            ApplicationError: The stores do not answer, or the agent failed; then type and message
-                are those of the agent's error, and it is non-retryable when the agent marked it as
-                permanent. What was made by then is kept.
-            CancelledError: The run was cancelled; likewise.
+            ApplicationError: The stores do not answer, the agent failed, or another execution has
+                taken the run over; its details hold the :class:`~holdfast.models.Failure` and
+                whether the agent's clean-up is done. What was made by then is kept.
         """
-        workflow_id = activity.info().workflow_id or ""
-        listener = HeartbeatListener(self._stores, workflow_id)
-        run = Run(
-            task.goal,
-            journal=self._stores.context.journal(workflow_id),
-            artifacts=self._stores.artifacts.writer(workflow_id),
-            listener=listener,
-        )
-        async with listener.heartbeats():
-            if task.attempt > 1:
-                await self._stores.events.append(
-                    workflow_id, "run.retrying", {"attempt": task.attempt}
+        try:
+            self._check_stores(task)
+            claim, again = await self._take_over(task)
+            around = Surroundings(self._stores, claim, again=again)
+            return await self._execute(task, around)
+        except (JournalFailed, StoreUnavailable) as error:
+            log.info("stores away", workflow_id=activity.info().workflow_id, message=str(error))
+            raise _installation_failed(STORES_AWAY, error, FailureKind.STORES_AWAY) from None
+        except Fenced as error:
+            log.info("taken over", workflow_id=activity.info().workflow_id)
+            raise _installation_failed("Fenced", error, FailureKind.LOST_WORKER) from None
+
+    def _check_stores(self, task: ExecuteInput) -> None:
+        if task.stores_id not in {None, self._stores.stores_id}:
+            raise StoreUnavailable(
+                "this worker has other stores than those the run began in: give every worker of a"
+                " task queue the same HOLDFAST_HOME and HOLDFAST_DATABASE_URL"
+            )
+
+    async def _take_over(self, task: ExecuteInput) -> tuple[Claim, bool]:
+        info = activity.info()
+        workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
+        claim = Claim(workflow_id, run_id, task.sequence, info.scheduled_time, task.continued_from)
+        type_, data = _told_of(task)
+        try:
+            return await self._stores.executions.begin(claim, type_, data)
+        except UnknownGoal:
+            # The stores were away when the record should have been opened.
+            await self._stores.goals.begin(task.goal, workflow_id, info.scheduled_time)
+            return await self._stores.executions.begin(claim, type_, data)
+
+    async def _execute(self, task: ExecuteInput, around: Surroundings) -> Executed:
+        run = around.run(task.goal, self._settings)
+        workflow_id = around.claim.workflow_id
+        if around.again:
+            made = await self._stores.artifacts.of(workflow_id)
+            run.artifacts.update({artifact.name: artifact for artifact in made})
+        told = log.bind(workflow_id=workflow_id, agent=task.goal.agent_type)
+        told.info("agent started", attempt=task.attempt)
+        seconds_left = await self._stores.ledger.seconds_left(around.claim)
+        under_way = Pass(around.claim, run.steps, around.listener.heard_at, seconds_left)
+        async with (
+            around.listener.heartbeats(),
+            self._passes.watching(under_way),
+            _draining(run.steps),
+        ):
+            agent: AnyAgent | None = None
+            try:
+                agent = AgentFactory.create(
+                    task.goal.agent_type, task.goal.parameters, run, registry=self._registry
                 )
-                made = await self._stores.artifacts.of(workflow_id)
-                run.artifacts.update({artifact.name: artifact for artifact in made})
-            told = log.bind(workflow_id=workflow_id, agent=task.goal.agent_type)
-            told.info("agent started", attempt=task.attempt)
-            try:
-                await self._run_agent(run, workflow_id)
-            except asyncio.CancelledError:
+                await around.keep(await carry_out(agent, run, on_cancel=_why_cancelled))
+            except (Suspended, Interrupted) as closed:
+                told.info("agent let go", reason=str(closed) or type(closed).__name__)
+                return await self._let_go(around, run, paused=under_way.paused)
+            except Cancelled:
                 told.info("agent stopped")
-                if activity.is_worker_shutdown() and not _cancel_requested():
-                    return Executed(yielded=True)
-                raise
-            except StoreUnavailable as error:
-                told.info("stores away", message=str(error))
-                raise ApplicationError(str(error), type=STORES_AWAY) from error
-            except Exception as error:  # noqa: BLE001 -- all of it becomes the goal's failure
-                failure = failure_from(error)
+                cleaned = await self._end(around, run, agent)
+                return Executed(cancelled=True, cleaned=cleaned)
+            except (Stalled, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
+                failure = _failure_of(error)
                 told.info("attempt failed", type=failure.type, message=failure.message)
-                # Temporal keeps the cause too, and refuses a failure that is too large.
-                cause = error if len(str(error)) <= MESSAGE_CHARACTERS else None
-                raise ApplicationError(
-                    failure.message, type=failure.type, non_retryable=failure.permanent
-                ) from cause
-            told.info("agent finished")
-        return Executed()
+                final = failure.permanent or task.last
+                cleaned = await self._end(around, run, agent, final=final)
+                raise failed_activity(failure, cleaned=cleaned) from None
+            await around.close()
+            await _clean_up(agent, workflow_id)
+        told.info("agent finished")
+        return Executed(cleaned=True)
 
-    async def _run_agent(self, run: Run, workflow_id: str) -> None:
-        agent = AgentFactory.create(
-            run.goal.agent_type, run.goal.parameters, run, registry=self._registry
-        )
-        try:
-            try:
-                result = await carry_out(agent, run)
-            except (Exception, asyncio.CancelledError):
-                await self._stores.results.draft(workflow_id, await partial_result(agent, run))
-                raise
-            await self._stores.results.draft(workflow_id, result)
-        finally:
-            try:
-                await clean_up(agent)
-            except Exception as error:  # noqa: BLE001 -- the goal's outcome stands
-                log.warning("cleanup failed", workflow_id=workflow_id, error=repr(error))
+    async def _let_go(self, around: Surroundings, run: Run, *, paused: bool) -> Executed:
+        await around.close()
+        waits = tuple(run.steps.parked.values())
+        if paused:
+            await self._suspend(around, GoalStatus.PAUSED, "run.paused", {})
+            return Executed(yielded=True)
+        if isinstance(run.steps.closed, Interrupted):
+            await self._suspend(around, GoalStatus.RUNNING, "run.yielded", {})
+            return Executed(yielded=True)
+        told: dict[str, JsonValue] = {"for": [*sorted({wait.kind.value for wait in waits})]}
+        await self._suspend(around, GoalStatus.WAITING, "run.waiting", told)
+        return Executed(waits=waits, advanced=run.steps.advanced)
 
+    async def _suspend(
+        self,
+        around: Surroundings,
+        status: GoalStatus,
+        type_: EventType,
+        data: dict[str, JsonValue],
+    ) -> None:
+        await self._stores.executions.suspend(around.claim, status, type_, data)
 
-class HeartbeatListener:
-    """Stores what an agent tells, and carries the last progress in every heartbeat."""
+    async def _end(
+        self, around: Surroundings, run: Run, agent: AnyAgent | None, *, final: bool = True
+    ) -> bool:
+        """Keep what was made, and clean up when nothing more will be; return whether that is done.
 
-    def __init__(self, stores: Stores, workflow_id: str) -> None:
-        self._events = stores.events.listener(workflow_id)
-        self._last: Progress | None = None
-
-    async def tell(self, told: Progress | Artifact, ordinal: int) -> None:
-        """Store it; progress also goes into the heartbeats from now on."""
-        if isinstance(told, Progress):
-            self._last = told
-        await self._events.tell(told, ordinal)
-
-    @asynccontextmanager
-    async def heartbeats(self) -> AsyncIterator[None]:
-        """Heartbeat as long as the block runs, so that an agent that only awaits stays alive."""
-        beating = asyncio.create_task(self._beat())
-        try:
-            yield
-        finally:
-            beating.cancel()
-
-    async def _beat(self) -> None:
-        # The first one waits too: it would hold up the completion of an agent that is quick.
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            # A heartbeat without details would wipe those of the one before.
-            activity.heartbeat(self._details())
-
-    def _details(self) -> dict[str, object]:
-        if self._last is None:
-            return {}
-        return self._last.model_dump() | {"message": shortened(self._last.message)}
+        An attempt that is followed by another is not cleaned up: the next one may build on what
+        the steps so far have left outside.
+        """
+        if agent is None:
+            return not around.again
+        await around.keep(await partial_result(agent, run))
+        await around.close()
+        if final:
+            await _clean_up(agent, around.claim.workflow_id)
+        return final
 
 
-def _cancel_requested() -> bool:
+async def _clean_up(agent: AnyAgent, workflow_id: str) -> None:
+    try:
+        await clean_up(agent)
+    except Exception as error:  # noqa: BLE001 -- the goal's outcome stands
+        log.warning("cleanup failed", workflow_id=workflow_id, error=repr(error))
+
+
+@asynccontextmanager
+async def _draining(steps: Steps) -> AsyncIterator[None]:
+    """Begin no further step once this worker is told to stop."""
+
+    async def drain() -> None:
+        await activity.wait_for_worker_shutdown()
+        steps.hold()
+
+    waiting = asyncio.create_task(drain())
+    try:
+        yield
+    finally:
+        waiting.cancel()
+
+
+def _why_cancelled() -> RunClosed:
     details = activity.cancellation_details()
-    return details is not None and details.cancel_requested
+    if activity.is_worker_shutdown() and not (details is not None and details.cancel_requested):
+        return Interrupted("its worker is stopping")
+    return Cancelled("somebody asked for it")
+
+
+def _told_of(task: ExecuteInput) -> tuple[EventType, dict[str, JsonValue]]:
+    if task.after == "failure" or (task.after is None and task.attempt > 1):
+        return "run.retrying", {"attempt": task.attempt}
+    return "run.resumed", {"after": task.after}
+
+
+def _failure_of(error: BaseException) -> Failure:
+    if isinstance(error, Stalled):
+        message = f"{error}: see what it waits for, or raise HOLDFAST_STALL_SECONDS"
+        return Failure(type="Stalled", message=message, kind=FailureKind.STALLED)
+    if isinstance(error, OutOfTime):
+        return failure_from(BudgetExceeded(f"{error}: hand it in again with a larger one"))
+    if isinstance(error, UnknownAgent):
+        # Another worker may have it, or this one soon: plugins come and go while goals run.
+        return Failure(type="UnknownAgent", message=str(error), kind=FailureKind.LOST_WORKER)
+    return failure_from(error)
+
+
+def _installation_failed(type_: str, error: BaseException, kind: FailureKind) -> ApplicationError:
+    return failed_activity(Failure(type=type_, message=str(error), kind=kind))

@@ -31,8 +31,7 @@ async def observe(events: EventStore, observers: Collection[Observer]) -> AsyncI
     try:
         yield
     finally:
-        for watcher in watchers:
-            await watcher.drain()
+        await asyncio.gather(*(watcher.drain() for watcher in watchers))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,7 +5,8 @@ from temporalio import activity
 from holdfast.activities.quick import quick_or_later
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry
-from holdfast.models import PREPARE_ACTIVITY, Goal, Prepared
+from holdfast.messages import PREPARE_ACTIVITY, Prepared
+from holdfast.models import Goal
 from holdfast.stores import Stores
 
 
@@ -37,4 +38,4 @@ class Prepare:
         )
         agent = self._registry.agent(goal.agent_type)
         check_parameters(agent.spec, goal.parameters)
-        return Prepared(agent_version=agent.agent_version)
+        return Prepared(agent_version=agent.agent_version, stores_id=self._stores.stores_id)

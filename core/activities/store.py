@@ -5,7 +5,8 @@ from datetime import timedelta
 from temporalio import activity
 
 from holdfast.activities.quick import quick_or_later
-from holdfast.models import STORE_ACTIVITY, ResultReference, StoreInput
+from holdfast.messages import STORE_ACTIVITY, StoreInput
+from holdfast.models import ResultReference
 from holdfast.stores import Stores, UnknownGoal
 
 

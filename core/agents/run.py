@@ -1,40 +1,75 @@
-"""A run as its agent sees it: journaled steps, progress, artifacts."""
+"""A run as its agent sees it: journaled steps, waits, models, progress, artifacts."""
 
-import asyncio
-import inspect
+import hashlib
+import json
 import mimetypes
 import random
-import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Final, TypeVar, overload
+from typing import TYPE_CHECKING, Final, TypeVar, overload
 
-from holdfast.agents.encoding import decode, digest_of, encode, returned_type
-from holdfast.agents.errors import PermanentError, StepFailed, failed_steps, failure_from, no_exit
-from holdfast.agents.journal import Answer, ArtifactWriter, Journal, Listener, StepKey
-from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
-from holdfast.agents.threads import in_thread
-from holdfast.models import Artifact, Goal, Progress
+from pydantic import JsonValue
+
+from holdfast.agents.encoding import decode, encode, returned_type
+from holdfast.agents.errors import (
+    OutcomeUnknown,
+    PermanentError,
+    StepFailed,
+    failed_steps,
+)
+from holdfast.agents.journal import (
+    Answer,
+    ArtifactWriter,
+    Awaited,
+    Delegation,
+    Journal,
+    Ledger,
+    Listener,
+    Nap,
+    Question,
+    StepKey,
+    Waits,
+    Wanted,
+    stream_of,
+)
+from holdfast.agents.memory import (
+    MemoryArtifacts,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryListener,
+    MemoryWaits,
+)
+from holdfast.agents.model_choice import durable_model
+from holdfast.agents.performing import perform, spent_here
+from holdfast.agents.purse import Purse
+from holdfast.agents.steps import Steps, current_step
+from holdfast.models import Artifact, Decision, Goal, Parameters, Progress, Result, Usage
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+    from holdfast.agents.durable_model import DurableModel, ResponseCache
 
 T = TypeVar("T")
 
-STEP_NAME_CHARACTERS: Final = 200
 ARTIFACT_NAME_CHARACTERS: Final = 500
 
 
 class Run:
     """One execution of a goal, handed to the agent.
 
-    Every step awaited through it is journaled: after a crash, a retry or a deploy the agent runs
-    again from its first line, and each finished step answers from the journal at once.
+    Every step awaited through it is journaled: after a crash, a retry, a wait or a deploy the agent
+    runs again from its first line, and each finished step answers from the journal at once.
 
     Attributes:
         goal: What is asked.
+        workflow_id: The run's name; ``local`` when there is no server.
         artifacts: The files made so far, by name.
-        current_step: The name of the step that began last.
+        steps: The steps of this pass; agents use the methods below.
     """
 
     def __init__(
@@ -43,19 +78,58 @@ class Run:
         journal: Journal | None = None,
         artifacts: ArtifactWriter | None = None,
         listener: Listener | None = None,
+        *,
+        waits: Waits | None = None,
+        ledger: Ledger | None = None,
+        workflow_id: str = "local",
+        model: str = "",
+        responses: "ResponseCache | None" = None,
     ) -> None:
-        """Bind a goal to its surroundings; those not given are kept in memory."""
+        """Bind a goal to its surroundings; those not given are kept in memory.
+
+        Args:
+            goal: What is asked.
+            journal: Its finished steps.
+            artifacts: Where its files go.
+            listener: Who is told what happens.
+            waits: What it waits for.
+            ledger: What it spends.
+            workflow_id: The run's name.
+            model: The name of the model that :attr:`model` asks.
+            responses: Answers of models to other runs.
+        """
         self.goal = goal
+        self.workflow_id = workflow_id
         self.artifacts: dict[str, Artifact] = {}
-        self.current_step: str | None = None
-        self._journal: Journal = journal or MemoryJournal()
+        self.steps = Steps(journal or MemoryJournal(), waits or MemoryWaits())
         self._writer: ArtifactWriter = artifacts or MemoryArtifacts()
         self._listener: Listener = listener or MemoryListener()
-        self._answers: Mapping[StepKey, Answer] | None = None
-        self._loading = asyncio.Lock()
-        self._occurrences: Counter[tuple[str, str]] = Counter()
-        self._told = 0
+        kept: Ledger = ledger or MemoryLedger()
+        self._purse = Purse(kept)
+        self._model = model
+        self._responses = responses
+        self._signals: Counter[str] = Counter()
         self._receiver: Callable[[Progress], Awaitable[None]] = self.report
+
+    @property
+    def model(self) -> "DurableModel":
+        """The model that ``HOLDFAST_MODEL`` names, for pydantic-ai: each request is a step.
+
+        Raises:
+            PermanentError: None is named, or it cannot be used.
+        """
+        return self.durable(self._model)
+
+    def durable(self, model: "Model | str") -> "DurableModel":
+        """Return a pydantic-ai model whose requests are journaled, and counted by the ledger.
+
+        Args:
+            model: A model, or the name of one such as ``openai:gpt-4o-mini``.
+
+        Raises:
+            PermanentError: It cannot be used.
+        """
+        return durable_model(model, self.steps, self._purse, self._listener, cache=self._responses)
 
     @overload
     async def step(
@@ -65,6 +139,8 @@ class Run:
         /,
         *args: object,
         version: int = 1,
+        once: bool = False,
+        idempotency_key: bool = False,
         **kwargs: object,
     ) -> T: ...
 
@@ -76,6 +152,8 @@ class Run:
         /,
         *args: object,
         version: int = 1,
+        once: bool = False,
+        idempotency_key: bool = False,
         **kwargs: object,
     ) -> T: ...
 
@@ -86,6 +164,8 @@ class Run:
         /,
         *args: object,
         version: int = 1,
+        once: bool = False,
+        idempotency_key: bool = False,
         **kwargs: object,
     ) -> object:
         """Run a function once and journal what it returns; later passes get that value.
@@ -94,12 +174,18 @@ class Run:
         them the same from pass to pass: no clock and no random number in them, but those of
         :meth:`now`, :meth:`random` and :meth:`uuid`, which are journaled.
 
+        Between the function's effect and the journal a crash can fall: then it runs again. Hand the
+        effect its ``idempotency_key``, or mark the step ``once``.
+
         Args:
             name: What the step does, in one or a few words.
             function: Async, or plain: a plain one runs in a thread.
             *args: Its arguments: plain data or Pydantic models.
             version: Raise it when the function's meaning changed, so that goals under way do not
                 take the old answer for the new.
+            once: Never begin it a second time: if its outcome is unknown, raise.
+            idempotency_key: Hand the function ``idempotency_key``, a text that is the same on every
+                attempt and differs from every other step's.
             **kwargs: Further arguments.
 
         Returns:
@@ -108,25 +194,149 @@ class Run:
 
         Raises:
             StepFailed: The function raised; on every later pass too, if the agent went on.
+            OutcomeUnknown: A ``once`` step was begun before, and whether it took effect is unknown.
             PermanentError: An argument or the value has no JSON form, or the name is longer than
                 200 characters.
         """
-        if not 0 < len(name) <= STEP_NAME_CHARACTERS:
-            raise PermanentError(
-                f"step name {name[:40]!r}… has {len(name)} characters: give it a few words, at most"
-                f" {STEP_NAME_CHARACTERS} characters, and pass what differs as an argument"
-            )
-        digest = digest_of([args, kwargs, version], what=f"the input of step {name!r}")
-        key = StepKey(name, digest, self._occurrences[name, digest])
-        self._occurrences[name, digest] += 1
+        key = self.steps.key(name, [args, kwargs], version=version)
         returned = returned_type(function)
-        known = (await self._load()).get(key)
+        known = await self.steps.answered(key)
         if known is not None:
+            if known.usage.tokens_used:
+                await self._purse.ledger.save(known.usage)
             return _hand_out(key, known, returned, None)
-        self.current_step = name
-        answer, cause = await _perform(key, function, args, kwargs)
-        await self._journal.record(key, answer)
+        if idempotency_key:
+            kwargs["idempotency_key"] = self._idempotency_key(key)
+        async with self.steps.doing(key, once=once) as unknown:
+            if unknown:
+                raise OutcomeUnknown(
+                    f"step {name!r} was begun, and whether it took effect is not known: find out,"
+                    " then hand the goal in again"
+                )
+            answer, cause = await self._perform(key, function, args, kwargs, once=once)
         return _hand_out(key, answer, returned, cause)
+
+    async def _perform(
+        self,
+        key: StepKey,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        *,
+        once: bool,
+    ) -> tuple[Answer, Exception | None]:
+        spent: dict[int, Usage] = {}
+        token = spent_here.set(spent)
+        try:
+            answer, cause = await perform(key, function, args, kwargs, once=once)
+        finally:
+            spent_here.reset(token)
+        if spent:
+            answer = replace(answer, usage=sum(spent.values(), Usage()))
+        await self.steps.record(key, answer)
+        for entry, usage in spent.items():
+            await self._purse.ledger.settle(entry, usage, kept=answer.failure is None)
+        return answer, cause
+
+    async def spend(self, usage: Usage, *, model: str = "") -> None:
+        """Say what the step under way has used of a paid model that is not asked through the run.
+
+        Raises:
+            PermanentError: No step is under way.
+            BudgetExceeded: The goal's budget does not allow it.
+        """
+        key, spent = current_step.get(), spent_here.get()
+        if key is None or spent is None:
+            raise PermanentError(
+                "run.spend belongs inside a step: call it where the model is asked"
+            )
+        spent[await self._purse.ledger.reserve(key, model, usage)] = usage
+
+    async def approve(
+        self,
+        question: str,
+        data: object = None,
+        *,
+        expires: timedelta | None = None,
+        of: Sequence[str] = (),
+        needed: int = 1,
+    ) -> Decision:
+        """Ask people, and wait for what they say; no worker is held meanwhile.
+
+        Args:
+            question: What is asked; the same on every pass.
+            data: What the answer depends on; plain data or Pydantic models.
+            expires: After this time without a decision the answer is no.
+            of: Who may answer; anybody when empty.
+            needed: How many have to say yes; one no is enough for no.
+
+        Returns:
+            The decision, which is true when it was approved.
+
+        Raises:
+            PermanentError: More people are needed than may answer, or ``data`` has no JSON form.
+        """
+        if needed < 1 or (of and needed > len(set(of))):
+            raise PermanentError(
+                f"{question!r} needs {needed} people and names {len(set(of))}: name enough"
+            )
+        key = self.steps.key("approve", [question, data, expires, of, needed])
+        expires_at = None if expires is None else datetime.now(UTC) + expires
+        asked = Question(question, _plain(data), expires_at, tuple(of), needed)
+        return Decision.model_validate_json(await self._wait(key, asked))
+
+    async def delegate(
+        self, agent_type: str, description: str, parameters: Parameters | None = None
+    ) -> Result:
+        """Have another agent reach a goal of its own, and wait for its result.
+
+        Several at once run in parallel: ``asyncio.gather(run.delegate(…), run.delegate(…))``. The
+        goals share this one's budget, and end when it ends.
+
+        Args:
+            agent_type: The name of an installed agent.
+            description: What it is to achieve.
+            parameters: Its settings.
+
+        Raises:
+            StepFailed: The goal failed or was cancelled.
+            PermanentError: Goals are delegated more than five deep.
+        """
+        given = parameters or {}
+        key = self.steps.key("delegate", [agent_type, description, given])
+        wanted = Delegation(agent_type, description, dict(given))
+        return Result.model_validate_json(await self._wait(key, wanted))
+
+    async def sleep(self, duration: timedelta | float) -> None:
+        """Wait for a time; no worker is held meanwhile.
+
+        Args:
+            duration: How long, as a time or in seconds.
+        """
+        seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+        await self._wait(self.steps.key("sleep", seconds), Nap(seconds))
+
+    async def wait_for(self, signal: str, *, expires: timedelta | None = None) -> JsonValue:
+        """Wait for a signal that somebody sends the run; no worker is held meanwhile.
+
+        The first call takes the first signal of that name, the second call the second.
+
+        Args:
+            signal: Its name.
+            expires: How long to wait at most.
+
+        Returns:
+            What was sent with it.
+
+        Raises:
+            StepFailed: It did not come in time.
+        """
+        self._signals[signal] += 1
+        number = self._signals[signal]
+        key = self.steps.key("wait for signal", [signal, number])
+        expires_at = None if expires is None else datetime.now(UTC) + expires
+        value: JsonValue = json.loads(await self._wait(key, Awaited(signal, number, expires_at)))
+        return value
 
     async def progress(
         self, percentage: float, message: str = "", *, step: str | None = None
@@ -138,7 +348,21 @@ class Run:
             message: What is being done, in a few words.
             step: The step under way; the one that began last when not given.
         """
+        self.steps.check()
         await self._receiver(Progress(percentage=percentage, message=message, step=step))
+
+    async def text(self, delta: str, *, stream: str = "text") -> None:
+        """Tell the next piece of a text, so that readers see it as it comes.
+
+        A text that is cut off, because its step is done again, is withdrawn and told anew.
+
+        Args:
+            delta: The piece.
+            stream: Which text, when there are several.
+        """
+        self.steps.check()
+        key = current_step.get()
+        await self._listener.text(stream if key is None else f"{stream_of(key)}.{stream}", delta)
 
     async def artifact(
         self, name: str, content: bytes | str | Path, *, media_type: str | None = None
@@ -155,21 +379,13 @@ class Run:
             PermanentError: The name is absolute, leads out of its folder, or is longer than 500
                 characters.
         """
-        path = PurePosixPath(name)
-        if len(name) > ARTIFACT_NAME_CHARACTERS:
-            raise PermanentError(
-                f"artifact name {name[:40]!r}… has {len(name)} characters: give one of at most"
-                f" {ARTIFACT_NAME_CHARACTERS}"
-            )
-        if path.is_absolute() or not path.parts or ".." in path.parts:
-            raise PermanentError(
-                f"artifact name {name!r} leads out of the result's folder: give a relative path"
-            )
+        self.steps.check()
+        path = _artifact_path(name)
         guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
         body = bytes(content, "utf-8") if isinstance(content, str) else content
         artifact = await self._writer.write(str(path), body, media_type or guessed)
         self.artifacts[artifact.name] = artifact
-        await self._tell(artifact)
+        await self._listener.tell(artifact)
         return artifact
 
     async def now(self) -> datetime:
@@ -186,9 +402,10 @@ class Run:
 
     async def report(self, progress: Progress) -> None:
         """Tell the run's listener of progress, with the step under way; an agent's driver does."""
-        if progress.step is None and self.current_step is not None:
-            progress = progress.model_copy(update={"step": self.current_step})
-        await self._tell(progress)
+        self.steps.check()
+        if progress.step is None and self.steps.latest is not None:
+            progress = progress.model_copy(update={"step": self.steps.latest})
+        await self._listener.tell(progress)
 
     def divert_progress(self, receiver: Callable[[Progress], Awaitable[None]]) -> None:
         """Send what :meth:`progress` is given to ``receiver``, which sees that it is reported."""
@@ -197,48 +414,42 @@ class Run:
     async def withdraw_failures(self, error: BaseException) -> None:
         """Forget the failed steps behind the error that ended the agent, so that they run again."""
         for failed in failed_steps(error):
-            await self._journal.withdraw(failed.key)
+            await self.steps.withdraw(failed.key)
 
-    async def _tell(self, told: Progress | Artifact) -> None:
-        self._told += 1
-        await self._listener.tell(told, self._told)
+    async def _wait(self, key: StepKey, wanted: Wanted) -> str:
+        answer = await self.steps.wait(key, wanted)
+        if answer.failure is not None:
+            raise StepFailed(key, answer.failure)
+        return answer.value or "null"
 
-    async def _load(self) -> Mapping[StepKey, Answer]:
-        async with self._loading:
-            if self._answers is None:
-                self._answers = await self._journal.load()
-        return self._answers
+    def _idempotency_key(self, key: StepKey) -> str:
+        named = f"{self.workflow_id}:{key.name}:{key.digest}:{key.occurrence}"
+        return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
-async def _perform(
-    key: StepKey,
-    function: Callable[..., object],
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-) -> tuple[Answer, Exception | None]:
-    started = time.monotonic()
-    try:
-        if inspect.iscoroutinefunction(inspect.unwrap(function)):
-            with no_exit():
-                value: object = await function(*args, **kwargs)  # type: ignore[misc]
-        else:
-            value = await in_thread(function, args, kwargs)
-            if inspect.isawaitable(value):  # a partial or a callable object around a coroutine
-                value = await value
-        text = encode(value, what=f"the value of step {key.name!r}")
-    except Exception as error:  # noqa: BLE001 -- whatever a step raises is its answer
-        return Answer("", failure_from(error), _seconds_since(started)), error
-    return Answer(text, None, _seconds_since(started)), None
+def _artifact_path(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if len(name) > ARTIFACT_NAME_CHARACTERS:
+        raise PermanentError(
+            f"artifact name {name[:40]!r}… has {len(name)} characters: give one of at most"
+            f" {ARTIFACT_NAME_CHARACTERS}"
+        )
+    if path.is_absolute() or not path.parts or ".." in path.parts:
+        raise PermanentError(
+            f"artifact name {name!r} leads out of the result's folder: give a relative path"
+        )
+    return path
 
 
 def _hand_out(key: StepKey, answer: Answer, returned: object, cause: Exception | None) -> object:
     if answer.failure is not None:
         raise StepFailed(key, answer.failure) from cause
-    return decode(answer.value, returned)
+    return decode(answer.value or "null", returned)
 
 
-def _seconds_since(started: float) -> float:
-    return round(time.monotonic() - started, 6)
+def _plain(data: object) -> JsonValue:
+    value: JsonValue = json.loads(encode(data, what="what an approval shows"))
+    return value
 
 
 def _now() -> datetime:

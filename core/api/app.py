@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from holdfast.api import agents, events, goals, health
+from holdfast.api import agents, approvals, control, events, goals, health
 from holdfast.api.keys import KeyCheck
 from holdfast.api.problems import add_problem_handlers
 from holdfast.api.state import ApiState
@@ -35,8 +35,8 @@ def create_app(service: GoalService, settings: Settings) -> FastAPI:
     )
     app.state.holdfast = ApiState(service)
     add_problem_handlers(app)
-    for routes in (goals.router, events.router, agents.router, health.router):
-        app.include_router(routes)
+    for part in (goals, control, approvals, events, agents, health):
+        app.include_router(part.router)
     if settings.api_keys:
         app.add_middleware(KeyCheck, digests=settings.api_keys)
     else:

@@ -1,9 +1,8 @@
-"""Routes of goals: hand in, list, show, cancel, fetch a file."""
+"""Routes of goals: hand in, list, show, fetch a file."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
@@ -11,10 +10,27 @@ from holdfast.api.problems import Problem
 from holdfast.api.state import Service
 from holdfast.models import Goal, GoalRecord, GoalStatus
 from holdfast.stores import UnknownArtifact
+from holdfast.stores.goals import place_of
+from holdfast.stores.idempotency import KEY_CHARACTERS
+from holdfast.stores.paging import Place
 
 _REFUSED = {"model": Problem, "description": "The goal is not one that can be run"}
+_OTHER_GOAL = {"model": Problem, "description": "The key was given with another goal"}
 _UNKNOWN = {"model": Problem, "description": "There is no such run"}
 _AWAY = {"model": Problem, "description": "Temporal or the stores do not answer"}
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=KEY_CHARACTERS,
+        pattern=r"^[!-~]+$",
+        description="The same key and body again: the run that was started first. Visible ASCII.",
+    ),
+]
+Before = Annotated[
+    str | None, Query(description="What the page before gave as `before`, or a time (ISO 8601).")
+]
 
 router = APIRouter(prefix="/api", tags=["goals"])
 
@@ -35,55 +51,48 @@ class GoalPage(BaseModel):
     """
 
     goals: list[GoalRecord]
-    before: datetime | None
+    before: str | None
 
 
-class Cancelled(BaseModel):
-    """What came of asking a run to stop.
+@router.post("/execute-goal", responses={409: _OTHER_GOAL, 422: _REFUSED, 503: _AWAY})
+async def execute_goal(
+    goal: Goal, service: Service, idempotency_key: IdempotencyKey = None
+) -> Started:
+    """Hand in a goal: its workflow is started, and this returns at once.
 
-    Attributes:
-        workflow_id: The run.
-        status: ``cancelling``, or how it had ended already.
+    With an ``Idempotency-Key`` it may be sent again, as when the answer was lost: nothing is
+    started twice, and the answer names the run that was started first, however it stands by now.
     """
-
-    workflow_id: str
-    status: Literal["cancelling", "completed", "failed", "cancelled"]
+    return Started(workflow_id=await service.start(goal, idempotency_key))
 
 
-@router.post("/execute-goal", responses={422: _REFUSED, 503: _AWAY})
-async def execute_goal(goal: Goal, service: Service) -> Started:
-    """Hand in a goal: its workflow is started, and this returns at once."""
-    return Started(workflow_id=await service.start(goal))
-
-
-@router.get("/goals")
+@router.get("/goals", responses={422: _REFUSED})
 async def list_goals(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     status: GoalStatus | None = None,
     agent_type: str | None = None,
-    before: datetime | None = None,
+    before: Before = None,
 ) -> GoalPage:
     """List runs, newest first."""
     goals = await service.stores.goals.list(
-        limit=limit, status=status, agent_type=agent_type, before=before
+        limit=limit,
+        status=status,
+        agent_type=agent_type,
+        before=Place.parse(before) if before is not None else None,
     )
-    return GoalPage(goals=goals, before=goals[-1].started_at if len(goals) == limit else None)
+    return page_of(goals, limit)
+
+
+def page_of(goals: list[GoalRecord], limit: int) -> GoalPage:
+    """Return runs as a page that says where the next one begins."""
+    return GoalPage(goals=goals, before=str(place_of(goals[-1])) if len(goals) == limit else None)
 
 
 @router.get("/goals/{workflow_id}", responses={404: _UNKNOWN})
 async def show_goal(workflow_id: str, service: Service) -> GoalRecord:
     """Show a run: status, progress, and its result once it has ended."""
     return await service.stores.goals.get(workflow_id)
-
-
-@router.post("/goals/{workflow_id}/cancel", responses={404: _UNKNOWN, 503: _AWAY})
-async def cancel_goal(workflow_id: str, service: Service) -> Cancelled:
-    """Ask a run to stop; what was made by then is kept."""
-    if await service.cancel(workflow_id):
-        return Cancelled(workflow_id=workflow_id, status="cancelling")
-    record = await service.stores.goals.get(workflow_id)
-    return Cancelled.model_validate({"workflow_id": workflow_id, "status": record.status.value})
 
 
 @router.get(

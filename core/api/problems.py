@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from holdfast.agents.parameters import ParametersRefused
 from holdfast.agents.registry import UnknownAgent
 from holdfast.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
+from holdfast.stores.refusals import InputRefused, NotAsked, Refused, UnknownApproval
 from holdfast.temporal.connection import TemporalUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,6 +63,10 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(UnknownAgent, _unknown_agent)
     app.add_exception_handler(UnknownGoal, _not_found)
     app.add_exception_handler(UnknownArtifact, _not_found)
+    app.add_exception_handler(UnknownApproval, _not_found)
+    app.add_exception_handler(Refused, _conflict)
+    app.add_exception_handler(NotAsked, _forbidden)
+    app.add_exception_handler(InputRefused, _input)
     app.add_exception_handler(TemporalUnavailable, _unavailable)
     app.add_exception_handler(StoreUnavailable, _unavailable)
 
@@ -104,6 +109,18 @@ async def _unknown_agent(_: Request, error: Exception) -> JSONResponse:
 
 async def _not_found(_: Request, error: Exception) -> JSONResponse:
     return problem(404, "Not Found", str(error.args[0]))
+
+
+async def _conflict(_: Request, error: Exception) -> JSONResponse:
+    return problem(409, "Conflict", str(error))
+
+
+async def _forbidden(_: Request, error: Exception) -> JSONResponse:
+    return problem(403, "Forbidden", str(error))
+
+
+async def _input(_: Request, error: Exception) -> JSONResponse:
+    return problem(422, "Unprocessable Content", str(error))
 
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from holdfast.api.state import ApiState
 from holdfast.settings import Settings
 
 
@@ -39,7 +40,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> AsyncIterator[str]:
-    """Serve an application as long as the block runs; gives its address."""
+    """Serve the application as long as the block runs; gives its address."""
     config = uvicorn.Config(
         app, log_config=None, lifespan="off", timeout_graceful_shutdown=3, access_log=False
     )
@@ -51,6 +52,8 @@ async def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> As
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
+        state: ApiState = app.state.holdfast
+        state.streams.end()
         server.should_exit = True
         await serving
 

@@ -35,3 +35,24 @@ def complete_goals(
             ]
 
     return asyncio.run(newest())
+
+
+def complete_approvals(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the open approvals that begin so."""
+    import asyncio
+
+    from holdfast.settings import Settings
+    from holdfast.stores import open_stores
+    from holdfast.stores.approvals import ApprovalStatus
+
+    async def are_open() -> list[CompletionItem]:
+        async with open_stores(Settings()) as stores:
+            return [
+                CompletionItem(approval.approval_id, help=approval.question[:60])
+                for approval in await stores.approvals.list(limit=100, status=ApprovalStatus.OPEN)
+                if approval.approval_id.startswith(incomplete)
+            ]
+
+    return asyncio.run(are_open())

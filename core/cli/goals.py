@@ -1,16 +1,17 @@
 """``holdfast goals``: the runs on record."""
 
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.completion import complete_goals
+from holdfast.cli.control import control_commands
 from holdfast.cli.output import print_json, print_table, say
+from holdfast.cli.reaching import goal_argument, record_of, with_stores
 from holdfast.cli.results import default_folder, print_result, save_result
 from holdfast.cli.running import command_errors, json_option, run_async
+from holdfast.cli.standing import print_standing, standing_of
 from holdfast.cli.watching import watch_one
 
 if TYPE_CHECKING:
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
     from holdfast.settings import Settings
     from holdfast.stores import Stores
 
-STATUSES = ("running", "waiting", "completed", "failed", "cancelled")
-
-goal_argument = click.argument("goal", shell_complete=complete_goals)
+STATUSES = ("running", "waiting", "paused", "completed", "failed", "cancelled", "terminated")
 
 
 @click.group()
 def goals() -> None:
-    """List, show, follow and stop goals.
+    """List, show, follow, pause, stop and retry goals.
 
-    GOAL is a workflow id, or a goal id, which stands for its newest run.
+    GOAL is a workflow id, or a goal id, which stands for its newest run; the beginning of one does,
+    6 characters or more.
     """
+
+
+for command in control_commands:
+    goals.add_command(command)
 
 
 @goals.command("list")
@@ -54,7 +58,7 @@ def list_goals(status: str | None, agent: str | None, limit: int, as_json: bool)
             [_row(record) for record in records],
         )
 
-    _with_stores(show)
+    with_stores(show)
 
 
 def _row(record: "GoalRecord") -> list[str]:
@@ -76,9 +80,10 @@ def show(goal: str, as_json: bool) -> None:
     """Show where a goal stands."""
 
     async def show_one(stores: "Stores", _: "Settings") -> None:
-        record = await _record_of(goal, stores)
+        record = await record_of(goal, stores)
+        standing = await standing_of(stores, record)
         if as_json:
-            print_json(record)
+            print_json(record.model_dump(mode="json") | standing.as_json())
             return
         click.echo(f"goal       {record.goal_id}")
         click.echo(f"agent      {record.agent_type}  ({record.agent_version or 'not run yet'})")
@@ -86,9 +91,10 @@ def show(goal: str, as_json: bool) -> None:
         click.echo(f"parameters {record.parameters}")
         if record.progress is not None:
             click.echo(f"progress   {record.progress.percentage:.0f} %  {record.progress.message}")
+        print_standing(standing)
         print_result(record, None)
 
-    _with_stores(show_one)
+    with_stores(show_one)
 
 
 @goals.command("watch")
@@ -107,7 +113,7 @@ async def _watch(goal: str, as_json: bool) -> int:
 
     settings = Settings()
     async with open_stores(settings) as stores:
-        record = await _record_of(goal, stores)
+        record = await record_of(goal, stores)
         workflow_id = record.workflow_id
     if record.status.final:
         _print(record, as_json)
@@ -141,59 +147,11 @@ def result(goal: str, output: Path | None, as_json: bool) -> None:
     """Write a goal's files and print its result."""
 
     async def save(stores: "Stores", settings: "Settings") -> None:
-        record = await _record_of(goal, stores)
+        record = await record_of(goal, stores)
         folder = await save_result(stores, record, output or default_folder(settings.home, record))
         if as_json:
             print_json(record.model_dump(mode="json") | {"folder": str(folder)})
         else:
             print_result(record, folder)
 
-    _with_stores(save)
-
-
-@goals.command()
-@goal_argument
-@json_option
-@command_errors
-def cancel(goal: str, as_json: bool) -> None:
-    """Ask a goal to stop; what it made by then is kept."""
-    run_async(_cancel(goal, as_json))
-
-
-async def _cancel(goal: str, as_json: bool) -> None:
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
-    from holdfast.temporal.session import open_session
-
-    settings = Settings()
-    # What is not there, or has ended, needs no server to say so.
-    async with open_stores(settings) as stores:
-        record = await _record_of(goal, stores)
-        workflow_id = record.workflow_id
-    if not record.status.final:
-        async with open_session(settings, say) as session:
-            asked = await session.service.cancel(workflow_id)
-            if asked and session.server is not None:
-                await watch_one(session, record.agent_type, workflow_id, quiet=True)
-            record = await session.stores.goals.get(workflow_id)
-    status = record.status.value if record.status.final else "cancelling"
-    if as_json:
-        print_json({"workflow_id": workflow_id, "status": status})
-    else:
-        click.echo(f"{status}  {workflow_id}")
-
-
-async def _record_of(goal: str, stores: "Stores") -> "GoalRecord":
-    return await stores.goals.get(await stores.goals.find(goal))
-
-
-def _with_stores(act: "Callable[[Stores, Settings], Awaitable[None]]") -> None:
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
-
-    async def main() -> None:
-        settings = Settings()
-        async with open_stores(settings) as stores:
-            await act(stores, settings)
-
-    run_async(main())
+    with_stores(save)

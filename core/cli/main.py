@@ -4,6 +4,7 @@ import click
 
 from holdfast.cli.agents import agents
 from holdfast.cli.api import api
+from holdfast.cli.approvals import approvals
 from holdfast.cli.dev import dev
 from holdfast.cli.doctor import doctor
 from holdfast.cli.goals import goals
@@ -36,13 +37,14 @@ def holdfast() -> None:
     holdfast run analysis "Profile the sales" --param path=sales.csv
     holdfast dev                        server, API and worker in the foreground
     holdfast goals watch GOAL           follow a goal
+    holdfast approvals                  see what goals ask people
     holdfast doctor                     see what is there and what is missing
 
     Shell completion: eval "$(_HOLDFAST_COMPLETE=bash_source holdfast)", likewise zsh and fish.
     """  # noqa: D301 -- \b keeps click from joining the lines
 
 
-for command in (run, dev, worker, api, goals, agents, plugins, doctor):
+for command in (run, dev, worker, api, goals, approvals, agents, plugins, doctor):
     holdfast.add_command(command)
 
 

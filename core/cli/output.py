@@ -22,6 +22,13 @@ _MARKS = {
     "cancelled": "yellow",
     "running": "cyan",
     "waiting": "cyan",
+    "paused": "yellow",
+    "terminated": "red",
+    "open": "cyan",
+    "approved": "green",
+    "refused": "red",
+    "expired": "yellow",
+    "closed": "yellow",
 }
 
 

@@ -17,6 +17,22 @@ from holdfast.cli.output import PRINTED, print_json
 
 STOP_SECONDS: Final = 8.0
 
+
+class _Patience:
+    """How long stopping may take; set by a command, read where a signal is handled."""
+
+    def __init__(self) -> None:
+        self._seconds = STOP_SECONDS
+
+    def get(self) -> float:
+        return self._seconds
+
+    def set(self, seconds: float) -> None:
+        self._seconds = seconds
+
+
+_patience: Final = _Patience()
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -122,16 +138,21 @@ def configure_logs(level: int) -> None:
     )
 
 
-def end_soon() -> None:
-    """See that the process ends although an agent does not let go; its goal goes on elsewhere."""
-    timer = threading.Timer(STOP_SECONDS, _end_now)
+def end_soon(seconds: float | None = None) -> None:
+    """See that the process ends although an agent does not let go; its goal goes on elsewhere.
+
+    Args:
+        seconds: How long it may take; what the command set, or eight seconds, when not given.
+    """
+    seconds = seconds or _patience.get()
+    timer = threading.Timer(seconds, _end_now, [seconds])
     timer.daemon = True
     timer.start()
 
 
-def _end_now() -> None:
+def _end_now(seconds: float) -> None:
     sys.stderr.write(
-        f"holdfast: an agent did not let go within {STOP_SECONDS:g} s; ended all the same, and its"
+        f"holdfast: an agent did not let go within {seconds:g} s; ended all the same, and its"
         " goal goes on when a worker runs again\n"
     )
     sys.stderr.flush()
@@ -145,12 +166,16 @@ def take_back_cancel() -> None:
         task.uncancel()
 
 
-async def until_stopped(watching: Coroutine[object, object, None] | None = None) -> None:
+async def until_stopped(
+    watching: Coroutine[object, object, None] | None = None, *, patience: float = STOP_SECONDS
+) -> None:
     """Wait until Ctrl-C or SIGTERM, which end it without an error.
 
     Args:
         watching: What must go on meanwhile; it raises when it does not.
+        patience: How long stopping may take, in seconds, before the process ends all the same.
     """
+    _patience.set(patience)
     try:
         await (watching or asyncio.Event().wait())
     except asyncio.CancelledError:

@@ -1,14 +1,12 @@
-"""Showing goals while they run: bars on a terminal, a line an event elsewhere."""
+"""Showing goals while they run: a live view on a terminal, lines elsewhere."""
 
 import asyncio
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
+from holdfast.cli.lines import Lines
 from holdfast.cli.running import take_back_cancel
 
 if TYPE_CHECKING:
@@ -76,99 +74,18 @@ async def watch_one(session: "Session", name: str, workflow_id: str, *, quiet: b
 
 @contextmanager
 def display_for(names: Sequence[str], *, quiet: bool) -> Iterator[Display]:
-    """Give the display that fits: nothing, bars, or lines; all of it on stderr."""
+    """Give the display that fits: nothing, a live view, or lines; all of it on stderr."""
     if quiet:
         yield _Nothing()
     elif sys.stderr.isatty():
-        with _Bars(names) as bars:
-            yield bars
+        from holdfast.cli.live import LiveView
+
+        with LiveView(names) as view:
+            yield view
     else:
-        yield _Lines()
+        yield Lines()
 
 
 class _Nothing:
     def show(self, name: str, event: "Event") -> None:
         pass
-
-
-class _Lines:
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-
-    def show(self, name: str, event: "Event") -> None:
-        elapsed = time.monotonic() - self._started
-        text = describe(event)
-        if text:
-            click.echo(f"{elapsed:7.1f} s  {name}  {text}", err=True)
-
-
-class _Bars:
-    def __init__(self, names: Sequence[str]) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            TaskProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-
-        self._progress = Progress(
-            TextColumn("{task.fields[name]}", style="bold"),
-            BarColumn(24),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[doing]}"),
-            console=Console(stderr=True),
-        )
-        self._tasks = {
-            name: self._progress.add_task(name, total=100, name=name, doing="starting")
-            for name in names
-        }
-
-    def __enter__(self) -> "_Bars":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, name: str, event: "Event") -> None:
-        from rich.markup import escape
-
-        task = self._tasks[name]
-        if event.type == "progress":
-            percentage = event.data["percentage"]
-            assert isinstance(percentage, int | float)
-            doing = escape(describe(event, bare=True))
-            self._progress.update(task, completed=percentage, doing=doing)
-        elif event.type == "run.completed":
-            self._progress.update(task, completed=100, doing="[green]completed[/green]")
-            self._progress.stop_task(task)
-        elif event.type in {"run.failed", "run.cancelled"}:
-            self._progress.update(task, doing=f"[red]{event.type.removeprefix('run.')}[/red]")
-            self._progress.stop_task(task)
-        elif event.type == "run.retrying":
-            self._progress.update(task, doing=describe(event))
-
-
-def describe(event: "Event", *, bare: bool = False) -> str:
-    """Return an event as a line for people; empty for one that they need not see.
-
-    Args:
-        event: The event.
-        bare: Leave a progress event's percentage out.
-    """
-    data = event.data
-    if event.type == "progress":
-        doing = str(data.get("message") or data.get("step") or "working")
-        return doing if bare else f"{data['percentage']:3.0f} %  {doing}"
-    if event.type == "artifact":
-        return f"made {data['name']}"
-    if event.type == "run.retrying":
-        return f"trying again, attempt {data['attempt']}"
-    if event.type == "run.failed":
-        return f"failed: {data['message']}"
-    if event.type in {"run.started", "run.completed", "run.cancelled"}:
-        return event.type.removeprefix("run.")
-    return ""

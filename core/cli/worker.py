@@ -1,6 +1,9 @@
 """``holdfast worker``: run goals for a Temporal server that runs elsewhere."""
 
+import asyncio
 import logging
+import sys
+import threading
 
 import click
 
@@ -9,39 +12,95 @@ from holdfast.cli.running import command_errors, json_option, run_async, until_s
 
 
 @click.command()
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="How many worker processes to run; one that dies is replaced, its goals go on at once.",
+)
+@click.option(
+    "--build-id",
+    help="The version of what this worker runs: Temporal then knows workers of each version apart.",
+)
+@click.option("--supervised", is_flag=True, hidden=True)
 @json_option
 @command_errors
-def worker(as_json: bool) -> None:
+def worker(processes: int, build_id: str | None, supervised: bool, as_json: bool) -> None:
     """Run goals until Ctrl-C or SIGTERM.
 
-    Connects where TEMPORAL_ADDRESS says, or to the server of a running holdfast dev.
+    Connects where TEMPORAL_ADDRESS says, or to the server of a running holdfast dev. Told to stop,
+    it lets agents reach the end of a step; their goals go on at another worker.
     """
-    run_async(_worker(as_json), log_level=logging.INFO)
+    if processes > 1:
+        run_async(_pool(processes, build_id, as_json), log_level=logging.INFO)
+    else:
+        run_async(_worker(build_id, supervised, as_json), log_level=logging.INFO)
 
 
-async def _worker(as_json: bool) -> None:
-    from holdfast.activities.observing import observe
+async def _worker(build_id: str | None, supervised: bool, as_json: bool) -> None:
     from holdfast.agents.registry import installed_agents
-    from holdfast.models import TASK_QUEUE
+    from holdfast.messages import TASK_QUEUE
     from holdfast.settings import Settings
     from holdfast.stores import open_stores
     from holdfast.temporal.connection import connect
     from holdfast.temporal.running import known_address
-    from holdfast.temporal.worker import build_worker
+    from holdfast.temporal.working import working
 
     settings = Settings()
+    if build_id is not None:
+        settings = settings.model_copy(update={"build_id": build_id})
     registry = installed_agents()
     async with open_stores(settings) as stores:
         client = await connect(known_address(settings.home))
-        async with (
-            observe(stores.events, registry.observers),
-            build_worker(client, stores, registry, settings),
-        ):
+        async with working(client, stores, registry, settings):
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
             if as_json:
                 print_json({"address": address, "task_queue": TASK_QUEUE, "agents": agents})
             else:
                 click.echo(f"Working on {TASK_QUEUE} at {address}: {', '.join(agents) or 'none'}")
-            await until_stopped()
+            patience = settings.drain_seconds + 5
+            await until_stopped(_until_alone() if supervised else None, patience=patience)
             say("stopping")
+
+
+async def _pool(processes: int, build_id: str | None, as_json: bool) -> None:
+    import os
+
+    from holdfast.messages import TASK_QUEUE
+    from holdfast.settings import Settings
+    from holdfast.temporal.connection import connect
+    from holdfast.temporal.pool import KILL_AFTER_SECONDS, Pool
+    from holdfast.temporal.running import known_address
+
+    settings = Settings()
+    if build_id is not None:
+        os.environ["HOLDFAST_BUILD_ID"] = build_id
+    client = await connect(known_address(settings.home))
+    address = client.service_client.config.target_host
+    pool = Pool(client, settings, processes)
+
+    def ready() -> None:
+        pids = [pool.children[place] for place in sorted(pool.children)]
+        if as_json:
+            print_json({"address": address, "task_queue": TASK_QUEUE, "processes": pids})
+        else:
+            click.echo(f"Working on {TASK_QUEUE} at {address} with {processes} processes")
+
+    patience = settings.drain_seconds + KILL_AFTER_SECONDS + 5
+    await until_stopped(pool.run(ready), patience=patience)
+
+
+async def _until_alone() -> None:
+    """Return when the supervisor is gone, which closes this process's standard input."""
+    loop = asyncio.get_running_loop()
+    alone = asyncio.Event()
+
+    def read() -> None:
+        while sys.stdin.buffer.read(1):
+            continue
+        loop.call_soon_threadsafe(alone.set)
+
+    threading.Thread(target=read, name="supervisor", daemon=True).start()
+    await alone.wait()

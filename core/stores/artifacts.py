@@ -14,8 +14,10 @@ from sqlalchemy import Connection, bindparam, select
 from holdfast.agents.journal import ArtifactWriter
 from holdfast.models import Artifact
 from holdfast.stores import schema
-from holdfast.stores.database import Database
-from holdfast.stores.errors import StoreUnavailable, UnknownArtifact, known_run
+from holdfast.stores.database import Database, Transaction
+from holdfast.stores.errors import StoreUnavailable, UnknownArtifact
+from holdfast.stores.fencing import Claim
+from holdfast.stores.patience import patiently
 
 _CHUNK: Final = 1024 * 1024
 
@@ -42,9 +44,9 @@ class ArtifactStore:
         self.folder = folder
         self._database = database
 
-    def writer(self, workflow_id: str) -> ArtifactWriter:
-        """Return what stores the files of one run."""
-        return _Writer(self._database, self, workflow_id)
+    def writer(self, claim: Claim) -> ArtifactWriter:
+        """Return what stores the files of one execution of a run."""
+        return _Writer(self._database, self, claim)
 
     async def of(self, workflow_id: str) -> tuple[Artifact, ...]:
         """Return the files of a run, sorted by name."""
@@ -112,25 +114,29 @@ class ArtifactStore:
 
 
 class _Writer:
-    def __init__(self, database: Database, store: ArtifactStore, workflow_id: str) -> None:
+    def __init__(self, database: Database, store: ArtifactStore, claim: Claim) -> None:
         self._database = database
         self._store = store
-        self._workflow_id = workflow_id
+        self._claim = claim
 
     async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
-        digest, size = await asyncio.to_thread(self._store.put, content)
+        digest, size = await patiently(lambda: asyncio.to_thread(self._store.put, content))
         artifact = Artifact(name=name, media_type=media_type, digest=digest, size=size)
         row = artifact.model_dump(exclude={"name"}) | {"stored_at": datetime.now(UTC)}
         artifacts = schema.artifacts
         statement = (
             self._database.insert(artifacts)
-            .values(workflow_id=self._workflow_id, name=name, **row)
+            .values(workflow_id=self._claim.workflow_id, name=name, **row)
             .on_conflict_do_update(
                 index_elements=[artifacts.c.workflow_id, artifacts.c.name], set_=row
             )
         )
-        with known_run(self._workflow_id):
-            await self._database.write(lambda writing: writing.connection.execute(statement))
+
+        def write(transaction: Transaction) -> None:
+            self._claim.check(transaction)
+            transaction.connection.execute(statement)
+
+        await patiently(lambda: self._database.write(write))
         return artifact
 
 

@@ -1,20 +1,69 @@
 """The context store: the journal of each run's finished steps."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import Executable, bindparam, delete, select
+from sqlalchemy import (
+    Connection,
+    Executable,
+    RowMapping,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+)
 
-from holdfast.agents.journal import Answer, Journal, StepKey
-from holdfast.models import EventType, Failure
+from holdfast.agents.errors import BudgetExceeded
+from holdfast.agents.journal import Answer, StepKey, stream_of
+from holdfast.models import EventType, Failure, Usage
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
-from holdfast.stores.errors import known_run
 from holdfast.stores.events import add_event
+from holdfast.stores.fencing import Claim
+from holdfast.stores.patience import patiently
+from holdfast.stores.totals import adding_totals, steps_and_seconds, totals_row
 
-_LOAD: Final = select(schema.steps).where(schema.steps.c.workflow_id == bindparam("run"))
+# A larger value stays in the database until its step is asked for: a pass over a long journal then
+# costs neither the memory nor the time of what it may not need.
+VALUE_CHARACTERS: Final = 16_384
+
+_STEPS: Final = schema.steps.c
+_LOAD: Final = select(
+    _STEPS.name,
+    _STEPS.digest,
+    _STEPS.occurrence,
+    case((func.length(_STEPS.value) <= VALUE_CHARACTERS, _STEPS.value)).label("value"),
+    _STEPS.failure,
+    _STEPS.seconds,
+    _STEPS.usage,
+).where(_STEPS.workflow_id == bindparam("run"))
+_THIS: Final = and_(
+    _STEPS.workflow_id == bindparam("run"),
+    _STEPS.name == bindparam("step"),
+    _STEPS.digest == bindparam("input"),
+    _STEPS.occurrence == bindparam("nth"),
+)
+_VALUE: Final = select(_STEPS.value).where(_THIS)
+_WITHDRAW: Final = delete(schema.steps).where(_THIS, _STEPS.failure.is_not(None))
+_INTENTS: Final = schema.intents.c
+_FORGET_INTENT: Final = delete(schema.intents).where(
+    _INTENTS.workflow_id == bindparam("run"),
+    _INTENTS.name == bindparam("step"),
+    _INTENTS.digest == bindparam("input"),
+    _INTENTS.occurrence == bindparam("nth"),
+)
+_STREAM: Final = schema.streams.c.stream
+_CLOSE_STREAMS: Final = delete(schema.streams).where(
+    schema.streams.c.workflow_id == bindparam("run"),
+    # Not LIKE: the name of a step may hold its wildcards.
+    (bindparam("stream") == _STREAM)
+    | (func.substr(_STREAM, 1, bindparam("length")) == bindparam("tries")),
+)
 
 
 class ContextStore:
@@ -22,68 +71,169 @@ class ContextStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._record = (
-            database.insert(schema.steps).on_conflict_do_nothing().returning(schema.steps.c.name)
+        self._statements = _Statements(
+            database.insert(schema.steps).on_conflict_do_nothing().returning(_STEPS.name),
+            database.insert(schema.intents)
+            .on_conflict_do_nothing()
+            .returning(schema.intents.c.name),
+            adding_totals(database),
         )
 
-    def journal(self, workflow_id: str) -> Journal:
-        """Return the journal of one run.
+    def journal(
+        self, claim: Claim, before_recording: Callable[[], Awaitable[None]] | None = None
+    ) -> "StoredJournal":
+        """Return the journal of a run for one execution.
 
-        A step that is recorded twice keeps its first answer and is told once. Recording raises
-        :class:`UnknownGoal` when the run's record was never opened.
+        A step that is recorded twice keeps its first answer and is told once.
+
+        Args:
+            claim: The execution's claim; each write is refused once another one holds the run.
+            before_recording: Awaited before a step is recorded, so that what the step told stands
+                before its end.
         """
-        return _StoredJournal(self._database, workflow_id, self._record)
+        return StoredJournal(self._database, claim, self._statements, before_recording)
 
 
-class _StoredJournal:
-    def __init__(self, database: Database, workflow_id: str, record: Executable) -> None:
+class _Statements:
+    def __init__(self, record: Executable, intend: Executable, add_totals: Executable) -> None:
+        self.record = record
+        self.intend = intend
+        self.add_totals = add_totals
+
+
+class StoredJournal:
+    """The journal of a run, for one execution; a :class:`~holdfast.agents.journal.Journal`."""
+
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        statements: _Statements,
+        before_recording: Callable[[], Awaitable[None]] | None,
+    ) -> None:
         self._database = database
-        self._workflow_id = workflow_id
-        self._record = record
+        self._claim = claim
+        self._statements = statements
+        self._before_recording = before_recording
+        self._mark = time.monotonic()
 
     async def load(self) -> Mapping[StepKey, Answer]:
-        asked = {"run": self._workflow_id}
-        rows = await self._database.read(lambda found: found.execute(_LOAD, asked).mappings().all())
+        """Return every finished step; large values are left out."""
+        asked = {"run": self._claim.workflow_id}
+        rows = await patiently(
+            lambda: self._database.read(lambda found: found.execute(_LOAD, asked).mappings().all())
+        )
         return {
-            StepKey(row["name"], row["digest"], row["occurrence"]): Answer(
-                row["value"],
-                Failure.model_validate_json(row["failure"]) if row["failure"] else None,
-                row["seconds"],
-            )
-            for row in rows
+            StepKey(row["name"], row["digest"], row["occurrence"]): _answer(row) for row in rows
         }
 
+    async def value(self, key: StepKey) -> str:
+        """Return the value of a finished step."""
+        asked = self._named(key)
+        value: str = await patiently(
+            lambda: self._database.read(lambda found: found.execute(_VALUE, asked).scalar_one())
+        )
+        return value
+
+    async def begin(self, key: StepKey, *, once: bool) -> bool:
+        """See that this execution may do a step, and note that a ``once`` step begins."""
+        if not once:
+            await patiently(lambda: self._database.read(self._may_begin))
+            return False
+        row = self._row(key) | {"begun_at": datetime.now(UTC)}
+
+        def intend(transaction: Transaction) -> bool:
+            self._claim.check(transaction)
+            self._may_begin(transaction.connection)
+            return transaction.connection.execute(self._statements.intend, row).first() is None
+
+        return await patiently(lambda: self._database.write(intend))
+
     async def record(self, key: StepKey, answer: Answer) -> None:
-        row = {
-            "workflow_id": self._workflow_id,
-            "name": key.name,
-            "digest": key.digest,
-            "occurrence": key.occurrence,
+        """Keep a finished step, tell the run's readers, and count it."""
+        if self._before_recording is not None:
+            await self._before_recording()
+        row = self._row(key) | {
             "value": answer.value,
             "failure": answer.failure.model_dump_json() if answer.failure else None,
             "seconds": answer.seconds,
+            "usage": answer.usage.model_dump_json() if answer.usage != Usage() else None,
             "recorded_at": datetime.now(UTC),
         }
         told: dict[str, JsonValue] = {"step": key.name, "seconds": answer.seconds}
         if answer.failure is not None:
             told["error"] = answer.failure.model_dump(mode="json")
         type_: EventType = "step.failed" if answer.failure else "step.completed"
+        run, stream = self._claim.workflow_id, stream_of(key)
+        totals = totals_row(run, self._claim.root, steps=1, seconds=self.worked())
 
         def write(transaction: Transaction) -> None:
+            self._claim.check(transaction)
             # A step that is in the journal was told when it came there.
-            if transaction.connection.execute(self._record, row).first() is not None:
-                add_event(transaction, self._workflow_id, type_, told)
+            if transaction.connection.execute(self._statements.record, row).first() is None:
+                return
+            tries = f"{stream}."
+            streams = {"run": run, "stream": stream, "tries": tries, "length": len(tries)}
+            transaction.connection.execute(_CLOSE_STREAMS, streams)
+            transaction.connection.execute(self._statements.add_totals, totals)
+            add_event(transaction, run, type_, told)
 
-        with known_run(self._workflow_id):
-            await self._database.write(write)
+        await patiently(lambda: self._database.write(write))
 
     async def withdraw(self, key: StepKey) -> None:
-        steps = schema.steps
-        forget = delete(steps).where(
-            steps.c.workflow_id == self._workflow_id,
-            steps.c.name == key.name,
-            steps.c.digest == key.digest,
-            steps.c.occurrence == key.occurrence,
-            steps.c.failure.is_not(None),
-        )
-        await self._database.write(lambda transaction: transaction.connection.execute(forget))
+        """Forget a failed step."""
+
+        def forget(transaction: Transaction) -> None:
+            self._claim.check(transaction)
+            transaction.connection.execute(_WITHDRAW, self._named(key))
+            # That it failed is an outcome that is known.
+            transaction.connection.execute(_FORGET_INTENT, self._named(key))
+
+        await patiently(lambda: self._database.write(forget))
+
+    def worked(self) -> float:
+        """Return the seconds at work since this was last asked."""
+        before, self._mark = self._mark, time.monotonic()
+        return self._mark - before
+
+    def _may_begin(self, connection: Connection) -> None:
+        self._claim.look(connection)
+        budget = self._claim.budget
+        if budget is None or (budget.steps is None and budget.seconds is None):
+            return
+        steps, seconds = steps_and_seconds(connection, self._claim.root)
+        if budget.steps is not None and steps >= budget.steps:
+            raise BudgetExceeded(
+                f"the goal has done {steps} steps, which is all its budget allows: hand it in again"
+                " with a larger one"
+            )
+        if budget.seconds is not None and seconds >= budget.seconds:
+            raise BudgetExceeded(
+                f"the goal was at work for {seconds:.0f} seconds, which is all its budget allows:"
+                " hand it in again with a larger one"
+            )
+
+    def _row(self, key: StepKey) -> dict[str, object]:
+        return {
+            "workflow_id": self._claim.workflow_id,
+            "name": key.name,
+            "digest": key.digest,
+            "occurrence": key.occurrence,
+        }
+
+    def _named(self, key: StepKey) -> dict[str, object]:
+        return {
+            "run": self._claim.workflow_id,
+            "step": key.name,
+            "input": key.digest,
+            "nth": key.occurrence,
+        }
+
+
+def _answer(row: RowMapping) -> Answer:
+    return Answer(
+        row["value"],
+        Failure.model_validate_json(row["failure"]) if row["failure"] else None,
+        row["seconds"],
+        Usage.model_validate_json(row["usage"]) if row["usage"] else Usage(),
+    )

@@ -1,8 +1,9 @@
 """The database under the stores: tiny transactions, events announced after commit."""
 
 import asyncio
+import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -18,6 +19,9 @@ from holdfast.models import Event
 from holdfast.stores.errors import StoreUnavailable, explained
 
 T = TypeVar("T")
+
+# Where a database stood when it was asked: the connection that asked, and what that one was told.
+Mark = tuple[int, int]
 
 BUSY_SECONDS: Final = 30
 CONNECT_SECONDS: Final = 10
@@ -59,6 +63,7 @@ class Database(ABC):
         self.url = url.render_as_string(hide_password=True)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._followers: list[Callable[[Event], None]] = []
+        self._closers: list[Callable[[], Awaitable[None]]] = []
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query and return what it returns.
@@ -68,6 +73,28 @@ class Database(ABC):
         """
         with explained(self.url):
             return await self._read(query)
+
+    async def read_changes(
+        self, query: Callable[[Connection], T], mark: Mark | None
+    ) -> tuple[Mark, T] | None:
+        """Run a query, unless it is certain that nothing was committed since the last time.
+
+        Made to be asked many times a second, by one caller alone: on SQLite an answer that nothing
+        changed takes microseconds, and holds up no other read. PostgreSQL cannot tell and always
+        runs the query.
+
+        Args:
+            query: What to run.
+            mark: What was returned the last time that the query ran; ``None`` runs it anyway.
+
+        Returns:
+            A mark for the next time, and what the query returned; ``None`` when nothing changed.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        with explained(self.url):
+            return await self._read_changes(query, mark)
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change as one transaction: all of it is committed, or none when it raises.
@@ -97,12 +124,28 @@ class Database(ABC):
         """
         self._followers.append(follower)
 
-    @abstractmethod
+    def on_close(self, closer: Callable[[], Awaitable[None]]) -> None:
+        """Await ``closer`` when the database is closed, while it can still be read."""
+        self._closers.append(closer)
+
     async def close(self) -> None:
-        """Close every connection."""
+        """Let what is under way finish, then close every connection."""
+        try:
+            for closer in self._closers:
+                await closer()
+        finally:
+            await self._close()
+
+    @abstractmethod
+    async def _close(self) -> None: ...
 
     @abstractmethod
     async def _read(self, query: Callable[[Connection], T]) -> T: ...
+
+    @abstractmethod
+    async def _read_changes(
+        self, query: Callable[[Connection], T], mark: Mark | None
+    ) -> tuple[Mark, T] | None: ...
 
     @abstractmethod
     async def _write(self, change: Callable[[Transaction], T]) -> T: ...
@@ -149,13 +192,17 @@ class _Sqlite(Database):
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
-        self._engine = create_engine(url.set(drivername="sqlite"), pool_size=READERS + 1)
+        self._engine = create_engine(url.set(drivername="sqlite"), pool_size=READERS + 2)
         event.listen(self._engine, "connect", _configure_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
         # SQLite has one writer at a time: queueing for one thread is fair and wakes at once, where
         # its own busy handler polls.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        # SQLite tells a connection how often others have committed: it must be the same one always.
+        self._watcher = ThreadPoolExecutor(1, thread_name_prefix="store-watch")
+        self._watching: Connection | None = None
+        self._watches = 0
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         def run() -> T:
@@ -180,10 +227,36 @@ class _Sqlite(Database):
 
         return await loop.run_in_executor(self._writer, run)
 
-    async def close(self) -> None:
-        """Let what is under way finish, then close every connection."""
-        await asyncio.to_thread(self._writer.shutdown)
-        await asyncio.to_thread(self._readers.shutdown)
+    async def _read_changes(
+        self, query: Callable[[Connection], T], mark: Mark | None
+    ) -> tuple[Mark, T] | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._watcher, self._look, query, mark)
+
+    def _look(self, query: Callable[[Connection], T], mark: Mark | None) -> tuple[Mark, T] | None:
+        if self._watching is None:
+            self._watching = self._engine.connect()
+            self._watches += 1
+        try:
+            # Before the query: what is committed meanwhile is found the next time. And not through
+            # SQLAlchemy, which would take ten times as long over it.
+            version = _data_version(self._watching)
+            if (self._watches, version) == mark:
+                return None
+            with self._watching.begin():
+                return (self._watches, version or 0), query(self._watching)
+        except BaseException:
+            # Another connection counts anew, so its marks differ from this one's.
+            self._watching.invalidate()
+            self._watching.close()
+            self._watching = None
+            raise
+
+    async def _close(self) -> None:
+        for threads in (self._writer, self._readers, self._watcher):
+            await asyncio.to_thread(threads.shutdown)
+        if self._watching is not None:
+            self._watching.close()
         self._engine.dispose()
 
 
@@ -216,9 +289,23 @@ class _PostgreSQL(Database):
         asyncio.get_running_loop().call_soon(self._tell, events)
         return value
 
-    async def close(self) -> None:
-        """Close every connection."""
+    async def _read_changes(
+        self, query: Callable[[Connection], T], mark: Mark | None
+    ) -> tuple[Mark, T] | None:
+        return mark or (0, 0), await self._read(query)
+
+    async def _close(self) -> None:
         await self._engine.dispose()
+
+
+def _data_version(connection: Connection) -> int | None:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    try:
+        version: int = raw.execute("PRAGMA data_version").fetchone()[0]
+    except sqlite3.Error:
+        return None  # the query that follows says better what is wrong
+    return version
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

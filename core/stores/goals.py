@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from holdfast.models import (
     Artifact,
+    Budget,
     Failure,
     Goal,
     GoalRecord,
@@ -22,6 +23,8 @@ from holdfast.stores.artifacts import artifacts_of
 from holdfast.stores.database import Database, Transaction
 from holdfast.stores.errors import UnknownGoal
 from holdfast.stores.events import add_event
+from holdfast.stores.paging import SHORTEST_BEGINNING, Place, begins, comes_after
+from holdfast.stores.refusals import AmbiguousName
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 
@@ -34,6 +37,23 @@ _GET: Final = (
         & schema.goals.c.ended_at.is_not(None),
     )
     .where(schema.goals.c.workflow_id == bindparam("run"))
+)
+_FOUND: Final = (
+    select(schema.goals.c.workflow_id, schema.goals.c.goal_id)
+    .order_by(schema.goals.c.started_at.desc(), schema.goals.c.workflow_id.desc())
+    .limit(20)
+)
+_NAMED: Final = _FOUND.where(
+    (schema.goals.c.workflow_id == bindparam("name"))
+    | (schema.goals.c.goal_id == bindparam("name"))
+).limit(1)
+_BEGINNING: Final = _FOUND.where(
+    begins(schema.goals.c.workflow_id, "name") | begins(schema.goals.c.goal_id, "name")
+)
+_KNOWN_VERSION: Final = (
+    update(schema.goals)
+    .where(schema.goals.c.workflow_id == bindparam("run"), schema.goals.c.agent_version.is_(None))
+    .values(agent_version=bindparam("version"))
 )
 
 
@@ -63,6 +83,7 @@ class GoalStore:
             "agent_type": goal.agent_type,
             "parameters": _PARAMETERS.dump_json(goal.parameters).decode(),
             "agent_version": agent_version,
+            "budget": goal.budget.model_dump_json() if goal.budget else None,
             "status": GoalStatus.RUNNING.value,
             "started_at": started_at,
         }
@@ -70,6 +91,9 @@ class GoalStore:
         def open_record(transaction: Transaction) -> None:
             if transaction.connection.execute(self._open, row).first() is not None:
                 add_event(transaction, workflow_id, "run.started", {})
+            elif agent_version is not None:  # a delegate's record is opened before a worker has it
+                known = {"run": workflow_id, "version": agent_version}
+                transaction.connection.execute(_KNOWN_VERSION, known)
 
         await self._database.write(open_record)
 
@@ -112,7 +136,8 @@ class GoalStore:
         limit: int = 50,
         status: GoalStatus | None = None,
         agent_type: str | None = None,
-        before: datetime | None = None,
+        before: datetime | Place | None = None,
+        delegated: bool | None = None,
     ) -> list[GoalRecord]:
         """Return runs, newest first, without their results and artifacts.
 
@@ -120,36 +145,55 @@ class GoalStore:
             limit: How many at most.
             status: Only those that stand so.
             agent_type: Only those of this agent.
-            before: Only those started before this time: the last one's ``started_at`` gives the
-                next page.
+            before: Only those started before this time, or that come after this place in the list:
+                the last one's :func:`place_of` gives the next page.
+            delegated: Only those that another run delegated, or only those that none did.
         """
-        query = select(schema.goals).order_by(schema.goals.c.started_at.desc()).limit(limit)
+        goals = schema.goals.c
+        query = (
+            select(schema.goals)
+            .order_by(goals.started_at.desc(), goals.workflow_id.desc())
+            .limit(limit)
+        )
         if status is not None:
-            query = query.where(schema.goals.c.status == status.value)
+            query = query.where(goals.status == status.value)
         if agent_type is not None:
-            query = query.where(schema.goals.c.agent_type == agent_type)
+            query = query.where(goals.agent_type == agent_type)
         if before is not None:
-            query = query.where(schema.goals.c.started_at < before)
+            place = before if isinstance(before, Place) else Place(before)
+            query = query.where(comes_after(place, goals.started_at, goals.workflow_id))
+        if delegated is not None:
+            query = query.where(goals.parent.is_not(None) if delegated else goals.parent.is_(None))
         rows = await self._database.read(lambda found: found.execute(query).mappings().all())
         return [_record(row) for row in rows]
 
     async def find(self, name: str) -> str:
-        """Return the workflow id that a person means: the id itself, or a goal id's newest run.
+        """Return the workflow id that a person means.
+
+        Args:
+            name: The id itself; a goal id, which stands for its newest run; or the beginning of
+                one of them, 6 characters or more.
 
         Raises:
             UnknownGoal: There is none.
+            AmbiguousName: The beginning fits several goals.
         """
-        goals = schema.goals
-        query = (
-            select(goals.c.workflow_id)
-            .where((goals.c.workflow_id == name) | (goals.c.goal_id == name))
-            .order_by(goals.c.started_at.desc())
-            .limit(1)
-        )
-        found: str | None = await self._database.read(lambda goals: goals.execute(query).scalar())
-        if found is None:
+
+        def look(connection: Connection) -> list[tuple[str, str]]:
+            for query in (_NAMED, _BEGINNING):
+                found = connection.execute(query, {"name": name}).all()
+                if found or len(name) < SHORTEST_BEGINNING:
+                    return [(row.workflow_id, row.goal_id) for row in found]
+            return []
+
+        found = await self._database.read(look)
+        if not found:
             raise UnknownGoal(name)
-        return found
+        if len({goal_id for _, goal_id in found}) > 1 or (
+            len(found) > 1 and not found[0][1].startswith(name)
+        ):
+            raise AmbiguousName(name, [workflow_id for workflow_id, _ in found])
+        return found[0][0]
 
     async def counts(self) -> Mapping[GoalStatus, int]:
         """Return how many runs stand in each status."""
@@ -171,6 +215,13 @@ def _record(row: RowMapping) -> GoalRecord:
         execution_time=row["execution_time"],
         progress=Progress.model_validate_json(row["progress"]) if row["progress"] else None,
         agent_version=row["agent_version"],
+        budget=Budget.model_validate_json(row["budget"]) if row["budget"] else None,
+        parent=row["parent"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
     )
+
+
+def place_of(record: GoalRecord) -> Place:
+    """Return a run's place in :meth:`GoalStore.list`."""
+    return Place(record.started_at, record.workflow_id)

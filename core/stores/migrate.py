@@ -15,7 +15,7 @@ from holdfast.stores.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 LOCK_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.01
 _ADVISORY_LOCK: Final = 0x484F4C44  # "HOLD"; any constant of ours does

@@ -4,30 +4,68 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
 
 from holdfast.settings import Settings
+from holdfast.stores import schema
+from holdfast.stores.approvals import ApprovalStore
 from holdfast.stores.artifacts import ArtifactStore
 from holdfast.stores.context import ContextStore
+from holdfast.stores.control import ControlStore
 from holdfast.stores.database import Database, open_database
 from holdfast.stores.errors import StoreUnavailable
 from holdfast.stores.events import EventStore
+from holdfast.stores.executions import ExecutionStore
+from holdfast.stores.fencing import Claim
 from holdfast.stores.goals import GoalStore
+from holdfast.stores.idempotency import KeyStore
+from holdfast.stores.ledger import LedgerStore
 from holdfast.stores.metrics import MetricStore
 from holdfast.stores.migrate import migrate
+from holdfast.stores.responses import ResponseStore
 from holdfast.stores.results import ResultStore
+from holdfast.stores.signals import SignalStore
+from holdfast.stores.telling import StoringListener
+from holdfast.stores.waits import WaitStore
+
+_STORES_ID: Final = select(schema.installation.c.stores_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Every store of an installation, over one database and one folder of files."""
+    """Every store of an installation, over one database and one folder of files.
 
+    Attributes:
+        stores_id: Which stores these are: no others may go on with a run that began in them.
+    """
+
+    stores_id: str
     database: Database
+    executions: ExecutionStore
+    ledger: LedgerStore
     goals: GoalStore
     results: ResultStore
     context: ContextStore
     events: EventStore
     metrics: MetricStore
     artifacts: ArtifactStore
+    responses: ResponseStore
+    waits: WaitStore
+    approvals: ApprovalStore
+    signals: SignalStore
+    keys: KeyStore
+    control: ControlStore
+
+    def listener(self, claim: Claim, *, again: bool) -> StoringListener:
+        """Return what stores what one execution of a run tells.
+
+        Args:
+            claim: The execution.
+            again: Whether another one held the run before.
+        """
+        return StoringListener(self.database, claim, again=again)
 
 
 @asynccontextmanager
@@ -42,14 +80,24 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     database = open_database(settings.stores_url)
     try:
         await migrate(database, settings.home)
+        stores_id = await database.read(lambda found: found.execute(_STORES_ID).scalar_one())
         yield Stores(
+            stores_id=stores_id,
             database=database,
+            executions=ExecutionStore(database),
+            ledger=LedgerStore(database),
             goals=GoalStore(database),
             results=ResultStore(database),
             context=ContextStore(database),
             events=EventStore(database),
             metrics=MetricStore(database),
             artifacts=ArtifactStore(database, settings.home / "artifacts"),
+            responses=ResponseStore(database),
+            waits=WaitStore(database),
+            approvals=ApprovalStore(database),
+            signals=SignalStore(database),
+            keys=KeyStore(database),
+            control=ControlStore(database),
         )
     finally:
         await database.close()

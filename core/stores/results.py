@@ -9,9 +9,12 @@ from sqlalchemy import bindparam, func, select, update
 from holdfast.models import EventType, Failure, GoalStatus, Result, ResultReference
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
+from holdfast.stores.delegates import child_ended
 from holdfast.stores.errors import UnknownGoal
 from holdfast.stores.events import add_event
+from holdfast.stores.fencing import Claim
 from holdfast.stores.metrics import keeping_metric, metric_row
+from holdfast.stores.patience import patiently
 
 SUMMARY_CHARACTERS: Final = 200
 # What a reference tells of the metadata; all of it stands in the result.
@@ -21,15 +24,12 @@ _EVENTS: Final[dict[GoalStatus, EventType]] = {
     GoalStatus.COMPLETED: "run.completed",
     GoalStatus.FAILED: "run.failed",
     GoalStatus.CANCELLED: "run.cancelled",
+    GoalStatus.TERMINATED: "run.terminated",
 }
 _METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 _GOALS: Final = schema.goals.c
 _RESULTS: Final = schema.results.c
-# Locks the run on PostgreSQL: it cannot end between this question and the draft.
-_ENDED: Final = (
-    select(_GOALS.ended_at).where(_GOALS.workflow_id == bindparam("run")).with_for_update()
-)
 _CLOSE: Final = (
     update(schema.goals)
     .where(_GOALS.workflow_id == bindparam("run"), _GOALS.ended_at.is_(None))
@@ -66,18 +66,20 @@ class ResultStore:
         self._keep = keep.on_conflict_do_update(index_elements=[_RESULTS.workflow_id], set_=kept)
         self._measure = keeping_metric(database)
 
-    async def draft(self, workflow_id: str, result: Result) -> None:
+    async def draft(self, claim: Claim, result: Result) -> None:
         """Keep what an attempt came to, whole or in part, in place of the attempt's before it.
 
         Once the run has ended, its result stays as it was stored, also when there was none.
 
         Raises:
+            Fenced: Another execution holds the run by now, or it has ended.
             UnknownGoal: The run's record was never opened.
+            JournalFailed: The stores were away for a minute.
         """
         text = result.model_dump_json()
         told = {key: value for key, value in result.metadata.items() if key in REFERENCE_METADATA}
         row = {
-            "workflow_id": workflow_id,
+            "workflow_id": claim.workflow_id,
             "result": text,
             "summary": result.summary[:SUMMARY_CHARACTERS],
             "size": len(text.encode()),
@@ -85,13 +87,10 @@ class ResultStore:
         }
 
         def draft(transaction: Transaction) -> None:
-            run = transaction.connection.execute(_ENDED, {"run": workflow_id}).first()
-            if run is None:
-                raise UnknownGoal(workflow_id)
-            if run.ended_at is None:
-                transaction.connection.execute(self._keep, row)
+            claim.check(transaction)
+            transaction.connection.execute(self._keep, row)
 
-        await self._database.write(draft)
+        await patiently(lambda: self._database.write(draft))
 
     async def store(
         self,
@@ -134,6 +133,7 @@ class ResultStore:
                 metric = metric_row(workflow_id, agent_type, "execution_time", execution_time)
                 transaction.connection.execute(self._measure, metric)
                 add_event(transaction, workflow_id, _EVENTS[status], told)
+                child_ended(transaction, workflow_id)
             return _reference(transaction, workflow_id)
 
         return await self._database.write(store)

@@ -82,13 +82,24 @@ goals = Table(
     Column("progress", Text),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    # The number of the last event, and the ordinal of the last thing an agent told: kept here so
-    # that one UPDATE both draws the next number and locks the run.
+    # The number of the last event: kept here so that one UPDATE both draws the next number and
+    # locks the run.
     Column("last_event", Integer, nullable=False, server_default="0"),
-    Column("last_told", Integer, nullable=False, server_default="0"),
+    Column("budget", Text),
+    # The run that delegated it, and the one at the top of the tree, whose budget all share.
+    Column("parent", String(200)),
+    Column("root", String(200)),
+    Column("depth", Integer, nullable=False, server_default="0"),
+    # Which execution may write, and when Temporal scheduled it; see stores/fencing.py.
+    Column("fence", String(200)),
+    Column("fence_time", UtcDateTime),
+    # What a worker that executes the run is asked to do: pause or cancel.
+    Column("request", String(16)),
     Index(None, "started_at"),
     Index(None, "status", "started_at"),
     Index(None, "goal_id"),
+    Index(None, "parent"),
+    Index(None, "root"),
 )
 
 results = Table(
@@ -111,8 +122,141 @@ steps = Table(
     Column("value", Text, nullable=False),
     Column("failure", Text),
     Column("seconds", Float, nullable=False),
+    Column("usage", Text),
     Column("recorded_at", UtcDateTime, nullable=False),
 )
+
+# Steps marked `once` that have begun; what is here and not in `steps` has an unknown outcome.
+intents = Table(
+    "intents",
+    metadata,
+    _run_column(),
+    Column("name", String(200), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("occurrence", Integer, primary_key=True),
+    Column("begun_at", UtcDateTime, nullable=False),
+)
+
+waits = Table(
+    "waits",
+    metadata,
+    Column("wait_id", String(32), primary_key=True),
+    _run_column(primary_key=False),
+    Column("kind", String(16), nullable=False),
+    # What it is about, for people: the question, the agent, the signal's name.
+    Column("about", PlainText, nullable=False),
+    # The step that waits: name, digest and occurrence, joined.
+    Column("step", Text, nullable=False),
+    # When it is over in any case, and the run that is awaited, for a delegate.
+    Column("until", UtcDateTime),
+    Column("child", String(200)),
+    Column("opened_at", UtcDateTime, nullable=False),
+    # Over: the answer is there to be taken. Taken: it is in the journal.
+    Column("over_at", UtcDateTime),
+    Column("taken_at", UtcDateTime),
+    Index(None, "workflow_id"),
+    Index(None, "child"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("approval_id", String(32), primary_key=True),  # the wait's
+    _run_column(primary_key=False),
+    Column("question", PlainText, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("of", Text, nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("decision", Text),
+    Index(None, "workflow_id"),
+    Index(None, "asked_at"),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column(
+        "approval_id",
+        String(32),
+        ForeignKey("approvals.approval_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("by", String(200), primary_key=True),
+    Column("approved", Boolean, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    _run_column(),
+    Column("name", String(200), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+)
+
+# Keys that callers gave when they handed a goal in; written before the run exists.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("workflow_id", String(200), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+)
+
+# The ledger: one row for each request of a paid model.
+spending = Table(
+    "spending",
+    metadata,
+    _run_column(),
+    Column("entry", Integer, primary_key=True),
+    Column("root", String(200), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    Column("model", String(200), nullable=False),
+    # open (what it may use at most, which the budget holds back), kept or thrown.
+    Column("state", String(8), nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "root"),
+)
+
+# What a run has done besides, summed up.
+totals = Table(
+    "totals",
+    metadata,
+    _run_column(),
+    Column("root", String(200), nullable=False),
+    Column("steps", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("saved_input_tokens", BigInteger, nullable=False),
+    Column("saved_output_tokens", BigInteger, nullable=False),
+    Column("saved_cost", Float, nullable=False),
+    Index(None, "root"),
+)
+
+# Texts that are under way piece by piece: what is here when another execution takes over was cut.
+streams = Table("streams", metadata, _run_column(), Column("stream", String(300), primary_key=True))
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("response", Text, nullable=False),
+    Column("usage", Text, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+)
+
+# One row: which stores these are.
+installation = Table("installation", metadata, Column("stores_id", String(36), primary_key=True))
 
 events = Table(
     "events",

@@ -1,4 +1,4 @@
-"""Handing goals in, and stopping them: what the API and the command line share."""
+"""Handing goals in, and all that is done with their runs: what API and command line share."""
 
 import uuid
 from contextlib import suppress
@@ -8,31 +8,48 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry
-from holdfast.models import TASK_QUEUE, Goal
-from holdfast.stores import Stores, StoreUnavailable
+from holdfast.messages import TASK_QUEUE
+from holdfast.models import Goal
+from holdfast.stores import Stores, StoreUnavailable, UnknownGoal
+from holdfast.stores.idempotency import check_key, digest_of
+from holdfast.temporal.answering import Answering
+from holdfast.temporal.calls import RunCalls
 from holdfast.temporal.connection import RPC_TIMEOUT, is_away, unavailable
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from holdfast.temporal.control import RunControl
+from holdfast.temporal.reconciliation import Reconciliation
 
 
 class GoalService:
-    """Starts and cancels runs of goals.
+    """Starts runs of goals.
 
     Attributes:
         stores: Where they are read from; nothing here waits on Temporal for a result.
         registry: The agents that may be named.
+        control: Stops runs, pauses them, picks them up again.
+        answering: Takes what runs wait for: votes and signals.
+        reconciliation: Closes the records of runs that Temporal has ended.
     """
 
     def __init__(self, client: Client, stores: Stores, registry: AgentRegistry) -> None:
         self.stores = stores
         self.registry = registry
         self._client = client
+        self._calls = RunCalls(client)
+        self.reconciliation = Reconciliation(self._calls, stores)
+        self.control = RunControl(self._calls, stores, self.reconciliation)
+        self.answering = Answering(self._calls, stores)
 
-    async def start(self, goal: Goal) -> str:
+    async def start(self, goal: Goal, idempotency_key: str | None = None) -> str:
         """Check a goal and start its workflow.
+
+        Args:
+            goal: The goal.
+            idempotency_key: With the same key and goal again, the run that was started first is
+                returned, whether it runs or has ended, and nothing is started.
 
         Returns:
             The workflow id, ``goal-{goal_id}-{uuid}``.
@@ -40,25 +57,25 @@ class GoalService:
         Raises:
             UnknownAgent: No installed agent has that name.
             ParametersRefused: The parameters do not fit the agent.
+            InputRefused: The key is none.
+            KeyConflict: The key was given with another goal.
+            StoreUnavailable: A key was given and the stores do not answer; nothing was started.
             TemporalUnavailable: The server does not answer; nothing was started.
         """
+        if idempotency_key is not None:
+            check_key(idempotency_key)
         agent = self.registry.agent(goal.agent_type)
         check_parameters(agent.spec, goal.parameters)
         workflow_id = f"goal-{goal.goal_id}-{uuid.uuid4()}"
+        if idempotency_key is not None:
+            digest = digest_of(goal)
+            first = await self.stores.keys.claim(idempotency_key, digest, workflow_id)
+            if first != workflow_id and await self._is_on_record(first):
+                return first
+            # Nobody knows whether the one who had the key first came to start it: then this does.
+            workflow_id = first
         started_at = datetime.now(UTC)
-        try:
-            await self._client.start_workflow(
-                AgentGoalWorkflow.run,
-                goal,
-                id=workflow_id,
-                task_queue=TASK_QUEUE,
-                # Takes effect when this client's process also runs the worker.
-                request_eager_start=True,
-                rpc_timeout=RPC_TIMEOUT,
-            )
-        except (RPCError, RuntimeError) as error:
-            self._raise_if_away(error)
-            raise
+        await self._calls.start(goal, workflow_id)
         # Only now, so that no record ever stands for a workflow that was not started; the prepare
         # activity opens it too, should this process end here.
         with suppress(StoreUnavailable):  # the goal runs: its caller must learn its name
@@ -68,26 +85,8 @@ class GoalService:
         return workflow_id
 
     async def cancel(self, workflow_id: str) -> bool:
-        """Ask a run to stop.
-
-        Returns:
-            Whether it was still running.
-
-        Raises:
-            UnknownGoal: There is no such run.
-            TemporalUnavailable: The server does not answer.
-        """
-        record = await self.stores.goals.get(workflow_id)
-        if record.status.final:
-            return False
-        try:
-            await self._client.get_workflow_handle(workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
-        except (RPCError, RuntimeError) as error:
-            if isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND:
-                return False
-            self._raise_if_away(error)
-            raise
-        return True
+        """Ask a run to stop; see :meth:`.RunControl.cancel`."""
+        return await self.control.cancel(workflow_id)
 
     async def has_worker(self) -> bool:
         """Return whether a worker has asked for goals in the last minutes.
@@ -104,9 +103,10 @@ class GoalService:
             queue = await self._client.workflow_service.describe_task_queue(
                 request, timeout=RPC_TIMEOUT
             )
-        except RPCError as error:
-            self._raise_if_away(error)
-            raise
+        except (RPCError, RuntimeError) as error:
+            if isinstance(error, RPCError) and not is_away(error):
+                raise
+            raise unavailable(self._client.service_client.config.target_host, error) from error
         return len(queue.pollers) > 0
 
     async def is_up(self) -> bool:
@@ -116,6 +116,9 @@ class GoalService:
         except (RPCError, RuntimeError):
             return False
 
-    def _raise_if_away(self, error: RPCError | RuntimeError) -> None:
-        if not isinstance(error, RPCError) or is_away(error):
-            raise unavailable(self._client.service_client.config.target_host, error) from error
+    async def _is_on_record(self, workflow_id: str) -> bool:
+        try:
+            await self.stores.goals.get(workflow_id)
+        except UnknownGoal:
+            return False
+        return True

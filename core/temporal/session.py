@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from temporalio.client import Client
 
-from holdfast.activities.observing import observe
 from holdfast.agents.registry import AgentRegistry, installed_agents
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
@@ -15,7 +15,9 @@ from holdfast.temporal.development_server import DevelopmentServer, run_developm
 from holdfast.temporal.goals import GoalService
 from holdfast.temporal.running import known_address
 from holdfast.temporal.server_binary import ensure_server_binary
-from holdfast.temporal.worker import build_worker
+from holdfast.temporal.working import working
+
+EMBEDDED_DRAIN_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ async def embedded_session(
         )
         client = await connect(server.address)
         registry = installed_agents()
-        await stack.enter_async_context(observe(stores.events, registry.observers))
-        await stack.enter_async_context(build_worker(client, stores, registry, settings))
+        # Whoever stops an embedded server waits for it at a terminal.
+        drain = min(settings.drain_seconds, EMBEDDED_DRAIN_SECONDS)
+        hasty = settings.model_copy(update={"drain_seconds": drain})
+        await stack.enter_async_context(working(client, stores, registry, hasty))
         yield Session(stores, registry, client, GoalService(client, stores, registry), server)

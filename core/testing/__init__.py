@@ -1,6 +1,33 @@
 """What authors test their agents with, without a server."""
 
 from holdfast.agents.memory import MemoryJournal
+from holdfast.testing.model_script import (
+    Asked,
+    Reply,
+    ToolCall,
+    breaks_off,
+    calls,
+    garbles,
+    keeps_silent,
+    refuses,
+    says,
+)
+from holdfast.testing.model_server import ModelServer, Recorded
 from holdfast.testing.rehearsal import Rehearsal, rehearse
 
-__all__ = ["MemoryJournal", "Rehearsal", "rehearse"]
+__all__ = [
+    "Asked",
+    "MemoryJournal",
+    "ModelServer",
+    "Recorded",
+    "Rehearsal",
+    "Reply",
+    "ToolCall",
+    "breaks_off",
+    "calls",
+    "garbles",
+    "keeps_silent",
+    "refuses",
+    "rehearse",
+    "says",
+]

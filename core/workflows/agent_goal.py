@@ -1,43 +1,41 @@
-"""The workflow that sees one goal through: prepare, execute, store.
+"""The workflow that sees one goal through: prepare, execute (again after each wait), store.
 
 It holds references, never contents, and nothing of any agent: histories replay whatever is
 installed.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import (
-    ActivityError,
-    ApplicationError,
-    TimeoutError,  # noqa: A004 -- Temporal's own word
-    TimeoutType,
-    is_cancelled_exception,
-)
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, ValidationError
 
-    from holdfast.models import (
+    from holdfast.messages import (
+        CLEAN_UP_ACTIVITY,
         EXECUTE_ACTIVITY,
+        PAUSE_SIGNAL,
         PREPARE_ACTIVITY,
+        RESUME_SIGNAL,
         STORE_ACTIVITY,
-        STORES_AWAY,
+        WAKE_SIGNAL,
         WORKFLOW_TYPE,
+        Carried,
         Executed,
         ExecuteInput,
-        Failure,
-        Goal,
         GoalOutput,
-        GoalStatus,
         Prepared,
-        ResultReference,
         StoreInput,
+        Wait,
     )
+    from holdfast.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
+    from holdfast.workflows.enduring import ENDURED, Cause, failed_attempt, pause_before
+    from holdfast.workflows.waiting import Waiting
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -45,26 +43,18 @@ PREPARE_TIMEOUT = timedelta(minutes=5)
 EXECUTE_TIMEOUT = timedelta(minutes=30)
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 STORE_TIMEOUT = timedelta(minutes=2)
+CLEAN_UP_TIMEOUT = timedelta(minutes=2)
 
-MAXIMUM_ATTEMPTS = 3
+# A run whose history has grown so long goes on in a new one, with what it carries.
+LONG_HISTORY_EVENTS = 4_000
+# A run that asks for something else on every pass never gets any answer.
+IDLE_SUSPENSIONS = 5
 
-
-class Cause(StrEnum):
-    """Whose fault it is that an attempt came to nothing."""
-
-    AGENT = "agent"
-    LOST_WORKER = "lost worker"
-    STORES_AWAY = "stores away"
-
-
-# Only the agent's own failures use up its attempts: what the installation does to a goal is borne
-# much longer, and each cause for itself.
-ENDURED = {Cause.AGENT: MAXIMUM_ATTEMPTS, Cause.LOST_WORKER: 10, Cause.STORES_AWAY: 60}
 RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
-    maximum_attempts=MAXIMUM_ATTEMPTS,
+    maximum_attempts=ENDURED[Cause.AGENT],
 )
 ONCE = RetryPolicy(maximum_attempts=1)
 # A finished goal is never given up because the place for its result is full or away.
@@ -79,9 +69,34 @@ UNTIL_STORED = RetryPolicy(
 class AgentGoalWorkflow:
     """Sees one goal through."""
 
+    def __init__(self) -> None:
+        self._waiting = Waiting()
+        self._paused = False
+        self._cleaned = False
+        self._executed = False
+
+    @workflow.signal(name=WAKE_SIGNAL)
+    def wake(self, ids: list[str]) -> None:
+        """Take notice that waits are over; their answers are in the stores."""
+        self._waiting.woken.update(ids)
+
+    @workflow.signal(name=PAUSE_SIGNAL)
+    def pause(self) -> None:
+        """Execute no further, until :meth:`resume`."""
+        self._paused = True
+
+    @workflow.signal(name=RESUME_SIGNAL)
+    def resume(self) -> None:
+        """Go on."""
+        self._paused = False
+
     @workflow.run
-    async def run(self, goal: Goal) -> GoalOutput:
+    async def run(self, goal: Goal, carried: Carried | None = None) -> GoalOutput:
         """Prepare, execute, store.
+
+        Args:
+            goal: The goal.
+            carried: Where the run stands, when its history was too long to go on in.
 
         Returns:
             Whether the agent delivered, where its result lies, and how long it took.
@@ -89,70 +104,173 @@ class AgentGoalWorkflow:
         Raises:
             CancelledError: The run was cancelled; what was made by then is stored.
         """
-        started = workflow.now()
+        state = carried or Carried()
+        started = state.started_at or workflow.now()
+        self._waiting.woken.update(state.woken)
+        self._paused = self._paused or state.paused
+        self._executed = state.sequence > 0
+        status, error = GoalStatus.CANCELLED, None
+        cancelled: BaseException | None = None
         try:
-            error = await self._carry_out(goal)
-        except BaseException as cancelled:
-            if not is_cancelled_exception(cancelled):
+            error = await self._carry_out(goal, state, started)
+            status = GoalStatus.FAILED if error else GoalStatus.COMPLETED
+        except BaseException as reason:
+            if not is_cancelled_exception(reason):
                 raise
-            await _store(goal, GoalStatus.CANCELLED, None, _seconds_since(started))
-            raise
-        status = GoalStatus.FAILED if error else GoalStatus.COMPLETED
+            cancelled = reason
         execution_time = _seconds_since(started)
-        result = await _store(goal, status, error, execution_time)
+        ended = StoreInput(goal=goal, status=status, error=error, execution_time=execution_time)
+        result = await _unhurried(self._end(ended))
+        # One that was asked for through the stores alone is none that Temporal knows of.
+        if cancelled is not None and workflow.cancellation_reason() is not None:
+            raise cancelled
         return GoalOutput(
-            success=error is None, result=result, execution_time=execution_time, error=error
+            success=status is GoalStatus.COMPLETED,
+            result=result,
+            execution_time=execution_time,
+            error=error,
         )
 
-    async def _carry_out(self, goal: Goal) -> Failure | None:
-        attempt = 1
-        prepared = False
-        endured = dict.fromkeys(Cause, 0)
+    async def _carry_out(self, goal: Goal, state: Carried, started: datetime) -> Failure | None:
         while True:
+            await workflow.wait_condition(lambda: not self._paused)
+            self._continue_as_new_if_long(goal, state, started)
             try:
-                if not prepared:
-                    await _quickly(PREPARE_ACTIVITY, goal, Prepared, PREPARE_TIMEOUT, RETRY)
-                    prepared = True
-                executed = await workflow.execute_activity(
-                    EXECUTE_ACTIVITY,
-                    ExecuteInput(goal=goal, attempt=attempt),
-                    result_type=Executed,
-                    start_to_close_timeout=EXECUTE_TIMEOUT,
-                    heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                    retry_policy=ONCE,
-                    cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                )
+                if not state.prepared:
+                    prepared = await _quickly(
+                        PREPARE_ACTIVITY, goal, Prepared, PREPARE_TIMEOUT, RETRY
+                    )
+                    update = {"prepared": True, "stores_id": prepared.stores_id}
+                    state = state.model_copy(update=update)
+                executed = await self._execute(goal, state)
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                failure, cause = _failure(error), _cause(error)
-                endured[cause] += 1
-                if failure.permanent or endured[cause] >= ENDURED[cause]:
-                    return failure
-                attempt += prepared
-                await workflow.sleep(min(2.0 ** (endured[cause] - 1), 10.0))
+                state, failure = failed_attempt(error, state)
+                self._cleaned = failure.cleaned
+                if failure.ends_the_goal(state):
+                    return failure.failure
+                await workflow.sleep(pause_before(failure, state))
+                continue
+            state = state.model_copy(update={"sequence": state.sequence + 1})
+            if executed.cancelled or workflow.cancellation_reason() is not None:
+                # A cancellation that came while the execution ended is none that it can tell of.
+                self._cleaned = executed.cleaned
+                raise asyncio.CancelledError
+            if executed.waits:
+                state = await self._wait(executed, state)
+                if state.idle >= IDLE_SUSPENSIONS:
+                    return _asks_anew()
+            elif executed.yielded:
+                state = state.model_copy(update={"after": "yield"})
             else:
-                if not executed.yielded:
-                    return None
-                attempt += 1
+                self._cleaned = executed.cleaned
+                return None
+
+    async def _execute(self, goal: Goal, state: Carried) -> Executed:
+        self._executed = True
+        failures = state.endured.get(Cause.AGENT, 0)
+        return await workflow.execute_activity(  # type: ignore[no-any-return]
+            EXECUTE_ACTIVITY,
+            ExecuteInput(
+                goal=goal,
+                attempt=state.attempt,
+                sequence=state.sequence,
+                continued_from=state.continued_from,
+                last=failures + 1 >= ENDURED[Cause.AGENT],
+                stores_id=state.stores_id,
+                after=state.after,
+            ),
+            result_type=Executed,
+            start_to_close_timeout=EXECUTE_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=ONCE,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+
+    async def _wait(self, executed: Executed, state: Carried) -> Carried:
+        await self._waiting.until_any_is_over(executed.waits, _start_child)
+        waited_for = tuple(sorted(wait.id for wait in executed.waits))
+        is_idle = not executed.advanced and waited_for != state.waited_for
+        update = {
+            "after": "wait",
+            "idle": state.idle + 1 if is_idle else 0,
+            "waited_for": waited_for,
+        }
+        return state.model_copy(update=update)
+
+    def _continue_as_new_if_long(self, goal: Goal, state: Carried, started: datetime) -> None:
+        info = workflow.info()
+        is_long = (
+            info.is_continue_as_new_suggested()
+            or info.get_current_history_length() > LONG_HISTORY_EVENTS
+        )
+        # The end of a child is told to the run that started it and to no later one.
+        if not is_long or self._waiting.has_children:
+            return
+        update = {
+            "started_at": started,
+            "continued_from": info.run_id,
+            "woken": tuple(sorted(self._waiting.woken)),
+            "paused": self._paused,
+        }
+        workflow.continue_as_new(args=[goal, state.model_copy(update=update)])
+
+    async def _end(self, ended: StoreInput) -> ResultReference:
+        if self._executed and not self._cleaned and workflow.patched("clean-up"):
+            await _clean_up(ended.goal)
+        await self._waiting.end_children()
+        return await _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
 
 
-async def _store(
-    goal: Goal, status: GoalStatus, error: Failure | None, execution_time: float
-) -> ResultReference:
-    ended = StoreInput(goal=goal, status=status, error=error, execution_time=execution_time)
-    storing = asyncio.create_task(
-        _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
+async def _start_child(wait: Wait) -> workflow.ChildWorkflowHandle[AgentGoalWorkflow, GoalOutput]:
+    assert wait.goal is not None
+    assert wait.workflow_id is not None
+    return await workflow.start_child_workflow(
+        AgentGoalWorkflow.run,
+        wait.goal,
+        id=wait.workflow_id,
+        parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
     )
+
+
+async def _clean_up(goal: Goal) -> None:
     try:
-        return await asyncio.shield(storing)
-    except asyncio.CancelledError:
-        # Too late to cancel: the run has ended, and how it ended must not be lost.
-        return await storing
+        await workflow.execute_activity(
+            CLEAN_UP_ACTIVITY,
+            goal,
+            start_to_close_timeout=CLEAN_UP_TIMEOUT,
+            schedule_to_close_timeout=CLEAN_UP_TIMEOUT * 3,
+            retry_policy=RETRY,
+        )
+    except ActivityError as error:
+        workflow.logger.warning("clean-up failed: %s", error.cause)
+
+
+async def _unhurried(ending: Coroutine[object, object, T]) -> T:
+    """Await what must not be lost, although somebody asks to cancel it."""
+    task = asyncio.create_task(ending)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
 
 
 def _seconds_since(started: datetime) -> float:
     return round((workflow.now() - started).total_seconds(), 6)
+
+
+def _asks_anew() -> Failure:
+    return Failure(
+        type="NothingRepeats",
+        message=f"the agent waited for something else on each of its last {IDLE_SUSPENSIONS} passes"
+        " and never took an answer: ask the same again on every pass, with run.now(), run.random()"
+        " and run.uuid() in place of the clock and chance",
+        permanent=True,
+        kind=FailureKind.PERMANENT,
+    )
 
 
 async def _quickly(
@@ -179,38 +297,3 @@ async def _quickly(
         start_to_close_timeout=limit,
         retry_policy=retry,
     )
-
-
-def _cause(error: ActivityError) -> Cause:
-    if _is_lost_worker(error):
-        return Cause.LOST_WORKER
-    if isinstance(error.cause, ApplicationError) and error.cause.type == STORES_AWAY:
-        return Cause.STORES_AWAY
-    return Cause.AGENT
-
-
-def _is_lost_worker(error: ActivityError) -> bool:
-    return isinstance(error.cause, TimeoutError) and error.cause.type == TimeoutType.HEARTBEAT
-
-
-def _failure(error: ActivityError) -> Failure:
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        return Failure(
-            type=cause.type or "ApplicationError",
-            message=cause.message,
-            permanent=cause.non_retryable,
-        )
-    if _is_lost_worker(error):
-        return Failure(
-            type="LostWorker",
-            message="the worker that ran the agent stopped answering: see that workers stay up,"
-            " then hand the goal in again",
-        )
-    if isinstance(cause, TimeoutError):
-        return Failure(
-            type="TimeoutError",
-            message=f"{error.activity_type} did not finish in its time: split the goal into"
-            " smaller ones",
-        )
-    return Failure(type=type(cause or error).__name__, message=str(cause or error))

@@ -77,3 +77,17 @@ async def test_an_observer_that_falls_behind_loses_events_not_goals(
         await begin(stores)
         for _ in range(20):
             assert await stores.events.append("run", "run.retrying", {}) is not None
+
+
+async def test_observers_are_waited_for_together(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.5)
+    async with open_stores(Settings(home=own_home)) as stores:
+        async with observing.observe(stores.events, [Hanging() for _ in range(20)]):
+            await begin(stores)
+            for _ in range(50):
+                await stores.events.append("run", "run.retrying", {})
+            stopped = asyncio.get_running_loop().time()
+        # One after the other they would have taken ten seconds.
+        assert asyncio.get_running_loop().time() - stopped < 5

@@ -25,6 +25,7 @@ from holdfast.agents.factory import create_agent
 from holdfast.agents.loading import Loaded
 from holdfast.agents.memory import MemoryJournal
 from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.models import FailureKind
 from holdfast.testing import rehearse
 
 
@@ -141,7 +142,9 @@ def test_parameters_that_do_not_fit_are_named(parameters: dict[str, str], proble
 
 def test_failures_of_parallel_branches_are_told_together() -> None:
     both = ExceptionGroup("two", [InputError("no a"), InputError("no b")])
-    assert failure_from(both) == Failure(type="InputError", message="no a; no b", permanent=True)
+    assert failure_from(both) == Failure(
+        type="InputError", message="no a; no b", permanent=True, kind=FailureKind.PERMANENT
+    )
     mixed = ExceptionGroup("two", [InputError("no a"), OSError("reset")])
     assert not failure_from(mixed).permanent
 

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import uuid
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from holdfast.agents import Goal, InputError, PermanentError, Run, StepFailed
-from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
+from holdfast.agents.memory import MemoryArtifacts, MemoryJournal
 
 
 class Page(BaseModel):
@@ -266,13 +265,3 @@ async def test_artifacts_come_from_text_bytes_and_files(tmp_path: Path) -> None:
     ]
     assert artifacts.files["report.md"] == "# Grüße".encode()
     assert set(run.artifacts) == {"report.md", "charts/a.svg", "raw"}
-
-
-async def test_progress_is_told_once_over_all_passes() -> None:
-    listener, journal = MemoryListener(), MemoryJournal()
-    for stop_at in (2, 4):
-        run = Run(GOAL, journal=journal, listener=listener)
-        for number in range(stop_at):
-            await run.progress(number * 25, f"part {number}")
-    told: list[Callable[..., object] | str] = [str(item) for item in listener.told]
-    assert len(told) == len(set(told)) == 4

@@ -21,7 +21,9 @@ from holdfast.agents import (
     UnknownAgent,
     Usage,
 )
-from holdfast.models import TASK_QUEUE, GoalStatus
+from holdfast.messages import TASK_QUEUE
+from holdfast.models import GoalStatus
+from holdfast.stores import patience
 
 if TYPE_CHECKING:
     Install = Callable[..., Awaitable[Any]]
@@ -295,8 +297,11 @@ async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "
     await here.replay(workflow_id, "ordinary-prepare")
 
 
-async def test_stores_that_are_away_use_up_no_attempt(install: "Install") -> None:
+async def test_stores_that_are_away_use_up_no_attempt(
+    install: "Install", monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The folder of artifacts cannot be written for four attempts, then it can."""
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
     tried: list[int] = []
     paid: list[int] = []
 

@@ -8,6 +8,9 @@ import pytest
 from holdfast.models import Failure, Goal, GoalStatus, Result
 from holdfast.settings import Settings
 from holdfast.stores import Stores, UnknownGoal, open_stores
+from holdfast.stores.goals import place_of
+from holdfast.stores.paging import Place
+from holdfast.stores.refusals import AmbiguousName
 
 STARTED = datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC)
 
@@ -111,6 +114,40 @@ async def test_a_goal_is_found_by_its_own_name_or_by_its_runs(stores: Stores) ->
 
     assert await stores.goals.find("sales") == "goal-sales-2"
     assert await stores.goals.find("goal-sales-1") == "goal-sales-1"
+
+
+async def test_a_goal_is_found_by_the_beginning_of_its_name(stores: Stores) -> None:
+    for goal_id, run in [
+        ("sales-2025", "goal-sales-2025-abcd"),
+        ("sales-2026", "goal-sales-2026-x"),
+    ]:
+        goal = Goal(goal_id=goal_id, description="d", agent_type="a")
+        await stores.goals.begin(goal, run, STARTED)
+    again = Goal(goal_id="sales-2025", description="d", agent_type="a")
+    await stores.goals.begin(again, "goal-sales-2025-abce", STARTED + timedelta(seconds=1))
+
+    assert await stores.goals.find("goal-sales-2026") == "goal-sales-2026-x"
+    assert await stores.goals.find("goal-sales-2025-abcd") == "goal-sales-2025-abcd"
+    assert await stores.goals.find("sales-2025") == "goal-sales-2025-abce"
+    assert await stores.goals.find("sales-2026") == "goal-sales-2026-x"
+    for several in ("sales-202", "goal-sales-2025-abc", "goal-sales-202"):
+        with pytest.raises(AmbiguousName, match="write more"):
+            await stores.goals.find(several)
+    for nothing in ("sales", "%ales-", "_ales-2025", "Sales-2025"):
+        with pytest.raises(UnknownGoal):
+            await stores.goals.find(nothing)
+
+
+async def test_pages_skip_nothing_although_runs_start_at_the_same_moment(stores: Stores) -> None:
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    for number in range(5):
+        await stores.goals.begin(goal, f"run{number}", STARTED)
+    paged: list[str] = []
+    place: Place | None = None
+    while page := await stores.goals.list(limit=2, before=place):
+        paged += [record.workflow_id for record in page]
+        place = Place.parse(str(place_of(page[-1])))
+    assert paged == ["run4", "run3", "run2", "run1", "run0"]
 
 
 async def test_text_that_postgresql_cannot_hold_is_kept_without_it(stores: Stores) -> None:

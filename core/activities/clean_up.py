@@ -1,0 +1,29 @@
+"""``clean_up_agent``: the clean-up of a run that ended while no agent was running."""
+
+from temporalio import activity
+
+from holdfast.agents.execution import clean_up
+from holdfast.agents.factory import AgentFactory
+from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.run import Run
+from holdfast.messages import CLEAN_UP_ACTIVITY
+from holdfast.models import Goal
+
+
+class CleanUp:
+    """The activity of a run that was stopped while it waited, or given up."""
+
+    def __init__(self, registry: AgentRegistry) -> None:
+        self._registry = registry
+
+    @activity.defn(name=CLEAN_UP_ACTIVITY)
+    async def clean_up_agent(self, goal: Goal) -> None:
+        """Make the agent anew and call its ``cleanup``.
+
+        Raises:
+            UnknownAgent: It is not installed here.
+            Exception: What the agent raised.
+        """
+        run = Run(goal, workflow_id=activity.info().workflow_id or "")
+        agent = AgentFactory.create(goal.agent_type, goal.parameters, run, registry=self._registry)
+        await clean_up(agent)

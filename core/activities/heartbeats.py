@@ -1,0 +1,67 @@
+"""Heartbeats of an agent that runs, each with the last progress it told."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from pydantic import JsonValue
+from temporalio import activity
+
+from holdfast.agents.errors import shortened
+from holdfast.agents.journal import Listener
+from holdfast.models import Artifact, EventType, Progress
+
+HEARTBEAT_SECONDS: Final = 2.0
+
+
+class HeartbeatListener:
+    """Passes on what an agent tells, and carries the last progress in every heartbeat."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._last: Progress | None = None
+        self._heard_at = time.monotonic()
+
+    def heard_at(self) -> float:
+        """Return when the agent told something last, as :func:`time.monotonic` counts."""
+        return self._heard_at
+
+    async def tell(self, told: Progress | Artifact) -> None:
+        """Pass it on; progress also goes into the heartbeats from now on."""
+        self._heard_at = time.monotonic()
+        if isinstance(told, Progress):
+            self._last = told
+        await self._listener.tell(told)
+
+    async def text(self, stream: str, delta: str) -> None:
+        """Pass it on."""
+        self._heard_at = time.monotonic()
+        await self._listener.text(stream, delta)
+
+    async def note(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
+        """Pass it on."""
+        self._heard_at = time.monotonic()
+        await self._listener.note(type_, data)
+
+    @asynccontextmanager
+    async def heartbeats(self) -> AsyncIterator[None]:
+        """Heartbeat as long as the block runs, so that an agent that only awaits stays alive."""
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+
+    async def _beat(self) -> None:
+        # The first one waits too: it would hold up the completion of an agent that is quick.
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            # A heartbeat without details would wipe those of the one before.
+            activity.heartbeat(self._details())
+
+    def _details(self) -> dict[str, object]:
+        if self._last is None:
+            return {}
+        return self._last.model_dump() | {"message": shortened(self._last.message)}

@@ -1,0 +1,109 @@
+"""Model responses as the journal, the ledger and the readers see them."""
+
+from math import ceil
+from typing import Final
+
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelResponse,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ToolCallPartDelta,
+)
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.usage import RequestUsage
+
+from holdfast.models import Usage
+
+# A token of English text is about four characters; nobody knows better before a provider counts.
+CHARACTERS_A_TOKEN: Final = 4
+
+
+def encoded(response: ModelResponse) -> str:
+    """Return a response as JSON text."""
+    return ModelMessagesTypeAdapter.dump_json([response]).decode()
+
+
+def decoded(text: str) -> ModelResponse:
+    """Return a response from the JSON text that :func:`encoded` made.
+
+    Raises:
+        ValueError: The text is none.
+    """
+    messages = ModelMessagesTypeAdapter.validate_json(text)
+    if len(messages) != 1 or not isinstance(messages[0], ModelResponse):
+        raise ValueError("the journal holds no model response for this request")
+    return messages[0]
+
+
+def usage_of(response: ModelResponse) -> Usage:
+    """Return what a response has cost, as far as its provider tells and its price is known."""
+    counted = response.usage
+    try:
+        cost = float(response.cost().total_price)
+    except Exception:  # noqa: BLE001 -- a price that nobody knows must not lose a paid answer
+        cost = 0.0
+    return Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens, cost=cost)
+
+
+def price(
+    model: str, provider: str, url: str | None, input_tokens: int, output_tokens: int
+) -> float:
+    """Return the dollars for so many tokens; 0.0 for a model whose price is not known."""
+    usage = RequestUsage(input_tokens=input_tokens, output_tokens=output_tokens)
+    asked = ModelResponse(
+        parts=[], usage=usage, model_name=model, provider_name=provider, provider_url=url
+    )
+    return usage_of(asked).cost
+
+
+def estimated_input(messages: list[ModelMessage], parameters: ModelRequestParameters) -> int:
+    """Return about how many tokens a request sends: a quarter of its characters, rounded up."""
+    characters = sum(len(str(part)) for message in messages for part in _shown(message))
+    tools = [*parameters.function_tools, *parameters.output_tools]
+    characters += sum(
+        len(tool.name) + len(tool.description or "") + len(str(tool.parameters_json_schema))
+        for tool in tools
+    )
+    return ceil(characters / CHARACTERS_A_TOKEN)
+
+
+def _shown(message: ModelMessage) -> list[object]:
+    shown: list[object] = [getattr(message, "instructions", None) or ""]
+    for part in message.parts:
+        shown.append(getattr(part, "content", ""))
+        shown.append(getattr(part, "args", ""))
+    return shown
+
+
+def text_in(event: object) -> str:
+    """Return the piece of text that an event of a stream brings; empty when it brings none."""
+    if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
+        return event.part.content
+    if isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+        return event.delta.content_delta
+    return ""
+
+
+def characters_in(event: object) -> int:
+    """Return how many characters that somebody pays for an event of a stream brings."""
+    if isinstance(event, PartStartEvent):
+        return len(str(getattr(event.part, "content", None) or getattr(event.part, "args", "")))
+    if not isinstance(event, PartDeltaEvent):
+        return 0
+    if isinstance(event.delta, ToolCallPartDelta):
+        return len(str(event.delta.args_delta or ""))
+    return len(str(getattr(event.delta, "content_delta", None) or ""))
+
+
+def is_cut_off(response: ModelResponse) -> bool:
+    """Tell whether a stream ended without a word on why, and without a count.
+
+    A connection that was closed half-way can look like the end of the answer. A provider that
+    counts no tokens, or gives no reason, sends at least the other of both.
+    """
+    reason = (response.provider_details or {}).get("finish_reason")
+    return reason is None and response.usage.output_tokens == 0

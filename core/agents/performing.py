@@ -1,0 +1,58 @@
+"""Doing the body of a step: what it comes to, and what it spends."""
+
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Final
+
+from holdfast.agents.encoding import encode
+from holdfast.agents.errors import failure_from, no_exit
+from holdfast.agents.journal import Answer, StepKey
+from holdfast.agents.retrying import retried
+from holdfast.agents.threads import in_thread
+from holdfast.models import Usage
+
+# What the step that is being done has spent so far, entry by entry of the ledger.
+spent_here: Final[ContextVar[dict[int, Usage] | None]] = ContextVar("spent_here", default=None)
+
+
+async def perform(
+    key: StepKey,
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+    *,
+    once: bool,
+) -> tuple[Answer, Exception | None]:
+    """Do a step's body; failures that are known to pass are tried again in place, if not ``once``.
+
+    Returns:
+        What the step came to, and the error behind its failure.
+    """
+    started = time.monotonic()
+
+    async def attempt() -> object:
+        return await _call(function, args, kwargs)
+
+    try:
+        value = await (attempt() if once else retried(attempt))
+        text = encode(value, what=f"the value of step {key.name!r}")
+    except Exception as error:  # noqa: BLE001 -- whatever a step raises is its answer
+        return Answer("", failure_from(error), _seconds_since(started)), error
+    return Answer(text, None, _seconds_since(started)), None
+
+
+async def _call(
+    function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> object:
+    if inspect.iscoroutinefunction(inspect.unwrap(function)):
+        with no_exit():
+            return await function(*args, **kwargs)  # type: ignore[misc]
+    value = await in_thread(function, args, kwargs)
+    # A partial or a callable object around a coroutine.
+    return await value if inspect.isawaitable(value) else value
+
+
+def _seconds_since(started: float) -> float:
+    return round(time.monotonic() - started, 6)

@@ -1,0 +1,85 @@
+"""Noticing that an agent blocks the event loop, and saying where.
+
+Every goal of the process stands still meanwhile, heartbeats included.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+TICK_SECONDS: Final = 0.5
+BLOCKED_SECONDS: Final = 2.0
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def watch_loop(blocked_seconds: float = BLOCKED_SECONDS) -> AsyncIterator[None]:
+    """Watch this event loop for as long as the block runs.
+
+    A block of it is logged once when it has lasted ``blocked_seconds``, with the place that blocks,
+    and once when it is over.
+    """
+    watchdog = _Watchdog(threading.get_ident(), blocked_seconds)
+    ticking = asyncio.create_task(watchdog.tick())
+    watching = threading.Thread(target=watchdog.watch, name="loop watchdog", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        watchdog.over.set()
+        ticking.cancel()
+
+
+class _Watchdog:
+    def __init__(self, thread: int, blocked_seconds: float) -> None:
+        self.over = threading.Event()
+        self._thread = thread
+        self._blocked_seconds = blocked_seconds
+        self._ticked_at = time.monotonic()
+        self._task: asyncio.Task[object] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    async def tick(self) -> None:
+        while True:
+            self._ticked_at = time.monotonic()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def watch(self) -> None:
+        told_of = 0.0
+        while not self.over.wait(TICK_SECONDS):
+            ticked_at = self._ticked_at
+            blocked = time.monotonic() - ticked_at
+            if blocked > self._blocked_seconds and told_of != ticked_at:
+                told_of = ticked_at
+                log.error(
+                    "the event loop is blocked: move what blocks into a plain step function, which"
+                    " runs in a thread",
+                    where=self._where(),
+                    task=self._task_name(),
+                    seconds=round(blocked, 1),
+                )
+            elif told_of and ticked_at > told_of:
+                log.warning("the event loop goes on", blocked_seconds=round(ticked_at - told_of, 1))
+                told_of = 0.0
+
+    def _where(self) -> str:
+        frame = sys._current_frames().get(self._thread)  # noqa: SLF001 -- there is no other way
+        stack = traceback.extract_stack(frame)
+        place = next((one for one in reversed(stack) if not _is_library(one.filename)), stack[-1])
+        return f"{place.filename}:{place.lineno} in {place.name}"
+
+    def _task_name(self) -> str:
+        task = asyncio.current_task(self._loop)
+        return task.get_name() if task is not None else ""
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith(("<frozen", sys.base_prefix)) and "site-packages" not in filename

@@ -1,0 +1,157 @@
+"""The worker pool: a supervisor with several worker processes.
+
+It loads no plugin and runs no goal, so that nothing an agent does can hurt it.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import psutil
+import structlog
+from temporalio.client import Client
+
+from holdfast.settings import Settings
+from holdfast.temporal.recovery import recover
+
+LOOK_SECONDS: Final = 5.0
+# A process that lived for less has not begun to work, and another try needs a pause before.
+SHORT_LIFE_SECONDS: Final = 10.0
+LONGEST_PAUSE: Final = 30.0
+# What a child may take beyond its drain before it is killed.
+KILL_AFTER_SECONDS: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class Pool:
+    """Keeps worker processes running.
+
+    Attributes:
+        children: The process id of each worker that runs, by its place in the pool.
+    """
+
+    def __init__(self, client: Client, settings: Settings, processes: int) -> None:
+        """Prepare a pool.
+
+        Args:
+            client: A client of the supervisor's own, which hands on what a dead worker left.
+            settings: Where the stores are, and how much memory workers may use.
+            processes: How many workers.
+        """
+        self.children: dict[int, int] = {}
+        self._client = client
+        self._home = settings.home
+        self._processes = processes
+        self._drain = settings.drain_seconds
+        self._share = int(_memory() * settings.memory_target / processes)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Run the workers until cancelled; then they drain, and this returns when all have ended.
+
+        Args:
+            ready: Called once, when every worker runs goals.
+        """
+        waiting = [asyncio.Event() for _ in range(self._processes)]
+
+        async def tell() -> None:
+            for event in waiting:
+                await event.wait()
+            ready()
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(tell())
+            tasks.create_task(self._look())
+            for place, event in enumerate(waiting):
+                tasks.create_task(self._keep(place, event))
+
+    async def _keep(self, place: int, ready: asyncio.Event) -> None:
+        """Keep one place of the pool filled."""
+        clock = asyncio.get_running_loop().time
+        pause = 1.0
+        while True:
+            began = clock()
+            status = await self._fill(place, ready)
+            log.warning("worker ended, another begins", place=place, status=status)
+            await self._recover()
+            if clock() - began < SHORT_LIFE_SECONDS:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause = 1.0
+
+    async def _fill(self, place: int, ready: asyncio.Event) -> int:
+        """Run one worker to its end and return its exit status."""
+        # Its standard input tells a worker that the supervisor is there: when that ends, however
+        # it ends, the input is closed and the worker drains.
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "holdfast.cli", "worker", "--json", "--supervised"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.children[place] = child.pid
+        try:
+            assert child.stdout is not None
+            if await child.stdout.readline():
+                ready.set()
+            # Read on, or a worker whose agents print would stand still once the pipe is full.
+            while line := await child.stdout.readline():
+                os.write(2, line)
+            return await child.wait()
+        finally:
+            del self.children[place]
+            if child.returncode is None:
+                await asyncio.shield(self._stop(child))
+
+    async def _stop(self, child: asyncio.subprocess.Process) -> None:
+        with suppress(ProcessLookupError):
+            child.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(self._drain + KILL_AFTER_SECONDS):
+                await child.wait()
+        except TimeoutError:
+            log.warning("worker does not end, killed", pid=child.pid)
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+            await self._recover()
+
+    async def _look(self) -> None:
+        while True:
+            await self._recover()
+            for place, pid in list(self.children.items()):
+                self._look_at_memory(place, pid)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _look_at_memory(self, place: int, pid: int) -> None:
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            used = psutil.Process(pid).memory_info().rss
+            if used > self._share:
+                log.warning(
+                    "worker uses more than its share of memory, replaced",
+                    place=place,
+                    used_mib=used >> 20,
+                    share_mib=self._share >> 20,
+                )
+                os.kill(pid, signal.SIGTERM)
+
+    async def _recover(self) -> None:
+        try:
+            await recover(self._client, self._home)
+        except Exception:
+            log.exception("recovery failed")
+
+
+def _memory() -> int:
+    """Return the bytes of memory that this machine, or the container's limit, allows."""
+    machine = int(psutil.virtual_memory().total)
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            return min(machine, int(Path(limit).read_text(encoding="ascii")))
+    return machine

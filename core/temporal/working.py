@@ -1,0 +1,59 @@
+"""Working: a worker, and what it does besides."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+from temporalio.client import Client
+
+from holdfast.activities.observing import observe
+from holdfast.agents.registry import AgentRegistry
+from holdfast.settings import Settings
+from holdfast.stores import Stores
+from holdfast.temporal.attending import attend
+from holdfast.temporal.blocked_loop import watch_loop
+from holdfast.temporal.goals import GoalService
+from holdfast.temporal.recovery import recover
+from holdfast.temporal.worker import build_worker
+
+RECOVER_SECONDS: Final = 5.0
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def working(
+    client: Client, stores: Stores, registry: AgentRegistry, settings: Settings
+) -> AsyncIterator[None]:
+    """Run goals for as long as the block runs.
+
+    Goals that an earlier worker on this machine left when it died are handed on first.
+    """
+    service = GoalService(client, stores, registry)
+    async with (
+        watch_loop(),
+        observe(stores.events, registry.observers),
+        build_worker(client, stores, registry, settings),
+    ):
+        besides = [
+            asyncio.create_task(_recover_for_ever(client, settings.home)),
+            asyncio.create_task(attend(service)),
+        ]
+        try:
+            yield
+        finally:
+            for task in besides:
+                task.cancel()
+            await asyncio.gather(*besides, return_exceptions=True)
+
+
+async def _recover_for_ever(client: Client, home: Path) -> None:
+    while True:
+        try:
+            await recover(client, home)
+        except Exception:
+            log.exception("recovery failed")
+        await asyncio.sleep(RECOVER_SECONDS)

@@ -1,0 +1,317 @@
+"""The wait store: questions, delegates, signals and naps, and the way of their answers."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from holdfast.agents.closing import Fenced
+from holdfast.agents.errors import InputError, PermanentError
+from holdfast.agents.journal import (
+    Answer,
+    Awaited,
+    Delegation,
+    Nap,
+    Question,
+    StepKey,
+    Waits,
+)
+from holdfast.messages import Wait, WaitKind
+from holdfast.models import Decision, Failure, Goal, GoalStatus, Result, Vote
+from holdfast.stores import Stores
+from holdfast.stores.fencing import Claim
+
+KEY = StepKey("ask", "0" * 64, 0)
+QUESTION = Question("Publish?", {"pages": 3}, None, (), 1)
+PART = Delegation("analysis", "Chart the counts", {"path": "x.csv"})
+
+TakeOver = Callable[..., Awaitable[Claim]]
+
+
+@pytest.fixture
+def take_over(stores: Stores) -> TakeOver:
+    """Return what begins an execution of a run."""
+
+    async def take_over(run: str, sequence: int = 1, run_id: str = "first") -> Claim:
+        claim = Claim(run, run_id, sequence, datetime.now(UTC))
+        claim, _ = await stores.executions.begin(claim, None, {})
+        return claim
+
+    return take_over
+
+
+@pytest.fixture
+async def waits(stores: Stores, run: str, take_over: TakeOver) -> Waits:
+    """Return the waits of an execution that holds the run."""
+    return stores.waits.of(await take_over(run))
+
+
+async def told(stores: Stores, run: str) -> list[str]:
+    return [event.type for event in await stores.events.after(run, 0)]
+
+
+async def open_wait(waits: Waits, key: StepKey, wanted: object) -> Wait:
+    wait = await waits.open(key, wanted)  # type: ignore[arg-type]
+    assert isinstance(wait, Wait)
+    return wait
+
+
+async def answered(waits: Waits, key: StepKey, wanted: object) -> Answer:
+    answer = await waits.open(key, wanted)  # type: ignore[arg-type]
+    assert isinstance(answer, Answer)
+    return answer
+
+
+async def test_a_question_is_asked_once_and_its_answer_is_taken_once(
+    stores: Stores, run: str, waits: Waits
+) -> None:
+    wait = await open_wait(waits, KEY, QUESTION)
+    assert await waits.open(KEY, QUESTION) == wait
+    assert wait.kind is WaitKind.APPROVAL
+    approval = await stores.approvals.get(wait.id)
+    assert (approval.question, approval.data) == ("Publish?", {"pages": 3})
+    [pending] = await stores.waits.pending(run)
+    assert (pending.about, pending.is_over) == ("Publish?", False)
+
+    vote = Vote(by="ann", approved=True, reason="fine", at=datetime.now(UTC))
+    await stores.approvals.vote(wait.id, vote)
+    first = await answered(waits, KEY, QUESTION)
+
+    decision = Decision.model_validate_json(first.value or "")
+    assert decision.approved
+    assert [vote.by for vote in decision.votes] == ["ann"]
+    assert await waits.open(KEY, QUESTION) == first
+    assert await stores.waits.pending(run) == []
+    assert await told(stores, run) == [
+        "run.started",
+        "approval.requested",
+        "approval.decided",
+        "step.completed",
+    ]
+
+
+async def test_a_question_that_expires_counts_as_no(stores: Stores, run: str, waits: Waits) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=0.05)
+
+    # It is over so soon that it is sat out.
+    answer = await answered(waits, KEY, Question("Publish?", None, soon, (), 1))
+
+    decision = Decision.model_validate_json(answer.value or "")
+    assert decision.expired
+    assert not decision
+    events = await stores.events.after(run, 0)
+    assert events[2].type == "approval.decided"
+    assert events[2].data["expired"] is True
+
+
+async def test_an_answer_is_in_the_journal(
+    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+) -> None:
+    wait = await open_wait(waits, KEY, QUESTION)
+    vote = Vote(by="ann", approved=False, at=datetime.now(UTC))
+    await stores.approvals.vote(wait.id, vote)
+    answer = await answered(waits, KEY, QUESTION)
+
+    journal = stores.context.journal(await take_over(run, 2))
+
+    assert (await journal.load())[KEY].value == answer.value
+
+
+@pytest.mark.parametrize("wanted", [QUESTION, PART, Nap(60), Awaited("go", 1, None)])
+async def test_an_execution_that_lost_the_run_opens_nothing(
+    stores: Stores, run: str, waits: Waits, take_over: TakeOver, wanted: object
+) -> None:
+    await take_over(run, 2)
+    before = await told(stores, run)
+
+    with pytest.raises(Fenced):
+        await waits.open(KEY, wanted)  # type: ignore[arg-type]
+
+    assert await told(stores, run) == before
+    assert await stores.waits.pending(run) == []
+    assert len(await stores.goals.list()) == 1
+
+
+async def test_a_nap_ends_at_a_moment_that_is_kept(
+    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+) -> None:
+    wait = await open_wait(waits, KEY, Nap(3600))
+    assert wait.until is not None
+    again = await open_wait(stores.waits.of(await take_over(run, 2)), KEY, Nap(3600))
+    assert again == wait
+
+    # Temporal's clock says that it is over, whatever this machine's says.
+    late = Claim(run, "first", 3, wait.until)
+    claim, _ = await stores.executions.begin(late, None, {})
+    assert (await answered(stores.waits.of(claim), KEY, Nap(3600))).value == "null"
+
+
+async def test_a_short_nap_is_sat_out(waits: Waits) -> None:
+    assert (await answered(waits, KEY, Nap(0.05))).value == "null"
+
+
+async def test_signals_come_by_number_before_or_after_they_are_waited_for(
+    stores: Stores, run: str, waits: Waits
+) -> None:
+    keys = [StepKey("go", "0" * 64, number) for number in range(2)]
+    assert await stores.signals.send(run, "go", {"n": 1}) == 1
+    first = await answered(waits, keys[0], Awaited("go", 1, None))
+    assert json.loads(first.value or "") == {"n": 1}
+
+    await open_wait(waits, keys[1], Awaited("go", 2, None))
+    assert await stores.signals.send(run, "other", None) == 1
+    assert not (await stores.waits.pending(run))[0].is_over
+    assert await stores.signals.send(run, "go", [2]) == 2
+    assert (await stores.waits.pending(run))[0].is_over
+    second = await answered(waits, keys[1], Awaited("go", 2, None))
+    assert json.loads(second.value or "") == [2]
+
+
+async def test_a_signal_that_comes_too_late_is_for_who_waits_next(
+    stores: Stores, run: str, waits: Waits
+) -> None:
+    keys = [StepKey("go", "0" * 64, number) for number in range(2)]
+    soon = datetime.now(UTC) + timedelta(seconds=0.02)
+    late = await answered(waits, keys[0], Awaited("go", 1, soon))
+    assert late.failure is not None
+    assert late.failure.type == "SignalExpired"
+
+    await open_wait(waits, keys[1], Awaited("go", 2, None))
+    assert await stores.signals.send(run, "go", "here") == 2
+    assert (await answered(waits, keys[1], Awaited("go", 2, None))).value == '"here"'
+    assert (await told(stores, run))[-3:] == ["step.failed", "signal", "step.completed"]
+
+
+async def test_what_is_no_name_is_refused(waits: Waits) -> None:
+    with pytest.raises(InputError, match="no name for a signal"):
+        await waits.open(KEY, Awaited("a b", 1, None))
+
+
+async def test_a_delegate_gets_a_record_of_its_own(
+    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+) -> None:
+    wait = await open_wait(waits, KEY, PART)
+    assert wait.workflow_id is not None
+    assert wait.goal is not None
+    assert wait.goal.goal_id == "sales.1"
+    assert wait.workflow_id.startswith("goal-sales.1-")
+    second = await open_wait(waits, StepKey("ask", "0" * 64, 1), PART)
+    assert second.goal is not None
+    assert second.goal.goal_id == "sales.2"
+    assert await waits.open(KEY, PART) == wait
+    assert len(await stores.goals.list()) == 3
+
+    # The delegate's own start finds its record there.
+    await stores.goals.begin(wait.goal, wait.workflow_id, datetime.now(UTC), "p 1.0")
+    child = await stores.goals.get(wait.workflow_id)
+    assert child.parent == run
+    assert child.budget is None
+    assert await told(stores, wait.workflow_id) == ["run.started"]
+    await take_over(wait.workflow_id)
+
+    await stores.results.store(wait.workflow_id, GoalStatus.COMPLETED, None, 1.0)
+    assert (await stores.waits.pending(run))[0].is_over
+    answer = await answered(waits, KEY, PART)
+    assert Result.model_validate_json(answer.value or "") == Result()
+    assert (await told(stores, run))[1:] == ["delegated", "delegated", "step.completed"]
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (GoalStatus.FAILED, "failed"),
+        (GoalStatus.CANCELLED, "was cancelled"),
+        (GoalStatus.TERMINATED, "was terminated"),
+    ],
+)
+async def test_a_delegate_that_does_not_complete_is_a_failure_that_names_it(
+    stores: Stores, waits: Waits, status: GoalStatus, word: str
+) -> None:
+    wait = await open_wait(waits, KEY, PART)
+    assert wait.workflow_id is not None
+    error = Failure(type="E", message="no file")
+    await stores.results.store(wait.workflow_id, status, error, 1.0)
+
+    answer = await answered(waits, KEY, PART)
+
+    assert answer.failure is not None
+    assert answer.failure.permanent
+    assert wait.workflow_id in answer.failure.message
+    assert f"{word} (no file)" in answer.failure.message
+
+
+async def test_a_delegates_result_is_handed_over_whole(
+    stores: Stores, waits: Waits, take_over: TakeOver
+) -> None:
+    wait = await open_wait(waits, KEY, PART)
+    assert wait.workflow_id is not None
+    result = Result(summary="s", data={"rows": ["x" * 100_000]})
+    await stores.results.draft(await take_over(wait.workflow_id), result)
+    await stores.results.store(wait.workflow_id, GoalStatus.COMPLETED, None, 1.0)
+
+    answer = await answered(waits, KEY, PART)
+
+    assert Result.model_validate_json(answer.value or "") == result
+
+
+async def test_delegation_goes_five_deep(
+    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+) -> None:
+    for _ in range(5):
+        wait = await open_wait(waits, KEY, PART)
+        assert wait.workflow_id is not None
+        waits = stores.waits.of(await take_over(wait.workflow_id))
+
+    with pytest.raises(PermanentError, match="5 delegations deep"):
+        await waits.open(KEY, PART)
+    assert len(await stores.control.open_below(run)) == 5
+
+
+async def test_goal_ids_of_delegates_stay_within_their_length(
+    stores: Stores, take_over: TakeOver
+) -> None:
+    goal = Goal(goal_id="g" * 100, description="d", agent_type="a")
+    await stores.goals.begin(goal, "long", datetime.now(UTC))
+    wait = await open_wait(stores.waits.of(await take_over("long")), KEY, PART)
+    assert wait.goal is not None
+    assert wait.goal.goal_id == "g" * 98 + ".1"
+
+
+async def test_what_is_no_goal_is_not_delegated(stores: Stores, waits: Waits) -> None:
+    with pytest.raises(InputError, match="agent_type"):
+        await waits.open(KEY, Delegation("No Such", "d", {}))
+    assert len(await stores.goals.list()) == 1
+
+
+async def test_answers_that_were_not_taken_are_found(
+    stores: Stores, run: str, waits: Waits
+) -> None:
+    wait = await open_wait(waits, KEY, QUESTION)
+    vote = Vote(by="ann", approved=True, at=datetime.now(UTC))
+    await stores.approvals.vote(wait.id, vote)
+    assert await stores.waits.unwoken(timedelta(0)) == []  # it runs, and will see for itself
+
+    await stores.goals.mark(run, GoalStatus.WAITING)
+    assert await stores.waits.unwoken(timedelta(0)) == [(run, wait.id)]
+    assert await stores.waits.unwoken(timedelta(seconds=60)) == []
+    await stores.goals.mark(run, GoalStatus.RUNNING)
+    await answered(waits, KEY, QUESTION)
+    await stores.goals.mark(run, GoalStatus.WAITING)
+    assert await stores.waits.unwoken(timedelta(0)) == []
+
+
+async def test_opened_and_answered_at_once_nothing_is_lost(
+    stores: Stores, run: str, waits: Waits
+) -> None:
+    keys = [StepKey("go", "0" * 64, number) for number in range(10)]
+
+    async def receive(number: int) -> Answer | Wait:
+        return await waits.open(keys[number], Awaited("go", number + 1, None))
+
+    sent = [stores.signals.send(run, "go", number) for number in range(10)]
+    await asyncio.gather(*sent, *(receive(number) for number in range(10)))
+
+    values = [(await answered(waits, keys[n], Awaited("go", n + 1, None))).value for n in range(10)]
+    assert sorted(int(value or "") for value in values) == list(range(10))
