@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import overhead, startup, stream
+from benchmarks import history, journal, overhead, recovery, startup, stream
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
+    "history": history.main,
+    "journal": journal.main,
     "overhead": overhead.main,
+    "recovery": recovery.main,
     "startup": startup.main,
     "stream": stream.main,
 }

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import structlog
 from pydantic import JsonValue
@@ -33,6 +34,11 @@ from holdfast.models import EventType, Failure, FailureKind, GoalStatus
 from holdfast.settings import Settings
 from holdfast.stores import Stores, StoreUnavailable, UnknownGoal
 from holdfast.stores.fencing import Claim
+
+# Failures after which the goal goes on although no attempt is left.
+_USE_UP_NOTHING: Final = frozenset(
+    {FailureKind.THROTTLED, FailureKind.LOST_WORKER, FailureKind.STORES_AWAY}
+)
 
 log = structlog.get_logger()
 
@@ -120,7 +126,7 @@ class Execute:
             except (Stalled, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
                 failure = _failure_of(error)
                 told.info("attempt failed", type=failure.type, message=failure.message)
-                final = failure.permanent or task.last
+                final = failure.permanent or (task.last and failure.kind not in _USE_UP_NOTHING)
                 cleaned = await self._end(around, run, agent, final=final)
                 raise failed_activity(failure, cleaned=cleaned) from None
             await around.close()

@@ -86,6 +86,8 @@ class Passes:
                 await self._look_at_requests()
             except StoreUnavailable as error:
                 log.info("requests not seen", reason=str(error))
+            except Exception:  # nobody else would look at clocks and requests any more
+                log.exception("requests not seen")
 
     def _look_at_clock(self, under_way: Pass) -> None:
         now, steps = time.monotonic(), under_way.steps
@@ -100,11 +102,15 @@ class Passes:
             steps.hold()
 
     async def _look_at_requests(self) -> None:
-        passes = {one.claim.workflow_id: one for one in self._passes.values()}
+        # One that was frozen may stand beside the one that has taken its run over.
+        passes = list(self._passes.values())
         if not passes:
             return
-        asked = await self._stores.executions.requests(list(passes))
-        for workflow_id, under_way in passes.items():
+        asked = await self._stores.executions.requests(
+            list({under_way.claim.workflow_id for under_way in passes})
+        )
+        for under_way in passes:
+            workflow_id = under_way.claim.workflow_id
             request, fence = asked.get(workflow_id, (None, None))
             if fence != under_way.claim.fence:
                 under_way.steps.close(Fenced(f"another execution of {workflow_id} has taken over"))

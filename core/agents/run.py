@@ -383,9 +383,10 @@ class Run:
         path = _artifact_path(name)
         guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
         body = bytes(content, "utf-8") if isinstance(content, str) else content
-        artifact = await self._writer.write(str(path), body, media_type or guessed)
-        self.artifacts[artifact.name] = artifact
-        await self._listener.tell(artifact)
+        with self.steps.busy():
+            artifact = await self._writer.write(str(path), body, media_type or guessed)
+            self.artifacts[artifact.name] = artifact
+            await self._listener.tell(artifact)
         return artifact
 
     async def now(self) -> datetime:
@@ -405,7 +406,8 @@ class Run:
         self.steps.check()
         if progress.step is None and self.steps.latest is not None:
             progress = progress.model_copy(update={"step": self.steps.latest})
-        await self._listener.tell(progress)
+        with self.steps.busy():
+            await self._listener.tell(progress)
 
     def divert_progress(self, receiver: Callable[[Progress], Awaitable[None]]) -> None:
         """Send what :meth:`progress` is given to ``receiver``, which sees that it is reported."""

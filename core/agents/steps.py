@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Final, NoReturn, TypeVar
@@ -80,11 +80,12 @@ class Steps:
             RunClosed: The run takes nothing more.
         """
         self.check()
-        answer = (await self._load()).get(key)
-        if answer is not None:
-            self.latest = key.name
-        if answer is not None and answer.value is None:
-            answer = replace(answer, value=await self._closing(self._journal.value(key)))
+        with self.busy():
+            answer = (await self._load()).get(key)
+            if answer is not None:
+                self.latest = key.name
+            if answer is not None and answer.value is None:
+                answer = replace(answer, value=await self._closing(self._journal.value(key)))
         self.check()
         return answer
 
@@ -112,6 +113,7 @@ class Steps:
         token = current_step.set(key)
         try:
             unknown = await self._closing(self._journal.begin(key, once=once))
+            self.check()  # it may have been closed meanwhile, and the effect is still to come
             self.latest = key.name
             self._tell()
             yield unknown
@@ -150,12 +152,8 @@ class Steps:
             raise PermanentError(
                 f"{key.name!r} waits within a step, which then could never end: wait between steps"
             )
-        self.in_flight += 1  # a pass does not end while a wait is being opened
-        try:
+        with self.busy():
             opened = await self._closing(self._waits.open(key, wanted))
-        finally:
-            self.in_flight -= 1
-            self._tell()
         if isinstance(opened, Answer):
             self.advanced = True
             if opened.value is None:
@@ -164,6 +162,16 @@ class Steps:
         self.parked[key] = opened
         self._tell()
         return await self._for_ever()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count the block as in flight: a pass that waits does not end in the middle of it."""
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self._tell()
 
     def hold(self) -> None:
         """Begin no further step: those in flight end, and then the run goes on elsewhere."""

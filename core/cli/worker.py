@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import threading
 
@@ -56,7 +57,9 @@ async def _worker(build_id: str | None, supervised: bool, as_json: bool) -> None
         async with working(client, stores, registry, settings):
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
-            if as_json:
+            if supervised:
+                click.echo("ready")
+            elif as_json:
                 print_json({"address": address, "task_queue": TASK_QUEUE, "agents": agents})
             else:
                 click.echo(f"Working on {TASK_QUEUE} at {address}: {', '.join(agents) or 'none'}")
@@ -66,8 +69,6 @@ async def _worker(build_id: str | None, supervised: bool, as_json: bool) -> None
 
 
 async def _pool(processes: int, build_id: str | None, as_json: bool) -> None:
-    import os
-
     from holdfast.messages import TASK_QUEUE
     from holdfast.settings import Settings
     from holdfast.temporal.connection import connect
@@ -98,7 +99,8 @@ async def _until_alone() -> None:
     alone = asyncio.Event()
 
     def read() -> None:
-        while sys.stdin.buffer.read(1):
+        # Not sys.stdin: its lock would be held when the interpreter ends.
+        while os.read(sys.stdin.fileno(), 1):
             continue
         loop.call_soon_threadsafe(alone.set)
 

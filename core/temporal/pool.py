@@ -20,8 +20,7 @@ from holdfast.settings import Settings
 from holdfast.temporal.recovery import recover
 
 LOOK_SECONDS: Final = 5.0
-# A process that lived for less has not begun to work, and another try needs a pause before.
-SHORT_LIFE_SECONDS: Final = 10.0
+FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
 # What a child may take beyond its drain before it is killed.
 KILL_AFTER_SECONDS: Final = 10.0
@@ -72,25 +71,24 @@ class Pool:
 
     async def _keep(self, place: int, ready: asyncio.Event) -> None:
         """Keep one place of the pool filled."""
-        clock = asyncio.get_running_loop().time
-        pause = 1.0
+        pause = FIRST_PAUSE
         while True:
-            began = clock()
-            status = await self._fill(place, ready)
+            has_worked, status = await self._fill(place, ready)
             log.warning("worker ended, another begins", place=place, status=status)
             await self._recover()
-            if clock() - began < SHORT_LIFE_SECONDS:
+            if has_worked:
+                pause = FIRST_PAUSE
+            else:
+                # What keeps it from working is likely to be there still.
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
-            else:
-                pause = 1.0
 
-    async def _fill(self, place: int, ready: asyncio.Event) -> int:
-        """Run one worker to its end and return its exit status."""
+    async def _fill(self, place: int, ready: asyncio.Event) -> tuple[bool, int]:
+        """Run one worker to its end; return whether it has worked, and its exit status."""
         # Its standard input tells a worker that the supervisor is there: when that ends, however
         # it ends, the input is closed and the worker drains.
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "holdfast.cli", "worker", "--json", "--supervised"),
+            *(sys.executable, "-m", "holdfast.cli", "worker", "--supervised"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
@@ -98,12 +96,13 @@ class Pool:
         self.children[place] = child.pid
         try:
             assert child.stdout is not None
-            if await child.stdout.readline():
+            has_worked = bool(await child.stdout.readline())
+            if has_worked:
                 ready.set()
             # Read on, or a worker whose agents print would stand still once the pipe is full.
             while line := await child.stdout.readline():
                 os.write(2, line)
-            return await child.wait()
+            return has_worked, await child.wait()
         finally:
             del self.children[place]
             if child.returncode is None:

@@ -148,6 +148,9 @@ class AgentGoalWorkflow:
                     raise
                 state, failure = failed_attempt(error, state)
                 self._cleaned = failure.cleaned
+                if workflow.cancellation_reason() is not None:
+                    # It came while the attempt was failing, and interrupts nothing that follows.
+                    raise asyncio.CancelledError from None
                 if failure.ends_the_goal(state):
                     return failure.failure
                 await workflow.sleep(pause_before(failure, state))

@@ -186,13 +186,11 @@ async def test_fifty_delegates_at_once(install: "Install") -> None:
     paid: list[int] = []
 
     async def crowd(run: Run, goal: Goal) -> Result:
-        results = await asyncio.gather(
-            *(run.delegate("one", f"part {n}", {"n": n}) for n in range(50))
-        )
+        results = await asyncio.gather(*(run.delegate("one", str(number)) for number in range(50)))
         return Result(data={"sum": sum(int(str(result.data["n"])) for result in results)})
 
     async def one(run: Run, goal: Goal) -> Result:
-        number = goal.parameters["n"]
+        number = int(goal.description)
         await run.step("pay", paid.append, number)
         return Result(data={"n": number})
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.models import Goal
+from holdfast.models import Budget, Goal
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
+from holdfast.stores.fencing import Claim
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -36,11 +37,13 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 @pytest.fixture
-def begin(stores: Stores) -> Callable[[str], Awaitable[None]]:
+def begin(stores: Stores) -> Callable[..., Awaitable[None]]:
     """Return what opens a run's record."""
 
-    async def begin(workflow_id: str) -> None:
-        goal = Goal(goal_id="sales", description="Profile the sales", agent_type="analysis")
+    async def begin(workflow_id: str, budget: Budget | None = None) -> None:
+        goal = Goal(
+            goal_id="sales", description="Profile the sales", agent_type="analysis", budget=budget
+        )
         await stores.goals.begin(goal, workflow_id, datetime.now(UTC))
 
     return begin
@@ -51,6 +54,24 @@ async def run(begin: Callable[[str], Awaitable[None]]) -> str:
     """Open the record of one run and return its workflow id."""
     await begin("run")
     return "run"
+
+
+@pytest.fixture
+def take_over(stores: Stores) -> Callable[..., Awaitable[Claim]]:
+    """Return what begins an execution of a run and returns its claim."""
+
+    async def take_over(workflow_id: str, sequence: int = 1, run_id: str = "first") -> Claim:
+        claim = Claim(workflow_id, run_id, sequence, datetime.now(UTC))
+        claim, _ = await stores.executions.begin(claim, None, {})
+        return claim
+
+    return take_over
+
+
+@pytest.fixture
+async def claim(run: str, take_over: Callable[..., Awaitable[Claim]]) -> Claim:
+    """Take over the run whose record is open."""
+    return await take_over(run)
 
 
 @pytest.fixture

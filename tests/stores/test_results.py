@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from holdfast.models import Failure, Goal, GoalStatus, Result, ResultReference, Usage
 from holdfast.settings import Settings
+from holdfast.agents.closing import Fenced
 from holdfast.stores import Stores, UnknownGoal, open_stores
+from holdfast.stores.fencing import Claim
 from holdfast.stores.results import SUMMARY_CHARACTERS
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ RESULT = Result(
 )
 
 
-async def test_a_draft_becomes_the_result(stores: Stores, run: str) -> None:
-    await stores.results.draft(run, Result(summary="an earlier attempt"))
-    await stores.results.draft(run, RESULT)
+async def test_a_draft_becomes_the_result(stores: Stores, run: str, claim: Claim) -> None:
+    await stores.results.draft(claim, Result(summary="an earlier attempt"))
+    await stores.results.draft(claim, RESULT)
     assert (await stores.goals.get(run)).result is None
 
     reference = await stores.results.store(run, GoalStatus.COMPLETED, None, 12.5)
@@ -51,9 +53,9 @@ async def test_a_draft_becomes_the_result(stores: Stores, run: str) -> None:
     assert await stores.metrics.of(run) == {"execution_time": 12.5}
 
 
-async def test_a_failed_run_keeps_what_was_made(stores: Stores, run: str) -> None:
-    await stores.results.draft(run, Result(data={"pages": 2}))
-    await stores.artifacts.writer(run).write("part.md", b"# Part", "text/markdown")
+async def test_a_failed_run_keeps_what_was_made(stores: Stores, run: str, claim: Claim) -> None:
+    await stores.results.draft(claim, Result(data={"pages": 2}))
+    await stores.artifacts.writer(claim).write("part.md", b"# Part", "text/markdown")
     failure = Failure(type="SourceMissing", message="no source", permanent=True)
 
     reference = await stores.results.store(run, GoalStatus.FAILED, failure, 3.0)
@@ -76,8 +78,8 @@ async def test_a_run_without_a_draft_ends_too(stores: Stores, run: str) -> None:
     assert (await stores.goals.get(run)).result is None
 
 
-async def test_delivered_twice_it_is_stored_once(stores: Stores, run: str) -> None:
-    await stores.results.draft(run, RESULT)
+async def test_delivered_twice_it_is_stored_once(stores: Stores, run: str, claim: Claim) -> None:
+    await stores.results.draft(claim, RESULT)
     first = await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
     before = await stores.goals.get(run)
 
@@ -93,8 +95,8 @@ async def test_delivered_twice_it_is_stored_once(stores: Stores, run: str) -> No
     ]
 
 
-async def test_delivered_many_times_at_once_it_is_stored_once(stores: Stores, run: str) -> None:
-    await stores.results.draft(run, RESULT)
+async def test_delivered_many_times_at_once_it_is_stored_once(stores: Stores, run: str, claim: Claim) -> None:
+    await stores.results.draft(claim, RESULT)
 
     references = await asyncio.gather(
         *(stores.results.store(run, GoalStatus.COMPLETED, None, float(n)) for n in range(20))
@@ -106,13 +108,13 @@ async def test_delivered_many_times_at_once_it_is_stored_once(stores: Stores, ru
 
 @pytest.mark.parametrize("drafted", [True, False])
 async def test_a_draft_that_comes_too_late_changes_nothing(
-    stores: Stores, run: str, drafted: bool
+    stores: Stores, run: str, claim: Claim, drafted: bool
 ) -> None:
     if drafted:
-        await stores.results.draft(run, RESULT)
+        await stores.results.draft(claim, RESULT)
     reference = await stores.results.store(run, GoalStatus.CANCELLED, None, 1.0)
 
-    await stores.results.draft(run, Result(summary="from an attempt that was given up"))
+    await stores.results.draft(claim, Result(summary="from an attempt that was given up"))
 
     assert (await stores.goals.get(run)).result == (RESULT if drafted else None)
     assert await stores.results.store(run, GoalStatus.CANCELLED, None, 1.0) == reference
@@ -125,9 +127,9 @@ async def test_drafts_and_the_end_at_once_leave_one_answer(
         run = f"run{number}"
         await begin(run)
         await asyncio.gather(
-            *(stores.results.draft(run, Result(summary=f"{n}")) for n in range(3)),
+            *(stores.results.draft(claim, Result(summary=f"{n}")) for n in range(3)),
             stores.results.store(run, GoalStatus.COMPLETED, None, 1.0),
-            *(stores.results.draft(run, Result(summary=f"{n}")) for n in range(3, 6)),
+            *(stores.results.draft(claim, Result(summary=f"{n}")) for n in range(3, 6)),
         )
         record = await stores.goals.get(run)
         reference = await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
@@ -158,9 +160,9 @@ async def test_a_draft_waits_for_an_end_that_is_under_way(
         await postgresql.drop_database(name)
 
 
-async def test_a_result_of_many_megabytes(stores: Stores, run: str) -> None:
+async def test_a_result_of_many_megabytes(stores: Stores, run: str, claim: Claim) -> None:
     large = Result(summary="s" * 1000, data={"rows": ["é" * 100_000] * 200})
-    await stores.results.draft(run, large)
+    await stores.results.draft(claim, large)
 
     reference = await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
 

@@ -1,0 +1,166 @@
+"""``holdfast worker --processes``: workers and supervisors that die."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from holdfast.temporal.development_server import DevelopmentServer
+
+    CommandLine = Any
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
+class PoolProcess:
+    """A ``holdfast worker --processes 2`` that is ready."""
+
+    def __init__(self, holdfast: "CommandLine", address: str) -> None:
+        self.process = holdfast.start(
+            "worker", "--processes", "2", "--json", TEMPORAL_ADDRESS=address
+        )
+        document = ""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            document += line
+            if line.rstrip() == "}":
+                break
+        self.children: list[int] = json.loads(document)["processes"]
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.communicate(timeout=60)
+        for pid in self.children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def start_pool(
+    holdfast: "CommandLine", server: "DevelopmentServer"
+) -> Iterator[Callable[[], PoolProcess]]:
+    """Return a function that starts a pool at the tests' server."""
+    pools: list[PoolProcess] = []
+
+    def start() -> PoolProcess:
+        pools.append(PoolProcess(holdfast, server.address))
+        return pools[-1]
+
+    yield start
+    for pool in pools:
+        pool.end()
+
+
+@pytest.fixture
+def goal(
+    holdfast: "CommandLine", server: "DevelopmentServer", tmp_path: Path
+) -> Callable[[], "subprocess.Popen[str]"]:
+    """Return a function that hands a goal in, which pays and then waits for a sign."""
+
+    def start() -> "subprocess.Popen[str]":
+        parameters = ("-p", "text=hello", "-p", f"wait_for={tmp_path / 'sign'}")
+        process: subprocess.Popen[str] = holdfast.start(
+            "run", "echo", "say it", *parameters, "--json", TEMPORAL_ADDRESS=server.address
+        )
+        return process
+
+    return start
+
+
+def _delivered(run: "subprocess.Popen[str]") -> Any:
+    out, err = run.communicate(timeout=90)
+    assert run.returncode == 0, out + err
+    return json.loads(out)
+
+
+def _paid_and_journaled(holdfast: "CommandLine") -> Callable[[], bool]:
+    return lambda: (
+        (Path(holdfast.environment["HOLDFAST_HOME"]) / "holdfast.db").exists()
+        and bool(holdfast.journaled())
+    )
+
+
+def _executing(home: Path) -> int:
+    """Return which worker has an execution open, by the register that its process holds."""
+    for process in psutil.process_iter(["pid", "open_files"]):
+        for file in process.info["open_files"] or []:
+            register = Path(file.path)
+            if register.parent == home / "workers" and register.suffix in {".tasks", ".new"}:
+                lines = next(iter((home / "workers").glob(f"{register.stem}.tasks"))).read_text()
+                if lines.count("+") > lines.count("\n-"):
+                    return int(process.pid)
+    return 0
+
+
+def test_a_worker_that_is_killed_hands_its_goal_on_at_once(
+    holdfast: "CommandLine",
+    start_pool: Callable[[], PoolProcess],
+    goal: Callable[[], "subprocess.Popen[str]"],
+    tmp_path: Path,
+) -> None:
+    home = Path(holdfast.environment["HOLDFAST_HOME"])
+    pool = start_pool()
+    run = goal()
+    until(_paid_and_journaled(holdfast))
+    until(lambda: _executing(home) in pool.children)
+    dead = _executing(home)
+    os.kill(dead, signal.SIGKILL)
+    began = time.monotonic()
+    until(lambda: _executing(home) not in {0, dead})
+    # Temporal itself would notice after half a minute.
+    assert time.monotonic() - began < 15
+    (tmp_path / "sign").touch()
+    document = _delivered(run)
+    assert document["result"]["data"]["paid"] == 1
+    assert (tmp_path / "sign.bill").read_text() == "x"
+    with closing(sqlite3.connect(home / "holdfast.db")) as database:
+        told = {row[0] for row in database.execute("SELECT type FROM events")}
+    assert "run.resumed" in told
+    assert "run.retrying" not in told
+
+
+def test_a_pool_that_is_told_to_stop_leaves_nobody_behind(
+    start_pool: Callable[[], PoolProcess],
+) -> None:
+    pool = start_pool()
+    pool.process.terminate()
+    pool.process.communicate(timeout=60)
+    assert pool.process.returncode == 0
+    assert not any(psutil.pid_exists(pid) for pid in pool.children)
+
+
+def test_a_supervisor_that_is_killed_loses_nothing(
+    holdfast: "CommandLine",
+    start_pool: Callable[[], PoolProcess],
+    goal: Callable[[], "subprocess.Popen[str]"],
+    tmp_path: Path,
+) -> None:
+    pool = start_pool()
+    run = goal()
+    until(_paid_and_journaled(holdfast))
+    pool.process.kill()
+    pool.process.communicate()
+    # Its workers notice, let their goals go and end.
+    until(lambda: not any(psutil.pid_exists(pid) for pid in pool.children), 60)
+    start_pool()
+    (tmp_path / "sign").touch()
+    document = _delivered(run)
+    assert document["result"]["data"]["paid"] == 1
+    assert (tmp_path / "sign.bill").read_text() == "x"
