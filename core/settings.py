@@ -42,6 +42,8 @@ class Settings(BaseSettings):
             above which a worker takes no further goals.
         build_id: ``HOLDFAST_BUILD_ID``: the version of what a worker runs, for Temporal's worker
             versioning; without one it is off.
+        make_current: ``HOLDFAST_MAKE_CURRENT``: let this version get the goals from now on, instead
+            of the one that is current.
         model: ``HOLDFAST_MODEL``: the model that agents ask, such as ``openai:gpt-4o-mini``.
         model_cache: ``HOLDFAST_MODEL_CACHE``: answer a request that any goal has made before from
             the stores.
@@ -65,6 +67,7 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0
     memory_target: Annotated[float, Field(gt=0, le=1)] = 0.85
     build_id: str = ""
+    make_current: bool = False
     model: str = ""
     model_cache: bool = False
 

@@ -115,7 +115,7 @@ class Installation:
         """Look again and again until there is something to be seen, and return that."""
         try:
             async with asyncio.timeout(LONGEST_WAIT):
-                while not (seen := await look()):
+                while not (seen := await look()):  # noqa: ASYNC110 -- it lies in a database
                     await asyncio.sleep(_LOOK_AGAIN)
         except TimeoutError:
             raise AssertionError(f"{what} did not happen in {LONGEST_WAIT:g} s") from None
@@ -132,7 +132,7 @@ class Installation:
             told = await self.stores.events.after(workflow_id, 0, limit=100_000)
             return sum(event.type == type_ for event in told) >= times
 
-        await self.until(is_told, f"{type_} × {times}")
+        await self.until(is_told, f"{type_} x {times}")
 
     async def until_history_holds(self, workflow_id: str, attributes: str, times: int = 1) -> None:
         handle = self.handle(workflow_id)
@@ -141,7 +141,7 @@ class Installation:
             events = (await handle.fetch_history()).events
             return sum(event.HasField(attributes) for event in events) >= times  # type: ignore[arg-type]
 
-        await self.until(holds, f"{attributes} × {times}")
+        await self.until(holds, f"{attributes} x {times}")
 
     async def question(self, workflow_id: str, question: str) -> ApprovalRecord:
         """Return a question of a run once it is asked."""

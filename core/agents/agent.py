@@ -85,16 +85,17 @@ class FunctionAgent(Agent[BaseModel | None]):
         told: asyncio.Queue[Progress] = asyncio.Queue(1)
         self.run.divert_progress(told.put)
         task = asyncio.create_task(self._call(description))
+        reading = asyncio.create_task(told.get())
         try:
-            while not (task.done() and told.empty()):
-                reading = asyncio.create_task(told.get())
+            while not task.done() or reading.done() or not told.empty():
                 await asyncio.wait([task, reading], return_when=asyncio.FIRST_COMPLETED)
                 if reading.done():
-                    yield reading.result()
-                else:
-                    reading.cancel()
+                    progress = reading.result()
+                    reading = asyncio.create_task(told.get())
+                    yield progress
             self._result = checked(await task, self.run)
         finally:
+            reading.cancel()
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])

@@ -24,22 +24,34 @@ from holdfast.cli.running import command_errors, json_option, run_async, until_s
     "--build-id",
     help="The version of what this worker runs: Temporal then knows workers of each version apart.",
 )
+@click.option(
+    "--make-current",
+    is_flag=True,
+    help="Let this version get the goals from now on, in place of the one that is current.",
+)
 @click.option("--supervised", is_flag=True, hidden=True)
 @json_option
 @command_errors
-def worker(processes: int, build_id: str | None, supervised: bool, as_json: bool) -> None:
+def worker(
+    processes: int, build_id: str | None, make_current: bool, supervised: bool, as_json: bool
+) -> None:
     """Run goals until Ctrl-C or SIGTERM.
 
     Connects where TEMPORAL_ADDRESS says, or to the server of a running holdfast dev. Told to stop,
     it lets agents reach the end of a step; their goals go on at another worker.
     """
+    # Where a pool's workers find them too.
+    if build_id is not None:
+        os.environ["HOLDFAST_BUILD_ID"] = build_id
+    if make_current:
+        os.environ["HOLDFAST_MAKE_CURRENT"] = "true"
     if processes > 1:
-        run_async(_pool(processes, build_id, as_json), log_level=logging.INFO)
+        run_async(_pool(processes, as_json), log_level=logging.INFO)
     else:
-        run_async(_worker(build_id, supervised, as_json), log_level=logging.INFO)
+        run_async(_worker(supervised, as_json), log_level=logging.INFO)
 
 
-async def _worker(build_id: str | None, supervised: bool, as_json: bool) -> None:
+async def _worker(supervised: bool, as_json: bool) -> None:
     from holdfast.agents.registry import installed_agents
     from holdfast.messages import TASK_QUEUE
     from holdfast.settings import Settings
@@ -49,8 +61,6 @@ async def _worker(build_id: str | None, supervised: bool, as_json: bool) -> None
     from holdfast.temporal.working import working
 
     settings = Settings()
-    if build_id is not None:
-        settings = settings.model_copy(update={"build_id": build_id})
     registry = installed_agents()
     async with open_stores(settings) as stores:
         client = await connect(known_address(settings.home))
@@ -68,7 +78,7 @@ async def _worker(build_id: str | None, supervised: bool, as_json: bool) -> None
             say("stopping")
 
 
-async def _pool(processes: int, build_id: str | None, as_json: bool) -> None:
+async def _pool(processes: int, as_json: bool) -> None:
     from holdfast.messages import TASK_QUEUE
     from holdfast.settings import Settings
     from holdfast.temporal.connection import connect
@@ -76,8 +86,6 @@ async def _pool(processes: int, build_id: str | None, as_json: bool) -> None:
     from holdfast.temporal.running import known_address
 
     settings = Settings()
-    if build_id is not None:
-        os.environ["HOLDFAST_BUILD_ID"] = build_id
     client = await connect(known_address(settings.home))
     address = client.service_client.config.target_host
     pool = Pool(client, settings, processes)

@@ -25,6 +25,7 @@ from holdfast.messages import TASK_QUEUE
 from holdfast.settings import Settings
 from holdfast.stores import Stores
 from holdfast.temporal.task_register import Registering
+from holdfast.temporal.versioning import DEPLOYMENT
 from holdfast.workflows.agent_goal import AgentGoalWorkflow
 
 HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)
@@ -34,7 +35,6 @@ STICKY_TIMEOUT: Final = timedelta(seconds=3)
 LEAST_GOALS: Final = 4
 WORKFLOW_TASKS: Final = 200
 QUICK_ACTIVITIES: Final = 200
-DEPLOYMENT: Final = "holdfast"
 
 
 def build_worker(

@@ -17,6 +17,7 @@ from holdfast.temporal.attending import attend
 from holdfast.temporal.blocked_loop import watch_loop
 from holdfast.temporal.goals import GoalService
 from holdfast.temporal.recovery import recover
+from holdfast.temporal.versioning import make_current
 from holdfast.temporal.worker import build_worker
 
 RECOVER_SECONDS: Final = 5.0
@@ -38,6 +39,9 @@ async def working(
         observe(stores.events, registry.observers),
         build_worker(client, stores, registry, settings),
     ):
+        if settings.build_id:
+            take_over = settings.make_current
+            await make_current(client, settings.build_id, instead_of_another=take_over)
         besides = [
             asyncio.create_task(_recover_for_ever(client, settings.home)),
             asyncio.create_task(attend(service)),

@@ -260,7 +260,8 @@ def test_branches_in_any_order_pay_nothing_again(
             made = AgentFactory.create("a", {}, run, registry=registry)
 
             async def cutting(run: Run = run, before: int = before, cut: int | None = cut) -> None:
-                while cut is None or len(journal.steps) < before + cut:
+                # Turn by turn of the loop, so that the order is the seed's and no clock's.
+                while cut is None or len(journal.steps) < before + cut:  # noqa: ASYNC110
                     await asyncio.sleep(0)
                 run.steps.hold()
 

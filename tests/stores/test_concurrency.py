@@ -14,6 +14,7 @@ from holdfast.models import Goal, GoalStatus, Progress, Result
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
 from holdfast.stores.database import Transaction
+from holdfast.stores.fencing import Claim
 
 GOALS = 1000
 STEPS = 3
@@ -25,15 +26,18 @@ from holdfast.agents.journal import Answer, StepKey
 from holdfast.models import Goal, GoalStatus, Result
 from holdfast.settings import Settings
 from holdfast.stores import open_stores
+from holdfast.stores.fencing import Claim
 
 async def goal(stores, name, number):
     await stores.goals.begin(
         Goal(goal_id="g", description="d", agent_type="a"), name, datetime.now(UTC)
     )
+    claim = Claim(name, "first", 1, datetime.now(UTC))
+    claim, _ = await stores.executions.begin(claim, None, {})
     for step in range(3):
         await stores.events.append("shared", "progress", {"by": number})
-        await stores.context.journal(name).record(StepKey("s", str(step), 0), Answer("1"))
-    await stores.results.draft(name, Result(summary=name))
+        await stores.context.journal(claim).record(StepKey("s", str(step), 0), Answer("1"))
+    await stores.results.draft(claim, Result(summary=name))
     await stores.results.store(name, GoalStatus.COMPLETED, None, 1.0)
 
 async def main():
@@ -50,11 +54,13 @@ asyncio.run(main())
 async def _carry_out(stores: Stores, run: str) -> None:
     goal = Goal(goal_id="g", description="d", agent_type="a")
     await stores.goals.begin(goal, run, datetime.now(UTC))
-    journal, listener = stores.context.journal(run), stores.events.listener(run)
+    claim = Claim(run, "first", 1, datetime.now(UTC))
+    claim, again = await stores.executions.begin(claim, None, {})
+    journal, listener = stores.context.journal(claim), stores.listener(claim, again=again)
     for step in range(STEPS):
         await journal.record(StepKey("step", str(step), 0), Answer("1"))
-        await listener.tell(Progress(percentage=step), step + 1)
-    await stores.results.draft(run, Result(summary=run))
+        await listener.tell(Progress(percentage=step))
+    await stores.results.draft(claim, Result(summary=run))
     await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
 
 
@@ -72,12 +78,14 @@ async def test_a_thousand_goals_at_once_leave_the_event_loop_free(stores: Stores
     counting.cancel()
 
     assert await stores.goals.counts() == {GoalStatus.COMPLETED: GOALS}
-    # 8,000 transactions take seconds; a loop that stood still for them would have turned once.
+    # 9,000 transactions take seconds; a loop that stood still for them would have turned once.
     assert turns > 20
     for number in range(0, GOALS, 100):
-        events = await stores.events.after(f"run{number}", 0)
+        run = f"run{number}"
+        journal = stores.context.journal(Claim(run, "first", 1, datetime.now(UTC)))
+        events = await stores.events.after(run, 0)
         assert [event.number for event in events] == list(range(1, 2 * STEPS + 3))
-        assert len(await stores.context.journal(f"run{number}").load()) == STEPS
+        assert len(await journal.load()) == STEPS
 
 
 async def test_processes_share_a_database(
@@ -123,7 +131,7 @@ async def test_a_write_that_reads_first_waits_for_no_other_to_spoil_it(tmp_path:
         transaction.connection.execute(text("SELECT count(*) FROM goals")).scalar()
         inside.set()
         leave.wait()
-        transaction.connection.execute(text("UPDATE goals SET last_told = last_told + 1"))
+        transaction.connection.execute(text("UPDATE goals SET depth = depth + 1"))
 
     settings = Settings(home=tmp_path)
     goal = Goal(goal_id="g", description="d", agent_type="a")

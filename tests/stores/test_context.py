@@ -4,15 +4,23 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.models import Failure
+from holdfast.agents.errors import BudgetExceeded
+from holdfast.agents.journal import Answer, StepKey, stream_of
+from holdfast.models import Budget, Failure, Usage
 from holdfast.settings import Settings
 from holdfast.stores import Stores, UnknownGoal, open_stores
+from holdfast.stores.context import VALUE_CHARACTERS, StoredJournal
+from holdfast.stores.fencing import Claim
 
 KEY = StepKey("search", "d" * 64, 0)
+FAILURE = Failure(type="Refused", message="no", permanent=True)
+
+Begin = Callable[..., Awaitable[None]]
+TakeOver = Callable[..., Awaitable[Claim]]
 
 _RECORD_AND_HANG = """
 import asyncio, sys
@@ -21,12 +29,15 @@ from holdfast.agents.journal import Answer, StepKey
 from holdfast.models import Goal
 from holdfast.settings import Settings
 from holdfast.stores import open_stores
+from holdfast.stores.fencing import Claim
 
 async def main():
     async with open_stores(Settings.model_validate_json(sys.argv[1])) as stores:
         goal = Goal(goal_id="g", description="d", agent_type="a")
         await stores.goals.begin(goal, "run", datetime.now(UTC))
-        await stores.context.journal("run").record(StepKey("paid", "d" * 64, 0), Answer("42"))
+        claim = Claim("run", "first", 1, datetime.now(UTC))
+        claim, _ = await stores.executions.begin(claim, None, {})
+        await stores.context.journal(claim).record(StepKey("paid", "d" * 64, 0), Answer("42"))
         print("recorded", flush=True)
         await asyncio.Event().wait()
 
@@ -34,51 +45,60 @@ asyncio.run(main())
 """
 
 
-async def test_finished_steps_come_back(stores: Stores, run: str) -> None:
-    journal = stores.context.journal(run)
-    failure = Failure(type="Refused", message="no", permanent=True)
+@pytest.fixture
+def journal(stores: Stores, claim: Claim) -> StoredJournal:
+    """Return the journal of an execution that holds the run."""
+    return stores.context.journal(claim)
+
+
+async def test_finished_steps_come_back(
+    stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
+) -> None:
+    paid = Usage(input_tokens=3, output_tokens=2, cost=0.001)
     answers = {
         KEY: Answer(json.dumps({"text": "naïve \0 \u2028 😀", "n": 1.5}), None, 0.25),
-        StepKey("search", "d" * 64, 1): Answer("null"),
+        StepKey("search", "d" * 64, 1): Answer("null", usage=paid),
         StepKey("search", "e" * 64, 0): Answer("[]"),
-        StepKey("fetch", "d" * 64, 0): Answer("", failure, 1.0),
+        StepKey("fetch", "d" * 64, 0): Answer("", FAILURE, 1.0),
     }
     for key, answer in answers.items():
         await journal.record(key, answer)
 
-    assert await stores.context.journal(run).load() == answers
+    later = stores.context.journal(await take_over(run, 2))
+
+    assert await later.load() == answers
     told = [(event.type, event.data) for event in await stores.events.after(run, 1)]
     assert told[0] == ("step.completed", {"step": "search", "seconds": 0.25})
     assert told[3] == (
         "step.failed",
-        {"step": "fetch", "seconds": 1.0, "error": failure.model_dump()},
+        {"step": "fetch", "seconds": 1.0, "error": FAILURE.model_dump()},
     )
 
 
 async def test_runs_know_nothing_of_each_other(
-    stores: Stores, run: str, begin: Callable[[str], Awaitable[None]]
+    stores: Stores, journal: StoredJournal, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("other")
-    await stores.context.journal(run).record(KEY, Answer("1"))
+    await journal.record(KEY, Answer("1"))
 
-    assert await stores.context.journal("other").load() == {}
+    assert await stores.context.journal(await take_over("other")).load() == {}
 
 
-async def test_a_step_recorded_twice_keeps_its_answer_and_is_told_once(
-    stores: Stores, run: str
+async def test_a_step_recorded_twice_keeps_its_answer_and_is_told_and_counted_once(
+    stores: Stores, run: str, journal: StoredJournal
 ) -> None:
-    await stores.context.journal(run).record(KEY, Answer("1"))
+    await journal.record(KEY, Answer("1"))
 
-    await stores.context.journal(run).record(KEY, Answer("2"))
+    await journal.record(KEY, Answer("2"))
 
-    assert await stores.context.journal(run).load() == {KEY: Answer("1")}
+    assert await journal.load() == {KEY: Answer("1")}
     assert len(await stores.events.after(run, 1)) == 1
+    assert (await stores.ledger.of(run)).steps == 1
 
 
 async def test_a_failed_step_is_withdrawn_and_a_finished_one_is_not(
-    stores: Stores, run: str
+    journal: StoredJournal,
 ) -> None:
-    journal = stores.context.journal(run)
     failed = StepKey("fetch", "f" * 64, 0)
     await journal.record(KEY, Answer("1"))
     await journal.record(failed, Answer("", Failure(type="E", message="m")))
@@ -91,8 +111,9 @@ async def test_a_failed_step_is_withdrawn_and_a_finished_one_is_not(
     assert await journal.load() == {KEY: Answer("1"), failed: Answer("2")}
 
 
-async def test_parallel_steps_are_all_recorded(stores: Stores, run: str) -> None:
-    journal = stores.context.journal(run)
+async def test_parallel_steps_are_all_recorded(
+    stores: Stores, run: str, journal: StoredJournal
+) -> None:
     keys = [StepKey("page", "d" * 64, n) for n in range(100)]
 
     await asyncio.gather(*(journal.record(key, Answer(str(key.occurrence))) for key in keys))
@@ -100,11 +121,110 @@ async def test_parallel_steps_are_all_recorded(stores: Stores, run: str) -> None
     assert await journal.load() == {key: Answer(str(key.occurrence)) for key in keys}
     numbers = [event.number for event in await stores.events.after(run, 0)]
     assert numbers == list(range(1, 102))
+    assert (await stores.ledger.of(run)).steps == 100
+
+
+async def test_a_large_value_comes_only_when_it_is_asked_for(journal: StoredJournal) -> None:
+    small, large = (json.dumps("x" * (VALUE_CHARACTERS + more)) for more in (-2, -1))
+    other = StepKey("search", "e" * 64, 0)
+    await journal.record(KEY, Answer(large, None, 2.0))
+    await journal.record(other, Answer(small))
+
+    assert await journal.load() == {KEY: Answer(None, None, 2.0), other: Answer(small)}
+    assert await journal.value(KEY) == large
+
+
+async def test_what_a_step_told_stands_before_its_end(
+    stores: Stores, run: str, claim: Claim
+) -> None:
+    listener = stores.listener(claim, again=False)
+    journal = stores.context.journal(claim, listener.drain)
+
+    await listener.text(stream_of(KEY), "one ")
+    await listener.text(stream_of(KEY), "two")
+    await journal.record(KEY, Answer("1"))
+
+    events = await stores.events.after(run, 1)
+    assert "".join(str(event.data["text"]) for event in events[:-1]) == "one two"
+    assert events[-1].type == "step.completed"
+
+
+async def test_a_once_step_that_was_begun_and_never_recorded_is_of_unknown_outcome(
+    stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
+) -> None:
+    assert await journal.begin(KEY, once=True) is False
+
+    later = stores.context.journal(await take_over(run, 2))
+
+    assert await later.begin(KEY, once=True) is True
+    assert await later.begin(StepKey("search", "d" * 64, 1), once=True) is False
+    assert await later.begin(StepKey("other", "d" * 64, 0), once=False) is False
+    assert await later.load() == {}
+
+
+async def test_a_once_step_that_is_known_to_have_failed_may_be_done_again(
+    stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
+) -> None:
+    await journal.begin(KEY, once=True)
+    await journal.record(KEY, Answer("", FAILURE))
+    await journal.withdraw(KEY)
+
+    later = stores.context.journal(await take_over(run, 2))
+
+    assert await later.begin(KEY, once=True) is False
+
+
+async def test_a_once_step_at_once_is_begun_by_one(journal: StoredJournal) -> None:
+    begun = await asyncio.gather(*(journal.begin(KEY, once=True) for _ in range(20)))
+
+    assert sorted(begun) == [False] + [True] * 19
+
+
+@pytest.mark.parametrize("once", [True, False])
+async def test_a_run_does_as_many_steps_as_its_budget_allows(
+    stores: Stores, begin: Begin, take_over: TakeOver, once: bool
+) -> None:
+    await begin("thrifty", Budget(steps=2))
+    journal = stores.context.journal(await take_over("thrifty"))
+    keys = [StepKey("page", "d" * 64, n) for n in range(3)]
+    for key in keys[:2]:
+        await journal.begin(key, once=once)
+        await journal.record(key, Answer("1"))
+
+    with pytest.raises(BudgetExceeded, match="has done 2 steps"):
+        await journal.begin(keys[2], once=once)
+    # Those that the journal answers cost nothing, so a later pass stands where this one did.
+    later = stores.context.journal(await take_over("thrifty", 2))
+    with pytest.raises(BudgetExceeded, match="has done 2 steps"):
+        await later.begin(keys[2], once=once)
+    assert list(await journal.load()) == keys[:2]
+
+
+async def test_a_run_is_at_work_as_long_as_its_budget_allows(
+    stores: Stores, begin: Begin, take_over: TakeOver
+) -> None:
+    await begin("hasty", Budget(seconds=60))
+    claim = await take_over("hasty")
+    journal, ledger = stores.context.journal(claim), stores.ledger.of_execution(claim)
+    await journal.begin(KEY, once=False)
+    await ledger.close(20.0)
+    left = await stores.ledger.seconds_left(claim)
+    assert left is not None
+    assert 39 < left <= 40
+    await journal.begin(KEY, once=False)
+    await ledger.close(40.0)
+
+    with pytest.raises(BudgetExceeded, match="at work for 60 seconds"):
+        await journal.begin(KEY, once=False)
+    assert await stores.ledger.seconds_left(claim) == 0
 
 
 async def test_a_step_is_recorded_only_for_a_run_on_record(stores: Stores) -> None:
+    nowhere = stores.context.journal(Claim("nowhere", "first", 1, datetime.now(UTC)))
     with pytest.raises(UnknownGoal, match="'nowhere'"):
-        await stores.context.journal("nowhere").record(KEY, Answer("1"))
+        await nowhere.begin(KEY, once=False)
+    with pytest.raises(UnknownGoal, match="'nowhere'"):
+        await nowhere.record(KEY, Answer("1"))
 
 
 async def test_a_recorded_step_survives_a_killed_process(settings: Settings) -> None:
@@ -120,5 +240,6 @@ async def test_a_recorded_step_survives_a_killed_process(settings: Settings) -> 
         await process.wait()
 
     async with open_stores(settings) as stores:
-        steps = await stores.context.journal("run").load()
+        claim = Claim("run", "first", 2, datetime.now(UTC))
+        steps = await stores.context.journal(claim).load()
         assert steps == {StepKey("paid", "d" * 64, 0): Answer("42")}

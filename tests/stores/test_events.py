@@ -1,4 +1,4 @@
-"""The event store: numbered without a gap, told once."""
+"""The event store: numbered without a gap."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.models import Artifact, Event, Progress
+from holdfast.models import Event
 from holdfast.stores import Stores, UnknownGoal
 
 Begin = Callable[[str], Awaitable[None]]
@@ -15,7 +15,6 @@ Begin = Callable[[str], Awaitable[None]]
 async def test_events_come_back_in_order(stores: Stores, run: str) -> None:
     told = await stores.events.append(run, "run.retrying", {"attempt": 2, "why": ["a", None]})
 
-    assert told is not None
     events = await stores.events.after(run, 0)
     assert [(event.number, event.type) for event in events] == [
         (1, "run.started"),
@@ -44,69 +43,13 @@ async def test_numbers_have_no_gap_whoever_writes_at_once(stores: Stores, begin:
         await begin(run)
 
     await asyncio.gather(
-        *(
-            stores.events.append(run, "progress", {"n": n}, ordinal=None)
-            for n in range(40)
-            for run in runs
-        )
+        *(stores.events.append(run, "progress", {"n": n}) for n in range(40) for run in runs)
     )
 
     for run in runs:
         events = await stores.events.after(run, 0)
         assert [event.number for event in events] == list(range(1, 42))
         assert sorted(str(event.data["n"]) for event in events[1:]) == sorted(map(str, range(40)))
-
-
-async def test_what_was_told_before_is_not_told_again(stores: Stores, run: str) -> None:
-    assert await stores.events.append(run, "progress", {"pass": 1}, ordinal=1) is not None
-    assert await stores.events.append(run, "progress", {"pass": 1}, ordinal=2) is not None
-
-    for ordinal in (1, 2):
-        again = await stores.events.append(run, "progress", {"pass": 2}, ordinal=ordinal)
-        assert again is None
-    assert await stores.events.append(run, "progress", {"pass": 2}, ordinal=3) is not None
-
-    passes = [event.data["pass"] for event in await stores.events.after(run, 1)]
-    assert passes == [1, 1, 2]
-
-
-async def test_the_same_ordinal_at_once_is_told_once(stores: Stores, run: str) -> None:
-    told = await asyncio.gather(
-        *(stores.events.append(run, "progress", {}, ordinal=1) for _ in range(20))
-    )
-
-    assert len([event for event in told if event is not None]) == 1
-    assert [event.number for event in await stores.events.after(run, 0)] == [1, 2]
-
-
-async def test_a_listener_loses_nothing_of_what_branches_tell_at_once(
-    stores: Stores, run: str
-) -> None:
-    listener = stores.events.listener(run)
-
-    await asyncio.gather(*(listener.tell(Progress(percentage=n), ordinal=n) for n in range(1, 101)))
-
-    events = await stores.events.after(run, 1)
-    assert [event.data["percentage"] for event in events] == list(range(1, 101))
-
-
-async def test_the_last_progress_stands_in_the_record(stores: Stores, run: str) -> None:
-    listener = stores.events.listener(run)
-    artifact = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
-    halfway = Progress(percentage=50, message="half", step="count")
-    await listener.tell(Progress(percentage=10), 1)
-    await listener.tell(halfway, 2)
-    await listener.tell(artifact, 3)
-
-    later_pass = stores.events.listener(run)
-    await later_pass.tell(Progress(percentage=10), 1)
-
-    assert (await stores.goals.get(run)).progress == halfway
-    told = [(event.type, event.data) for event in await stores.events.after(run, 2)]
-    assert told == [
-        ("progress", {"percentage": 50, "message": "half", "step": "count"}),
-        ("artifact", artifact.model_dump()),
-    ]
 
 
 async def test_an_event_of_an_unknown_run_is_refused(stores: Stores) -> None:
@@ -118,8 +61,7 @@ async def test_followers_see_what_was_committed(stores: Stores, begin: Begin) ->
     seen: list[Event] = []
     stores.events.follow(seen.append)
     await begin("run")
-    await stores.events.append("run", "progress", {"n": 1}, ordinal=1)
-    await stores.events.append("run", "progress", {"n": 1}, ordinal=1)
+    await stores.events.append("run", "progress", {"n": 1})
     with pytest.raises(UnknownGoal):
         await stores.events.append("nowhere", "progress", {})
 
@@ -141,7 +83,6 @@ async def test_a_write_that_is_cancelled_stands_or_not_and_hurts_no_other(
 
     last = await stores.events.append(run, "progress", {"n": 60})
 
-    assert last is not None
     events = await stores.events.after(run, 1)
     assert [event.number for event in events] == list(range(2, last.number + 1))
     assert {event.data["n"] for event in events} >= {*range(1, 60, 2), 60}

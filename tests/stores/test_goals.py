@@ -8,6 +8,7 @@ import pytest
 from holdfast.models import Failure, Goal, GoalStatus, Result
 from holdfast.settings import Settings
 from holdfast.stores import Stores, UnknownGoal, open_stores
+from holdfast.stores.fencing import Claim
 from holdfast.stores.goals import place_of
 from holdfast.stores.paging import Place
 from holdfast.stores.refusals import AmbiguousName
@@ -150,10 +151,12 @@ async def test_pages_skip_nothing_although_runs_start_at_the_same_moment(stores:
     assert paged == ["run4", "run3", "run2", "run1", "run0"]
 
 
-async def test_text_that_postgresql_cannot_hold_is_kept_without_it(stores: Stores) -> None:
+async def test_text_that_postgresql_cannot_hold_is_kept_without_it(
+    stores: Stores, take_over: Callable[..., Awaitable[Claim]]
+) -> None:
     goal = Goal(goal_id="g", description="a\0b", agent_type="a", parameters={"k": "x\0y"})
     await stores.goals.begin(goal, "run", STARTED)
-    await stores.results.draft("run", Result(summary="s\0t", data={"k": "x\0y"}))
+    await stores.results.draft(await take_over("run"), Result(summary="s\0t", data={"k": "x\0y"}))
     reference = await stores.results.store("run", GoalStatus.COMPLETED, None, 1.0)
 
     record = await stores.goals.get("run")
@@ -167,10 +170,9 @@ async def test_text_that_postgresql_cannot_hold_is_kept_without_it(stores: Store
 
 
 async def test_what_was_stored_is_there_after_a_restart(
-    settings: Settings, begin: Callable[[str], Awaitable[None]], stores: Stores
+    settings: Settings, claim: Claim, stores: Stores
 ) -> None:
-    await begin("run")
-    await stores.results.draft("run", Result(summary="done"))
+    await stores.results.draft(claim, Result(summary="done"))
     await stores.results.store("run", GoalStatus.COMPLETED, None, 1.0)
     before = await stores.goals.get("run")
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from holdfast.agents.closing import Fenced
 from holdfast.models import Failure, Goal, GoalStatus, Result, ResultReference, Usage
 from holdfast.settings import Settings
-from holdfast.agents.closing import Fenced
 from holdfast.stores import Stores, UnknownGoal, open_stores
 from holdfast.stores.fencing import Claim
 from holdfast.stores.results import SUMMARY_CHARACTERS
@@ -95,7 +95,9 @@ async def test_delivered_twice_it_is_stored_once(stores: Stores, run: str, claim
     ]
 
 
-async def test_delivered_many_times_at_once_it_is_stored_once(stores: Stores, run: str, claim: Claim) -> None:
+async def test_delivered_many_times_at_once_it_is_stored_once(
+    stores: Stores, run: str, claim: Claim
+) -> None:
     await stores.results.draft(claim, RESULT)
 
     references = await asyncio.gather(
@@ -114,22 +116,28 @@ async def test_a_draft_that_comes_too_late_changes_nothing(
         await stores.results.draft(claim, RESULT)
     reference = await stores.results.store(run, GoalStatus.CANCELLED, None, 1.0)
 
-    await stores.results.draft(claim, Result(summary="from an attempt that was given up"))
+    with pytest.raises(Fenced):
+        await stores.results.draft(claim, Result(summary="from an attempt that was given up"))
 
     assert (await stores.goals.get(run)).result == (RESULT if drafted else None)
     assert await stores.results.store(run, GoalStatus.CANCELLED, None, 1.0) == reference
 
 
 async def test_drafts_and_the_end_at_once_leave_one_answer(
-    stores: Stores, begin: Callable[[str], Awaitable[None]]
+    stores: Stores,
+    begin: Callable[..., Awaitable[None]],
+    take_over: Callable[..., Awaitable[Claim]],
 ) -> None:
     for number in range(20):
         run = f"run{number}"
         await begin(run)
+        claim = await take_over(run)
+        # Those that come after the end are refused.
         await asyncio.gather(
             *(stores.results.draft(claim, Result(summary=f"{n}")) for n in range(3)),
             stores.results.store(run, GoalStatus.COMPLETED, None, 1.0),
             *(stores.results.draft(claim, Result(summary=f"{n}")) for n in range(3, 6)),
+            return_exceptions=True,
         )
         record = await stores.goals.get(run)
         reference = await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
@@ -147,12 +155,15 @@ async def test_a_draft_waits_for_an_end_that_is_under_way(
     try:
         async with open_stores(settings) as stores:
             await stores.goals.begin(goal, "run", datetime.now(UTC))
+            claim = Claim("run", "first", 1, datetime.now(UTC))
+            claim, _ = await stores.executions.begin(claim, None, {})
             async with engine.begin() as ending:
                 await ending.execute(text("UPDATE goals SET ended_at = now()"))
-                drafting = asyncio.create_task(stores.results.draft("run", RESULT))
+                drafting = asyncio.create_task(stores.results.draft(claim, RESULT))
                 done, _ = await asyncio.wait([drafting], timeout=0.3)
                 assert not done
-            await drafting
+            with pytest.raises(Fenced):
+                await drafting
 
             assert (await stores.goals.get("run")).result is None
     finally:
@@ -173,8 +184,9 @@ async def test_a_result_of_many_megabytes(stores: Stores, run: str, claim: Claim
 
 
 async def test_only_runs_on_record_have_results(stores: Stores, run: str) -> None:
+    nowhere = Claim("nowhere", "first", 1, datetime.now(UTC))
     with pytest.raises(UnknownGoal, match="'nowhere'"):
-        await stores.results.draft("nowhere", RESULT)
+        await stores.results.draft(nowhere, RESULT)
     with pytest.raises(UnknownGoal, match="'nowhere'"):
         await stores.results.store("nowhere", GoalStatus.COMPLETED, None, 1.0)
     with pytest.raises(ValueError, match="running is not final"):

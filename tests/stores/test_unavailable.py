@@ -24,10 +24,13 @@ _FILL_THE_DISK = """
 import asyncio, json, resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from holdfast.agents.closing import JournalFailed
 from holdfast.models import Goal, GoalStatus, Result
 from holdfast.settings import Settings
-from holdfast.stores import StoreUnavailable, open_stores
+from holdfast.stores import open_stores, patience
+from holdfast.stores.fencing import Claim
 
+patience.PATIENCE_SECONDS = 0.0
 home = Path(sys.argv[1])
 said = {}
 
@@ -37,7 +40,7 @@ def limit(size):
 async def refused(name, doing):
     try:
         await doing
-    except StoreUnavailable as error:
+    except JournalFailed as error:
         said[name] = str(error)
 
 async def main():
@@ -46,11 +49,13 @@ async def main():
         await stores.goals.begin(goal, "run", datetime.now(UTC))
         source = home / "large.bin"
         source.write_bytes(bytes(4_000_000))
-        writer = stores.artifacts.writer("run")
+        claim = Claim("run", "first", 1, datetime.now(UTC))
+        claim, _ = await stores.executions.begin(claim, None, {})
+        writer = stores.artifacts.writer(claim)
 
         limit(1_000_000)
         large = Result(data={"text": "x" * 4_000_000})
-        await refused("draft", stores.results.draft("run", large))
+        await refused("draft", stores.results.draft(claim, large))
         await refused("bytes", writer.write("large", bytes(4_000_000), "text/plain"))
         await refused("path", writer.write("large", source, "text/plain"))
         said["files"] = [str(p) for p in (home / "artifacts").rglob("*") if p.is_file()]
@@ -58,7 +63,7 @@ async def main():
         limit(resource.RLIM_INFINITY)
 
         await writer.write("small", b"small", "text/plain")
-        await stores.results.draft("run", large)
+        await stores.results.draft(claim, large)
         reference = await stores.results.store("run", GoalStatus.COMPLETED, None, 1.0)
         said["stored"] = reference.size, reference.artifacts
         said["check"] = await stores.database.read(

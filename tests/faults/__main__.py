@@ -1,0 +1,108 @@
+"""``python -m tests.faults``: goals under a mix of faults; one line of JSON says how they ended.
+
+``HOLDFAST_FAULT_SEED`` repeats the choices of an earlier run, whose seed it has printed.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from holdfast.cli.running import run_async
+from holdfast.settings import Settings
+from holdfast.stores import open_stores
+from holdfast.temporal.server_binary import ensure_server_binary
+from tests.faults import effects, endpoint
+from tests.faults.goals import Goals, Judged, service_of
+from tests.faults.mischief import Mischief
+from tests.faults.world import World, world
+
+TARGET = 0.999
+
+
+def tell(line: str) -> None:
+    """Tell a person how it goes."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+async def mix(there: World, count: int, pause: float, patience: float) -> tuple[Judged, Mischief]:
+    """Hand goals in under faults, until each fault came about and all goals have ended."""
+    mischief = Mischief(there, there.seed)
+    async with open_stores(there.settings) as stores:
+        goals = Goals(there, stores, await service_of(there, stores), there.seed)
+        attending = asyncio.create_task(goals.attend())
+        harming = asyncio.create_task(mischief.go_on(pause))
+        try:
+            await goals.hand_in(count, more=lambda: not mischief.has_done_all)
+        finally:
+            harming.cancel()
+            await asyncio.gather(harming, return_exceptions=True)
+        tell(f"{len(goals.started)} goals are handed in, and no further fault comes from outside")
+        await goals.end(patience)
+        attending.cancel()
+        await asyncio.gather(attending, return_exceptions=True)
+        return await goals.judge(), mischief
+
+
+def verdict(judged: Judged, mischief: Mischief, seed: int, seconds: float) -> dict[str, object]:
+    """Return what is to be said in the end."""
+    healthy = judged.goals - judged.poisoned
+    share = judged.completed / max(1, healthy)
+    return {
+        "verdict": {
+            "completed": {"value": share, "target": TARGET, "bound": "at least"},
+            "lost": {"value": len(judged.lost), "target": 0, "bound": "at most"},
+            "twice": {"value": len(judged.twice), "target": 0, "bound": "at most"},
+        },
+        "details": {
+            "seed": seed,
+            "goals": judged.goals,
+            "dead_letters": judged.poisoned,
+            "seconds": round(seconds, 1),
+            "faults": dict(mischief.done),
+            "model_faults": dict(Counter(line.what for line in effects.lines("endpoint"))),
+            "events": dict(judged.told),
+            "lost": dict(list(judged.lost.items())[:20]),
+            "twice": dict(list(judged.twice.items())[:20]),
+        },
+    }
+
+
+async def measure(count: int, pause: float, patience: float, keep: Path | None) -> bool:
+    """Run the mix and print the verdict."""
+    seed = int(os.environ.get(endpoint.SEED) or secrets.randbelow(10**6))
+    tell(f"{endpoint.SEED}={seed}")
+    binary = await ensure_server_binary(Settings(), tell)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="holdfast-faults-", ignore_cleanup_errors=True) as name:
+        folder = keep or Path(name)
+        async with world(folder, seed, binary.path) as there:
+            judged, mischief = await mix(there, count, pause, patience)
+        document = verdict(judged, mischief, seed, time.monotonic() - began)
+    print(json.dumps(document))
+    return not judged.lost and not judged.twice
+
+
+def main() -> None:
+    """Read the command line and run; status 1 when a goal was lost or anything was done twice."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--goals", type=int, default=3000, help="how many goals at least")
+    parser.add_argument("--pause", type=float, default=4.0, help="seconds between two faults")
+    parser.add_argument("--patience", type=float, default=300.0, help="seconds for the last ones")
+    parser.add_argument("--keep", type=Path, help="a new folder for everything; kept")
+    given = parser.parse_args()
+    if given.keep is not None:
+        given.keep.mkdir(parents=True)
+    good = run_async(measure(given.goals, given.pause, given.patience, given.keep))
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The model endpoint of the fault tests: it adds, and misbehaves often, as its seed says.
+
+``python -m holdfast.testing.model_server tests.faults.endpoint:script`` runs it.
+"""
+
+import os
+import random
+
+from holdfast.testing import Asked, Reply, breaks_off, garbles, keeps_silent, refuses, says
+from tests.faults.effects import note
+
+SEED = "HOLDFAST_FAULT_SEED"
+# How many times in a row at most, and how often otherwise, the same question meets a fault.
+FAULTS_IN_A_ROW = 3
+CHANCE = 0.3
+ANSWER = "The sum of these two numbers, as far as can be told, is"
+
+FAULTS: dict[str, Reply] = {
+    "429": refuses(429, retry_after=0.5),
+    "429-long": refuses(429, retry_after=11),
+    "500": refuses(500),
+    "503": refuses(503, retry_after=1),
+    "half-stream": breaks_off(f"{ANSWER} unknown", after=2),
+    "garbage": garbles(),
+    "silence": keeps_silent(),
+}
+WEIGHTS = (5, 1, 5, 3, 5, 3, 2)
+
+
+def script(asked: Asked) -> Reply:
+    """Answer a question such as ``add 3 and 4``, or misbehave."""
+    chance = random.Random(f"{os.environ.get(SEED, '0')} {asked.prompt} {asked.times}")
+    if asked.times <= FAULTS_IN_A_ROW and chance.random() < CHANCE:
+        (kind,) = chance.choices(list(FAULTS), WEIGHTS)
+        note("endpoint", kind, "request")
+        return FAULTS[kind]
+    *_, one, _, two = asked.last.split()
+    return says(f"{ANSWER} {int(one) + int(two)}", delay=0.02, pause=0.02)

@@ -1,0 +1,195 @@
+"""Handing goals in while everything fails, answering what they ask, and judging how they ended."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+
+from holdfast.agents.loading import Loaded
+from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.models import Goal, GoalRecord, Vote
+from holdfast.stores import Stores, StoreUnavailable
+from holdfast.stores.approvals import ApprovalStatus
+from holdfast.stores.refusals import Refused
+from holdfast.temporal.connection import TemporalUnavailable, connect
+from holdfast.temporal.goals import GoalService
+from tests.faults.agents import AGENTS, register_agents
+from tests.faults.answers import SIGNAL, approves, wrong
+from tests.faults.effects import broken_rules
+from tests.faults.world import World
+
+AT_ONCE = 120
+LOOK_SECONDS = 0.5
+# These hurt every goal of their worker, or take long: a few in every hundred.
+RARE = {"blocker", "leaker", "flood", "bulky"}
+COMMON = [agent.__name__ for agent in AGENTS if agent.__name__ not in RARE]
+FINAL = {"run.completed", "run.failed", "run.cancelled", "run.terminated"}
+
+
+@dataclass
+class Judged:
+    """What has become of goals.
+
+    Attributes:
+        goals: How many there were, delegated ones included.
+        poisoned: How many of them had to fail.
+        completed: How many of the others completed with the right answer.
+        lost: What is wrong with those that did not end as they should, by run.
+        twice: What was done twice, or told twice, by run.
+        retried: How many attempts failed for good reasons and bad.
+    """
+
+    goals: int = 0
+    poisoned: int = 0
+    completed: int = 0
+    lost: dict[str, str] = field(default_factory=dict)
+    twice: dict[str, list[str]] = field(default_factory=dict)
+    told: Counter[str] = field(default_factory=Counter)
+
+
+class Goals:
+    """The goals of one mix."""
+
+    def __init__(self, world: World, stores: Stores, service: GoalService, seed: int) -> None:
+        self.started: list[str] = []
+        self._world = world
+        self._stores = stores
+        self._service = service
+        self._chance = random.Random(seed)
+        self._seed = seed
+        self._open: set[str] = set()
+
+    async def hand_in(self, count: int, *, more: Callable[[], bool]) -> None:
+        """Hand goals in, some at a time, until there are so many and no more are wanted."""
+        kinds = [*RARE]
+        while len(self.started) < count or more():
+            while len(self._open) >= AT_ONCE:
+                await asyncio.sleep(LOOK_SECONDS)
+            number = len(self.started)
+            if not kinds:
+                # Three quarters of a hundred are of the common kinds, and the rare ones come once.
+                kinds = COMMON * 10 + [*RARE]
+                self._chance.shuffle(kinds)
+            await self._start(number, kinds.pop())
+            if number % 10 == 9:
+                await asyncio.sleep(0.3)
+
+    async def attend(self) -> None:
+        """Answer questions, send signals, and see which goals have ended, until cancelled."""
+        while True:
+            with suppress(StoreUnavailable, TemporalUnavailable):
+                for approval in await self._stores.approvals.list(
+                    limit=200, status=ApprovalStatus.OPEN
+                ):
+                    await self._vote(approval.approval_id, approval.workflow_id, approval.question)
+                self._open &= await self._unfinished()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def end(self, seconds: float) -> None:
+        """Wait until all have ended, or so many seconds are over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._open:  # noqa: ASYNC110 -- other processes end them
+                    await asyncio.sleep(LOOK_SECONDS)
+
+    async def judge(self) -> Judged:
+        """Return what has become of all of them."""
+        judged = Judged()
+        for workflow_id in await self._all():
+            record = await self._stores.goals.get(workflow_id)
+            judged.goals += 1
+            problem = wrong(record)
+            if problem is not None:
+                judged.lost[workflow_id] = f"{record.agent_type}: {problem}"
+            elif record.agent_type == "poison":
+                judged.poisoned += 1
+            else:
+                judged.completed += 1
+            twice = [*broken_rules(workflow_id), *await self._told_wrongly(record, judged.told)]
+            if twice:
+                judged.twice[workflow_id] = twice
+        known = set(await self._all())
+        judged.lost |= {run: "it is not on record" for run in self.started if run not in known}
+        return judged
+
+    async def _start(self, number: int, agent: str) -> None:
+        parameters = {"seed": self._chance.randrange(10**6), "size": self._chance.randrange(2, 6)}
+        goal = Goal(
+            goal_id=f"fault-{self._seed}-{number}",
+            description="Add.",
+            agent_type=agent,
+            parameters=dict(parameters),
+        )
+        while True:
+            try:
+                # The key makes it the same goal, however often it has to be handed in.
+                workflow_id = await self._service.start(goal, goal.goal_id)
+                break
+            except (TemporalUnavailable, StoreUnavailable):
+                await asyncio.sleep(LOOK_SECONDS)
+        self.started.append(workflow_id)
+        self._open.add(workflow_id)
+        if agent == "sleeper":
+            await self._signal(workflow_id, SIGNAL + parameters["seed"])
+
+    async def _signal(self, workflow_id: str, value: int) -> None:
+        while True:
+            try:
+                await self._service.answering.signal(workflow_id, "go", value)
+            except StoreUnavailable:
+                await asyncio.sleep(LOOK_SECONDS)
+            except LookupError:  # its record is opened in a moment
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                return
+
+    async def _vote(self, approval_id: str, workflow_id: str, question: str) -> None:
+        record = await self._stores.goals.get(workflow_id)
+        yes = approves(int(str(record.parameters["seed"])), question)
+        vote = Vote(by="Ann", approved=yes, at=datetime.now(UTC))
+        with suppress(Refused):
+            await self._service.answering.vote(approval_id, vote)
+
+    async def _unfinished(self) -> set[str]:
+        query = text("SELECT workflow_id FROM goals WHERE ended_at IS NULL")
+        rows = await self._stores.database.read(lambda found: found.execute(query).scalars().all())
+        return set(rows)
+
+    async def _all(self) -> list[str]:
+        query = text("SELECT workflow_id FROM goals ORDER BY started_at")
+        rows = await self._stores.database.read(lambda found: found.execute(query).scalars().all())
+        return list(rows)
+
+    async def _told_wrongly(self, record: GoalRecord, told: Counter[str]) -> list[str]:
+        run, problems = record.workflow_id, []
+        number, types = 0, Counter[str]()
+        while events := await self._stores.events.after(run, number, 1000):
+            for event in events:
+                number += 1
+                if event.number != number:
+                    problems.append(f"event {event.number} follows event {number - 1}")
+                    number = event.number
+                types[event.type] += 1
+        ends = sum(types[type_] for type_ in FINAL)
+        if record.status.final and ends != 1:
+            problems.append(f"its end was told {ends} times")
+        told.update(types)
+        return problems
+
+
+def registry() -> AgentRegistry:
+    """Return the agents as the one who hands goals in knows them."""
+    specs = tuple(register_agents())
+    names = tuple(spec.name for spec in specs)
+    plugin = Plugin("holdfast-faults", "1.0", "holdfast_faults", "loaded", agents=names)
+    return AgentRegistry.of({plugin: Loaded((), specs, ())}, [])
+
+
+async def service_of(world: World, stores: Stores) -> GoalService:
+    """Return a service for a world."""
+    return GoalService(await connect(world.address), stores, registry())

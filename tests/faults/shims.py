@@ -1,0 +1,67 @@
+"""What a worker under test loads beside its agents: less patience, and stores that can be away.
+
+A worker is the product as it is, ``holdfast worker``; nothing here is an option of it. Faults that
+no other process can bring about come from here, switched by files.
+"""
+
+import importlib
+import os
+import pkgutil
+import sqlite3
+import sys
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Final
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
+
+from tests.faults.effects import folder
+
+CLOCK: Final = "HOLDFAST_FAULT_CLOCK"
+STORES_GONE: Final = "stores-gone"
+EVENTS_GONE: Final = "events-gone"
+VERSION: Final = int(os.environ.get("HOLDFAST_FAULT_VERSION", "1"))
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=4)
+BLOCKED_SECONDS: Final = 5.5
+
+
+def install() -> None:
+    """Change what the tests need to be changed in this process."""
+    from holdfast.activities import heartbeats
+    from holdfast.temporal import worker
+    from holdfast.workflows import agent_goal
+
+    agent_goal.HEARTBEAT_TIMEOUT = HEARTBEAT_TIMEOUT
+    heartbeats.HEARTBEAT_SECONDS = 0.5  # type: ignore[misc]
+    worker.HEARTBEAT_THROTTLE = timedelta(seconds=0.5)  # type: ignore[misc]
+    event.listen(Engine, "before_cursor_execute", _see_whether_the_stores_are_there)
+    shift = float(os.environ.get(CLOCK, "0"))
+    if shift:
+        move_clock(timedelta(seconds=shift))
+
+
+def _see_whether_the_stores_are_there(
+    _connection: object, _cursor: object, statement: str, parameters: Any, *_: object
+) -> None:
+    away = (folder() / STORES_GONE).exists()
+    writes_events = "INTO events" in statement and (folder() / EVENTS_GONE).exists()
+    if away or writes_events:
+        raise OperationalError(statement, parameters, sqlite3.OperationalError("it is gone"))
+
+
+def move_clock(shift: timedelta) -> None:
+    """Let the clock that Holdfast reads be wrong."""
+    import holdfast
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            now = datetime.now(UTC) + shift
+            return now.astimezone(tz) if tz else now.astimezone().replace(tzinfo=None)
+
+    for module in pkgutil.walk_packages(holdfast.__path__, "holdfast."):
+        if not module.name.startswith(("holdfast.testing", "holdfast.stores.migrations")):
+            importlib.import_module(module.name)
+    for name, loaded in list(sys.modules.items()):
+        if name.startswith("holdfast") and vars(loaded).get("datetime") is datetime:
+            loaded.datetime = Shifted  # type: ignore[attr-defined]

@@ -1,0 +1,203 @@
+"""Who may write: the execution that Temporal scheduled last, and no other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from holdfast.agents.closing import Fenced
+from holdfast.agents.journal import Answer, Nap, StepKey
+from holdfast.models import Artifact, GoalStatus, Progress, Result, Usage
+from holdfast.settings import Settings
+from holdfast.stores import Stores, UnknownGoal, open_stores
+from holdfast.stores.fencing import Claim
+
+if TYPE_CHECKING:
+    # Registered by the conftest: not importable when the tests run.
+    from tests.postgresql import PostgreSQL
+
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
+KEY = StepKey("search", "d" * 64, 0)
+FILE = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
+
+# Everything that an execution writes, by its name.
+WRITES: dict[str, Callable[[Stores, Claim], Awaitable[object]]] = {
+    "begin": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=False),
+    "begin once": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=True),
+    "record": lambda stores, claim: stores.context.journal(claim).record(KEY, Answer("1")),
+    "withdraw": lambda stores, claim: stores.context.journal(claim).withdraw(KEY),
+    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, Nap(60)),
+    "progress": lambda stores, claim: stores.listener(claim, again=True).tell(
+        Progress(percentage=1)
+    ),
+    "artifact told": lambda stores, claim: stores.listener(claim, again=True).tell(FILE),
+    "note": lambda stores, claim: stores.listener(claim, again=True).note("usage", {}),
+    "text": lambda stores, claim: _tell_text(stores, claim),
+    "artifact": lambda stores, claim: stores.artifacts.writer(claim).write(
+        "a", b"stale", "text/plain"
+    ),
+    "draft": lambda stores, claim: stores.results.draft(claim, Result(summary="stale")),
+    "reserve": lambda stores, claim: stores.ledger.of_execution(claim).reserve(
+        KEY, "model", Usage(input_tokens=1)
+    ),
+    "totals": lambda stores, claim: stores.ledger.of_execution(claim).close(1.0),
+    "suspend": lambda stores, claim: stores.executions.suspend(
+        claim, GoalStatus.WAITING, "run.waiting", {}
+    ),
+}
+
+
+async def _tell_text(stores: Stores, claim: Claim) -> None:
+    listener = stores.listener(claim, again=True)
+    await listener.text("answer", "stale")
+    await listener.drain()
+
+
+async def everything(stores: Stores, run: str) -> tuple[object, ...]:
+    """Return all that is stored of a run."""
+    tables = ("goals", "steps", "intents", "waits", "events", "artifacts", "results", "spending")
+    queries = [text(f"SELECT * FROM {table}") for table in (*tables, "totals", "streams")]
+    return await stores.database.read(
+        lambda found: tuple(tuple(map(tuple, found.execute(query).all())) for query in queries)
+    )
+
+
+async def take(stores: Stores, claim: Claim) -> bool:
+    """Take a run over; return whether another execution held it before."""
+    _, again = await stores.executions.begin(claim, None, {})
+    return again
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_an_execution_that_was_taken_over_writes_nothing(
+    stores: Stores, run: str, claim: Claim, name: str
+) -> None:
+    await stores.context.journal(claim).record(replace_occurrence(1), Answer("1"))
+    await take(stores, replace(claim, sequence=2))
+    before = await everything(stores, run)
+
+    with pytest.raises(Fenced, match="another execution of run has taken over"):
+        await WRITES[name](stores, claim)
+
+    assert await everything(stores, run) == before
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_run_that_has_ended_takes_nothing_more(
+    stores: Stores, run: str, claim: Claim, name: str
+) -> None:
+    await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
+    before = await everything(stores, run)
+
+    with pytest.raises(Fenced):
+        await WRITES[name](stores, claim)
+    with pytest.raises(Fenced):
+        await take(stores, replace(claim, sequence=2))
+
+    assert await everything(stores, run) == before
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_the_execution_that_holds_the_run_writes(
+    stores: Stores, run: str, claim: Claim, name: str
+) -> None:
+    await WRITES[name](stores, claim)
+
+
+def replace_occurrence(occurrence: int) -> StepKey:
+    return StepKey(KEY.name, KEY.digest, occurrence)
+
+
+async def test_within_a_temporal_run_the_order_is_the_sequences_whatever_the_clock(
+    stores: Stores, run: str
+) -> None:
+    assert await take(stores, Claim(run, "first", 9, NOON)) is False
+    # The clock was set back: what was scheduled later seems earlier. Ten follows nine.
+    assert await take(stores, Claim(run, "first", 10, NOON - timedelta(hours=1))) is True
+
+    with pytest.raises(Fenced):
+        await take(stores, Claim(run, "first", 9, NOON + timedelta(hours=1)))
+    assert (await stores.executions.requests([run]))[run] == (None, "first:10")
+
+
+async def test_the_same_execution_delivered_again_takes_the_run_again(
+    stores: Stores, run: str
+) -> None:
+    claim = Claim(run, "first", 3, NOON)
+    assert await take(stores, claim) is False
+    assert await take(stores, claim) is True
+
+
+async def test_across_temporal_runs_the_order_is_the_schedules(stores: Stores, run: str) -> None:
+    await take(stores, Claim(run, "first", 7, NOON))
+
+    with pytest.raises(Fenced):
+        await take(stores, Claim(run, "other", 99, NOON - timedelta(microseconds=1)))
+    await take(stores, Claim(run, "reset", 1, NOON))
+    with pytest.raises(Fenced):
+        await take(stores, Claim(run, "first", 8, NOON - timedelta(seconds=1)))
+    await take(stores, Claim(run, "later", 0, NOON + timedelta(seconds=1)))
+
+    assert (await stores.executions.requests([run]))[run] == (None, "later:0")
+
+
+async def test_a_run_that_continues_as_new_follows_its_own_past_whatever_the_clock(
+    stores: Stores, run: str
+) -> None:
+    early = NOON - timedelta(hours=1)
+    await take(stores, Claim(run, "first", 7, NOON))
+
+    with pytest.raises(Fenced):
+        await take(stores, Claim(run, "second", 0, early, continued_from="elsewhere"))
+    await take(stores, Claim(run, "second", 0, early, continued_from="first"))
+
+    # And the one before does not get it back, however late it comes.
+    with pytest.raises(Fenced):
+        await take(stores, Claim(run, "first", 8, early - timedelta(seconds=1)))
+
+
+async def test_one_of_many_that_take_a_run_at_once_holds_it(stores: Stores, run: str) -> None:
+    claims = [Claim(run, "first", number, NOON) for number in range(20)]
+
+    outcomes = await asyncio.gather(
+        *(take(stores, claim) for claim in reversed(claims)), return_exceptions=True
+    )
+
+    assert outcomes.count(False) == 1
+    assert all(isinstance(outcome, bool | Fenced) for outcome in outcomes)
+    assert (await stores.executions.requests([run]))[run] == (None, "first:19")
+
+
+async def test_a_run_that_is_not_on_record_cannot_be_taken(stores: Stores) -> None:
+    with pytest.raises(UnknownGoal, match="'nowhere'"):
+        await take(stores, Claim("nowhere", "first", 1, NOON))
+
+
+async def test_a_write_waits_for_a_take_over_that_is_under_way(
+    postgresql: "PostgreSQL", settings: Settings
+) -> None:
+    # SQLite has one writer at a time; PostgreSQL needs the run to be locked.
+    if not settings.database_url:
+        return
+    engine = create_async_engine(settings.database_url)
+    try:
+        async with open_stores(settings) as stores:
+            await begin_record(stores)
+            claim = Claim("run", "first", 1, NOON)
+            await take(stores, claim)
+            async with engine.begin() as taking:
+                await taking.execute(text("UPDATE goals SET fence = 'first:2'"))
+                recording = asyncio.create_task(
+                    stores.context.journal(claim).record(KEY, Answer("1"))
+                )
+                done, _ = await asyncio.wait([recording], timeout=0.3)
+                assert not done
+            with pytest.raises(Fenced):
+                await recording
+    finally:
+        await engine.dispose()

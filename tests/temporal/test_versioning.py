@@ -1,0 +1,84 @@
+"""Workers of two versions: which of them gets the goals."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from holdfast.agents import AgentSpec, Goal, Result, Run
+from holdfast.agents.loading import Loaded
+from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.settings import Settings
+from holdfast.stores import open_stores
+from holdfast.stores.following import follow_events
+from holdfast.temporal.connection import connect
+from holdfast.temporal.development_server import run_development_server
+from holdfast.temporal.goals import GoalService
+from holdfast.temporal.versioning import current_build
+from holdfast.temporal.working import working
+
+
+def _registry(build: str) -> AgentRegistry:
+    async def teller(run: Run, goal: Goal) -> Result:
+        await run.step(f"built by {build}", len, build)
+        await run.wait_for("go")
+        return Result(summary=build)
+
+    spec = AgentSpec(name="teller", description="Tells its version.", agent=teller)
+    plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=("teller",))
+    return AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
+
+
+@pytest.mark.asyncio
+async def test_goals_go_to_the_current_version_and_move_to_the_next(
+    server_binary: Path, own_home: Path
+) -> None:
+    settings = Settings(home=own_home)
+    async with (
+        # One of its own: what is current holds for a whole namespace.
+        run_development_server(server_binary, port=0, ui_port=0) as server,
+        open_stores(settings) as stores,
+        AsyncExitStack() as workers,
+    ):
+        client = await connect(server.address)
+        service = GoalService(client, stores, _registry("one"))
+
+        async def work(build: str, **more: bool) -> None:
+            versioned = settings.model_copy(update={"build_id": build, **more})
+            registry = _registry(build)
+            await workers.enter_async_context(working(client, stores, registry, versioned))
+
+        async def start() -> str:
+            return await service.start(Goal(goal_id="v", description="x", agent_type="teller"))
+
+        async def waiting(workflow_id: str) -> None:
+            async for event in follow_events(stores, workflow_id):
+                if event.type == "run.waiting":
+                    return
+
+        async def delivered(workflow_id: str) -> str:
+            async for _ in follow_events(stores, workflow_id):
+                pass
+            record = await stores.goals.get(workflow_id)
+            assert record.result is not None
+            return record.result.summary
+
+        async with asyncio.timeout(60):
+            await work("one")
+            assert await current_build(client) == "one"
+            first = await start()
+            await waiting(first)
+
+            # A second version gets nothing until it is made current …
+            await work("two")
+            assert await current_build(client) == "one"
+            second = await start()
+            await service.answering.signal(second, "go", None)
+            assert await delivered(second) == "one"
+
+            # … and then the goals under way too.
+            await work("three", make_current=True)
+            assert await current_build(client) == "three"
+            await service.answering.signal(first, "go", None)
+            assert await delivered(first) == "three"
