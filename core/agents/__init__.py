@@ -4,14 +4,34 @@ Semantic versioning covers this package and :mod:`holdfast.testing`; nothing dee
 """
 
 from holdfast.agents.agent import Agent, AgentFunction, FunctionAgent
-from holdfast.agents.errors import InputError, PermanentError, StepFailed
+from holdfast.agents.errors import (
+    BudgetExceeded,
+    InputError,
+    OutcomeUnknown,
+    PermanentError,
+    StepFailed,
+    Throttled,
+    TransientError,
+)
 from holdfast.agents.factory import AgentFactory
 from holdfast.agents.hookspecs import hookimpl
 from holdfast.agents.parameters import InputPath, ParametersRefused
 from holdfast.agents.registry import UnknownAgent
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec, Observer
-from holdfast.models import Artifact, Check, Event, Failure, Goal, Progress, Result, Usage
+from holdfast.models import (
+    Artifact,
+    Budget,
+    Check,
+    Decision,
+    Event,
+    Failure,
+    Goal,
+    Progress,
+    Result,
+    Usage,
+    Vote,
+)
 
 __all__ = [
     "Agent",
@@ -19,7 +39,10 @@ __all__ = [
     "AgentFunction",
     "AgentSpec",
     "Artifact",
+    "Budget",
+    "BudgetExceeded",
     "Check",
+    "Decision",
     "Event",
     "Failure",
     "FunctionAgent",
@@ -27,13 +50,17 @@ __all__ = [
     "InputError",
     "InputPath",
     "Observer",
+    "OutcomeUnknown",
     "ParametersRefused",
     "PermanentError",
     "Progress",
     "Result",
     "Run",
     "StepFailed",
+    "Throttled",
+    "TransientError",
     "UnknownAgent",
     "Usage",
+    "Vote",
     "hookimpl",
 ]

@@ -1,0 +1,150 @@
+"""A worker that was frozen, or killed: another one goes on, and nothing is done twice."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from holdfast.models import Event, GoalStatus
+from holdfast.stores import schema
+from holdfast.workflows import agent_goal
+
+if TYPE_CHECKING:
+    from tests.durability.conftest import Workers
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+KINDS = {
+    "plain": "pay",
+    "catches Exception": "pay, and catches whatever happens",
+    "catches BaseException": "pay, and catches everything",
+}
+
+
+async def started(workers: "Workers", description: str) -> str:
+    from holdfast.models import Goal
+
+    goal = Goal(goal_id="pay", description=description, agent_type="paying")
+    workflow_id = await workers.here.service.start(goal)
+    workers.here.started.append(workflow_id)
+    return workflow_id
+
+
+async def written(workers: "Workers", workflow_id: str) -> tuple[list[Event], list[object]]:
+    """Return all that the stores hold of a run that an agent's execution can write."""
+    events = await workers.here.told(workflow_id)
+    tables = (schema.goals, schema.steps, schema.results, schema.artifacts, schema.totals)
+
+    def read(connection: object) -> list[object]:
+        rows: list[object] = []
+        for table in tables:
+            query = select(table).where(table.c.workflow_id == workflow_id)
+            rows += [tuple(row) for row in connection.execute(query)]  # type: ignore[attr-defined]
+        return rows
+
+    return events, await workers.here.stores.database.read(read)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+async def test_a_frozen_worker_that_wakes_does_nothing_more(
+    workers: "Workers", kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sharpest tests 1 and 2: frozen in mid-step."""
+    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    frozen = workers.begin(halts=("1.after",))
+    workflow_id = await started(workers, KINDS[kind])
+    await workers.at("1.after")
+    workers.freeze(frozen)
+    healthy = workers.begin(halts=("3.before",))
+    await workers.at("3.before")
+    assert workers.bill() == [(0, frozen), (1, frozen), (1, healthy), (2, healthy)]
+    before = await written(workers, workflow_id)
+
+    workers.open("1.after")
+    workers.wake(frozen)
+    await workers.turns(frozen, 1.5)
+    assert workers.bill() == [(0, frozen), (1, frozen), (1, healthy), (2, healthy)]
+    assert await written(workers, workflow_id) == before
+
+    workers.open("3.before")
+    output, record = await workers.here.finish(workflow_id)
+    assert output.success
+    assert record.result is not None
+    assert record.result.data == {"paid": 5}
+    assert [pid for number, pid in workers.bill() if number > 2] == [healthy, healthy]
+    told = await workers.here.told(workflow_id)
+    assert sum(event.type == "step.completed" for event in told) == 5
+    assert sum(event.type == "run.completed" for event in told) == 1
+    assert sum(event.type == "progress" for event in told) == 5
+
+
+async def test_a_worker_frozen_before_it_takes_the_fence_gets_it_no_more(
+    workers: "Workers", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sharpest test 1: frozen with the task in its hands, before it has begun."""
+    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    frozen = workers.begin(halts=("begin",))
+    workflow_id = await started(workers, "pay")
+    await workers.at("begin")
+    workers.freeze(frozen)
+    healthy = workers.begin(halts=("2.before",))
+    await workers.at("2.before")
+    before = await written(workers, workflow_id)
+    workers.open("begin")
+    workers.wake(frozen)
+    await workers.turns(frozen, 1.0)
+    assert workers.bill() == [(0, healthy), (1, healthy)]
+    assert await written(workers, workflow_id) == before
+    workers.open("2.before")
+    output, _ = await workers.here.finish(workflow_id)
+    assert output.success
+    assert workers.bill() == [(number, healthy) for number in range(5)]
+
+
+async def test_a_worker_frozen_until_the_goal_has_ended_changes_nothing(
+    workers: "Workers", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    frozen = workers.begin(halts=("1.after",))
+    workflow_id = await started(workers, "pay, and catches everything")
+    await workers.at("1.after")
+    workers.freeze(frozen)
+    workers.begin()
+    output, _ = await workers.here.finish(workflow_id)
+    assert output.success
+    before, bill = await written(workers, workflow_id), workers.bill()
+    workers.open("1.after")
+    workers.wake(frozen)
+    await workers.turns(frozen, 1.0)
+    assert workers.bill() == bill
+    assert await written(workers, workflow_id) == before
+
+
+async def test_killed_at_every_step_boundary(workers: "Workers") -> None:
+    """Sharpest test 3: fifteen times SIGKILL; only the step in flight is done again."""
+    places = [
+        f"{number}.{where}" for number in range(5) for where in ("before", "after", "between")
+    ]
+    workflow_id = await started(workers, "pay")
+    for _ in places:
+        pid = workers.begin(dies=tuple(places))
+        await workers.died(pid)
+        assert await workers.recover() == 1
+    workers.begin(dies=tuple(places))
+    output, record = await workers.here.finish(workflow_id)
+    assert output.success
+    assert record.status is GoalStatus.COMPLETED
+    assert record.result is not None
+    assert record.result.data == {"paid": 5}
+    # Killed after the effect and before the journal has it: paid twice, and never more.
+    paid = Counter(number for number, _ in workers.bill())
+    assert paid == dict.fromkeys(range(5), 2)
+    told = await workers.here.told(workflow_id)
+    types = Counter(event.type for event in told)
+    assert types["step.completed"] == 5
+    assert types["run.retrying"] == 0
+    progress = [event.data["message"] for event in told if event.type == "progress"]
+    assert progress == [f"paid {number}" for number in range(5)]
+    await workers.here.replay(workflow_id, "handed-on-fifteen-times")
