@@ -29,6 +29,10 @@ demo: install ## Set up and run one goal per bundled agent on a real Temporal se
 test: install ## Set up and run every test (TOX="-e lint,core" runs some)
 	$(BIN)/tox run --skip-env "^$$($(BIN)/python -c 'import sys; print("py%d%d" % sys.version_info[:2])')$$" $(TOX)
 
+.PHONY: faults
+faults: install ## Run 3,000 goals while workers, server, stores and models fail (HOLDFAST_FAULT_SEED=... repeats)
+	$(BIN)/python -m tests.faults
+
 .PHONY: lint
 lint: install ## Check style, formatting, types and import rules
 	$(BIN)/ruff check

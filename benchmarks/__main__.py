@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import history, journal, overhead, recovery, startup, stream
+from benchmarks import history, journal, overhead, recovery, startup, stream, waste
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "history": history.main,
@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "recovery": recovery.main,
     "startup": startup.main,
     "stream": stream.main,
+    "waste": waste.main,
 }
 
 

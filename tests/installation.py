@@ -74,8 +74,10 @@ class Installation:
     settings: Settings
     started: list[str] = field(default_factory=list)
 
-    def worker(self) -> Worker:
-        return build_worker(self.client, self.stores, self.service.registry, self.settings)
+    def worker(self, *specs: AgentSpec, stores: Stores | None = None) -> Worker:
+        """Return a worker; with other agents, or other stores, than the installation's."""
+        registry = registry_of(*specs) if specs else self.service.registry
+        return build_worker(self.client, stores or self.stores, registry, self.settings)
 
     async def start(
         self,
@@ -212,11 +214,15 @@ async def install(server: DevelopmentServer, own_home: Path) -> AsyncIterator[In
     async with AsyncExitStack() as stack:
 
         async def set_up(
-            *specs: AgentSpec, work: bool = True, database_url: str = "", **chosen: Any
+            *specs: AgentSpec,
+            work: bool = True,
+            database_url: str = "",
+            address: str = "",
+            **chosen: Any,
         ) -> Installation:
             settings = Settings(home=own_home, database_url=database_url, **chosen)
             stores = await stack.enter_async_context(open_stores(settings))
-            client = await connect(server.address)
+            client = await connect(address or server.address)
             service = GoalService(client, stores, registry_of(*specs))
             installation = Installation(client, stores, service, settings)
             stack.push_async_callback(installation.end_all)

@@ -75,6 +75,13 @@ class Execute:
         except Fenced as error:
             log.info("taken over", workflow_id=activity.info().workflow_id)
             raise _installation_failed("Fenced", error, FailureKind.LOST_WORKER) from None
+        except ApplicationError:
+            raise
+        except Exception as error:
+            # What the agent raised is an ApplicationError by now: this is the worker's own trouble.
+            log.exception("execution failed", workflow_id=activity.info().workflow_id)
+            type_ = type(error).__name__
+            raise _installation_failed(type_, error, FailureKind.LOST_WORKER) from None
 
     def _check_stores(self, task: ExecuteInput) -> None:
         if task.stores_id not in {None, self._stores.stores_id}:
@@ -126,6 +133,9 @@ class Execute:
             except (Stalled, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
                 failure = _failure_of(error)
                 told.info("attempt failed", type=failure.type, message=failure.message)
+                if failure.kind is FailureKind.THROTTLED:
+                    waits = {"retry_after": failure.retry_after, "message": failure.message}
+                    await around.listener.note("run.throttled", waits)
                 final = failure.permanent or (task.last and failure.kind not in _USE_UP_NOTHING)
                 cleaned = await self._end(around, run, agent, final=final)
                 raise failed_activity(failure, cleaned=cleaned) from None

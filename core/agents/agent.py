@@ -99,6 +99,8 @@ class FunctionAgent(Agent[BaseModel | None]):
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # why it was let go is known already, and is no news
 
     async def get_results(self) -> Result:
         """Return what the function returned, or an empty result when it did not get that far."""

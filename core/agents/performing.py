@@ -1,17 +1,21 @@
 """Doing the body of a step: what it comes to, and what it spends."""
 
+import asyncio
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
 from holdfast.agents.encoding import encode
 from holdfast.agents.errors import failure_from, no_exit
-from holdfast.agents.journal import Answer, StepKey
+from holdfast.agents.journal import Answer, Listener, StepKey
 from holdfast.agents.retrying import retried
 from holdfast.agents.threads import in_thread
 from holdfast.models import Usage
+
+WONDER_SECONDS: Final = 0.5
 
 # What the step that is being done has spent so far, entry by entry of the ledger.
 spent_here: Final[ContextVar[dict[int, Usage] | None]] = ContextVar("spent_here", default=None)
@@ -24,15 +28,24 @@ async def perform(
     kwargs: Mapping[str, object],
     *,
     once: bool,
+    again: Callable[[], Awaitable[None]],
 ) -> tuple[Answer, Exception | None]:
     """Do a step's body; failures that are known to pass are tried again in place, if not ``once``.
+
+    Before it is tried again ``again`` is awaited.
 
     Returns:
         What the step came to, and the error behind its failure.
     """
     started = time.monotonic()
 
+    tries = 0
+
     async def attempt() -> object:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            await again()
         return await _call(function, args, kwargs)
 
     try:
@@ -52,6 +65,26 @@ async def _call(
     value = await in_thread(function, args, kwargs)
     # A partial or a callable object around a coroutine.
     return await value if inspect.isawaitable(value) else value
+
+
+@asynccontextmanager
+async def announced(name: str, listener: Listener) -> AsyncIterator[None]:
+    """Tell that a step is under way, if the block takes long enough for anybody to wonder."""
+    told = asyncio.Event()
+
+    async def announce() -> None:
+        await asyncio.sleep(WONDER_SECONDS)
+        told.set()
+        await listener.note("step.started", {"step": name})
+
+    announcing = asyncio.create_task(announce())
+    try:
+        yield
+    finally:
+        if told.is_set():
+            await announcing  # its event stands before the step's end
+        else:
+            announcing.cancel()
 
 
 def _seconds_since(started: float) -> float:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeVar, overload
 
@@ -44,7 +45,7 @@ from holdfast.agents.memory import (
     MemoryWaits,
 )
 from holdfast.agents.model_choice import durable_model
-from holdfast.agents.performing import perform, spent_here
+from holdfast.agents.performing import announced, perform, spent_here
 from holdfast.agents.purse import Purse
 from holdfast.agents.steps import Steps, current_step
 from holdfast.models import Artifact, Decision, Goal, Parameters, Progress, Result, Usage
@@ -109,6 +110,7 @@ class Run:
         self._model = model
         self._responses = responses
         self._signals: Counter[str] = Counter()
+        self._texts: dict[StepKey, set[str]] = {}
         self._receiver: Callable[[Progress], Awaitable[None]] = self.report
 
     @property
@@ -228,15 +230,26 @@ class Run:
         spent: dict[int, Usage] = {}
         token = spent_here.set(spent)
         try:
-            answer, cause = await perform(key, function, args, kwargs, once=once)
+            withdraw = partial(self._withdraw_texts, key)
+            async with announced(key.name, self._listener):
+                answer, cause = await perform(
+                    key, function, args, kwargs, once=once, again=withdraw
+                )
         finally:
             spent_here.reset(token)
+        if answer.failure is not None:
+            await self._withdraw_texts(key)
         if spent:
             answer = replace(answer, usage=sum(spent.values(), Usage()))
         await self.steps.record(key, answer)
         for entry, usage in spent.items():
             await self._purse.ledger.settle(entry, usage, kept=answer.failure is None)
         return answer, cause
+
+    async def _withdraw_texts(self, key: StepKey) -> None:
+        with self.steps.busy():
+            for stream in sorted(self._texts.pop(key, ())):
+                await self._listener.note("text.withdrawn", {"stream": stream})
 
     async def spend(self, usage: Usage, *, model: str = "") -> None:
         """Say what the step under way has used of a paid model that is not asked through the run.
@@ -362,7 +375,11 @@ class Run:
         """
         self.steps.check()
         key = current_step.get()
-        await self._listener.text(stream if key is None else f"{stream_of(key)}.{stream}", delta)
+        if key is not None:
+            stream = f"{stream_of(key)}.{stream}"
+            self._texts.setdefault(key, set()).add(stream)
+        with self.steps.busy():
+            await self._listener.text(stream, delta)
 
     async def artifact(
         self, name: str, content: bytes | str | Path, *, media_type: str | None = None

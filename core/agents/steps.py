@@ -165,10 +165,16 @@ class Steps:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Count the block as in flight: a pass that waits does not end in the middle of it."""
+        """Count the block as in flight: a pass that waits does not end in the middle of it.
+
+        What closes the run in the block closes it here, so that no branch goes on without it.
+        """
         self.in_flight += 1
         try:
             yield
+        except RunClosed as reason:
+            self.close(reason)
+            raise
         finally:
             self.in_flight -= 1
             self._tell()

@@ -42,6 +42,28 @@ _PAUSE_NO_MORE: Final = (
     )
     .values(request=null())
 )
+# No worker has a run that waits, so nobody else says that it is paused meanwhile.
+_PAUSED_WHILE_WAITING: Final = (
+    update(schema.goals)
+    .where(
+        _GOALS.workflow_id.in_(bindparam("runs", expanding=True)),
+        _GOALS.status == GoalStatus.WAITING.value,
+    )
+    .values(status=GoalStatus.PAUSED.value)
+    .returning(_GOALS.workflow_id)
+)
+_WAITS_ON: Final = (
+    update(schema.goals)
+    .where(
+        _GOALS.workflow_id.in_(bindparam("runs", expanding=True)),
+        _GOALS.status == GoalStatus.PAUSED.value,
+        select(schema.waits.c.wait_id)
+        .where(schema.waits.c.workflow_id == _GOALS.workflow_id, schema.waits.c.taken_at.is_(None))
+        .exists(),
+    )
+    .values(status=GoalStatus.WAITING.value)
+    .returning(_GOALS.workflow_id)
+)
 _STANDING: Final = select(_GOALS.status, _GOALS.parent).where(
     _GOALS.workflow_id == bindparam("run")
 )
@@ -84,17 +106,24 @@ class ControlStore:
     async def request(self, workflow_ids: Collection[str], request: Request | None) -> None:
         """Ask the workers that execute runs to pause or cancel them, or to pause them no more.
 
-        A run that is to be cancelled stays so; one that has ended is left alone.
+        A run that is to be cancelled stays so; one that has ended is left alone. One that waits is
+        executed by no worker: it stands on paused at once.
         """
         runs = {"runs": list(workflow_ids)}
         if not runs["runs"]:
             return
 
         def ask(transaction: Transaction) -> None:
+            execute = transaction.connection.execute
             if request is None:
-                transaction.connection.execute(_PAUSE_NO_MORE, runs)
-            else:
-                transaction.connection.execute(_ASK, runs | {"wanted": request})
+                execute(_PAUSE_NO_MORE, runs)
+                for run in execute(_WAITS_ON, runs).scalars().all():
+                    add_event(transaction, run, "run.waiting", {})
+                return
+            execute(_ASK, runs | {"wanted": request})
+            if request == "pause":
+                for run in execute(_PAUSED_WHILE_WAITING, runs).scalars().all():
+                    add_event(transaction, run, "run.paused", {})
 
         await self._database.write(ask)
 

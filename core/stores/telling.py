@@ -63,6 +63,8 @@ class StoringListener:
             if isinstance(told, Progress):
                 if self._is_too_much():
                     self._held_back = told
+                    # Nothing else here would let the others on this event loop have their turn.
+                    await asyncio.sleep(0)
                     return
                 self._held_back = None
             progress = told if isinstance(told, Progress) else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+import structlog
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
@@ -18,6 +19,8 @@ FOLDER: Final = "workers"
 SUFFIX: Final = ".tasks"
 # What an execution came to reaches Temporal after it has ended here: until then it may be lost.
 REPORTING_SECONDS: Final = 5.0
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,18 @@ class TaskRegister:
     def began(self, task: LostTask) -> None:
         """Note that an execution has begun."""
         token = base64.b64encode(task.token).decode()
-        self._file.write(f"+{token} {task.workflow_id} {task.run_id}\n")
+        self._note(f"+{token} {task.workflow_id} {task.run_id}\n")
 
     def ended(self, task: LostTask) -> None:
         """Note that an execution has ended."""
-        self._file.write(f"-{base64.b64encode(task.token).decode()}\n")
+        self._note(f"-{base64.b64encode(task.token).decode()}\n")
+
+    def _note(self, line: str) -> None:
+        try:
+            self._file.write(line)
+        except OSError as error:
+            # A full disk: should this worker die now, the heartbeat timeout hands its goals on.
+            log.warning("execution not registered", reason=str(error))
 
 
 class Registering(Interceptor):

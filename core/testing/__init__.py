@@ -13,7 +13,7 @@ from holdfast.testing.model_script import (
     says,
 )
 from holdfast.testing.model_server import ModelServer, Recorded
-from holdfast.testing.rehearsal import Rehearsal, rehearse
+from holdfast.testing.rehearsal import Rehearsal, StillWaiting, rehearse
 
 __all__ = [
     "Asked",
@@ -22,6 +22,7 @@ __all__ = [
     "Recorded",
     "Rehearsal",
     "Reply",
+    "StillWaiting",
     "ToolCall",
     "breaks_off",
     "calls",

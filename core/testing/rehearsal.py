@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from holdfast.agents.closing import Suspended
 from holdfast.agents.execution import carry_out, clean_up
 from holdfast.agents.factory import create_agent
-from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener
+from holdfast.agents.journal import Answer, Awaited, Delegation, Question, StepKey, Wanted
+from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
 from holdfast.agents.registry import installed_agents
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec
+from holdfast.messages import Wait
 from holdfast.models import Goal, Progress, Result
 
 
@@ -31,22 +34,44 @@ class Rehearsal:
     journal: MemoryJournal
 
 
+class StillWaiting(Exception):
+    """The agent waits for something that the rehearsal was given no answer for.
+
+    Attributes:
+        waits: What it waits for, in the order in which it asked.
+        journal: Its finished steps; hand it to another rehearsal, with an answer, to go on.
+    """
+
+    def __init__(self, waits: tuple[Wanted, ...], journal: MemoryJournal) -> None:
+        missing = ", ".join(_answering(wanted) for wanted in waits)
+        super().__init__(f"the agent waits, and nobody answers: hand rehearse {missing}")
+        self.waits = waits
+        self.journal = journal
+
+
 async def rehearse(
     agent: str | AgentSpec,
     description: str,
     parameters: Mapping[str, JsonValue] | None = None,
     *,
     journal: MemoryJournal | None = None,
+    decisions: Mapping[str, bool] | None = None,
+    results: Mapping[str, Result] | None = None,
+    signals: Mapping[str, list[JsonValue]] | None = None,
 ) -> Rehearsal:
-    """Run an agent to its end, clean-up included, without a server.
+    """Run an agent to its end, clean-up included, without a server; it sleeps no time at all.
 
     Args:
         agent: The name of an installed agent, or a specification.
         description: What to achieve.
         parameters: The goal's parameters.
         journal: The finished steps of an earlier rehearsal, for a retry.
+        decisions: What people answer, by question.
+        results: What the agents deliver that it delegates to, by agent type.
+        signals: What comes with the signals it waits for, in order, by name.
 
     Raises:
+        StillWaiting: It waits for something that is not among them.
         Exception: Whatever ended the agent; the journal then holds what a retry would find.
     """
     spec = installed_agents().agent(agent).spec if isinstance(agent, str) else agent
@@ -58,11 +83,48 @@ async def rehearse(
     )
     journal = journal or MemoryJournal()
     artifacts, listener = MemoryArtifacts(), MemoryListener()
-    run = Run(goal, journal, artifacts, listener)
+    waits = _Waits(decisions, results, signals)
+    run = Run(goal, journal, artifacts, listener, waits=waits)
     made = create_agent(spec, goal.parameters, run)
     try:
         result = await carry_out(made, run)
-    finally:
+    except Suspended:
+        # No clean-up: the goal goes on once it has its answer.
+        raise StillWaiting(tuple(waits.unanswered.values()), journal) from None
+    except BaseException:
         await clean_up(made)
+        raise
+    await clean_up(made)
     progress = tuple(told for told in listener.told if isinstance(told, Progress))
     return Rehearsal(result, progress, artifacts.files, journal)
+
+
+class _Waits(MemoryWaits):
+    """Waits in memory that remember what was asked in vain."""
+
+    def __init__(
+        self,
+        decisions: Mapping[str, bool] | None,
+        results: Mapping[str, Result] | None,
+        signals: Mapping[str, list[JsonValue]] | None,
+    ) -> None:
+        super().__init__(decisions, results, signals)
+        self.unanswered: dict[StepKey, Wanted] = {}
+
+    async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+        answer = await super().open(key, wanted)
+        if isinstance(answer, Wait):
+            self.unanswered[key] = wanted
+        return answer
+
+
+def _answering(wanted: Wanted) -> str:
+    match wanted:
+        case Question(question=question):
+            return f"decisions={{{question!r}: True}}"
+        case Delegation(agent_type=agent_type):
+            return f"results={{{agent_type!r}: Result()}}"
+        case Awaited(signal=signal, number=number):
+            return f"signals={{{signal!r}: [None] * {number}}}"
+        case _:
+            raise AssertionError("a nap is over at once")

@@ -30,6 +30,8 @@ class Parameters(BaseModel):
     block: float = 0
     stuck: bool = False
     freeze: bool = False
+    ask: str = ""
+    signal: str = ""
 
 async def echo(run: Run, goal: Goal) -> Result:
     given = goal.parameters
@@ -48,7 +50,11 @@ async def echo(run: Run, goal: Goal) -> Result:
             pass
     if given["block"]:
         await run.step("block", block, given["block"], given["text"])
-    if given["fail"]:
+    if given["ask"] and not await run.approve(given["ask"], {"paid": paid}):
+        raise InputError("somebody said no: ask something else")
+    if given["signal"]:
+        return Result(data={"got": await run.wait_for(given["signal"]), "paid": paid})
+    if given["fail"] and not Path("sales.csv").exists():
         raise InputError("there is no file sales.csv: give another path")
     await run.artifact("echo.txt", given["text"] * given["times"])
     return Result(summary=f"said {given['text']}", data={"tags": given["tags"], "paid": paid})

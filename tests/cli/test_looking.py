@@ -42,8 +42,21 @@ def test_doctor_ends_with_1_and_says_what_to_do(holdfast: Any) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["run"], ["dev"], ["worker"], ["api"], ["goals"], ["agents"], ["plugins"], ["doctor"]]
-    + [["goals", name] for name in ("list", "show", "watch", "result", "cancel")],
+    [
+        [],
+        ["run"],
+        ["dev"],
+        ["worker"],
+        ["api"],
+        ["goals"],
+        ["approvals"],
+        ["agents"],
+        ["plugins"],
+        ["doctor"],
+    ]
+    + [["goals", name] for name in ("list", "show", "watch", "result", "cancel", "pause", "resume")]
+    + [["goals", name] for name in ("terminate", "signal", "retry", "dead-letters")]
+    + [["approvals", name] for name in ("list", "show", "approve", "refuse")],
 )
 def test_every_command_helps_and_speaks_json(holdfast: Any, command: list[str]) -> None:
     done = holdfast(*command, "--help")

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_ai import Agent
 
 from holdfast.agents import AgentSpec, Goal, PermanentError, Result, Run, hookimpl
 from holdfast.agents.errors import OutcomeUnknown
@@ -116,8 +117,6 @@ async def careful(run: Run, goal: Goal) -> Result:
 
 async def talker(run: Run, goal: Goal) -> Result:
     """Ask a model, whose answers come in pieces, and build on what it said."""
-    from pydantic_ai import Agent
-
     agent = Agent(run.model, model_settings=SETTINGS)
     total = 0
     for number in numbers(goal):

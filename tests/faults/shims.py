@@ -32,6 +32,8 @@ def install() -> None:
     from holdfast.workflows import agent_goal
 
     agent_goal.HEARTBEAT_TIMEOUT = HEARTBEAT_TIMEOUT
+    # The first and the last activity send no heartbeat: only their time tells of a lost worker.
+    agent_goal.PREPARE_TIMEOUT = agent_goal.STORE_TIMEOUT = timedelta(seconds=20)
     heartbeats.HEARTBEAT_SECONDS = 0.5  # type: ignore[misc]
     worker.HEARTBEAT_THROTTLE = timedelta(seconds=0.5)  # type: ignore[misc]
     event.listen(Engine, "before_cursor_execute", _see_whether_the_stores_are_there)
@@ -60,7 +62,8 @@ def move_clock(shift: timedelta) -> None:
             return now.astimezone(tz) if tz else now.astimezone().replace(tzinfo=None)
 
     for module in pkgutil.walk_packages(holdfast.__path__, "holdfast."):
-        if not module.name.startswith(("holdfast.testing", "holdfast.stores.migrations")):
+        left_out = ("holdfast.testing", "holdfast.stores.migrations")
+        if not module.name.startswith(left_out) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name, loaded in list(sys.modules.items()):
         if name.startswith("holdfast") and vars(loaded).get("datetime") is datetime:

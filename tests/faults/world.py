@@ -99,7 +99,7 @@ class World:
         self.pool = await self._start("pool", {}, "--processes", str(POOL))
 
     async def start_single(self, *, version: int = 1, clock: float = 0) -> None:
-        """Start a worker by itself, with some version of the plugin, and some error of its clock."""
+        """Start a worker by itself, with any version of the plugin and any error of its clock."""
         given = {"HOLDFAST_FAULT_VERSION": str(version), shims.CLOCK: str(clock)}
         given["PYTHONPATH"] = _path(self.folder / f"site-{version}")
         self.single = await self._start("single", given)
@@ -115,7 +115,7 @@ class World:
         assert self.endpoint.stdout is not None
         url = (await self.endpoint.stdout.readline()).decode().strip()
         self.environment |= {
-            "HOLDFAST_MODEL": "openai:gpt-4o-mini",
+            "HOLDFAST_MODEL": "openai-chat:gpt-4o-mini",
             "OPENAI_BASE_URL": url,
             "OPENAI_API_KEY": "scripted",
         }
@@ -145,7 +145,7 @@ class World:
 
     async def _start(self, name: str, given: Mapping[str, str], *options: str) -> Command:
         command = (sys.executable, "-m", "holdfast.cli", "worker", *options)
-        process = await start_process(command, environment=self.environment | given)
+        process = await start_process(command, environment={**self.environment, **given})
         return Command(process, asyncio.create_task(self._read(name, process)))
 
     async def _read(self, name: str, process: Process) -> None:

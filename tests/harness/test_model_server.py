@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import openai
@@ -26,7 +27,7 @@ from holdfast.testing import (
 from holdfast.testing.model_script import tokens_in
 from holdfast.testing.model_server import recorded_by
 
-HELLO = [{"role": "user", "content": "Hello"}]
+HELLO: Any = [{"role": "user", "content": "Hello"}]
 
 
 @pytest.fixture
@@ -70,15 +71,15 @@ async def pieces_of(server: ModelServer) -> AsyncIterator[dict[str, object]]:
 async def test_answers_openais_own_client(scripted: Serving) -> None:
     server = scripted(says("Good day."), calls(ToolCall("look", {"at": "it"})), says("In pieces."))
     async with openai.AsyncOpenAI(base_url=server.url, api_key="x", max_retries=0) as client:
-        answer = await client.chat.completions.create(model="m", messages=HELLO)  # type: ignore[arg-type]
+        answer = await client.chat.completions.create(model="m", messages=HELLO)
         assert answer.choices[0].message.content == "Good day."
         assert answer.usage is not None
         assert answer.usage.completion_tokens == tokens_in("Good day.")
-        called = await client.chat.completions.create(model="m", messages=HELLO)  # type: ignore[arg-type]
+        called = await client.chat.completions.create(model="m", messages=HELLO)
         tools = called.choices[0].message.tool_calls
         assert tools is not None
         assert tools[0].model_dump()["function"] == {"name": "look", "arguments": '{"at": "it"}'}
-        stream = await client.chat.completions.create(model="m", messages=HELLO, stream=True)  # type: ignore[call-overload]
+        stream = await client.chat.completions.create(model="m", messages=HELLO, stream=True)
         assert [p.choices[0].delta.content async for p in stream if p.choices][1:-1] == [
             "In ", "pie", "ces", "."
         ]  # fmt: skip

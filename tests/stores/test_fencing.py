@@ -1,9 +1,10 @@
 """Who may write: the execution that Temporal scheduled last, and no other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from holdfast.agents.closing import Fenced
 from holdfast.agents.journal import Answer, Nap, StepKey
-from holdfast.models import Artifact, GoalStatus, Progress, Result, Usage
+from holdfast.models import Artifact, Goal, GoalStatus, Progress, Result, Usage
 from holdfast.settings import Settings
 from holdfast.stores import Stores, UnknownGoal, open_stores
 from holdfast.stores.fencing import Claim
@@ -25,8 +26,15 @@ NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 KEY = StepKey("search", "d" * 64, 0)
 FILE = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
 
+
+async def _tell_text(stores: Stores, claim: Claim) -> None:
+    listener = stores.listener(claim, again=True)
+    await listener.text("answer", "stale")
+    await listener.drain()
+
+
 # Everything that an execution writes, by its name.
-WRITES: dict[str, Callable[[Stores, Claim], Awaitable[object]]] = {
+WRITES: dict[str, Callable[[Stores, Claim], Coroutine[None, None, object]]] = {
     "begin": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=False),
     "begin once": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=True),
     "record": lambda stores, claim: stores.context.journal(claim).record(KEY, Answer("1")),
@@ -37,7 +45,7 @@ WRITES: dict[str, Callable[[Stores, Claim], Awaitable[object]]] = {
     ),
     "artifact told": lambda stores, claim: stores.listener(claim, again=True).tell(FILE),
     "note": lambda stores, claim: stores.listener(claim, again=True).note("usage", {}),
-    "text": lambda stores, claim: _tell_text(stores, claim),
+    "text": _tell_text,
     "artifact": lambda stores, claim: stores.artifacts.writer(claim).write(
         "a", b"stale", "text/plain"
     ),
@@ -50,12 +58,6 @@ WRITES: dict[str, Callable[[Stores, Claim], Awaitable[object]]] = {
         claim, GoalStatus.WAITING, "run.waiting", {}
     ),
 }
-
-
-async def _tell_text(stores: Stores, claim: Claim) -> None:
-    listener = stores.listener(claim, again=True)
-    await listener.text("answer", "stale")
-    await listener.drain()
 
 
 async def everything(stores: Stores, run: str) -> tuple[object, ...]:
@@ -77,7 +79,7 @@ async def take(stores: Stores, claim: Claim) -> bool:
 async def test_an_execution_that_was_taken_over_writes_nothing(
     stores: Stores, run: str, claim: Claim, name: str
 ) -> None:
-    await stores.context.journal(claim).record(replace_occurrence(1), Answer("1"))
+    await stores.context.journal(claim).record(StepKey("search", "e" * 64, 0), Answer("1"))
     await take(stores, replace(claim, sequence=2))
     before = await everything(stores, run)
 
@@ -107,10 +109,6 @@ async def test_the_execution_that_holds_the_run_writes(
     stores: Stores, run: str, claim: Claim, name: str
 ) -> None:
     await WRITES[name](stores, claim)
-
-
-def replace_occurrence(occurrence: int) -> StepKey:
-    return StepKey(KEY.name, KEY.digest, occurrence)
 
 
 async def test_within_a_temporal_run_the_order_is_the_sequences_whatever_the_clock(
@@ -179,25 +177,25 @@ async def test_a_run_that_is_not_on_record_cannot_be_taken(stores: Stores) -> No
 
 
 async def test_a_write_waits_for_a_take_over_that_is_under_way(
-    postgresql: "PostgreSQL", settings: Settings
+    postgresql: "PostgreSQL", tmp_path: Path
 ) -> None:
     # SQLite has one writer at a time; PostgreSQL needs the run to be locked.
-    if not settings.database_url:
-        return
-    engine = create_async_engine(settings.database_url)
+    name = await postgresql.create_database()
+    engine = create_async_engine(postgresql.url(name))
+    settings = Settings(home=tmp_path, database_url=postgresql.url(name))
+    goal = Goal(goal_id="g", description="d", agent_type="a")
     try:
         async with open_stores(settings) as stores:
-            await begin_record(stores)
+            await stores.goals.begin(goal, "run", NOON)
             claim = Claim("run", "first", 1, NOON)
             await take(stores, claim)
             async with engine.begin() as taking:
                 await taking.execute(text("UPDATE goals SET fence = 'first:2'"))
-                recording = asyncio.create_task(
-                    stores.context.journal(claim).record(KEY, Answer("1"))
-                )
+                recording = asyncio.create_task(WRITES["record"](stores, claim))
                 done, _ = await asyncio.wait([recording], timeout=0.3)
                 assert not done
             with pytest.raises(Fenced):
                 await recording
     finally:
         await engine.dispose()
+        await postgresql.drop_database(name)

@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, bindparam, inspect, text
 
+from holdfast.agents.journal import Answer, StepKey
+from holdfast.models import Failure, GoalStatus, Progress, Result
 from holdfast.settings import Settings
 from holdfast.stores import Stores, StoreUnavailable, migrate, open_stores
-from holdfast.stores.schema import metadata
+from holdfast.stores.database import Transaction, open_database
+from holdfast.stores.fencing import Claim
+from holdfast.stores.schema import UtcDateTime, metadata
 
 _OPEN = """
 import asyncio, sys
@@ -122,21 +128,117 @@ async def test_a_newer_database_is_refused(settings: Settings) -> None:
             pass
 
 
-async def test_a_migration_that_fails_leaves_nothing_behind(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_migration_that_fails_leaves_nothing_behind(settings: Settings) -> None:
     # A table of ours that is there already stops the migration on its way.
-    monkeypatch.setattr(migrate, "_run_migrations", lambda _: None)
-    async with open_stores(settings) as stores:
-        await stores.database.write(
-            lambda writing: writing.connection.execute(text("CREATE TABLE steps (own INTEGER)"))
-        )
-    monkeypatch.undo()
+    settings.home.mkdir(parents=True)
+    database = open_database(settings.stores_url)
+    try:
+        table = text("CREATE TABLE steps (own INTEGER)")
+        await database.write(lambda writing: writing.connection.execute(table))
 
-    with pytest.raises(Exception, match="steps"):
-        async with open_stores(settings):
-            pass
+        with pytest.raises(Exception, match="steps"):
+            async with open_stores(settings):
+                pass
 
-    monkeypatch.setattr(migrate, "_run_migrations", lambda _: None)
+        assert await database.read(_tables) == {"steps"}
+    finally:
+        await database.close()
+
+
+_WRITTEN_AT_0001 = """
+INSERT INTO goals (workflow_id, goal_id, description, agent_type, parameters, agent_version, status,
+    success, execution_time, progress, started_at, ended_at, last_event, last_told)
+VALUES ('goal-a-1', 'a', 'Profile the sales', 'analysis', '{"path": "a.csv"}',
+    'holdfast-analysis 0.1.0', 'completed', :yes, 2.5, '{"percentage": 100, "message": "done"}',
+    :started, :ended, 3, 1);
+INSERT INTO goals (workflow_id, goal_id, description, agent_type, parameters, status, success,
+    error, execution_time, started_at, ended_at, last_event, last_told)
+VALUES ('goal-b-1', 'b', 'Look', 'research', '{}', 'failed', :no,
+    '{"type": "E", "message": "m", "permanent": true}', 1.0, :started, :ended, 1, 0);
+INSERT INTO goals (workflow_id, goal_id, description, agent_type, parameters, status, started_at,
+    last_event, last_told)
+VALUES ('goal-c-1', 'c', 'Go on', 'research', '{}', 'running', :started, 2, 1);
+INSERT INTO results (workflow_id, result, summary, size, metadata)
+VALUES ('goal-a-1', '{"summary": "Sales rose."}', 'Sales rose.', 26, '{}');
+INSERT INTO steps (workflow_id, name, digest, occurrence, value, seconds, recorded_at)
+VALUES ('goal-c-1', 'search', :digest, 0, '[1, 2]', 0.5, :started);
+INSERT INTO events (workflow_id, number, type, time, data)
+VALUES ('goal-c-1', 1, 'run.started', :started, '{}');
+INSERT INTO events (workflow_id, number, type, time, data)
+VALUES ('goal-c-1', 2, 'progress', :started, '{"percentage": 10.0, "message": "", "step": null}');
+INSERT INTO artifacts (workflow_id, name, media_type, digest, size, stored_at)
+VALUES ('goal-a-1', 'r.md', 'text/markdown', :file, 8, :started);
+INSERT INTO metrics (workflow_id, name, agent_type, value, time)
+VALUES ('goal-a-1', 'rows', 'analysis', 3, :started)
+"""
+_STARTED = datetime(2026, 3, 29, 2, 30, tzinfo=UTC)
+
+
+def _write_at_0001(transaction: Transaction) -> None:
+    configuration = migrate._configuration()
+    configuration.attributes["connection"] = transaction.connection
+    command.upgrade(configuration, "0001")
+    values = {
+        "yes": True,
+        "no": False,
+        "started": _STARTED,
+        "ended": _STARTED + timedelta(seconds=2.5),
+        "digest": "d" * 64,
+        "file": "sha256:" + "0" * 64,
+    }
+    times = [bindparam("started", type_=UtcDateTime), bindparam("ended", type_=UtcDateTime)]
+    for statement in _WRITTEN_AT_0001.split(";"):
+        given = [one for one in times if f":{one.key}" in statement]
+        known = {name: value for name, value in values.items() if f":{name}" in statement}
+        transaction.connection.execute(text(statement).bindparams(*given), known)
+
+
+async def test_what_the_first_schema_held_is_read_and_gone_on_with(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    database = open_database(settings.stores_url)
+    try:
+        await database.write(_write_at_0001)
+    finally:
+        await database.close()
+
     async with open_stores(settings) as stores:
-        assert await stores.database.read(_tables) == {"steps"}
+        assert await stores.database.read(_differences) == []
+        records = {record.workflow_id: record for record in await stores.goals.list()}
+        assert {id_: record.status for id_, record in records.items()} == {
+            "goal-a-1": GoalStatus.COMPLETED,
+            "goal-b-1": GoalStatus.FAILED,
+            "goal-c-1": GoalStatus.RUNNING,
+        }
+        done = await stores.goals.get("goal-a-1")
+        assert (done.success, done.execution_time, done.budget) == (True, 2.5, None)
+        assert done.parameters == {"path": "a.csv"}
+        assert done.result == Result(summary="Sales rose.")
+        assert done.progress == Progress(percentage=100, message="done")
+        assert [artifact.name for artifact in done.artifacts] == ["r.md"]
+        assert (done.started_at, done.ended_at) == (_STARTED, _STARTED + timedelta(seconds=2.5))
+        failed = await stores.goals.get("goal-b-1")
+        assert failed.error == Failure(type="E", message="m", permanent=True)
+        assert await stores.metrics.of("goal-a-1") == {"rows": 3.0}
+
+        # A goal that was under way goes on where it was.
+        claim = Claim("goal-c-1", "first", 1, _STARTED)
+        claim, again = await stores.executions.begin(claim, "run.resumed", {})
+        assert (claim.root, claim.budget, again) == ("goal-c-1", None, False)
+        journal = stores.context.journal(claim)
+        assert await journal.load() == {StepKey("search", "d" * 64, 0): Answer("[1, 2]", None, 0.5)}
+        await journal.record(StepKey("search", "e" * 64, 0), Answer("[]"))
+        numbers = [event.number for event in await stores.events.after("goal-c-1", 0)]
+        assert numbers == [1, 2, 3]
+        await stores.results.store("goal-c-1", GoalStatus.COMPLETED, None, 1.0)
+        stores_id = stores.stores_id
+
+    async with open_stores(settings) as again_open:
+        assert again_open.stores_id == stores_id
+
+
+async def test_each_installation_has_stores_of_its_own(tmp_path: Path) -> None:
+    ids = set()
+    for name in ("one", "two", "one"):
+        async with open_stores(Settings(home=tmp_path / name)) as stores:
+            ids.add(stores.stores_id)
+    assert len(ids) == 2

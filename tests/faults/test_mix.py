@@ -1,0 +1,34 @@
+"""Goals under every fault there is, each at least once: none is lost, and nothing is done twice."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 240
+
+
+def test_goals_end_well_whatever_happens() -> None:
+    # The tests are found below the current folder, which a safe path would leave out.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    command = (*(sys.executable, "-m", "tests.faults"), *("--goals", "60", "--pause", "0.7"))
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    # It begins with the seed that repeats it.
+    assert done.returncode == 0, done.stderr[-5000:] + done.stdout
+    document = json.loads(done.stdout.splitlines()[-1])
+    details = document["details"]
+    assert document["verdict"]["completed"]["value"] == 1.0
+    assert len(details["faults"]) == 11
+    assert details["dead_letters"] > 0
+    assert len(details["model_faults"]) >= 5
+    assert details["events"]["run.retrying"] > 0

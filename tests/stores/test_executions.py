@@ -1,0 +1,136 @@
+"""Executions: taking a run over, letting go of it, and what is asked of it meanwhile."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+
+from holdfast.agents.journal import Answer, StepKey, stream_of
+from holdfast.models import Budget, Goal, GoalStatus, Usage
+from holdfast.stores import Stores
+from holdfast.stores.fencing import Claim
+
+KEY = StepKey("ask", "d" * 64, 0)
+OTHER = StepKey("ask", "e" * 64, 0)
+
+Begin = Callable[..., Awaitable[None]]
+TakeOver = Callable[..., Awaitable[Claim]]
+
+
+async def told(stores: Stores, run: str) -> list[tuple[str, dict[str, object]]]:
+    events = await stores.events.after(run, 1)
+    return [(event.type, dict(event.data)) for event in events]
+
+
+async def test_the_first_execution_of_a_run_is_no_resumption(stores: Stores, run: str) -> None:
+    claim = Claim(run, "first", 1, datetime.now(UTC))
+
+    taken, again = await stores.executions.begin(claim, "run.resumed", {"after": None})
+
+    assert not again
+    assert (taken.root, taken.budget) == (run, None)
+    assert await told(stores, run) == []
+
+
+async def test_a_later_execution_is_told_and_the_run_is_at_work_again(
+    stores: Stores, run: str, claim: Claim
+) -> None:
+    await stores.executions.suspend(claim, GoalStatus.WAITING, "run.waiting", {"for": ["approval"]})
+    assert (await stores.goals.get(run)).status is GoalStatus.WAITING
+
+    later = replace(claim, sequence=2)
+    _, again = await stores.executions.begin(later, "run.resumed", {"after": "wait"})
+
+    assert again
+    assert (await stores.goals.get(run)).status is GoalStatus.RUNNING
+    assert await told(stores, run) == [
+        ("run.waiting", {"for": ["approval"]}),
+        ("run.resumed", {"after": "wait"}),
+    ]
+
+
+async def test_a_claim_knows_the_budget_at_the_top_of_its_tree(
+    stores: Stores, begin: Begin, take_over: TakeOver
+) -> None:
+    budget = Budget(tokens=100, cost=0.5)
+    await begin("top", budget)
+    goal = Goal(goal_id="part", description="d", agent_type="a")
+    await stores.goals.begin(goal, "part", datetime.now(UTC))
+    adopt = text("UPDATE goals SET root = 'top', parent = 'top' WHERE workflow_id = 'part'")
+    await stores.database.write(lambda writing: writing.connection.execute(adopt))
+
+    for run in ("top", "part"):
+        claim = await take_over(run)
+        assert (claim.root, claim.budget) == ("top", budget)
+
+
+async def test_a_text_that_was_cut_off_is_withdrawn_and_one_that_is_done_stays(
+    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+) -> None:
+    listener = stores.listener(claim, again=False)
+    journal = stores.context.journal(claim, listener.drain)
+    for stream in (stream_of(KEY), f"{stream_of(KEY)}.2", stream_of(OTHER), "chat"):
+        await listener.text(stream, "Once upon")
+    await journal.record(KEY, Answer("1"))
+    await listener.drain()
+
+    await take_over(run, 2)
+    await take_over(run, 3)
+
+    withdrawn = [data for type_, data in await told(stores, run) if type_ == "text.withdrawn"]
+    assert sorted(str(data["stream"]) for data in withdrawn) == sorted([stream_of(OTHER), "chat"])
+
+
+async def test_a_text_is_not_taken_for_one_whose_name_looks_alike(
+    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+) -> None:
+    # Wildcards of LIKE in the name, and one name the beginning of the other.
+    wild, tame = StepKey("a_%", "d" * 64, 1), StepKey("abc", "d" * 64, 1)
+    longer = StepKey("a_%", "d" * 64, 10)
+    listener = stores.listener(claim, again=False)
+    for key in (wild, tame, longer):
+        await listener.text(f"{stream_of(key)}.1", "Once")
+    await listener.drain()
+    await stores.context.journal(claim).record(wild, Answer("1"))
+
+    await take_over(run, 2)
+
+    withdrawn = [data for type_, data in await told(stores, run) if type_ == "text.withdrawn"]
+    expected = [f"{stream_of(key)}.1" for key in (tame, longer)]
+    assert sorted(str(data["stream"]) for data in withdrawn) == sorted(expected)
+
+
+async def test_requests_that_were_cut_off_are_settled(
+    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+) -> None:
+    ledger = stores.ledger.of_execution(claim)
+    expected = Usage(input_tokens=75, output_tokens=25, cost=1.0)
+    await ledger.reserve(KEY, "model", expected)
+    await ledger.reserve(OTHER, "model", expected)
+    # The worker died between the journal and the ledger: what was journaled is kept.
+    await stores.context.journal(claim).record(KEY, Answer("1"))
+
+    await take_over(run, 2)
+
+    spending = await stores.ledger.of(run)
+    # Of a request that was cut off only what was sent is known to be paid.
+    lost = Usage(input_tokens=75, cost=0.75)
+    assert spending.thrown_away == lost
+    assert spending.spent == expected + lost
+    assert spending.requests == 2
+
+
+async def test_what_is_asked_of_runs_is_seen_in_one_look(
+    stores: Stores, begin: Begin, take_over: TakeOver
+) -> None:
+    for run in ("one", "two"):
+        await begin(run)
+    await take_over("one", 3)
+    ask = text("UPDATE goals SET request = 'pause' WHERE workflow_id = 'one'")
+    await stores.database.write(lambda writing: writing.connection.execute(ask))
+
+    asked = await stores.executions.requests(["one", "two", "nowhere"])
+
+    assert asked == {"one": ("pause", "first:3"), "two": (None, None)}
+    assert await stores.executions.requests([]) == {}

@@ -1,0 +1,156 @@
+"""Agents' writes are patient while the stores are away; then they end the execution."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from holdfast.agents.closing import Fenced, JournalFailed
+from holdfast.agents.journal import Answer, Nap, StepKey
+from holdfast.models import GoalStatus, Progress, Result, Usage
+from holdfast.stores import Stores, StoreUnavailable, patience
+from holdfast.stores.database import Database
+from holdfast.stores.fencing import Claim
+from holdfast.stores.patience import patiently
+
+KEY = StepKey("search", "d" * 64, 0)
+
+
+class Outage:
+    """What is away until it was asked so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.asked = 0
+        self._times = times
+
+    async def __call__(self) -> str:
+        self.asked += 1
+        if self.asked <= self._times:
+            raise StoreUnavailable("the database is away: see that it is up")
+        return "here"
+
+
+async def test_what_comes_back_is_tried_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.001)
+    outage = Outage(5)
+
+    assert await patiently(outage) == "here"
+
+    assert outage.asked == 6
+
+
+async def test_what_stays_away_ends_the_execution_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.2)
+    outage = Outage(1_000)
+
+    with pytest.raises(JournalFailed, match="the database is away") as raised:
+        await patiently(outage)
+
+    assert isinstance(raised.value.__cause__, StoreUnavailable)
+    assert 2 <= outage.asked < 10  # with longer and longer pauses
+
+
+async def test_other_errors_are_not_sat_out() -> None:
+    async def lost() -> None:
+        raise Fenced("another execution has taken over")
+
+    with pytest.raises(Fenced):
+        await patiently(lost)
+
+
+async def test_patience_ends_with_who_is_patient() -> None:
+    waiting = asyncio.create_task(patiently(Outage(1_000)))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+ACCESSES: dict[str, Callable[[Stores, Claim], Awaitable[object]]] = {
+    "load": lambda stores, claim: stores.context.journal(claim).load(),
+    "begin": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=False),
+    "begin once": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=True),
+    "record": lambda stores, claim: stores.context.journal(claim).record(KEY, Answer("1")),
+    "withdraw": lambda stores, claim: stores.context.journal(claim).withdraw(KEY),
+    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, Nap(60)),
+    "tell": lambda stores, claim: stores.listener(claim, again=True).tell(Progress(percentage=1)),
+    "note": lambda stores, claim: stores.listener(claim, again=True).note("usage", {}),
+    "draft": lambda stores, claim: stores.results.draft(claim, Result()),
+    "artifact": lambda stores, claim: stores.artifacts.writer(claim).write("a", b"a", "text/x"),
+    "reserve": lambda stores, claim: stores.ledger.of_execution(claim).reserve(KEY, "m", Usage()),
+    "settle": lambda stores, claim: stores.ledger.of_execution(claim).settle(1, Usage(), kept=True),
+    "totals": lambda stores, claim: stores.ledger.of_execution(claim).close(1.0),
+    "suspend": lambda stores, claim: stores.executions.suspend(
+        claim, GoalStatus.WAITING, "run.waiting", {}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACCESSES)
+async def test_everything_an_agent_writes_outlasts_an_outage(
+    stores: Stores, claim: Claim, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _interrupt(stores.database, monkeypatch, times=2)
+    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.001)
+
+    await ACCESSES[name](stores, claim)
+
+
+@pytest.mark.parametrize("name", ACCESSES)
+async def test_everything_an_agent_writes_gives_up_in_the_end(
+    stores: Stores, claim: Claim, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _interrupt(stores.database, monkeypatch, times=1_000)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+
+    with pytest.raises(JournalFailed, match="away"):
+        await ACCESSES[name](stores, claim)
+
+
+async def test_texts_are_not_lost_in_an_outage(
+    stores: Stores, run: str, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = stores.listener(claim, again=False)
+    with monkeypatch.context() as away:
+        away.setattr(patience, "_FIRST_PAUSE", 0.001)
+        _interrupt(stores.database, away, times=3)
+        for piece in ("Once ", "upon ", "a time"):
+            await listener.text("answer", piece)
+            await asyncio.sleep(0)
+        await listener.drain()
+
+    events = await stores.events.after(run, 1)
+    assert "".join(str(event.data["text"]) for event in events) == "Once upon a time"
+
+
+async def test_a_text_that_could_not_be_stored_ends_the_execution(
+    stores: Stores, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _interrupt(stores.database, monkeypatch, times=1_000)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    listener = stores.listener(claim, again=False)
+    await listener.text("answer", "Once")
+
+    with pytest.raises(JournalFailed, match="away"):
+        await listener.drain()
+
+
+def _interrupt(database: Database, monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
+    """Let a database be away for the next accesses, as it is while it restarts."""
+    outage = Outage(times)
+    read, write = database.read, database.write
+
+    async def read_later(query: object) -> object:
+        await outage()
+        return await read(query)  # type: ignore[arg-type]
+
+    async def write_later(change: object) -> object:
+        await outage()
+        return await write(change)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(database, "read", read_later)
+    monkeypatch.setattr(database, "write", write_later)
