@@ -108,6 +108,7 @@ async def workers(
                 *command,
                 env=environment,
                 stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
             )
             running.add(process)

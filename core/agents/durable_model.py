@@ -26,7 +26,7 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from holdfast.agents.breaker import BREAKERS, Breaker, Breakers
-from holdfast.agents.closing import RunClosed
+from holdfast.agents.closing import Fenced, JournalFailed, RunClosed
 from holdfast.agents.journal import Answer, Ledger, Listener, StepKey, stream_of
 from holdfast.agents.model_errors import failed_request, request_failure
 from holdfast.agents.model_key import request_digest
@@ -232,6 +232,10 @@ class DurableModel(WrapperModel):
         try:
             await self._steps.record(key, answer)
             kept = True
+        except RunClosed as reason:
+            # A run that was closed meanwhile, for another reason, has journaled it all the same.
+            kept = not isinstance(reason, Fenced | JournalFailed)
+            raise
         finally:
             if received.reservation is not None:
                 await self._purse.settle(received.reservation, received.usage, kept=kept)

@@ -1,7 +1,9 @@
 """The context store: the journal of each run's finished steps."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Final
 
@@ -116,6 +118,9 @@ class StoredJournal:
         self._statements = statements
         self._before_recording = before_recording
         self._mark = time.monotonic()
+        # Steps that are being done, while the budget says how many there may be.
+        self._under_way: set[StepKey] = set()
+        self._counting = asyncio.Lock()
 
     async def load(self) -> Mapping[StepKey, Answer]:
         """Return every finished step; large values are left out."""
@@ -137,6 +142,16 @@ class StoredJournal:
 
     async def begin(self, key: StepKey, *, once: bool) -> bool:
         """See that this execution may do a step, and note that a ``once`` step begins."""
+        budget = self._claim.budget
+        if budget is None or budget.steps is None:
+            return await self._begin(key, once=once)
+        # One after the other, so that of many at once no more begin than there is room for.
+        async with self._counting:
+            unknown = await self._begin(key, once=once)
+            self._under_way.add(key)
+        return unknown
+
+    async def _begin(self, key: StepKey, *, once: bool) -> bool:
         if not once:
             await patiently(lambda: self._database.read(self._may_begin))
             return False
@@ -178,7 +193,9 @@ class StoredJournal:
             transaction.connection.execute(self._statements.add_totals, totals)
             add_event(transaction, run, type_, told)
 
-        await patiently(lambda: self._database.write(write))
+        async with self._counting if self._under_way else nullcontext():
+            await patiently(lambda: self._database.write(write))
+            self._under_way.discard(key)
 
     async def withdraw(self, key: StepKey) -> None:
         """Forget a failed step."""
@@ -202,10 +219,10 @@ class StoredJournal:
         if budget is None or (budget.steps is None and budget.seconds is None):
             return
         steps, seconds = steps_and_seconds(connection, self._claim.root)
-        if budget.steps is not None and steps >= budget.steps:
+        if budget.steps is not None and steps + len(self._under_way) >= budget.steps:
             raise BudgetExceeded(
-                f"the goal has done {steps} steps, which is all its budget allows: hand it in again"
-                " with a larger one"
+                f"the goal has done {steps + len(self._under_way)} steps, those under way included,"
+                " which is all its budget allows: hand it in again with a larger one"
             )
         if budget.seconds is not None and seconds >= budget.seconds:
             raise BudgetExceeded(

@@ -111,7 +111,7 @@ class ModelServer:
     def environment(self) -> dict[str, str]:
         """The environment in which Holdfast's models are this server."""
         return {
-            "HOLDFAST_MODEL": "openai:scripted",
+            "HOLDFAST_MODEL": "openai-chat:scripted",
             "OPENAI_BASE_URL": self.url,
             "OPENAI_API_KEY": "scripted",
         }

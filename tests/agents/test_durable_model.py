@@ -1,174 +1,385 @@
-"""A pydantic-ai agent that is handed ``run.model``: what it asks is asked once."""
+"""A model made durable: real pydantic-ai agents, a real endpoint, two passes and one bill."""
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterable
 
 import pytest
-from pydantic_ai import Agent
-from pydantic_ai.models import Model
-from pydantic_ai.models.fallback import FallbackModel
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.providers.openai import OpenAIProvider
-
-from holdfast.agents import Goal, PermanentError, Run, StepFailed, Usage
-from holdfast.agents.errors import failure_from
-from holdfast.agents.memory import MemoryJournal, MemoryLedger, MemoryListener
-from holdfast.models import FailureKind
-from holdfast.testing import (
-    Asked,
-    ModelServer,
-    Reply,
-    ToolCall,
-    breaks_off,
-    calls,
-    garbles,
-    refuses,
-    says,
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from pydantic_ai import Agent, ModelRetry, RunContext
+from pydantic_ai.messages import (
+    AgentStreamEvent,
+    ModelResponse,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
 )
 
-GOAL = Goal(goal_id="g", description="Tell me", agent_type="teller")
-
-Serve = Callable[[Sequence[Reply] | Callable[[Asked], Reply]], ModelServer]
+from holdfast.agents import PermanentError
+from holdfast.agents.closing import Cancelled, Fenced
+from holdfast.agents.journal import Answer, StepKey
+from holdfast.agents.memory import MemoryJournal, MemoryListener
+from holdfast.agents.model_choice import durable_model
+from holdfast.agents.model_responses import decoded, encoded
+from holdfast.models import Usage
+from holdfast.testing import Asked, ModelServer, Reply, ToolCall, calls, says
+from tests.agents.model_passes import Book, Passes
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Return a function that starts a scripted endpoint."""
-    servers: list[ModelServer] = []
-
-    def start(script: Sequence[Reply] | Callable[[Asked], Reply]) -> ModelServer:
-        servers.append(ModelServer(script).start())
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
+def passes() -> Passes:
+    return Passes()
 
 
-def model_at(server: ModelServer) -> Model:
-    provider = OpenAIProvider(base_url=server.url, api_key="scripted")
-    return OpenAIChatModel("scripted", provider=provider)
+class City(BaseModel):
+    name: str
+    people: int
 
 
-class Passes:
-    """Passes of one run: the journal and the ledger stay, everything else is new."""
+def guide(asked: Asked) -> Reply:
+    """Ask two tools at once, one of which fails first, then answer with structured output."""
+    tools = [message for message in asked.messages if message["role"] == "tool"]
+    if not tools:
+        return calls(ToolCall("find", {"what": "Oslo"}), ToolCall("count", {"what": "Oslo"}))
+    if "fewer" in json.dumps(tools) and len(tools) == 2:
+        return calls(ToolCall("count", {"what": "Oslo, fewer"}))
+    if asked.messages[-1]["role"] == "tool" and "people" not in json.dumps(asked.messages[3:]):
+        return calls(ToolCall("final_result", {"name": "Oslo", "people": "many"}))
+    return calls(ToolCall("final_result", {"name": "Oslo", "people": 700_000}))
 
-    def __init__(self) -> None:
-        self.journal, self.ledger = MemoryJournal(), MemoryLedger()
-        self.listener = MemoryListener()
 
-    def run(self) -> Run:
-        self.listener = MemoryListener()
-        return Run(GOAL, self.journal, listener=self.listener, ledger=self.ledger)
+def guided(passes: Passes) -> Agent[None, City]:
+    agent = Agent(output_type=City, instructions="Be brief.", retries=3)
+
+    @agent.tool_plain
+    async def find(what: str) -> str:
+        await asyncio.sleep(0)
+        return f"{what} is found"
+
+    @agent.tool
+    def count(context: RunContext[None], what: str) -> dict[str, int]:
+        if "fewer" not in what:
+            raise ModelRetry("fewer, please")
+        return {"of": len(what)}
+
+    return agent
 
 
-async def test_a_second_pass_asks_nothing(serve: Serve) -> None:
-    weather = ToolCall("look", {"place": "Oslo"})
-    tide = ToolCall("look", {"place": "Bergen"})
-    server = serve([calls(weather, tide), says("Rain, and a high tide.")])
-    passes, looked = Passes(), list[str]()
+async def drain(context: RunContext[None], events: AsyncIterable[object]) -> None:
+    """Make pydantic-ai ask for a stream, and take no interest in it."""
+    async for _ in events:
+        pass
 
-    async def ask() -> str:
-        agent = Agent(instructions="Be brief.")
 
-        @agent.tool_plain
-        def look(place: str) -> str:
-            looked.append(place)
-            return f"rain over {place}"
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_second_pass_asks_nothing(passes: Passes, streamed: bool) -> None:
+    agent = guided(passes)
+    outputs, histories = [], []
+    with ModelServer(guide) as server:
+        for _ in range(3):
+            async with passes.model(server) as model:
+                handler = drain if streamed else None
+                result = await agent.run(
+                    "Tell me of Oslo", model=model, event_stream_handler=handler
+                )
+                outputs.append(result.output)
+                histories.append(result.all_messages())
+        assert {request.streamed for request in server.requests} == {streamed}
+        assert len(server.requests) == len(await passes.journal.load()) >= 3
+        assert server.paid_in_vain == 0
+        assert passes.book.spent.tokens_used == server.billed
+    assert outputs == [City(name="Oslo", people=700_000)] * 3
+    responses = [[m for m in history if isinstance(m, ModelResponse)] for history in histories]
+    assert [r.parts for r in responses[0]] == [r.parts for r in responses[1]]
+    assert passes.book.saved.tokens_used == 2 * passes.book.spent.tokens_used
+    assert passes.book.of("open") == passes.book.of("thrown") == []
 
-        run = passes.run()
-        answered = await agent.run("What is it like?", model=run.durable(model_at(server)))
-        return answered.output
 
-    assert await ask() == await ask() == await ask() == "Rain, and a high tide."
-    assert len(server.requests) == 2
-    assert sorted(looked) == sorted(["Oslo", "Bergen"] * 3)
-    assert passes.ledger.spending.requests == 2
-    assert passes.ledger.spending.spent.tokens_used == server.billed
-    assert passes.ledger.spending.saved == passes.ledger.spending.spent + (
-        passes.ledger.spending.spent
+async def test_equal_requests_are_told_apart_by_their_order(passes: Passes) -> None:
+    agent = Agent()
+    with ModelServer(lambda asked: says(f"answer {asked.times}")) as server:
+        for _ in range(2):
+            async with passes.model(server) as model:
+                outputs = [(await agent.run("Again", model=model)).output for _ in range(3)]
+                assert outputs == ["answer 1", "answer 2", "answer 3"]
+        assert len(server.requests) == 3
+
+
+async def test_parallel_requests_that_end_in_another_order(passes: Passes) -> None:
+    agent = Agent()
+    with ModelServer(lambda asked: says(asked.last, delay=0.03 * int(asked.last))) as server:
+        for order in ([0, 1, 2], [2, 0, 1]):
+            async with passes.model(server) as model:
+                runs = [agent.run(str(number), model=model) for number in order]
+                assert [run.output for run in await asyncio.gather(*runs)] == [
+                    str(number) for number in order
+                ]
+        assert len(server.requests) == 3
+
+
+async def test_what_the_first_pass_hands_out_is_what_the_journal_holds(passes: Passes) -> None:
+    with ModelServer([says("Hello.")]) as server:
+        results = []
+        for _ in range(2):
+            async with passes.model(server) as model:
+                results.append(await Agent().run("Hi", model=model))
+    first, second = (result.all_messages()[-1] for result in results)
+    assert isinstance(first, ModelResponse)
+    assert isinstance(second, ModelResponse)
+    assert (first.parts, first.usage, first.timestamp) == (
+        second.parts,
+        second.usage,
+        second.timestamp,
     )
 
 
-async def test_a_stream_is_told_as_it_comes_and_replayed_whole(serve: Serve) -> None:
-    server = serve([says("one two three four", pieces=4)])
+async def test_readers_see_a_stream_as_it_comes(passes: Passes) -> None:
+    agent, heard = Agent(), asyncio.Event()
+    seen: list[str] = []
+    gate = threading.Event()
+
+    class Watching(MemoryListener):
+        async def text(self, stream: str, delta: str) -> None:
+            await super().text(stream, delta)
+            seen.append(delta)
+            if len(seen) == 2:
+                heard.set()
+
+    with ModelServer([Reply("abcdefgh", gate=gate, gate_after=2)]) as server:
+        async with passes.model(server) as model:
+            model._listener = Watching()
+
+            async def ask() -> list[str]:
+                async with agent.run_stream("Spell", model=model) as stream:
+                    return [text async for text in stream.stream_text(debounce_by=None)]
+
+            asking = asyncio.create_task(ask())
+            await heard.wait()
+            assert seen == ["ab", "cd"]
+            assert not server.requests[0].complete
+            gate.set()
+            assert (await asking)[-1] == "abcdefgh"
+            (stream,) = model._listener.texts.items()
+            assert stream[1] == "abcdefgh"
+            assert stream[0].startswith("model gpt-4o-mini#")
+        async with passes.model(server) as model:
+            async with agent.run_stream("Spell", model=model) as again:
+                assert await again.get_output() == "abcdefgh"
+            assert passes.listener.texts == {}
+    assert passes.noted("text.withdrawn") == []
+
+
+async def test_a_consumer_that_stops_early_gets_the_whole_journaled(passes: Passes) -> None:
+    agent = Agent()
+    with ModelServer([says("one two three four")]) as server:
+        for _ in range(2):
+            async with (
+                passes.model(server) as model,
+                agent.run_stream("Count", model=model) as stream,
+            ):
+                async for _ in stream.stream_text():
+                    break
+        assert len(server.requests) == 1
+        assert server.requests[0].complete
+
+
+async def test_an_event_handler_sees_the_same_on_every_pass(passes: Passes) -> None:
+    agent = guided(passes)
+    kinds: list[list[str]] = []
+
+    async def handle(context: RunContext[None], events: AsyncIterable[AgentStreamEvent]) -> None:
+        kinds[-1].extend([event.event_kind async for event in events])
+
+    with ModelServer(guide) as server:
+        for _ in range(2):
+            kinds.append([])
+            async with passes.model(server) as model:
+                await agent.run("Tell me of Oslo", model=model, event_stream_handler=handle)
+        assert server.paid_in_vain == 0
+    assert kinds[0] == kinds[1]
+    assert "function_tool_call" in kinds[0]
+
+
+async def test_tool_calls_and_usage_are_told_once(passes: Passes) -> None:
+    agent = guided(passes)
+    with ModelServer(guide) as server:
+        async with passes.model(server) as model:
+            await agent.run("Tell me of Oslo", model=model)
+        told = passes.noted("tool.called")
+        assert [data["tool"] for data in told] == ["find", "count", "count"]
+        assert all(str(data["tool_call_id"]).startswith("call_") for data in told)
+        usage = passes.noted("usage")
+        assert len(usage) == len(server.requests)
+        assert usage[0]["model"] == "gpt-4o-mini"
+        assert usage[0]["input_tokens"] == server.requests[0].input_tokens
+        cost = usage[0]["cost"]
+        assert isinstance(cost, float)
+        assert cost > 0
+        async with passes.model(server) as model:
+            await agent.run("Tell me of Oslo", model=model)
+        assert passes.listener.noted == []
+
+
+async def test_a_listener_that_fails_loses_no_paid_answer(passes: Passes) -> None:
+    class Deaf(MemoryListener):
+        async def text(self, stream: str, delta: str) -> None:
+            raise OSError("the event store is away")
+
+        async def note(self, type_: object, data: object) -> None:
+            raise OSError("the event store is away")
+
+    with ModelServer([says("Heard.")]) as server:
+        async with passes.model(server) as model:
+            model._listener = Deaf()
+            async with Agent().run_stream("Hi", model=model) as stream:
+                assert await stream.get_output() == "Heard."
+        assert server.paid_in_vain == 0
+
+
+class Broken(MemoryJournal):
+    """A journal that another execution has taken over by the time of a record."""
+
+    async def record(self, key: StepKey, answer: Answer) -> None:
+        raise Fenced("another execution has taken over")
+
+
+async def test_an_answer_that_could_not_be_recorded_is_thrown_away() -> None:
+    passes = Passes(journal=Broken())
+    with ModelServer([says("In vain.")]) as server:
+        async with passes.model(server) as model:
+            with pytest.raises(Fenced):
+                await Agent().run("Hi", model=model)
+            assert passes.book.of("thrown") == [passes.book.spent]
+            assert passes.book.spent.tokens_used == server.billed
+            with pytest.raises(Fenced):  # the run stays closed
+                await Agent().run("Hi", model=model)
+        assert len(server.requests) == 1
+
+
+async def test_an_answer_to_a_run_that_was_closed_meanwhile_is_kept(passes: Passes) -> None:
+    with ModelServer([says("Just in time.")]) as server:
+        async with passes.model(server) as model:
+
+            class Closing(MemoryListener):
+                async def text(self, stream: str, delta: str) -> None:
+                    passes.steps.close(Cancelled("by somebody"))
+
+            model._listener = Closing()
+            with pytest.raises(Cancelled):
+                async with Agent().run_stream("Hi", model=model):
+                    pass
+        assert [usage.tokens_used for usage in passes.book.of("kept")] == [server.billed]
+        async with passes.model(server) as model:
+            assert (await Agent().run("Hi", model=model)).output == "Just in time."
+
+
+async def test_a_cancelled_request_is_settled_and_asked_again(passes: Passes) -> None:
+    with ModelServer([says("Slow.", delay=60), says("Quick.")]) as server:
+        async with passes.model(server) as model:
+            asking = asyncio.create_task(Agent().run("Hi", model=model))
+            await asyncio.to_thread(server.wait_for, 1)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        assert passes.book.of("open") == []
+        async with passes.model(server) as model:
+            assert (await Agent().run("Hi", model=model)).output == "Quick."
+
+
+class Answers:
+    """A cache that lasts as long as the object."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[str, Usage]] = {}
+
+    async def get(self, digest: str) -> str | None:
+        return self.kept[digest][0] if digest in self.kept else None
+
+    async def put(self, digest: str, text: str, usage: Usage) -> None:
+        self.kept[digest] = (text, usage)
+
+
+async def test_another_run_takes_answers_from_the_cache() -> None:
+    cache, outputs = Answers(), []
+    with ModelServer(guide) as server:
+        for _ in range(2):
+            passes = Passes()
+            passes.cache = cache
+            for _ in range(2):
+                async with passes.model(server) as model:
+                    result = await guided(passes).run("Tell me of Oslo", model=model)
+                    outputs.append(result.output)
+        assert server.paid_in_vain == 0
+        assert len(server.requests) == len(cache.kept)
+        assert passes.book.entries == {}
+        # The second pass had the journal's answers, which had cost nothing.
+        assert passes.book.saved.tokens_used == server.billed
+    assert outputs == [City(name="Oslo", people=700_000)] * 4
+
+
+async def test_a_cache_of_another_version_is_passed_over(passes: Passes) -> None:
+    passes.cache = cache = Answers()
+    with ModelServer(lambda asked: says(f"answer {asked.times}")) as server:
+        async with passes.model(server) as model:
+            await Agent().run("Hi", model=model)
+        ((digest, _),) = cache.kept.items()
+        cache.kept[digest] = ("[]", Usage())
+        passes = Passes()
+        passes.cache = cache
+        async with passes.model(server) as model:
+            assert (await Agent().run("Hi", model=model)).output == "answer 2"
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(), st.integers()))
+def test_a_response_comes_back_equal(text: str, thought: str, arguments: dict[str, int]) -> None:
+    response = ModelResponse(
+        parts=[
+            ThinkingPart(thought, signature="s"),
+            TextPart(text),
+            ToolCallPart("t", arguments, tool_call_id="1"),
+        ],
+        provider_details={"finish_reason": "stop"},
+        provider_name="p",
+    )
+    assert decoded(encoded(response)) == response
+
+
+def test_what_is_no_response_is_refused() -> None:
+    with pytest.raises(ValueError, match="no model response"):
+        decoded("[]")
+
+
+async def test_a_model_must_be_named() -> None:
     passes = Passes()
-
-    async def ask() -> list[str]:
-        run = passes.run()
-        model = run.durable(model_at(server))
-        async with Agent().run_stream("Count", model=model) as stream:
-            return [text async for text in stream.stream_text(delta=True, debounce_by=None)]
-
-    first = await ask()
-    assert list(passes.listener.texts.values()) == ["one two three four"]
-    second = await ask()
-    assert "".join(first) == "".join(second) == "one two three four"
-    assert passes.listener.texts == {}
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [refuses(500), refuses(429, retry_after=0), garbles(), breaks_off("one two three", after=1)],
-    ids=["500", "429", "garbage", "half a stream"],
-)
-async def test_what_passes_is_tried_again_in_place(serve: Serve, trouble: Reply) -> None:
-    server = serve([trouble, says("It worked.")])
-    passes = Passes()
-    run = passes.run()
-    async with Agent().run_stream("Try", model=run.durable(model_at(server))) as stream:
-        assert await stream.get_output() == "It worked."
-    assert len(server.requests) == 2
-    # Readers are left with one text, whatever was cut off before.
-    assert list(passes.listener.texts.values()) == ["It worked."]
-
-
-async def test_a_refused_key_is_permanent(serve: Serve) -> None:
-    server = serve([refuses(401)])
-    run = Passes().run()
-    with pytest.raises(StepFailed) as failed:
-        await Agent().run("Try", model=run.durable(model_at(server)))
-    assert failure_from(failed.value).kind is FailureKind.PERMANENT
-    assert len(server.requests) == 1
-
-
-async def test_a_long_wait_is_left_to_the_workflow(serve: Serve) -> None:
-    server = serve([refuses(429, retry_after=3600)])
-    run = Passes().run()
-    with pytest.raises(StepFailed) as failed:
-        await Agent().run("Try", model=run.durable(model_at(server)))
-    failure = failure_from(failed.value)
-    assert (failure.kind, failure.retry_after) == (FailureKind.THROTTLED, 3600)
-
-
-async def test_a_failure_that_was_caught_is_the_answer_from_then_on(serve: Serve) -> None:
-    broken, sound = serve([refuses(400)]), serve([says("The other one.")])
-    passes = Passes()
-
-    async def ask() -> str:
-        run = passes.run()
-        both = FallbackModel(run.durable(model_at(broken)), run.durable(model_at(sound)))
-        return (await Agent().run("Try", model=both)).output
-
-    assert await ask() == await ask() == "The other one."
-    assert (len(broken.requests), len(sound.requests)) == (1, 1)
-
-
-async def test_no_model_is_named() -> None:
     with pytest.raises(PermanentError, match="set HOLDFAST_MODEL"):
-        _ = Passes().run().model
+        durable_model("", passes.steps, Book(), passes.listener)
+    with pytest.raises(PermanentError, match="model 'nobody:x' cannot be used"):
+        durable_model("nobody:x", passes.steps, Book(), passes.listener)
 
 
-async def test_a_step_may_say_what_it_spent() -> None:
-    passes = Passes()
-    used = Usage(input_tokens=10, output_tokens=5, cost=0.25)
-    for _ in range(2):
-        run = passes.run()
+async def test_runs_of_a_loop_share_a_models_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ModelServer() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        one, two = Passes(), Passes()
+        models = [
+            durable_model("openai-chat:scripted", p.steps, p.book, p.listener) for p in (one, two)
+        ]
+        assert models[0].wrapped is models[1].wrapped
+        async with models[0]:
+            await Agent().run("Hi", model=models[0])
+        # The other run's connections are not closed when the first is done.
+        assert (await Agent().run("Hi", model=models[1])).output == "You said: Hi"
+        assert len(server.requests) == 2
+        await models[0].wrapped.__aenter__()
+        await models[0].wrapped.__aexit__(None, None, None)
 
-        async def think(run: Run = run) -> str:
-            await run.spend(used, model="house")
-            return "thought"
 
-        assert await run.step("think", think) == "thought"
-    spending = passes.ledger.spending
-    assert (spending.spent, spending.saved, spending.requests) == (used, used, 1)
+def test_nothing_imports_pydantic_ai_before_it_is_needed() -> None:
+    code = "import sys, holdfast.agents; sys.exit('pydantic_ai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

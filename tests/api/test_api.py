@@ -93,6 +93,9 @@ async def test_a_failed_goal_says_why(api: httpx.AsyncClient) -> None:
         "type": "InputError",
         "message": "it was asked to fail: ask otherwise",
         "permanent": True,
+        "kind": "permanent",
+        "retry_after": None,
+        "status": None,
     }
     assert goal["artifacts"][0]["name"] == "notes/echo.md"
 

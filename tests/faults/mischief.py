@@ -120,7 +120,8 @@ class Mischief:
         try:
             await asyncio.sleep(AWAY_SECONDS)
         finally:
-            self._limit(workers, resource.RLIM_INFINITY)
+            # Those that began meanwhile have it from their parents.
+            self._limit([*workers, *self._world.workers()], resource.RLIM_INFINITY)
 
     async def freeze_endpoint(self) -> None:
         """Let the model endpoint say nothing at all."""

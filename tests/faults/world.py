@@ -34,13 +34,13 @@ class Command:
 
     process: Process
     reading: asyncio.Task[None]
+    is_pool: bool
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that run goals."""
         with suppress(psutil.NoSuchProcess):
             command = psutil.Process(self.process.pid)
-            children = command.children()
-            return [*children] if children else [command]
+            return [*command.children()] if self.is_pool else [command]
         return []
 
 
@@ -146,7 +146,8 @@ class World:
     async def _start(self, name: str, given: Mapping[str, str], *options: str) -> Command:
         command = (sys.executable, "-m", "holdfast.cli", "worker", *options)
         process = await start_process(command, environment={**self.environment, **given})
-        return Command(process, asyncio.create_task(self._read(name, process)))
+        reading = asyncio.create_task(self._read(name, process))
+        return Command(process, reading, is_pool=bool(options))
 
     async def _read(self, name: str, process: Process) -> None:
         # Through here and not straight into a file: a worker whose disk is full can still log.

@@ -200,6 +200,29 @@ async def test_a_run_does_as_many_steps_as_its_budget_allows(
     assert list(await journal.load()) == keys[:2]
 
 
+@pytest.mark.parametrize("once", [True, False])
+async def test_of_many_steps_at_once_no_more_are_begun_than_the_budget_allows(
+    stores: Stores, begin: Begin, take_over: TakeOver, once: bool
+) -> None:
+    await begin("thrifty", Budget(steps=5))
+    journal = stores.context.journal(await take_over("thrifty"))
+
+    async def do(number: int) -> int:
+        key = StepKey("page", "d" * 64, number)
+        await journal.begin(key, once=once)
+        await journal.record(key, Answer("1"))
+        return number
+
+    for first in (0, 20):
+        outcomes = await asyncio.gather(
+            *(do(number) for number in range(first, first + 20)), return_exceptions=True
+        )
+        refused = sum(isinstance(outcome, BudgetExceeded) for outcome in outcomes)
+        assert refused == (15 if first == 0 else 20)
+
+    assert len(await journal.load()) == (await stores.ledger.of("thrifty")).steps == 5
+
+
 async def test_a_run_is_at_work_as_long_as_its_budget_allows(
     stores: Stores, begin: Begin, take_over: TakeOver
 ) -> None:

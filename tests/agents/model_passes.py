@@ -1,0 +1,139 @@
+"""Several passes of one run over one journal, asking a scripted endpoint over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from pydantic import JsonValue
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from holdfast.agents.breaker import Breakers
+from holdfast.agents.durable_model import DurableModel, ResponseCache
+from holdfast.agents.errors import BudgetExceeded
+from holdfast.agents.journal import Journal, StepKey
+from holdfast.agents.memory import MemoryJournal, MemoryListener, MemoryWaits
+from holdfast.agents.model_request import Patience
+from holdfast.agents.purse import Purse
+from holdfast.agents.retrying import Clock
+from holdfast.agents.steps import Steps
+from holdfast.models import Usage
+from holdfast.testing import ModelServer
+
+
+class Book:
+    """A ledger with a budget, as the stored one keeps it.
+
+    Attributes:
+        entries: What each request used, or may use while it is open, and how it stands.
+        saved: What was not paid again.
+    """
+
+    def __init__(self, tokens: int | None = None, cost: float | None = None) -> None:
+        self.tokens = tokens
+        self.cost = cost
+        self.entries: dict[int, tuple[Usage, str]] = {}
+        self.expected: list[Usage] = []
+        self.saved = Usage()
+
+    @property
+    def spent(self) -> Usage:
+        return sum((usage for usage, _ in self.entries.values()), Usage())
+
+    def of(self, state: str) -> list[Usage]:
+        return [usage for usage, stands in self.entries.values() if stands == state]
+
+    async def reserve(self, key: StepKey, model: str, expected: Usage) -> int:
+        spent = self.spent + expected
+        if self.tokens is not None and spent.tokens_used > self.tokens:
+            raise BudgetExceeded("no tokens left")
+        if self.cost is not None and spent.cost > self.cost:
+            raise BudgetExceeded("no money left")
+        entry = len(self.entries) + 1
+        self.entries[entry] = (expected, "open")
+        self.expected.append(expected)
+        return entry
+
+    async def settle(self, entry: int, usage: Usage, *, kept: bool) -> None:
+        assert self.entries[entry][1] == "open", "settled twice"
+        self.entries[entry] = (usage, "kept" if kept else "thrown")
+
+    async def save(self, usage: Usage) -> None:
+        self.saved += usage
+
+    async def left(self) -> int | None:
+        return None if self.tokens is None else max(0, self.tokens - self.spent.tokens_used)
+
+    async def left_cost(self) -> float | None:
+        return None if self.cost is None else max(0.0, self.cost - self.spent.cost)
+
+
+class Time:
+    """A clock that stands still until somebody sleeps.
+
+    Attributes:
+        slept: The sleeps, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.clock = Clock(lambda: 1_000.0 + sum(self.slept), self._sleep, lambda: 0.5)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+
+class Passes:
+    """One run: each model asked of it begins a new pass, unless it shares the steps of another.
+
+    Attributes:
+        journal: What lasts.
+        book: What was spent.
+        listener: What readers were told in the pass that began last.
+        time: Where the waits between tries go.
+    """
+
+    def __init__(
+        self, book: Book | None = None, journal: Journal | None = None, *, silence: float = 30.0
+    ) -> None:
+        self.journal = journal or MemoryJournal()
+        self.book = book or Book()
+        self.listener = MemoryListener()
+        self.time = Time()
+        self.breakers = Breakers(self.time.clock)
+        self.cache: ResponseCache | None = None
+        self._patience = Patience(silence, silence)
+        self.steps = Steps(self.journal, MemoryWaits())
+        self._purse = Purse(self.book)
+
+    def begin(self) -> None:
+        """Begin a new pass."""
+        self.steps = Steps(self.journal, MemoryWaits())
+        self.listener = MemoryListener()
+        self._purse = Purse(self.book)
+
+    @asynccontextmanager
+    async def model(
+        self, server: ModelServer, name: str = "gpt-4o-mini", *, again: bool = True
+    ) -> AsyncIterator[DurableModel]:
+        """Begin a new pass with a model, or join the current one with ``again=False``."""
+        if again:
+            self.begin()
+        wrapped = OpenAIChatModel(name, provider=OpenAIProvider(base_url=server.url, api_key="k"))
+        model = DurableModel(
+            wrapped,
+            self.steps,
+            self._purse,
+            self.listener,
+            breakers=self.breakers,
+            cache=self.cache,
+            patience=self._patience,
+            clock=self.time.clock,
+        )
+        async with model:
+            yield model
+
+    def noted(self, type_: str) -> list[Mapping[str, JsonValue]]:
+        """What readers were told of one type in this pass."""
+        return [data for told, data in self.listener.noted if told == type_]

@@ -1,0 +1,1 @@
+"""Which requests are the same request on a later pass."""
