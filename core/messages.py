@@ -92,8 +92,7 @@ class Executed(Model):
         yielded: The agent did not finish: its worker is stopping or was lost, or its time is nearly
             up, and the run goes on from the journal.
         waits: What the run waits for, when it is suspended.
-        advanced: Whether this pass did, or took from the journal, anything that the pass before it
-            did not have.
+        advanced: Whether this pass took an answer that the run had waited for.
         cancelled: The agent was stopped because somebody asked for it.
         cleaned: Its clean-up is done.
     """

@@ -20,7 +20,7 @@ from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from holdfast.agents import AgentSpec, Observer
 from holdfast.agents.loading import Loaded
@@ -192,7 +192,12 @@ class Installation:
             document = json.loads(history.to_json())
             text = json.dumps(without_traces(document), indent=1)
             (Path(folder) / f"{kind}.json").write_text(text + "\n")
-        replayer = Replayer(workflows=[AgentGoalWorkflow], data_converter=pydantic_data_converter)
+        replayer = Replayer(
+            workflows=[AgentGoalWorkflow],
+            data_converter=pydantic_data_converter,
+            # As workers run it; and what a test has set in the workflow's module counts here too.
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        )
         await replayer.replay_workflow(history)
         return [event.WhichOneof("attributes") or "" for event in history.events]
 

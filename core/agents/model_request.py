@@ -211,6 +211,8 @@ class Try:
         if self._call.streamed and is_cut_off(response):
             self._counted = None
             raise TransientError(f"the answer of {model} broke off half-way: it is asked again")
+        if response.finish_reason == "error":
+            raise TransientError(f"{model} says that it failed half-way: it is asked again")
         if response.finish_reason == "length" and self._reservation.lowered:
             raise BudgetExceeded(
                 f"the answer of {model} was cut off after {response.usage.output_tokens:,} tokens,"

@@ -100,10 +100,13 @@ def characters_in(event: object) -> int:
 
 
 def is_cut_off(response: ModelResponse) -> bool:
-    """Tell whether a stream ended without a word on why, and without a count.
+    """Tell whether a stream that has ended was not at its end.
 
-    A connection that was closed half-way can look like the end of the answer. A provider that
-    counts no tokens, or gives no reason, sends at least the other of both.
+    A connection that was closed half-way can look like the end of the answer. Either the protocol
+    has an event for the end, and it never came; or there is no word on why the answer ended, and no
+    count of its tokens: a provider that does not send the one sends the other.
     """
+    if response.state == "incomplete":
+        return True
     reason = (response.provider_details or {}).get("finish_reason")
     return reason is None and response.usage.output_tokens == 0

@@ -31,7 +31,7 @@ class Steps:
         parked: What the agent waits for, by step.
         in_flight: How many steps are being done.
         held: How many steps were not begun, because the run is to go on elsewhere.
-        advanced: Whether this pass has done a step, or taken an answer that it waited for.
+        advanced: Whether this pass has taken an answer that it waited for.
         latest: The name of the step that came last, done or answered.
         alive_at: When something was begun or ended last, as :func:`time.monotonic` counts.
     """
@@ -130,7 +130,6 @@ class Steps:
         """
         # Not refused when the run was closed meanwhile: what was paid for is kept while it can be.
         await self._closing(self._journal.record(key, answer))
-        self.advanced = True
         if self._answers is not None:
             self._answers[key] = answer
         self.check()

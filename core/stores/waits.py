@@ -5,6 +5,7 @@ its journal at its next pass, in the transaction that sees that it is there.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,7 @@ class StoredWaits:
         self._database = database
         self._claim = claim
         self._record = record
+        self._began = time.monotonic()
 
     async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
         """Begin to wait, or return the answer when it is there.
@@ -178,8 +180,10 @@ class StoredWaits:
         return await patiently(lambda: self._database.write(open_or_take))
 
     def _now(self) -> datetime:
-        # A worker whose clock is slow must not find that a timer of Temporal's came too early.
-        return max(datetime.now(UTC), self._claim.scheduled_at)
+        # A worker whose clock is slow must not find that a timer of Temporal's came too early, nor
+        # sit out a moment for as long as its clock takes to come there.
+        elapsed = timedelta(seconds=time.monotonic() - self._began)
+        return max(datetime.now(UTC), self._claim.scheduled_at + elapsed)
 
     def _journaled(self, transaction: Transaction, key: StepKey) -> Answer | None:
         asked = {

@@ -75,10 +75,21 @@ class Reconciliation:
             return False
         if datetime.now(UTC) - last_heard < SETTLING and not _told_before(last_heard, execution):
             return False
+        if execution is None and await self._is_yet_to_be_started(workflow_id):
+            return False
         status, failure = await self._outcome(workflow_id, execution)
         await close(self._stores, workflow_id, status, failure)
         log.warning("closed a run that had ended", workflow_id=workflow_id, status=status.value)
         return True
+
+    async def _is_yet_to_be_started(self, workflow_id: str) -> bool:
+        """Return whether a run was delegated by one that goes on: that one starts it."""
+        try:
+            record = await self._stores.goals.get(workflow_id)
+            parent = record.parent and await self._stores.goals.get(record.parent)
+        except UnknownGoal:
+            return False
+        return bool(parent) and not parent.status.final
 
     async def _outcome(
         self, workflow_id: str, execution: Execution | None

@@ -194,10 +194,13 @@ class AgentGoalWorkflow:
     async def _wait(self, executed: Executed, state: Carried) -> Carried:
         await self._waiting.until_any_is_over(executed.waits, _start_child)
         waited_for = tuple(sorted(wait.id for wait in executed.waits))
-        is_idle = not executed.advanced and waited_for != state.waited_for
+        # Something that was waited for is over, so a pass after a wait has an answer to take. One
+        # that takes none and asks for something else asks anew, whatever steps it did meanwhile.
+        follows = state.after == "wait"
+        is_idle = follows and not executed.advanced and waited_for != state.waited_for
         update = {
             "after": "wait",
-            "idle": state.idle + 1 if is_idle else 0,
+            "idle": state.idle + is_idle if is_idle or not follows else 0,
             "waited_for": waited_for,
         }
         return state.model_copy(update=update)

@@ -1,10 +1,12 @@
 """Several passes of one run over one journal, asking a scripted endpoint over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from pydantic import JsonValue
+from pydantic_ai import RunContext
+from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -19,6 +21,12 @@ from holdfast.agents.retrying import Clock
 from holdfast.agents.steps import Steps
 from holdfast.models import Usage
 from holdfast.testing import ModelServer
+
+
+async def drain(context: RunContext[object], events: AsyncIterable[object]) -> None:
+    """Make pydantic-ai ask for a stream, and take no interest in it."""
+    async for _ in events:
+        pass
 
 
 class Book:
@@ -118,9 +126,15 @@ class Passes:
         self, server: ModelServer, name: str = "gpt-4o-mini", *, again: bool = True
     ) -> AsyncIterator[DurableModel]:
         """Begin a new pass with a model, or join the current one with ``again=False``."""
+        wrapped = OpenAIChatModel(name, provider=OpenAIProvider(base_url=server.url, api_key="k"))
+        async with self.durable(wrapped, again=again) as model:
+            yield model
+
+    @asynccontextmanager
+    async def durable(self, wrapped: Model, *, again: bool = True) -> AsyncIterator[DurableModel]:
+        """Do the same with any model."""
         if again:
             self.begin()
-        wrapped = OpenAIChatModel(name, provider=OpenAIProvider(base_url=server.url, api_key="k"))
         model = DurableModel(
             wrapped,
             self.steps,

@@ -28,7 +28,7 @@ from holdfast.agents.model_choice import durable_model
 from holdfast.agents.model_responses import decoded, encoded
 from holdfast.models import Usage
 from holdfast.testing import Asked, ModelServer, Reply, ToolCall, calls, says
-from tests.agents.model_passes import Book, Passes
+from tests.agents.model_passes import Book, Passes, drain
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def guide(asked: Asked) -> Reply:
     return calls(ToolCall("final_result", {"name": "Oslo", "people": 700_000}))
 
 
-def guided(passes: Passes) -> Agent[None, City]:
-    agent = Agent(output_type=City, instructions="Be brief.", retries=3)
+def guided() -> Agent[object, City]:
+    agent: Agent[object, City] = Agent(output_type=City, instructions="Be brief.", retries=3)
 
     @agent.tool_plain
     async def find(what: str) -> str:
@@ -62,7 +62,7 @@ def guided(passes: Passes) -> Agent[None, City]:
         return f"{what} is found"
 
     @agent.tool
-    def count(context: RunContext[None], what: str) -> dict[str, int]:
+    def count(context: RunContext[object], what: str) -> dict[str, int]:
         if "fewer" not in what:
             raise ModelRetry("fewer, please")
         return {"of": len(what)}
@@ -70,15 +70,9 @@ def guided(passes: Passes) -> Agent[None, City]:
     return agent
 
 
-async def drain(context: RunContext[None], events: AsyncIterable[object]) -> None:
-    """Make pydantic-ai ask for a stream, and take no interest in it."""
-    async for _ in events:
-        pass
-
-
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_second_pass_asks_nothing(passes: Passes, streamed: bool) -> None:
-    agent = guided(passes)
+    agent = guided()
     outputs, histories = [], []
     with ModelServer(guide) as server:
         for _ in range(3):
@@ -189,10 +183,10 @@ async def test_a_consumer_that_stops_early_gets_the_whole_journaled(passes: Pass
 
 
 async def test_an_event_handler_sees_the_same_on_every_pass(passes: Passes) -> None:
-    agent = guided(passes)
+    agent = guided()
     kinds: list[list[str]] = []
 
-    async def handle(context: RunContext[None], events: AsyncIterable[AgentStreamEvent]) -> None:
+    async def handle(context: RunContext[object], events: AsyncIterable[AgentStreamEvent]) -> None:
         kinds[-1].extend([event.event_kind async for event in events])
 
     with ModelServer(guide) as server:
@@ -206,7 +200,7 @@ async def test_an_event_handler_sees_the_same_on_every_pass(passes: Passes) -> N
 
 
 async def test_tool_calls_and_usage_are_told_once(passes: Passes) -> None:
-    agent = guided(passes)
+    agent = guided()
     with ModelServer(guide) as server:
         async with passes.model(server) as model:
             await agent.run("Tell me of Oslo", model=model)
@@ -312,7 +306,7 @@ async def test_another_run_takes_answers_from_the_cache() -> None:
             passes.cache = cache
             for _ in range(2):
                 async with passes.model(server) as model:
-                    result = await guided(passes).run("Tell me of Oslo", model=model)
+                    result = await guided().run("Tell me of Oslo", model=model)
                     outputs.append(result.output)
         assert server.paid_in_vain == 0
         assert len(server.requests) == len(cache.kept)

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
@@ -124,12 +124,6 @@ def is_up(pid: int) -> bool:
     return True
 
 
-class BeginWorkers(Protocol):
-    """Sets up an installation whose agents run in other processes."""
-
-    def __call__(self) -> Awaitable[Workers]: ...
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def workers(install: "Install", forks: "subprocess.Popen[str]") -> AsyncIterator[Workers]:
     """Return an installation whose workflows run here, and whose agents in other processes."""
@@ -160,6 +154,3 @@ async def workers(install: "Install", forks: "subprocess.Popen[str]") -> AsyncIt
         finally:
             for pid in mine.pids:
                 mine.kill(pid)
-
-
-Until = Callable[[], Awaitable[bool]]

@@ -92,7 +92,7 @@ async def work(order: dict[str, Any]) -> None:
         await place("begin")
         return await begin(*given)
 
-    ExecutionStore.begin = begin_late  # type: ignore[method-assign]
+    ExecutionStore.begin = begin_late  # type: ignore[method-assign, assignment]
     settings = Settings(home=Path(order["home"]))
     plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=("paying",))
     spec = AgentSpec(name="paying", description="", agent=paying)

@@ -25,7 +25,7 @@ from tests.faults.world import World
 
 AT_ONCE = 60
 LOOK_SECONDS = 0.5
-# These hurt every goal of their worker, or take long: a few in every hundred.
+# These hurt every goal of their worker, or take long: one of each in two hundred.
 RARE = {"blocker", "leaker", "flood", "bulky"}
 COMMON = [agent.__name__ for agent in AGENTS if agent.__name__ not in RARE]
 FINAL = {"run.completed", "run.failed", "run.cancelled", "run.terminated"}
@@ -72,8 +72,7 @@ class Goals:
                 await asyncio.sleep(LOOK_SECONDS)
             number = len(self.started)
             if not kinds:
-                # Three quarters of a hundred are of the common kinds, and the rare ones come once.
-                kinds = COMMON * 10 + [*RARE]
+                kinds = COMMON * 20 + [*RARE]
                 self._chance.shuffle(kinds)
             await self._start(number, kinds.pop())
             # Those beyond the count only see to it that each fault meets some.
