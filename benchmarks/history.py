@@ -64,7 +64,7 @@ async def measure() -> bool:
             described = (await handle.describe()).raw_description.workflow_execution_info
             record = await service.stores.goals.get(workflow_id)
     assert record.result is not None, record.error
-    made = sum(map(len, record.result.data["pages"]))  # type: ignore[arg-type,index,call-overload]
+    made = sum(map(len, record.result.data["pages"]))  # type: ignore[arg-type]
     events, size = len(history.events), described.history_size_bytes
     tell(f"{STEPS} steps, {made / 1e6:.0f} MB of results: {events} events, {size:,} bytes")
     return print_verdict(

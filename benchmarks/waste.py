@@ -32,7 +32,7 @@ from holdfast.temporal.server_binary import ensure_server_binary
 from holdfast.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
 
 SEED = int(os.environ.get("HOLDFAST_FAULT_SEED", "4"))
-GOALS = 80
+GOALS = 60
 STEPS = 8
 WORKERS = 3
 EXCEPTIONS = 0.05
@@ -166,7 +166,6 @@ async def run_variant(binary: Path, folder: Path, variant: str, seed: int) -> Ou
             command = (sys.executable, "-m", "benchmarks.wasting", str(settings.home))
             async with workers((*command, server.address, variant), environment) as ends:
                 completed, ledger = await finish(service, goals)
-                crashes = len(ends)
             requests = model.requests
     tokens, dollars = Counter[str](), dict[str, float]()
     for request in requests:
@@ -174,11 +173,13 @@ async def run_variant(binary: Path, folder: Path, variant: str, seed: int) -> Ou
         cost = request.input_tokens * INPUT_PRICE + request.output_tokens * OUTPUT_PRICE
         tokens[goal_id] += request.tokens
         dollars[goal_id] = dollars.get(goal_id, 0.0) + cost
-    faults: dict[str, int] = {**endpoint.faults, "worker killed": crashes}
+    faults: dict[str, int] = {**endpoint.faults}
+    faults["worker killed"] = sum(1 for _ in marks.glob("*-crash"))
     faults["agent raised"] = sum(1 for _ in marks.glob("*-raise"))
     details: dict[str, object] = {
         "requests": len(requests),
         "faults": faults,
+        "workers_ended": {str(status): count for status, count in Counter(ends).items()},
         "seconds": round(time.monotonic() - began, 1),
     }
     return Outcome(tokens, dollars, completed, ledger, details)

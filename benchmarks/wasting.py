@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -88,6 +89,11 @@ def registry() -> AgentRegistry:
     return AgentRegistry.of({plugin: Loaded((), (SPEC,), ())}, [])
 
 
+def _replace(module: ModuleType, name: str, value: object) -> None:
+    assert hasattr(module, name), f"{module.__name__} has no {name} to switch off"
+    setattr(module, name, value)
+
+
 def forget_steps() -> None:
     """Let each attempt begin from nothing."""
     from holdfast.activities import surroundings
@@ -95,7 +101,7 @@ def forget_steps() -> None:
     def forgetful(goal: Goal, _journal: object, *given: Any, **more: Any) -> Run:
         return Run(goal, MemoryJournal(), *given, **more)
 
-    surroundings.Run = forgetful  # type: ignore[misc,assignment]
+    _replace(surroundings, "Run", forgetful)
 
 
 def never_try_again_in_place() -> None:
@@ -105,8 +111,8 @@ def never_try_again_in_place() -> None:
     async def once(attempt: Callable[[], Awaitable[Any]], **_: object) -> Any:
         return await attempt()
 
-    durable_model.retried = once  # type: ignore[assignment]
-    performing.retried = once  # type: ignore[assignment]
+    _replace(durable_model, "retried", once)
+    _replace(performing, "retried", once)
 
 
 def count(*causes: Cause) -> None:
@@ -121,7 +127,7 @@ def count(*causes: Cause) -> None:
         update = {"endured": endured, "attempt": state.attempt + 1}
         return after.model_copy(update=update), replace(failed, cause=Cause.AGENT)
 
-    agent_goal.failed_attempt = counted  # type: ignore[attr-defined]
+    _replace(agent_goal, "failed_attempt", counted)
 
 
 def count_lost_workers() -> None:
@@ -131,7 +137,7 @@ def count_lost_workers() -> None:
     async def leave(*_: object) -> int:
         return 0
 
-    working.recover = leave  # type: ignore[attr-defined]
+    _replace(working, "recover", leave)
     count(Cause.LOST_WORKER)
 
 
@@ -166,8 +172,8 @@ def main(home: str, address: str, variant: str) -> None:
     from holdfast.activities import heartbeats
     from holdfast.workflows import agent_goal
 
-    agent_goal.HEARTBEAT_TIMEOUT = HEARTBEAT_TIMEOUT
-    heartbeats.HEARTBEAT_SECONDS = 0.5  # type: ignore[misc]
+    _replace(agent_goal, "HEARTBEAT_TIMEOUT", HEARTBEAT_TIMEOUT)
+    _replace(heartbeats, "HEARTBEAT_SECONDS", 0.5)
     VARIANTS[variant]()
     settings = Settings(home=Path(home), database_url="", max_concurrent_goals=AT_ONCE)
     run_async(work(settings, address))

@@ -25,6 +25,7 @@ Mark = tuple[int, int]
 
 BUSY_SECONDS: Final = 30
 CONNECT_SECONDS: Final = 10
+CONNECTIONS: Final = 15
 READERS: Final = 4
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
@@ -267,7 +268,12 @@ class _PostgreSQL(Database):
         super().__init__(url)
         try:
             self._engine = create_async_engine(
-                url, pool_pre_ping=True, connect_args={"timeout": CONNECT_SECONDS}
+                url,
+                pool_pre_ping=True,
+                # Kept once they are open: to open one takes longer than what it is opened for.
+                pool_size=CONNECTIONS,
+                max_overflow=0,
+                connect_args={"timeout": CONNECT_SECONDS},
             )
         except ModuleNotFoundError as error:
             raise StoreUnavailable(

@@ -86,10 +86,11 @@ class Reconciliation:
         """Return whether a run was delegated by one that goes on: that one starts it."""
         try:
             record = await self._stores.goals.get(workflow_id)
-            parent = record.parent and await self._stores.goals.get(record.parent)
+            if record.parent is None:
+                return False
+            return not (await self._stores.goals.get(record.parent)).status.final
         except UnknownGoal:
             return False
-        return bool(parent) and not parent.status.final
 
     async def _outcome(
         self, workflow_id: str, execution: Execution | None

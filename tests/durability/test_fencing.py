@@ -59,7 +59,7 @@ async def test_a_frozen_worker_that_wakes_does_nothing_more(
     workers: "Workers", kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest tests 1 and 2: frozen in mid-step."""
-    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=2.5))
     frozen = workers.begin(halts=("1.after",))
     workflow_id = await started(workers, KINDS[kind])
     await workers.at("1.after")
@@ -92,7 +92,7 @@ async def test_a_worker_frozen_before_it_takes_the_fence_gets_it_no_more(
     workers: "Workers", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest test 1: frozen with the task in its hands, before it has begun."""
-    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=2.5))
     frozen = workers.begin(halts=("begin",))
     workflow_id = await started(workers, "pay")
     await workers.at("begin")
@@ -115,7 +115,7 @@ async def test_a_worker_frozen_before_it_takes_the_fence_gets_it_no_more(
 async def test_a_worker_frozen_until_the_goal_has_ended_changes_nothing(
     workers: "Workers", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=2.5))
     frozen = workers.begin(halts=("1.after",))
     workflow_id = await started(workers, "pay, and catches everything")
     await workers.at("1.after")

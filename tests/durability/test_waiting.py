@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # The long run was one of 1,000: SUSPENSIONS=1000 pytest tests/durability -k suspensions
-SUSPENSIONS = int(os.environ.get("SUSPENSIONS", "60"))
+SUSPENSIONS = int(os.environ.get("SUSPENSIONS", "40"))
 
 
 async def until_waits(here: "Installation", workflow_id: str, about: str) -> None:
