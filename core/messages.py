@@ -91,6 +91,7 @@ class Executed(Model):
     Attributes:
         yielded: The agent did not finish: its worker is stopping or was lost, or its time is nearly
             up, and the run goes on from the journal.
+        lost: It yielded because its worker process died; said by whoever saw that.
         waits: What the run waits for, when it is suspended.
         advanced: Whether this pass took an answer that the run had waited for.
         cancelled: The agent was stopped because somebody asked for it.
@@ -98,6 +99,7 @@ class Executed(Model):
     """
 
     yielded: bool = False
+    lost: bool = False
     waits: tuple[Wait, ...] = ()
     advanced: bool = True
     cancelled: bool = False

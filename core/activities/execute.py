@@ -21,6 +21,7 @@ from holdfast.agents.closing import (
     OutOfTime,
     RunClosed,
     Stalled,
+    StepTooLong,
     Suspended,
 )
 from holdfast.agents.errors import BudgetExceeded, failure_from
@@ -130,7 +131,7 @@ class Execute:
                 told.info("agent stopped")
                 cleaned = await self._end(around, run, agent)
                 return Executed(cancelled=True, cleaned=cleaned)
-            except (Stalled, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
+            except (Stalled, StepTooLong, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
                 failure = _failure_of(error)
                 told.info("attempt failed", type=failure.type, message=failure.message)
                 if failure.kind is FailureKind.THROTTLED:
@@ -222,6 +223,9 @@ def _failure_of(error: BaseException) -> Failure:
     if isinstance(error, Stalled):
         message = f"{error}: see what it waits for, or raise HOLDFAST_STALL_SECONDS"
         return Failure(type="Stalled", message=message, kind=FailureKind.STALLED)
+    if isinstance(error, StepTooLong):
+        kind = FailureKind.PERMANENT
+        return Failure(type="StepTooLong", message=str(error), permanent=True, kind=kind)
     if isinstance(error, OutOfTime):
         return failure_from(BudgetExceeded(f"{error}: hand it in again with a larger one"))
     if isinstance(error, UnknownAgent):

@@ -13,7 +13,15 @@ from typing import Final
 
 import structlog
 
-from holdfast.agents.closing import Cancelled, Fenced, Interrupted, OutOfTime, RunClosed, Stalled
+from holdfast.agents.closing import (
+    Cancelled,
+    Fenced,
+    Interrupted,
+    OutOfTime,
+    RunClosed,
+    Stalled,
+    StepTooLong,
+)
 from holdfast.agents.steps import Steps
 from holdfast.stores import Stores, StoreUnavailable
 from holdfast.stores.fencing import Claim
@@ -97,7 +105,7 @@ class Passes:
         elif under_way.seconds_left is not None and worked > under_way.seconds_left:
             steps.close(OutOfTime("the goal was at work for as long as its budget allows"))
         elif worked > CLOSE_AFTER_SECONDS:
-            steps.close(Interrupted("its time is up"))
+            steps.close(_why_out_of_time(steps, now))
         elif worked > HOLD_AFTER_SECONDS:
             steps.hold()
 
@@ -121,6 +129,12 @@ class Passes:
                 under_way.steps.hold()
 
 
-def reason_of(closed: RunClosed) -> str:
-    """Return what is told of why a run was closed."""
-    return str(closed) or type(closed).__name__.lower()
+def _why_out_of_time(steps: Steps, now: float) -> RunClosed:
+    """Tell a step that the next execution has time for from one that none has."""
+    for key, begun_at in steps.begun_at.items():
+        if now - begun_at > HOLD_AFTER_SECONDS:
+            return StepTooLong(
+                f"step {key.name!r} was not done in {HOLD_AFTER_SECONDS / 60:.0f} minutes, which is"
+                " all that one step may take: split it into several"
+            )
+    return Interrupted("its time is up")

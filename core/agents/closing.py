@@ -29,6 +29,10 @@ class OutOfTime(RunClosed):
     """The goal was at work for as long as its budget allows."""
 
 
+class StepTooLong(RunClosed):
+    """One step takes longer than an execution may, so that doing it again cannot help."""
+
+
 class Fenced(RunClosed):
     """A later execution of the run has taken over, or the run has ended."""
 

@@ -30,6 +30,7 @@ class Steps:
         closed: Why the run takes nothing more from this pass; ``None`` while it does.
         parked: What the agent waits for, by step.
         in_flight: How many steps are being done.
+        begun_at: When each of them began, as :func:`time.monotonic` counts.
         held: How many steps were not begun, because the run is to go on elsewhere.
         advanced: Whether this pass has taken an answer that it waited for.
         latest: The name of the step that came last, done or answered.
@@ -40,6 +41,7 @@ class Steps:
         self.closed: RunClosed | None = None
         self.parked: dict[StepKey, Wait] = {}
         self.in_flight = 0
+        self.begun_at: dict[StepKey, float] = {}
         self.held = 0
         self.advanced = False
         self.latest: str | None = None
@@ -110,6 +112,7 @@ class Steps:
             self._tell()
             await self._for_ever()
         self.in_flight += 1
+        self.begun_at[key] = time.monotonic()
         token = current_step.set(key)
         try:
             unknown = await self._closing(self._journal.begin(key, once=once))
@@ -119,6 +122,7 @@ class Steps:
             yield unknown
         finally:
             current_step.reset(token)
+            del self.begun_at[key]
             self.in_flight -= 1
             self._tell()
 

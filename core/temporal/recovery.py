@@ -52,7 +52,7 @@ async def _hand_on(client: Client, task: LostTask, places: asyncio.Semaphore) ->
         try:
             await _forget_worker(client, task)
             handle = client.get_async_activity_handle(task_token=task.token)
-            await handle.complete(Executed(yielded=True), rpc_timeout=RPC_TIMEOUT)
+            await handle.complete(Executed(yielded=True, lost=True), rpc_timeout=RPC_TIMEOUT)
         except AsyncActivityCancelledError:
             return True
         except RPCError as error:

@@ -34,7 +34,14 @@ with workflow.unsafe.imports_passed_through():
         Wait,
     )
     from holdfast.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
-    from holdfast.workflows.enduring import ENDURED, Cause, failed_attempt, pause_before
+    from holdfast.workflows.enduring import (
+        ENDURED,
+        Cause,
+        deadly,
+        failed_attempt,
+        pause_before,
+        returned,
+    )
     from holdfast.workflows.waiting import Waiting
 
 T = TypeVar("T", bound=BaseModel)
@@ -155,7 +162,7 @@ class AgentGoalWorkflow:
                     return failure.failure
                 await workflow.sleep(pause_before(failure, state))
                 continue
-            state = state.model_copy(update={"sequence": state.sequence + 1})
+            state = returned(state, lost=executed.lost)
             if executed.cancelled or workflow.cancellation_reason() is not None:
                 # A cancellation that came while the execution ended is none that it can tell of.
                 self._cleaned = executed.cleaned
@@ -165,6 +172,8 @@ class AgentGoalWorkflow:
                 if state.idle >= IDLE_SUSPENSIONS:
                     return _asks_anew()
             elif executed.yielded:
+                if given_up := deadly(state):
+                    return given_up
                 state = state.model_copy(update={"after": "yield"})
             else:
                 self._cleaned = executed.cleaned

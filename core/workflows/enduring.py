@@ -26,13 +26,21 @@ class Cause(StrEnum):
 
     AGENT = "agent"
     LOST_WORKER = "lost worker"
+    DEAD_WORKER = "dead worker"
     STORES_AWAY = "stores away"
     THROTTLED = "throttled"
 
 
 # Only the agent's own failures use up its attempts: what the installation or a provider does to a
 # goal is borne much longer, and each cause for itself.
-ENDURED = {Cause.AGENT: 3, Cause.LOST_WORKER: 10, Cause.STORES_AWAY: 60, Cause.THROTTLED: 500}
+ENDURED = {
+    Cause.AGENT: 3,
+    Cause.LOST_WORKER: 10,
+    # A process that was seen to die was killed, or the agent kills it: then the goal must end.
+    Cause.DEAD_WORKER: 50,
+    Cause.STORES_AWAY: 60,
+    Cause.THROTTLED: 500,
+}
 _CAUSES = {
     FailureKind.LOST_WORKER: Cause.LOST_WORKER,
     FailureKind.STORES_AWAY: Cause.STORES_AWAY,
@@ -72,6 +80,31 @@ def failed_attempt(error: ActivityError, state: Carried) -> tuple[Carried, Faile
         "after": "failure",
     }
     return state.model_copy(update=update), failed
+
+
+def returned(state: Carried, *, lost: bool) -> Carried:
+    """Count an execution that returned.
+
+    One that came to an end of its own is the end of what the installation did to it before.
+    """
+    kept = {Cause.AGENT.value: state.endured.get(Cause.AGENT, 0)}
+    deaths = state.endured.get(Cause.DEAD_WORKER, 0) + 1
+    endured = state.endured | {Cause.DEAD_WORKER.value: deaths} if lost else kept
+    return state.model_copy(update={"sequence": state.sequence + 1, "endured": endured})
+
+
+def deadly(state: Carried) -> Failure | None:
+    """Return why a goal is given up under which one worker after another died."""
+    deaths = state.endured.get(Cause.DEAD_WORKER, 0)
+    if deaths < ENDURED[Cause.DEAD_WORKER]:
+        return None
+    return Failure(
+        type="DeadWorker",
+        message=f"{deaths} workers died one after another while they ran it: see whether the agent"
+        " uses up the memory or ends its process, then retry it",
+        permanent=True,
+        kind=FailureKind.LOST_WORKER,
+    )
 
 
 def pause_before(failed: FailedAttempt, state: Carried) -> timedelta:

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.activities import passes
 from holdfast.agents import AgentSpec, Goal, Result, Run, Usage
+from holdfast.messages import Executed
 from holdfast.models import Budget, FailureKind, GoalStatus
+from holdfast.workflows import enduring
 
 if TYPE_CHECKING:
     from tests.installation import Install
@@ -158,3 +161,50 @@ async def test_a_dead_letter_is_picked_up_with_its_journal(install: "Install") -
     told = [event.type for event in await here.told(workflow_id)]
     assert told.count("run.retried") == 1
     await here.replay(workflow_id, "retried-dead-letter")
+
+
+async def test_a_step_that_no_execution_has_time_for_fails_with_a_sentence(
+    install: "Install", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "HOLD_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(passes, "CLOSE_AFTER_SECONDS", 0.4)
+    begun: list[int] = []
+
+    async def endless(run: Run, goal: Goal) -> Result:
+        async def wait() -> None:
+            begun.append(1)
+            await asyncio.Event().wait()
+
+        await run.step("wait for ever", wait)
+        return Result()
+
+    here = await install(AgentSpec(name="endless", description="", agent=endless))
+    output, _ = await here.finish(await here.start("endless"))
+    assert output.error is not None
+    assert output.error.type == "StepTooLong"
+    assert "'wait for ever'" in output.error.message
+    assert begun == [1]
+
+
+async def test_a_goal_that_kills_its_workers_is_given_up(install: "Install") -> None:
+    """Somebody sees worker after worker die while it runs."""
+    reached = asyncio.Event()
+
+    async def deadly(run: Run, goal: Goal) -> Result:
+        reached.set()
+        await asyncio.Event().wait()
+        return Result()
+
+    here = await install(AgentSpec(name="deadly", description="", agent=deadly))
+    workflow_id = await here.start("deadly")
+    for _ in range(enduring.ENDURED[enduring.Cause.DEAD_WORKER]):
+        await reached.wait()
+        reached.clear()
+        pending = (await here.handle(workflow_id).describe()).raw_description.pending_activities
+        handle = here.client.get_async_activity_handle(
+            workflow_id=workflow_id, run_id=None, activity_id=pending[0].activity_id
+        )
+        await handle.complete(Executed(yielded=True, lost=True))
+    output, _ = await here.finish(workflow_id)
+    assert output.error is not None
+    assert output.error.type == "DeadWorker"
