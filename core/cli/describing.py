@@ -74,19 +74,12 @@ def _because(data: Data) -> str:
 
 
 def _waiting(data: Data) -> str:
-    waits = data.get("waits") or data.get("for")
-    if not isinstance(waits, list):
-        return "waiting" + (f" for {waits}" if waits else "")
-    kinds = [wait.get("kind") if isinstance(wait, dict) else wait for wait in waits]
-    counted = [
-        f"{kinds.count(kind)} {kind}s" if kinds.count(kind) > 1 else str(kind)
-        for kind in dict.fromkeys(kinds)
-    ]
-    return "waiting for " + ", ".join(counted)
+    kinds = data.get("for")
+    return f"waiting for {', '.join(map(str, kinds))}" if isinstance(kinds, list) else "waiting"
 
 
 def _throttled(data: Data) -> str:
-    seconds = data.get("retry_after") or data.get("seconds")
+    seconds = data.get("retry_after")
     pause = f" for {seconds:.0f} s" if isinstance(seconds, int | float) else ""
     return f"the provider asks to wait{pause}{_because(data)}"
 
@@ -102,17 +95,19 @@ def _asked(data: Data) -> str:
     several = f", {needed} must agree" if isinstance(needed, int) and needed > 1 else ""
     who = f", of {', '.join(map(str, of))}" if isinstance(of, list) and of else ""
     until = f", until {data['expires_at']}" if data.get("expires_at") else ""
-    return f"asks: {data['question']}  (holdfast approvals, {data['id']}{several}{who}{until})"
+    how = f"holdfast approvals approve {data['approval_id']}"
+    return f"asks: {data['question']}  ({how}{several}{who}{until})"
 
 
 def _decided(data: Data) -> str:
     if data.get("expired"):
         return "nobody answered in time, which counts as no"
     votes = data.get("votes")
-    voters = [vote for vote in votes if isinstance(vote, dict)] if isinstance(votes, list) else []
-    by = data.get("by") or ", ".join(str(vote.get("by")) for vote in voters)
+    said = [vote for vote in votes if isinstance(vote, dict)] if isinstance(votes, list) else []
+    names = ", ".join(str(vote.get("by")) for vote in said)
+    reasons = "; ".join(str(vote["reason"]) for vote in said if vote.get("reason"))
     word = "approved" if data["approved"] else "refused"
-    return word + (f" by {by}" if by else "") + _because(data)
+    return word + (f" by {names}" if names else "") + (f": {reasons}" if reasons else "")
 
 
 _WORDS: Final[Mapping[str, Callable[[Data], str]]] = {

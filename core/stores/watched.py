@@ -171,7 +171,9 @@ class WatchedRun:
             raise UnknownGoal(self.workflow_id)
         told = [_told(_event(self.workflow_id, row)) for row in rows if row["number"] is not None]
         self._keep(told)
-        self.see(State(rows[0]["status"], rows[0]["last_event"]))
+        # Once it is looked at, the looks know better: they come in order, and this may be late.
+        if not self.looked_at or rows[0]["last_event"] > self.last_event:
+            self.see(State(rows[0]["status"], rows[0]["last_event"]))
         return told
 
     def _keep(self, told: Iterable[Told]) -> None:

@@ -44,12 +44,8 @@ def lines(told: Iterable[Told], capsys: pytest.CaptureFixture[str]) -> list[str]
         ("run.started", {}, "started"),
         ("run.resumed", {}, "goes on"),
         ("run.waiting", {}, "waiting"),
-        ("run.waiting", {"waits": [{"kind": "approval"}]}, "waiting for approval"),
-        (
-            "run.waiting",
-            {"waits": [{"kind": "delegate"}, {"kind": "sleep"}, {"kind": "delegate"}]},
-            "waiting for 2 delegates, sleep",
-        ),
+        ("run.waiting", {"for": ["approval"]}, "waiting for approval"),
+        ("run.waiting", {"for": ["delegate", "sleep"]}, "waiting for delegate, sleep"),
         ("run.paused", {}, "paused"),
         (
             "run.throttled",
@@ -69,13 +65,13 @@ def lines(told: Iterable[Told], capsys: pytest.CaptureFixture[str]) -> list[str]
         ("artifact", {"name": "chart.svg"}, "made chart.svg"),
         (
             "approval.requested",
-            {"id": "a1", "question": "Publish?", "needed": 2, "of": ["ann", "bob"]},
-            "asks: Publish?  (holdfast approvals, a1, 2 must agree, of ann, bob)",
+            {"approval_id": "a1", "question": "Publish?", "needed": 2, "of": ["ann", "bob"]},
+            "asks: Publish?  (holdfast approvals approve a1, 2 must agree, of ann, bob)",
         ),
         (
             "approval.decided",
-            {"id": "a1", "approved": True, "by": "ann", "reason": "fine"},
-            "approved by ann: fine",
+            {"approved": True, "votes": [{"by": "ann", "reason": "fine"}, {"by": "bob"}]},
+            "approved by ann, bob: fine",
         ),
         ("approval.decided", {"approved": False, "votes": [{"by": "bob"}]}, "refused by bob"),
         (
@@ -185,8 +181,8 @@ def test_a_terminal_shows_where_a_goal_stands_and_keeps_what_stays() -> None:
         assert "12 tokens" in screen.seen()
         screen.show(("step.started", {"step": "search"}))
         assert "search" in screen.seen()
-        screen.show(("approval.requested", {"id": "a1", "question": "Publish [all]?"}))
-        screen.show(("run.waiting", {"waits": [{"kind": "approval"}]}))
+        screen.show(("approval.requested", {"approval_id": "a1", "question": "Publish [all]?"}))
+        screen.show(("run.waiting", {"for": ["approval"]}))
         assert "waiting for approval" in screen.seen()
         screen.show(("run.failed", {"message": "no"}), ("run.retried", {}))
         assert "taken up again" in screen.seen()

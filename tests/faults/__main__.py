@@ -39,13 +39,19 @@ async def mix(there: World, count: int, pause: float, patience: float) -> tuple[
         goals = Goals(there, stores, await service_of(there, stores), there.seed)
         attending = asyncio.create_task(goals.attend())
         harming = asyncio.create_task(mischief.go_on(pause))
+
+        def more() -> bool:
+            if harming.done():
+                harming.result()  # raises what kept a fault from coming about
+            return not mischief.has_done_all
+
         try:
-            await goals.hand_in(count, more=lambda: not mischief.has_done_all)
+            await goals.hand_in(count, more=more)
         finally:
             harming.cancel()
             await asyncio.gather(harming, return_exceptions=True)
         tell(f"{len(goals.started)} goals are handed in, and no further fault comes from outside")
-        await goals.end(patience)
+        await goals.end(patience, attending)
         attending.cancel()
         await asyncio.gather(attending, return_exceptions=True)
         return await goals.judge(), mischief

@@ -89,11 +89,13 @@ class Goals:
                 self._open &= await self._unfinished()
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def end(self, seconds: float) -> None:
+    async def end(self, seconds: float, attending: asyncio.Task[None]) -> None:
         """Wait until all have ended, or so many seconds are over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._open:  # noqa: ASYNC110 -- other processes end them
+                while self._open:
+                    if attending.done():
+                        attending.result()  # raises what kept questions from being answered
                     await asyncio.sleep(LOOK_SECONDS)
 
     async def judge(self) -> Judged:

@@ -15,18 +15,22 @@ def test_goals_end_well_whatever_happens(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     options = ("--goals", "60", "--pause", "0.7", "--patience", "90")
     command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "world"))
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    ) as process:
+        try:
+            out, told = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # it ends what it has started
+            out, told = process.communicate()
     # It begins with the seed that repeats it.
-    assert done.returncode == 0, done.stderr[-5000:] + done.stdout
-    document = json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, told[-5000:] + out
+    document = json.loads(out.splitlines()[-1])
     details = document["details"]
     assert document["verdict"]["completed"]["value"] == 1.0
     assert len(details["faults"]) == 11
