@@ -3,13 +3,19 @@
 import asyncio
 import logging
 import os
-import sys
 import threading
+from contextlib import suppress
 
 import click
 
 from holdfast.cli.output import print_json, say
-from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
+from holdfast.cli.running import (
+    command_errors,
+    end_soon,
+    json_option,
+    run_async,
+    until_stopped,
+)
 
 
 @click.command()
@@ -61,20 +67,24 @@ async def _worker(supervised: bool, as_json: bool) -> None:
     from holdfast.temporal.working import working
 
     settings = Settings()
+    # Before any plugin is loaded, which might read it, or start something that holds it open.
+    supervisor = _line_to_supervisor() if supervised else None
     registry = installed_agents()
     async with open_stores(settings) as stores:
         client = await connect(known_address(settings.home))
         async with working(client, stores, registry, settings):
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
-            if supervised:
-                click.echo("ready")
+            if supervisor is not None:
+                with suppress(OSError):  # it is gone, and the worker drains at once
+                    os.write(supervisor, b"\n")
             elif as_json:
                 print_json({"address": address, "task_queue": TASK_QUEUE, "agents": agents})
             else:
                 click.echo(f"Working on {TASK_QUEUE} at {address}: {', '.join(agents) or 'none'}")
             patience = settings.drain_seconds + 5
-            await until_stopped(_until_alone() if supervised else None, patience=patience)
+            alone = None if supervisor is None else _until_alone(supervisor, patience)
+            await until_stopped(alone, patience=patience)
             say("stopping")
 
 
@@ -101,15 +111,26 @@ async def _pool(processes: int, as_json: bool) -> None:
     await until_stopped(pool.run(ready), patience=patience)
 
 
-async def _until_alone() -> None:
-    """Return when the supervisor is gone, which closes this process's standard input."""
+def _line_to_supervisor() -> int:
+    """Take the line to the supervisor off standard input; agents find nothing there."""
+    line = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return line
+
+
+async def _until_alone(supervisor: int, patience: float) -> None:
+    """Return when the supervisor is gone, which cuts the line to it."""
     loop = asyncio.get_running_loop()
     alone = asyncio.Event()
 
     def read() -> None:
-        # Not sys.stdin: its lock would be held when the interpreter ends.
-        while os.read(sys.stdin.fileno(), 1):
-            continue
+        with suppress(OSError):
+            while os.read(supervisor, 1):
+                continue
+        # From here, or an agent that blocks the loop would live on for ever.
+        end_soon(patience)
         loop.call_soon_threadsafe(alone.set)
 
     threading.Thread(target=read, name="supervisor", daemon=True).start()

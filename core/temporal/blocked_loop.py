@@ -4,7 +4,9 @@ Every goal of the process stands still meanwhile, heartbeats included.
 """
 
 import asyncio
+import os
 import sys
+import sysconfig
 import threading
 import time
 import traceback
@@ -16,6 +18,9 @@ import structlog
 
 TICK_SECONDS: Final = 0.5
 BLOCKED_SECONDS: Final = 2.0
+# Not the interpreter's whole prefix, which is /usr where people also keep their programs.
+_LIBRARY: Final = ("<frozen", sysconfig.get_path("stdlib") + os.sep)
+_INSTALLED: Final = ("site-packages", "dist-packages")
 
 log = structlog.get_logger()
 
@@ -82,4 +87,4 @@ class _Watchdog:
 
 
 def _is_library(filename: str) -> bool:
-    return filename.startswith(("<frozen", sys.base_prefix)) and "site-packages" not in filename
+    return filename.startswith(_LIBRARY) and not any(one in filename for one in _INSTALLED)

@@ -4,9 +4,12 @@ It loads no plugin and runs no goal, so that nothing an agent does can hurt it.
 """
 
 import asyncio
+import math
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +27,11 @@ FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
 # What a child may take beyond its drain before it is killed.
 KILL_AFTER_SECONDS: Final = 10.0
+# How long a worker may grow before it is replaced, at first; twice as long each time, so that a
+# goal whose one step needs more than a share comes to the step's end some day.
+SPARED_SECONDS: Final = 60.0
+LONGEST_SPARED: Final = 3600.0
+_READY: Final = b"\n"
 
 log = structlog.get_logger()
 
@@ -35,13 +43,21 @@ class Pool:
         children: The process id of each worker that runs, by its place in the pool.
     """
 
-    def __init__(self, client: Client, settings: Settings, processes: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        processes: int,
+        *,
+        spared_seconds: float = SPARED_SECONDS,
+    ) -> None:
         """Prepare a pool.
 
         Args:
             client: A client of the supervisor's own, which hands on what a dead worker left.
             settings: Where the stores are, and how much memory workers may use.
             processes: How many workers.
+            spared_seconds: How old a worker is before it is first replaced for its memory.
         """
         self.children: dict[int, int] = {}
         self._client = client
@@ -49,6 +65,9 @@ class Pool:
         self._processes = processes
         self._drain = settings.drain_seconds
         self._share = int(_memory() * settings.memory_target / processes)
+        self._environment = dict(os.environ)
+        self._spared = dict.fromkeys(range(processes), spared_seconds)
+        self._look_at: dict[int, float] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run the workers until cancelled; then they drain, and this returns when all have ended.
@@ -85,28 +104,49 @@ class Pool:
 
     async def _fill(self, place: int, ready: asyncio.Event) -> tuple[bool, int]:
         """Run one worker to its end; return whether it has worked, and its exit status."""
-        # Its standard input tells a worker that the supervisor is there: when that ends, however
-        # it ends, the input is closed and the worker drains.
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "holdfast.cli", "worker", "--supervised"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        self.children[place] = child.pid
+        # Its standard input is a line to the supervisor: the worker says there that it is ready,
+        # and when the line is cut, however the supervisor ended, it drains. What its agents print
+        # goes where its log goes, past the supervisor.
+        line, end = socket.socketpair()
+        with line, end:
+            try:
+                child = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "holdfast.cli", "worker", "--supervised"),
+                    stdin=end.fileno(),
+                    stdout=2,
+                    start_new_session=True,
+                    env=self._environment,
+                )
+            except OSError as error:  # no memory or no process to be had
+                log.warning("worker not started", place=place, reason=str(error))
+                return False, 1
+            end.close()
+            self.children[place] = child.pid
+            self._look_at[place] = time.monotonic() + self._spared[place]
+            hearing = asyncio.create_task(self._hear(line, ready))
+            try:
+                status = await child.wait()
+                # What it has started may hold the line open and say nothing.
+                return hearing.done() and hearing.result(), status
+            finally:
+                hearing.cancel()
+                del self.children[place]
+                if child.returncode is None:
+                    await asyncio.shield(self._stop(child))
+
+    async def _hear(self, line: socket.socket, ready: asyncio.Event) -> bool:
+        """Return whether a worker says that it is ready, before it ends."""
+        line.setblocking(False)
         try:
-            assert child.stdout is not None
-            has_worked = bool(await child.stdout.readline())
-            if has_worked:
-                ready.set()
-            # Read on, or a worker whose agents print would stand still once the pipe is full.
-            while line := await child.stdout.readline():
-                os.write(2, line)
-            return has_worked, await child.wait()
-        finally:
-            del self.children[place]
-            if child.returncode is None:
-                await asyncio.shield(self._stop(child))
+            is_ready = await asyncio.get_running_loop().sock_recv(line, 1) == _READY
+        except OSError:
+            return False
+        if is_ready:
+            ready.set()
+            # It was meant for now: one that takes a dead one's place, after a newer version has
+            # taken over, must not take the goals back.
+            self._environment["HOLDFAST_MAKE_CURRENT"] = "false"
+        return is_ready
 
     async def _stop(self, child: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
@@ -129,6 +169,8 @@ class Pool:
             await asyncio.sleep(LOOK_SECONDS)
 
     def _look_at_memory(self, place: int, pid: int) -> None:
+        if time.monotonic() < self._look_at[place]:
+            return
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
             used = psutil.Process(pid).memory_info().rss
             if used > self._share:
@@ -138,6 +180,9 @@ class Pool:
                     used_mib=used >> 20,
                     share_mib=self._share >> 20,
                 )
+                # Told once: told again, it would cut off the steps that it lets end.
+                self._look_at[place] = math.inf
+                self._spared[place] = min(self._spared[place] * 2, LONGEST_SPARED)
                 os.kill(pid, signal.SIGTERM)
 
     async def _recover(self) -> None:

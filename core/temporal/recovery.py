@@ -40,9 +40,10 @@ async def recover(client: Client, home: Path) -> int:
         if None in outcomes:
             continue
         path.unlink(missing_ok=True)
-        handed_on += sum(outcome is True for outcome in outcomes)
-        if tasks:
-            log.info("worker lost", goals=len(tasks), handed_on=sum(map(bool, outcomes)))
+        lost = sum(outcome is True for outcome in outcomes)
+        handed_on += lost
+        if lost:  # one that drained and ended leaves what it has just finished
+            log.warning("worker lost, its goals go on", goals=lost)
     return handed_on
 
 

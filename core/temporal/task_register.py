@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import fcntl
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+from weakref import WeakSet
 
 import structlog
 from temporalio import activity
@@ -61,6 +63,7 @@ class TaskRegister:
         hidden = path.with_suffix(".new")
         self._file: IO[str] = hidden.open("a", buffering=1, encoding="ascii")
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        _OPEN.add(self)
         hidden.rename(path)
 
     def began(self, task: LostTask) -> None:
@@ -72,12 +75,29 @@ class TaskRegister:
         """Note that an execution has ended."""
         self._note(f"-{base64.b64encode(task.token).decode()}\n")
 
+    def close(self) -> None:
+        """Close the file here; the lock lasts as long as a process that shares it has it open."""
+        self._file.close()
+
     def _note(self, line: str) -> None:
         try:
             self._file.write(line)
         except OSError as error:
             # A full disk: should this worker die now, the heartbeat timeout hands its goals on.
             log.warning("execution not registered", reason=str(error))
+
+
+_OPEN: Final[WeakSet[TaskRegister]] = WeakSet()
+
+
+def _let_go_of_parents() -> None:
+    for register in _OPEN:
+        register.close()
+
+
+# A process that an agent forks, as multiprocessing does, shares the lock: where it outlived its
+# worker, that one would not be taken for dead.
+os.register_at_fork(after_in_child=_let_go_of_parents)
 
 
 class Registering(Interceptor):

@@ -1,0 +1,86 @@
+"""The register of a worker's executions, when the worker is gone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from holdfast.temporal.task_register import LostTask, TaskRegister, registers_of_the_dead
+
+WORKER = """
+import os, sys
+from pathlib import Path
+from holdfast.temporal.task_register import LostTask, TaskRegister
+
+register = TaskRegister(Path(sys.argv[1]))
+for number in range(3):
+    register.began(LostTask(b"token %d" % number, f"goal-{number}", f"run-{number}"))
+register.ended(LostTask(b"token 1", "goal-1", "run-1"))
+if sys.argv[2] == "forks" and os.fork() == 0:
+    print("ready", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+elif sys.argv[2] == "lives":
+    print("ready", flush=True)
+    sys.stdin.read()
+os.kill(os.getpid(), 9)
+"""
+
+
+def _worker(home: Path, how: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(home), how],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _found(home: Path) -> list[list[tuple[bytes, str, str]]]:
+    return [
+        [(task.token, task.workflow_id, task.run_id) for task in tasks]
+        for _, tasks in registers_of_the_dead(home)
+    ]
+
+
+LEFT = [(b"token 0", "goal-0", "run-0"), (b"token 2", "goal-2", "run-2")]
+
+
+def test_what_a_killed_worker_had_begun_and_not_ended_is_found(tmp_path: Path) -> None:
+    with _worker(tmp_path, "dies") as worker:
+        worker.communicate()
+    assert _found(tmp_path) == [LEFT]
+
+
+def test_the_register_of_a_worker_that_lives_is_left_alone(tmp_path: Path) -> None:
+    with _worker(tmp_path, "lives") as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+        assert _found(tmp_path) == []
+        worker.communicate()
+    assert _found(tmp_path) == [LEFT]
+
+
+def test_a_process_that_was_forked_keeps_no_dead_worker_alive(tmp_path: Path) -> None:
+    with _worker(tmp_path, "forks") as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+        worker.wait()
+        assert _found(tmp_path) == [LEFT]
+        worker.communicate()
+
+
+def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    with _worker(tmp_path, "dies") as worker:
+        worker.communicate()
+    path = next((tmp_path / "workers").iterdir())
+    with path.open("a") as file:
+        file.write("+dG9rZW4gMw== goal-3")
+    assert _found(tmp_path) == [LEFT]
+
+
+def test_one_process_sees_its_own_register_as_alive(tmp_path: Path) -> None:
+    register = TaskRegister(tmp_path)
+    register.began(LostTask(b"token", "goal", "run"))
+    assert _found(tmp_path) == []
+    register.close()
+    assert _found(tmp_path) == [[(b"token", "goal", "run")]]
