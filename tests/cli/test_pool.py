@@ -101,10 +101,13 @@ def _executing(home: Path) -> int:
     """Return which worker has an execution open, by the register that its process holds."""
     for process in psutil.process_iter(["pid", "open_files"]):
         for file in process.info["open_files"] or []:
+            # Whoever recovers a dead worker's register has it open too, and removes it.
             register = Path(file.path)
-            if register.parent == home / "workers" and register.suffix in {".tasks", ".new"}:
-                lines = next(iter((home / "workers").glob(f"{register.stem}.tasks"))).read_text()
-                if lines.count("+") > lines.count("\n-"):
+            if register.parent != home / "workers" or not register.exists():
+                continue
+            with suppress(FileNotFoundError):
+                lines = [line[0] for line in register.read_text().splitlines()]
+                if lines.count("+") > lines.count("-"):
                     return int(process.pid)
     return 0
 
@@ -125,7 +128,7 @@ def test_a_worker_that_is_killed_hands_its_goal_on_at_once(
     began = time.monotonic()
     until(lambda: _executing(home) not in {0, dead})
     # Temporal itself would notice after half a minute.
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 25
     (tmp_path / "sign").touch()
     document = _delivered(run)
     assert document["result"]["data"]["paid"] == 1
