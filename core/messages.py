@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from holdfast.models import Failure, Goal, GoalStatus, Model, ResultReference
 
@@ -24,7 +24,13 @@ PAUSE_SIGNAL = "pause"
 RESUME_SIGNAL = "resume"
 
 
-class Prepared(Model):
+class Message(Model):
+    """The base of these: what a newer worker adds, an older one leaves out."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Prepared(Message):
     """What ``prepare_agent_context`` returns.
 
     Attributes:
@@ -45,7 +51,7 @@ class WaitKind(StrEnum):
     SLEEP = "sleep"
 
 
-class Wait(Model):
+class Wait(Message):
     """One thing that a run waits for, without a worker.
 
     Attributes:
@@ -63,7 +69,7 @@ class Wait(Model):
     workflow_id: str | None = None
 
 
-class ExecuteInput(Model):
+class ExecuteInput(Message):
     """What ``execute_agent_task`` is given.
 
     Attributes:
@@ -85,7 +91,7 @@ class ExecuteInput(Model):
     after: Literal["failure", "wait", "yield"] | None = None
 
 
-class Executed(Model):
+class Executed(Message):
     """What ``execute_agent_task`` returns.
 
     Attributes:
@@ -106,7 +112,7 @@ class Executed(Model):
     cleaned: bool = False
 
 
-class Carried(Model):
+class Carried(Message):
     """What a run takes along when its workflow continues as new, or starts as a child.
 
     Attributes:
@@ -138,7 +144,7 @@ class Carried(Model):
     stores_id: str | None = None
 
 
-class StoreInput(Model):
+class StoreInput(Message):
     """What ``store_agent_results`` is given: how the run ended."""
 
     goal: Goal
@@ -147,7 +153,7 @@ class StoreInput(Model):
     execution_time: float
 
 
-class GoalOutput(Model):
+class GoalOutput(Message):
     """The output of ``AgentGoalWorkflow``.
 
     Attributes:

@@ -41,6 +41,7 @@ class Pool:
 
     Attributes:
         children: The process id of each worker that runs, by its place in the pool.
+        working: The places whose worker has started up and takes goals.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Pool:
             spared_seconds: How old a worker is before it is first replaced for its memory.
         """
         self.children: dict[int, int] = {}
+        self.working: set[int] = set()
         self._client = client
         self._home = settings.home
         self._processes = processes
@@ -123,18 +125,19 @@ class Pool:
             end.close()
             self.children[place] = child.pid
             self._look_at[place] = time.monotonic() + self._spared[place]
-            hearing = asyncio.create_task(self._hear(line, ready))
+            hearing = asyncio.create_task(self._hear(line, place, ready))
             try:
                 status = await child.wait()
                 # What it has started may hold the line open and say nothing.
                 return hearing.done() and hearing.result(), status
             finally:
                 hearing.cancel()
+                self.working.discard(place)
                 del self.children[place]
                 if child.returncode is None:
                     await asyncio.shield(self._stop(child))
 
-    async def _hear(self, line: socket.socket, ready: asyncio.Event) -> bool:
+    async def _hear(self, line: socket.socket, place: int, ready: asyncio.Event) -> bool:
         """Return whether a worker says that it is ready, before it ends."""
         line.setblocking(False)
         try:
@@ -143,6 +146,7 @@ class Pool:
             return False
         if is_ready:
             ready.set()
+            self.working.add(place)
             # It was meant for now: one that takes a dead one's place, after a newer version has
             # taken over, must not take the goals back.
             self._environment["HOLDFAST_MAKE_CURRENT"] = "false"
