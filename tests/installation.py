@@ -39,7 +39,7 @@ from holdfast.workflows.agent_goal import AgentGoalWorkflow
 
 T = TypeVar("T")
 
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 150.0
 _LOOK_AGAIN = 0.02
 
 
