@@ -84,7 +84,9 @@ class FunctionAgent(Agent[BaseModel | None]):
         # One place only: a function that tells more than is read waits for its reader.
         told: asyncio.Queue[Progress] = asyncio.Queue(1)
         self.run.divert_progress(told.put)
-        task = asyncio.create_task(self._call(description))
+        outer = asyncio.current_task()
+        name = outer.get_name() if outer is not None else None
+        task = asyncio.create_task(self._call(description), name=name)
         reading = asyncio.create_task(told.get())
         try:
             while not task.done() or reading.done() or not told.empty():

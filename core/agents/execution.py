@@ -39,7 +39,9 @@ async def carry_out(
         Exception: Whatever ended the agent. Its failed steps are withdrawn from the journal by
             then, so that another attempt runs them again.
     """
-    working = asyncio.create_task(_work(agent, run), name=f"agent {run.goal.agent_type}")
+    # Names the goal where an agent is found to block the event loop.
+    name = f"agent {run.goal.agent_type} of {run.workflow_id}"
+    working = asyncio.create_task(_work(agent, run), name=name)
     try:
         await _until_over(working, run.steps)
     except asyncio.CancelledError:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from structlog.testing import capture_logs
 
+from holdfast.agents import AgentSpec, Goal, Result, Run
+from holdfast.agents.execution import carry_out
+from holdfast.agents.factory import create_agent
 from holdfast.temporal.blocked_loop import watch_loop
 
 
@@ -17,20 +20,25 @@ def hold_up(until: Callable[[], object]) -> None:
 
 async def test_a_block_is_told_once_with_its_place_and_once_when_it_is_over() -> None:
     with capture_logs() as told:
-        async with watch_loop(blocked_seconds=1.0), asyncio.timeout(30):
-            task = asyncio.current_task()
-            assert task is not None
-            task.set_name("goal-that-blocks")
-            await asyncio.sleep(0.1)
+
+        async def blocking(run: Run, goal: Goal) -> Result:
             hold_up(lambda: told)
             # Long enough for a second look, which tells nothing new.
             hold_up(_after(1.2))
+            return Result()
+
+        spec = AgentSpec(name="blocking", description="Blocks.", agent=blocking)
+        goal = Goal(goal_id="b", description="x", agent_type="blocking")
+        run = Run(goal, workflow_id="goal-that-blocks")
+        async with watch_loop(blocked_seconds=1.0), asyncio.timeout(30):
+            await asyncio.sleep(0.1)
+            await carry_out(create_agent(spec, {}, run), run)
             while len(told) < 2:  # noqa: ASYNC110 -- a thread tells it
                 await asyncio.sleep(0.01)
     blocked, over = told
     assert "is blocked" in blocked["event"]
     assert f"{__file__}:" in blocked["where"]
-    assert blocked["task"] == "goal-that-blocks"
+    assert blocked["task"] == "agent blocking of goal-that-blocks"
     assert over["blocked_seconds"] >= 2.2
 
 
