@@ -147,25 +147,17 @@ class Execute:
 
     async def _let_go(self, around: Surroundings, run: Run, *, paused: bool) -> Executed:
         await around.close()
-        waits = tuple(run.steps.parked.values())
+        suspend = self._stores.executions.suspend
         if paused:
-            await self._suspend(around, GoalStatus.PAUSED, "run.paused", {})
+            await suspend(around.claim, GoalStatus.PAUSED, "run.paused", {})
             return Executed(yielded=True)
         if isinstance(run.steps.closed, Interrupted):
-            await self._suspend(around, GoalStatus.RUNNING, "run.yielded", {})
+            await suspend(around.claim, GoalStatus.RUNNING, "run.yielded", {})
             return Executed(yielded=True)
-        told: dict[str, JsonValue] = {"for": [*sorted({wait.kind.value for wait in waits})]}
-        await self._suspend(around, GoalStatus.WAITING, "run.waiting", told)
+        waits = tuple(run.steps.parked.values())
+        kinds = sorted({wait.kind.value for wait in waits})
+        await suspend(around.claim, GoalStatus.WAITING, "run.waiting", {"for": [*kinds]})
         return Executed(waits=waits, advanced=run.steps.advanced)
-
-    async def _suspend(
-        self,
-        around: Surroundings,
-        status: GoalStatus,
-        type_: EventType,
-        data: dict[str, JsonValue],
-    ) -> None:
-        await self._stores.executions.suspend(around.claim, status, type_, data)
 
     async def _end(
         self, around: Surroundings, run: Run, agent: AnyAgent | None, *, final: bool = True

@@ -7,7 +7,7 @@ answered from the journal on every later pass, and is never paid again.
 import itertools
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, cast
@@ -34,28 +34,12 @@ from holdfast.agents.model_request import ModelCall, Patience, Told, Try
 from holdfast.agents.model_responses import decoded, encoded, estimated_input, price, usage_of
 from holdfast.agents.purse import Purse, Reservation, Wanted
 from holdfast.agents.retrying import CLOCK, Clock, retried
+from holdfast.agents.steps import STEP_NAME_CHARACTERS, Steps
 from holdfast.models import EventType, Usage
 
-STEP_NAME_CHARACTERS: Final = 200
 PATIENCE: Final = Patience()
 
 _log: Final = structlog.get_logger(__name__)
-
-
-class Steps(Protocol):
-    """What a durable model needs of a run's journal."""
-
-    def key(self, name: str, given: object, *, version: int = 1) -> StepKey:
-        """Return the key of the next step of that name and input in this pass."""
-
-    async def answered(self, key: StepKey) -> Answer | None:
-        """Return what the journal holds of it."""
-
-    def doing(self, key: StepKey, *, once: bool = False) -> AbstractAsyncContextManager[object]:
-        """Do it within."""
-
-    async def record(self, key: StepKey, answer: Answer) -> None:
-        """Make it durable."""
 
 
 class ResponseCache(Protocol):

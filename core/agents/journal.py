@@ -126,7 +126,8 @@ class Waits(Protocol):
     async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
         """Begin to wait, tell the run's readers, or return the answer when it is there.
 
-        The same key again opens nothing new. An answer is in the journal when this returns.
+        The same key again opens nothing new. An answer is in the journal when this returns, and
+        comes with its value.
         """
 
 

@@ -9,9 +9,10 @@ from holdfast.agents.errors import PermanentError
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-    from holdfast.agents.durable_model import DurableModel, ResponseCache, Steps
+    from holdfast.agents.durable_model import DurableModel, ResponseCache
     from holdfast.agents.journal import Ledger, Listener
     from holdfast.agents.purse import Purse
+    from holdfast.agents.steps import Steps
 
 # A model's connections belong to the event loop that opened them, and serve every run on it.
 _SHARED: Final["WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]]"] = (

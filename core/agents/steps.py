@@ -3,19 +3,17 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Final, NoReturn, TypeVar
+from typing import Final, NoReturn
 
 from holdfast.agents.closing import RunClosed
 from holdfast.agents.encoding import digest_of
 from holdfast.agents.errors import PermanentError
 from holdfast.agents.journal import Answer, Journal, StepKey, Waits, Wanted
 from holdfast.messages import Wait
-
-T = TypeVar("T")
 
 STEP_NAME_CHARACTERS: Final = 200
 
@@ -87,7 +85,7 @@ class Steps:
             if answer is not None:
                 self.latest = key.name
             if answer is not None and answer.value is None:
-                answer = replace(answer, value=await self._closing(self._journal.value(key)))
+                answer = replace(answer, value=await self._journal.value(key))
         self.check()
         return answer
 
@@ -115,7 +113,8 @@ class Steps:
         self.begun_at[key] = time.monotonic()
         token = current_step.set(key)
         try:
-            unknown = await self._closing(self._journal.begin(key, once=once))
+            with self.busy():
+                unknown = await self._journal.begin(key, once=once)
             self.check()  # it may have been closed meanwhile, and the effect is still to come
             self.latest = key.name
             self._tell()
@@ -133,14 +132,16 @@ class Steps:
             RunClosed: It could not be journaled; nothing more is taken.
         """
         # Not refused when the run was closed meanwhile: what was paid for is kept while it can be.
-        await self._closing(self._journal.record(key, answer))
+        with self.busy():
+            await self._journal.record(key, answer)
         if self._answers is not None:
             self._answers[key] = answer
         self.check()
 
     async def withdraw(self, key: StepKey) -> None:
         """Forget a failed step, so that the next attempt does it again."""
-        await self._closing(self._journal.withdraw(key))
+        with self.busy():
+            await self._journal.withdraw(key)
 
     async def wait(self, key: StepKey, wanted: Wanted) -> Answer:
         """Return the answer to what is waited for, or do not return in this pass.
@@ -156,11 +157,9 @@ class Steps:
                 f"{key.name!r} waits within a step, which then could never end: wait between steps"
             )
         with self.busy():
-            opened = await self._closing(self._waits.open(key, wanted))
+            opened = await self._waits.open(key, wanted)
         if isinstance(opened, Answer):
             self.advanced = True
-            if opened.value is None:
-                opened = replace(opened, value=await self._closing(self._journal.value(key)))
             return opened
         self.parked[key] = opened
         self._tell()
@@ -217,15 +216,8 @@ class Steps:
         await asyncio.get_running_loop().create_future()
         raise AssertionError("nothing ends this wait but cancellation")
 
-    async def _closing(self, access: Awaitable[T]) -> T:
-        try:
-            return await access
-        except RunClosed as reason:
-            self.close(reason)
-            raise
-
     async def _load(self) -> dict[StepKey, Answer]:
         async with self._loading:
             if self._answers is None:
-                self._answers = dict(await self._closing(self._journal.load()))
+                self._answers = dict(await self._journal.load())
         return self._answers

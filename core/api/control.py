@@ -6,15 +6,13 @@ from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from holdfast.api.goals import Before, GoalPage, page_of
-from holdfast.api.problems import Problem
+from holdfast.api.problems import AWAY, UNKNOWN_RUN, Problem
 from holdfast.api.state import Service
 from holdfast.models import GoalStatus
 from holdfast.stores.paging import Place
 
-_UNKNOWN = {"model": Problem, "description": "There is no such run"}
 _AGAINST = {"model": Problem, "description": "It does not fit how the run stands"}
 _REFUSED = {"model": Problem, "description": "What was sent cannot be taken"}
-_AWAY = {"model": Problem, "description": "Temporal or the stores do not answer"}
 
 router = APIRouter(prefix="/api", tags=["goals"])
 
@@ -87,7 +85,7 @@ class Reason(BaseModel):
     reason: Annotated[str, Field(max_length=1_000)] = ""
 
 
-@router.post("/goals/{workflow_id}/cancel", responses={404: _UNKNOWN, 503: _AWAY})
+@router.post("/goals/{workflow_id}/cancel", responses={404: UNKNOWN_RUN, 503: AWAY})
 async def cancel_goal(workflow_id: str, service: Service) -> Cancelled:
     """Ask a run, and what it delegated, to stop; what was made by then is kept."""
     if await service.control.cancel(workflow_id):
@@ -98,21 +96,21 @@ async def cancel_goal(workflow_id: str, service: Service) -> Cancelled:
     return Cancelled.model_validate({"workflow_id": workflow_id, "status": status})
 
 
-@router.post("/goals/{workflow_id}/pause", responses={404: _UNKNOWN, 409: _AGAINST, 503: _AWAY})
+@router.post("/goals/{workflow_id}/pause", responses={404: UNKNOWN_RUN, 409: _AGAINST, 503: AWAY})
 async def pause_goal(workflow_id: str, service: Service) -> Pausing:
     """Let a run, and what it delegated, stop at the next step boundary until it is resumed."""
     await service.control.pause(workflow_id)
     return Pausing(workflow_id=workflow_id)
 
 
-@router.post("/goals/{workflow_id}/resume", responses={404: _UNKNOWN, 409: _AGAINST, 503: _AWAY})
+@router.post("/goals/{workflow_id}/resume", responses={404: UNKNOWN_RUN, 409: _AGAINST, 503: AWAY})
 async def resume_goal(workflow_id: str, service: Service) -> Resuming:
     """Let a paused run, and what it delegated, go on."""
     await service.control.resume(workflow_id)
     return Resuming(workflow_id=workflow_id)
 
 
-@router.post("/goals/{workflow_id}/terminate", responses={404: _UNKNOWN, 503: _AWAY})
+@router.post("/goals/{workflow_id}/terminate", responses={404: UNKNOWN_RUN, 503: AWAY})
 async def terminate_goal(workflow_id: str, service: Service, body: Reason | None = None) -> Ended:
     """End a run, and what it delegated, at once: the last resort, for nothing is cleaned up."""
     await service.control.terminate(workflow_id, body.reason if body else "")
@@ -120,7 +118,7 @@ async def terminate_goal(workflow_id: str, service: Service, body: Reason | None
     return Ended.model_validate({"workflow_id": workflow_id, "status": record.status.value})
 
 
-@router.post("/goals/{workflow_id}/retry", responses={404: _UNKNOWN, 409: _AGAINST, 503: _AWAY})
+@router.post("/goals/{workflow_id}/retry", responses={404: UNKNOWN_RUN, 409: _AGAINST, 503: AWAY})
 async def retry_goal(workflow_id: str, service: Service) -> Retried:
     """Pick up a run that failed, was cancelled or terminated: it goes on from its journal."""
     await service.control.retry(workflow_id)
@@ -129,7 +127,7 @@ async def retry_goal(workflow_id: str, service: Service) -> Retried:
 
 @router.post(
     "/goals/{workflow_id}/signals/{name}",
-    responses={404: _UNKNOWN, 409: _AGAINST, 422: _REFUSED, 503: _AWAY},
+    responses={404: UNKNOWN_RUN, 409: _AGAINST, 422: _REFUSED, 503: AWAY},
 )
 async def send_signal(
     workflow_id: str, name: str, service: Service, data: Annotated[JsonValue, Body()] = None
@@ -163,7 +161,7 @@ async def list_dead_letters(
     return page_of(goals, limit)
 
 
-@router.post("/dead-letters/retry", responses={503: _AWAY})
+@router.post("/dead-letters/retry", responses={503: AWAY})
 async def retry_dead_letters(service: Service, agent_type: str | None = None) -> AllRetried:
     """Pick up every goal that failed, or every one of an agent; 500 at most a call."""
     return AllRetried(workflow_ids=await service.control.retry_all(agent_type))

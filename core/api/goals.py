@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
-from holdfast.api.problems import Problem
+from holdfast.api.problems import AWAY, UNKNOWN_RUN, Problem
 from holdfast.api.state import Service
 from holdfast.models import Goal, GoalRecord, GoalStatus
 from holdfast.stores import UnknownArtifact
@@ -16,8 +16,6 @@ from holdfast.stores.paging import Place
 
 _REFUSED = {"model": Problem, "description": "The goal is not one that can be run"}
 _OTHER_GOAL = {"model": Problem, "description": "The key was given with another goal"}
-_UNKNOWN = {"model": Problem, "description": "There is no such run"}
-_AWAY = {"model": Problem, "description": "Temporal or the stores do not answer"}
 
 IdempotencyKey = Annotated[
     str | None,
@@ -54,7 +52,7 @@ class GoalPage(BaseModel):
     before: str | None
 
 
-@router.post("/execute-goal", responses={409: _OTHER_GOAL, 422: _REFUSED, 503: _AWAY})
+@router.post("/execute-goal", responses={409: _OTHER_GOAL, 422: _REFUSED, 503: AWAY})
 async def execute_goal(
     goal: Goal, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Started:
@@ -89,7 +87,7 @@ def page_of(goals: list[GoalRecord], limit: int) -> GoalPage:
     return GoalPage(goals=goals, before=str(place_of(goals[-1])) if len(goals) == limit else None)
 
 
-@router.get("/goals/{workflow_id}", responses={404: _UNKNOWN})
+@router.get("/goals/{workflow_id}", responses={404: UNKNOWN_RUN})
 async def show_goal(workflow_id: str, service: Service) -> GoalRecord:
     """Show a run: status, progress, and its result once it has ended."""
     return await service.stores.goals.get(workflow_id)
@@ -97,7 +95,7 @@ async def show_goal(workflow_id: str, service: Service) -> GoalRecord:
 
 @router.get(
     "/goals/{workflow_id}/artifacts/{name:path}",
-    responses={404: _UNKNOWN},
+    responses={404: UNKNOWN_RUN},
     response_class=FileResponse,
 )
 async def fetch_artifact(workflow_id: str, name: str, service: Service) -> FileResponse:

@@ -1,6 +1,7 @@
 """Errors as ``application/problem+json`` (RFC 9457), each naming the field it is about."""
 
 from http import HTTPStatus
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -45,6 +46,14 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldProblem] = []
+
+
+# What several routes may answer, for the API's reference.
+UNKNOWN_RUN: Final = {"model": Problem, "description": "There is no such run"}
+AWAY: Final = {
+    "model": Problem,
+    "description": "Temporal or the stores do not answer",
+}
 
 
 def problem(

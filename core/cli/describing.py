@@ -55,6 +55,14 @@ def used(tokens: int, cost: float) -> str:
     return f"{tokens:,} tokens" + (f", ${cost:.3f}" if cost else "")
 
 
+def usage_in(event: "Event") -> tuple[int, float]:
+    """Return the tokens and the dollars that a usage event tells of."""
+    parts = (event.data.get("input_tokens"), event.data.get("output_tokens"))
+    cost = event.data.get("cost")
+    tokens = sum(part for part in parts if isinstance(part, int))
+    return tokens, float(cost) if isinstance(cost, int | float) else 0.0
+
+
 def _details(data: Data) -> str:
     told = "  ".join(f"{key}={_value(value)}" for key, value in data.items())
     return told if len(told) <= MAX_UNKNOWN_CHARACTERS else told[:MAX_UNKNOWN_CHARACTERS] + "…"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from holdfast.cli.describing import ENDS, describe, one_line, used
+from holdfast.cli.describing import ENDS, describe, one_line, usage_in, used
 
 if TYPE_CHECKING:
     from holdfast.models import Event
@@ -55,12 +55,9 @@ class Lines:
         pieces[stream] = text
 
     def _add_usage(self, name: str, event: "Event") -> None:
-        sent, received = event.data.get("input_tokens", 0), event.data.get("output_tokens", 0)
-        cost = event.data.get("cost", 0.0)
-        tokens = sum(int(part) for part in (sent, received) if isinstance(part, int))
+        tokens, cost = usage_in(event)
         self._tokens[name] = self._tokens.get(name, 0) + tokens
-        more = float(cost) if isinstance(cost, int | float) else 0.0
-        self._cost[name] = self._cost.get(name, 0.0) + more
+        self._cost[name] = self._cost.get(name, 0.0) + cost
 
     def _write(self, name: str, told: str) -> None:
         if told.strip("| "):

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from holdfast.cli.describing import ENDS, describe, one_line, plain, used
+from holdfast.cli.describing import ENDS, describe, one_line, plain, usage_in, used
 
 if TYPE_CHECKING:
     from holdfast.models import Event
@@ -119,13 +119,8 @@ class LiveView:
         self._text[stream] = text[-KEPT_CHARACTERS:]
 
     def _add_usage(self, name: str, event: "Event") -> None:
-        tokens, cost = self._spent[name]
-        for part in ("input_tokens", "output_tokens"):
-            more = event.data.get(part)
-            tokens += more if isinstance(more, int) else 0
-        more = event.data.get("cost")
-        cost += more if isinstance(more, int | float) else 0
-        self._spent[name] = tokens, cost
+        before, more = self._spent[name], usage_in(event)
+        tokens, cost = self._spent[name] = before[0] + more[0], before[1] + more[1]
         self._bars.update(self._tasks[name], used=used(tokens, cost))
 
     def _end(self, name: str, event: "Event") -> None:

@@ -7,12 +7,9 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import JsonValue
 from sqlalchemy import (
     Connection,
     Executable,
-    RowMapping,
-    and_,
     bindparam,
     case,
     delete,
@@ -22,12 +19,11 @@ from sqlalchemy import (
 
 from holdfast.agents.errors import BudgetExceeded
 from holdfast.agents.journal import Answer, StepKey, stream_of
-from holdfast.models import EventType, Failure, Usage
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
-from holdfast.stores.events import add_event
 from holdfast.stores.fencing import Claim
 from holdfast.stores.patience import patiently
+from holdfast.stores.steps import Recording, answer_in, named, step_row, this_step
 from holdfast.stores.totals import adding_totals, steps_and_seconds, totals_row
 
 # A larger value stays in the database until its step is asked for: a pass over a long journal then
@@ -44,21 +40,10 @@ _LOAD: Final = select(
     _STEPS.seconds,
     _STEPS.usage,
 ).where(_STEPS.workflow_id == bindparam("run"))
-_THIS: Final = and_(
-    _STEPS.workflow_id == bindparam("run"),
-    _STEPS.name == bindparam("step"),
-    _STEPS.digest == bindparam("input"),
-    _STEPS.occurrence == bindparam("nth"),
-)
+_THIS: Final = this_step(schema.steps)
 _VALUE: Final = select(_STEPS.value).where(_THIS)
 _WITHDRAW: Final = delete(schema.steps).where(_THIS, _STEPS.failure.is_not(None))
-_INTENTS: Final = schema.intents.c
-_FORGET_INTENT: Final = delete(schema.intents).where(
-    _INTENTS.workflow_id == bindparam("run"),
-    _INTENTS.name == bindparam("step"),
-    _INTENTS.digest == bindparam("input"),
-    _INTENTS.occurrence == bindparam("nth"),
-)
+_FORGET_INTENT: Final = delete(schema.intents).where(this_step(schema.intents))
 _STREAM: Final = schema.streams.c.stream
 _CLOSE_STREAMS: Final = delete(schema.streams).where(
     schema.streams.c.workflow_id == bindparam("run"),
@@ -74,7 +59,7 @@ class ContextStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._statements = _Statements(
-            database.insert(schema.steps).on_conflict_do_nothing().returning(_STEPS.name),
+            Recording(database),
             database.insert(schema.intents)
             .on_conflict_do_nothing()
             .returning(schema.intents.c.name),
@@ -97,8 +82,8 @@ class ContextStore:
 
 
 class _Statements:
-    def __init__(self, record: Executable, intend: Executable, add_totals: Executable) -> None:
-        self.record = record
+    def __init__(self, recording: Recording, intend: Executable, add_totals: Executable) -> None:
+        self.recording = recording
         self.intend = intend
         self.add_totals = add_totals
 
@@ -129,12 +114,12 @@ class StoredJournal:
             lambda: self._database.read(lambda found: found.execute(_LOAD, asked).mappings().all())
         )
         return {
-            StepKey(row["name"], row["digest"], row["occurrence"]): _answer(row) for row in rows
+            StepKey(row["name"], row["digest"], row["occurrence"]): answer_in(row) for row in rows
         }
 
     async def value(self, key: StepKey) -> str:
         """Return the value of a finished step."""
-        asked = self._named(key)
+        asked = named(self._claim.workflow_id, key)
         value: str = await patiently(
             lambda: self._database.read(lambda found: found.execute(_VALUE, asked).scalar_one())
         )
@@ -155,7 +140,7 @@ class StoredJournal:
         if not once:
             await patiently(lambda: self._database.read(self._may_begin))
             return False
-        row = self._row(key) | {"begun_at": datetime.now(UTC)}
+        row = step_row(self._claim.workflow_id, key) | {"begun_at": datetime.now(UTC)}
 
         def intend(transaction: Transaction) -> bool:
             self._claim.check(transaction)
@@ -168,30 +153,19 @@ class StoredJournal:
         """Keep a finished step, tell the run's readers, and count it."""
         if self._before_recording is not None:
             await self._before_recording()
-        row = self._row(key) | {
-            "value": answer.value,
-            "failure": answer.failure.model_dump_json() if answer.failure else None,
-            "seconds": answer.seconds,
-            "usage": answer.usage.model_dump_json() if answer.usage != Usage() else None,
-            "recorded_at": datetime.now(UTC),
-        }
-        told: dict[str, JsonValue] = {"step": key.name, "seconds": answer.seconds}
-        if answer.failure is not None:
-            told["error"] = answer.failure.model_dump(mode="json")
-        type_: EventType = "step.failed" if answer.failure else "step.completed"
         run, stream = self._claim.workflow_id, stream_of(key)
         totals = totals_row(run, self._claim.root, steps=1, seconds=self.worked())
 
         def write(transaction: Transaction) -> None:
             self._claim.check(transaction)
-            # A step that is in the journal was told when it came there.
-            if transaction.connection.execute(self._statements.record, row).first() is None:
+            now = datetime.now(UTC)
+            # A step that is in the journal was told and counted when it came there.
+            if not self._statements.recording.record(transaction, run, key, answer, now):
                 return
             tries = f"{stream}."
             streams = {"run": run, "stream": stream, "tries": tries, "length": len(tries)}
             transaction.connection.execute(_CLOSE_STREAMS, streams)
             transaction.connection.execute(self._statements.add_totals, totals)
-            add_event(transaction, run, type_, told)
 
         async with self._counting if self._under_way else nullcontext():
             await patiently(lambda: self._database.write(write))
@@ -202,9 +176,10 @@ class StoredJournal:
 
         def forget(transaction: Transaction) -> None:
             self._claim.check(transaction)
-            transaction.connection.execute(_WITHDRAW, self._named(key))
+            asked = named(self._claim.workflow_id, key)
+            transaction.connection.execute(_WITHDRAW, asked)
             # That it failed is an outcome that is known.
-            transaction.connection.execute(_FORGET_INTENT, self._named(key))
+            transaction.connection.execute(_FORGET_INTENT, asked)
 
         await patiently(lambda: self._database.write(forget))
 
@@ -229,28 +204,3 @@ class StoredJournal:
                 f"the goal was at work for {seconds:.0f} seconds, which is all its budget allows:"
                 " hand it in again with a larger one"
             )
-
-    def _row(self, key: StepKey) -> dict[str, object]:
-        return {
-            "workflow_id": self._claim.workflow_id,
-            "name": key.name,
-            "digest": key.digest,
-            "occurrence": key.occurrence,
-        }
-
-    def _named(self, key: StepKey) -> dict[str, object]:
-        return {
-            "run": self._claim.workflow_id,
-            "step": key.name,
-            "input": key.digest,
-            "nth": key.occurrence,
-        }
-
-
-def _answer(row: RowMapping) -> Answer:
-    return Answer(
-        row["value"],
-        Failure.model_validate_json(row["failure"]) if row["failure"] else None,
-        row["seconds"],
-        Usage.model_validate_json(row["usage"]) if row["usage"] else Usage(),
-    )

@@ -4,26 +4,21 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from pydantic import JsonValue
 from sqlalchemy import and_, bindparam, null, or_, select, update
 
-from holdfast.models import EventType, Failure, GoalStatus
+from holdfast.models import Failure, GoalStatus
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
 from holdfast.stores.errors import UnknownGoal
 from holdfast.stores.events import add_event
 from holdfast.stores.refusals import RunNotEnded
 from holdfast.stores.reopening import RETRIABLE, Before, put_back, reopen
+from holdfast.stores.results import tell_end
 
 Request = Literal["pause", "cancel"]
 
 _GOALS: Final = schema.goals.c
 _EVENTS: Final = schema.events.c
-_ENDS: Final[dict[str, EventType]] = {
-    GoalStatus.FAILED: "run.failed",
-    GoalStatus.CANCELLED: "run.cancelled",
-    GoalStatus.TERMINATED: "run.terminated",
-}
 _ASK: Final = (
     update(schema.goals)
     .where(
@@ -168,11 +163,10 @@ class ControlStore:
         def close_again(transaction: Transaction) -> None:
             if not put_back(transaction, workflow_id, before):
                 return
-            told: dict[str, JsonValue] = {"execution_time": before.ended["execution_time"]}
-            if before.ended["error"]:
-                error = Failure.model_validate_json(before.ended["error"])
-                told |= error.model_dump(mode="json")
-            add_event(transaction, workflow_id, _ENDS[before.ended["status"]], told)
+            ended = before.ended
+            error = Failure.model_validate_json(ended["error"]) if ended["error"] else None
+            status, seconds = GoalStatus(ended["status"]), ended["execution_time"]
+            tell_end(transaction, workflow_id, status, error, seconds)
 
         await self._database.write(close_again)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from holdfast.models import Budget, EventType, GoalStatus
 from holdfast.stores import schema
@@ -16,8 +16,14 @@ from holdfast.stores.ledger import abandon_requests
 from holdfast.stores.patience import patiently
 
 _GOALS: Final = schema.goals.c
-_TREE: Final = select(_GOALS.root).where(_GOALS.workflow_id == bindparam("run"))
-_BUDGET: Final = select(_GOALS.budget).where(_GOALS.workflow_id == bindparam("run"))
+_ROOT: Final = schema.goals.alias("root")
+_ROOT_ID: Final = func.coalesce(_GOALS.root, _GOALS.workflow_id)
+_BUDGET: Final = (
+    select(_ROOT_ID, _ROOT.c.budget)
+    .select_from(schema.goals)
+    .outerjoin(_ROOT, _ROOT.c.workflow_id == _ROOT_ID)
+    .where(_GOALS.workflow_id == bindparam("run"))
+)
 _CUT_STREAMS: Final = (
     delete(schema.streams)
     .where(schema.streams.c.workflow_id == bindparam("run"))
@@ -70,8 +76,7 @@ class ExecutionStore:
                 transaction.connection.execute(_MARK, running)
                 if type_ is not None:
                     add_event(transaction, claim.workflow_id, type_, data)
-            root = transaction.connection.execute(_TREE, asked).scalar() or claim.workflow_id
-            text = transaction.connection.execute(_BUDGET, {"run": root}).scalar()
+            root, text = transaction.connection.execute(_BUDGET, asked).one()
             budget = Budget.model_validate_json(text) if text else None
             return replace(claim, root=root, budget=budget), again
 

@@ -123,20 +123,31 @@ class ResultStore:
             "execution_time": execution_time,
             "ended_at": datetime.now(UTC),
         }
-        told: dict[str, JsonValue] = {"execution_time": execution_time}
-        if error is not None:
-            told |= error.model_dump(mode="json")
 
         def store(transaction: Transaction) -> ResultReference:
             agent_type: str | None = transaction.connection.execute(_CLOSE, end).scalar()
             if agent_type is not None:
                 metric = metric_row(workflow_id, agent_type, "execution_time", execution_time)
                 transaction.connection.execute(self._measure, metric)
-                add_event(transaction, workflow_id, _EVENTS[status], told)
+                tell_end(transaction, workflow_id, status, error, execution_time)
                 child_ended(transaction, workflow_id)
             return _reference(transaction, workflow_id)
 
         return await self._database.write(store)
+
+
+def tell_end(
+    transaction: Transaction,
+    workflow_id: str,
+    status: GoalStatus,
+    error: Failure | None,
+    execution_time: float,
+) -> None:
+    """Tell a run's readers how it has ended, within the transaction that closes its record."""
+    told: dict[str, JsonValue] = {"execution_time": execution_time}
+    if error is not None:
+        told |= error.model_dump(mode="json")
+    add_event(transaction, workflow_id, _EVENTS[status], told)
 
 
 def _reference(transaction: Transaction, workflow_id: str) -> ResultReference:

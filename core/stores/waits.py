@@ -11,22 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pydantic import JsonValue
-from sqlalchemy import Connection, Executable, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from holdfast.agents.errors import InputError
 from holdfast.agents.journal import Answer, Awaited, Delegation, Nap, Question, StepKey, Wanted
 from holdfast.messages import Wait, WaitKind
-from holdfast.models import EventType, Failure, FailureKind, GoalStatus
+from holdfast.models import Failure, FailureKind, GoalStatus
 from holdfast.stores import schema
 from holdfast.stores.database import Database, Transaction
 from holdfast.stores.deciding import ask, decision_of
 from holdfast.stores.delegates import answer_of, child_of, delegate, goal_of, start_again
-from holdfast.stores.events import add_event
 from holdfast.stores.fencing import Claim
 from holdfast.stores.patience import patiently
 from holdfast.stores.refusals import InputRefused
 from holdfast.stores.signals import EXPIRED, check_signal_name, signal_wait
+from holdfast.stores.steps import Recording, answer_in, named, this_step
 from holdfast.stores.waitids import step_wait, wait_id
 
 # A wait that is over so soon is sat out: to let go of the worker would take longer.
@@ -36,11 +35,8 @@ _WAITS: Final = schema.waits.c
 _STEPS: Final = schema.steps.c
 _SIGNALS: Final = schema.signals.c
 _GOALS: Final = schema.goals.c
-_JOURNALED: Final = select(_STEPS.value, _STEPS.failure, _STEPS.seconds).where(
-    _STEPS.workflow_id == bindparam("run"),
-    _STEPS.name == bindparam("step"),
-    _STEPS.digest == bindparam("input"),
-    _STEPS.occurrence == bindparam("nth"),
+_JOURNALED: Final = select(_STEPS.value, _STEPS.failure, _STEPS.seconds, _STEPS.usage).where(
+    this_step(schema.steps)
 )
 _WAIT: Final = select(schema.waits).where(_WAITS.wait_id == bindparam("wait"))
 _OPEN: Final = insert(schema.waits)
@@ -101,7 +97,7 @@ class WaitStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._record = database.insert(schema.steps).on_conflict_do_nothing().returning(_STEPS.name)
+        self._recording = Recording(database)
 
     def of(self, claim: Claim) -> "StoredWaits":
         """Return the waits of a run for one execution.
@@ -109,7 +105,7 @@ class WaitStore:
         Args:
             claim: The execution's claim; each write is refused once another one holds the run.
         """
-        return StoredWaits(self._database, claim, self._record)
+        return StoredWaits(self._database, claim, self._recording)
 
     async def pending(self, workflow_id: str) -> list[OpenWait]:
         """Return what a run waits for, oldest first; nothing once it has ended."""
@@ -149,10 +145,10 @@ class WaitStore:
 class StoredWaits:
     """The waits of a run, for one execution; :class:`~holdfast.agents.journal.Waits`."""
 
-    def __init__(self, database: Database, claim: Claim, record: Executable) -> None:
+    def __init__(self, database: Database, claim: Claim, recording: Recording) -> None:
         self._database = database
         self._claim = claim
-        self._record = record
+        self._recording = recording
         self._began = time.monotonic()
 
     async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
@@ -186,17 +182,9 @@ class StoredWaits:
         return max(datetime.now(UTC), self._claim.scheduled_at + elapsed)
 
     def _journaled(self, transaction: Transaction, key: StepKey) -> Answer | None:
-        asked = {
-            "run": self._claim.workflow_id,
-            "step": key.name,
-            "input": key.digest,
-            "nth": key.occurrence,
-        }
-        row = transaction.connection.execute(_JOURNALED, asked).first()
-        if row is None:
-            return None
-        failure = Failure.model_validate_json(row.failure) if row.failure else None
-        return Answer(row.value, failure, row.seconds)
+        asked = named(self._claim.workflow_id, key)
+        row = transaction.connection.execute(_JOURNALED, asked).mappings().first()
+        return None if row is None else answer_in(row)
 
     def _settle(self, transaction: Transaction, key: StepKey, wanted: Wanted) -> Answer | Wait:
         execute = transaction.connection.execute
@@ -212,7 +200,7 @@ class StoredWaits:
         over_at = row["over_at"] or now
         waited = max(0.0, (over_at - row["opened_at"]).total_seconds())
         answer = replace(answer, seconds=waited)
-        self._take(transaction, key, answer, now)
+        self._recording.record(transaction, run, key, answer, now)
         execute(_TAKE, {"wait": wait, "now": now})
         return answer
 
@@ -287,26 +275,6 @@ class StoredWaits:
         if data is None:
             return None
         return _too_late(wanted) if data == EXPIRED else Answer(data)
-
-    def _take(self, transaction: Transaction, key: StepKey, answer: Answer, now: datetime) -> None:
-        run = self._claim.workflow_id
-        row = {
-            "workflow_id": run,
-            "name": key.name,
-            "digest": key.digest,
-            "occurrence": key.occurrence,
-            "value": answer.value,
-            "failure": answer.failure.model_dump_json() if answer.failure else None,
-            "seconds": answer.seconds,
-            "usage": None,
-            "recorded_at": now,
-        }
-        transaction.connection.execute(self._record, row)
-        told: dict[str, JsonValue] = {"step": key.name, "seconds": answer.seconds}
-        if answer.failure is not None:
-            told["error"] = answer.failure.model_dump(mode="json")
-        type_: EventType = "step.failed" if answer.failure else "step.completed"
-        add_event(transaction, run, type_, told)
 
 
 def _what(key: StepKey, wanted: Wanted) -> str:

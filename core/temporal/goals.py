@@ -84,10 +84,6 @@ class GoalService:
             )
         return workflow_id
 
-    async def cancel(self, workflow_id: str) -> bool:
-        """Ask a run to stop; see :meth:`.RunControl.cancel`."""
-        return await self.control.cancel(workflow_id)
-
     async def has_worker(self) -> bool:
         """Return whether a worker has asked for goals in the last minutes.
 

@@ -85,7 +85,7 @@ async def test_a_working_agent_notices_within_two_seconds(install: "Install") ->
     workflow_id = await here.start("worker")
     await witness.reached.wait()
     told_at = time.monotonic()
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     record = await cancelled(here, workflow_id)
     assert witness.stopped_at - told_at < 2
     assert record.result is not None
@@ -121,7 +121,7 @@ async def test_cancelled_while_suspended(install: "Install") -> None:
     workflow_id = await here.start("asker")
     await here.until_status(workflow_id, GoalStatus.WAITING)
     assert witness.cleaned == []
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     await cancelled(here, workflow_id)
     assert witness.cleaned == ["asker"]
     assert witness.done == ["before"]
@@ -149,7 +149,7 @@ async def test_cancelled_just_before_suspending(
     here = await install(agent_that(witness, "asker", ask))
     workflow_id = await here.start("asker")
     await witness.reached.wait()
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     await here.until_history_holds(
         workflow_id, "workflow_execution_cancel_requested_event_attributes"
     )
@@ -190,7 +190,7 @@ async def test_cancelled_while_delegating(install: "Install") -> None:
         if record.agent_type == "asking"
     )
     await here.until_status(asking, GoalStatus.WAITING)
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     await cancelled(here, workflow_id)
     for child in children:
         assert child is not None
@@ -242,7 +242,7 @@ async def test_cancelled_between_two_attempts(install: "Install") -> None:
     here = await install(agent_that(witness, "failing", fail))
     workflow_id = await here.start("failing")
     await here.until_history_holds(workflow_id, "timer_started_event_attributes")
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     record = await cancelled(here, workflow_id)
     assert record.result is not None
     assert witness.cleaned == ["failing"]
@@ -265,7 +265,7 @@ async def test_cancelled_while_paused(install: "Install") -> None:
     await here.service.control.pause(workflow_id)
     await here.until_status(workflow_id, GoalStatus.PAUSED)
     done = len(witness.done)
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     await cancelled(here, workflow_id)
     assert len(witness.done) == done
     assert witness.cleaned == ["worker"]
@@ -279,7 +279,7 @@ async def test_cancelled_with_no_worker_up_before_it_ever_ran(install: "Install"
 
     here = await install(agent_that(witness, "worker", work), work=False)
     workflow_id = await here.start("worker")
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     async with here.worker():
         await cancelled(here, workflow_id)
     assert (witness.done, witness.cleaned) == ([], [])
@@ -316,7 +316,7 @@ async def test_an_agent_that_does_not_let_go_is_left_behind(
     here = await install(agent_that(witness, "clinging", cling))
     workflow_id = await here.start("clinging")
     await witness.reached.wait()
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     await cancelled(here, workflow_id)
     before = await here.told(workflow_id)
     witness.open.set()

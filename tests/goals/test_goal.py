@@ -228,7 +228,7 @@ async def test_cancelling_keeps_what_was_made_and_cleans_up_once(install: "Insta
     here = await install(spec("slow", Slow))
     workflow_id = await here.start("slow")
     await gate.reached.wait()
-    assert await here.service.cancel(workflow_id)
+    assert await here.service.control.cancel(workflow_id)
     with pytest.raises(WorkflowFailureError):
         await here.handle(workflow_id).result()
     record = await here.stores.goals.get(workflow_id)
@@ -238,7 +238,7 @@ async def test_cancelling_keeps_what_was_made_and_cleans_up_once(install: "Insta
     assert [artifact.name for artifact in record.artifacts] == ["draft.md"]
     assert cleaned == [1]
     assert (await here.handle(workflow_id).describe()).status is WorkflowExecutionStatus.CANCELED
-    assert not await here.service.cancel(workflow_id)
+    assert not await here.service.control.cancel(workflow_id)
     await here.replay(workflow_id, "cancelled")
 
 
@@ -373,7 +373,7 @@ async def test_a_cancel_that_comes_while_storing_loses_no_result(install: "Insta
             await asyncio.sleep(0.05)
 
     await until_history_holds("activity_task_scheduled_event_attributes", 2)
-    await here.service.cancel(workflow_id)
+    await here.service.control.cancel(workflow_id)
     await until_history_holds("workflow_execution_cancel_requested_event_attributes", 1)
     intruders[0].execute("COMMIT")
     intruders[0].close()

@@ -169,7 +169,7 @@ async def test_cancel_reaches_workflow_and_workers(here: Installation) -> None:
     run = await here.service.start(GOAL)
     wait = await here.ask(run, Delegation("idle", "part", {}))
     assert wait.workflow_id is not None
-    assert await here.service.cancel(run)
+    assert await here.service.control.cancel(run)
     assert await here.request(run) == "cancel"
     assert await here.request(wait.workflow_id) == "cancel"
 
