@@ -3,7 +3,7 @@
 Semantic versioning covers this package and :mod:`holdfast.testing`; nothing deeper is promised.
 """
 
-from holdfast.agents.agent import Agent, AgentFunction, FunctionAgent
+from holdfast.agents.decorator import agent
 from holdfast.agents.errors import (
     BudgetExceeded,
     InputError,
@@ -14,6 +14,7 @@ from holdfast.agents.errors import (
     TransientError,
 )
 from holdfast.agents.factory import AgentFactory
+from holdfast.agents.forms import Agent, AgentFunction, FunctionAgent
 from holdfast.agents.hookspecs import hookimpl
 from holdfast.agents.parameters import InputPath, ParametersRefused
 from holdfast.agents.registry import UnknownAgent
@@ -62,5 +63,6 @@ __all__ = [
     "UnknownAgent",
     "Usage",
     "Vote",
+    "agent",
     "hookimpl",
 ]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Final
 
-from holdfast.agents.agent import checked
 from holdfast.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
 from holdfast.agents.errors import no_exit
 from holdfast.agents.factory import AnyAgent
+from holdfast.agents.forms import checked
 from holdfast.agents.run import Run
 from holdfast.agents.steps import Steps
 from holdfast.models import Result

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, JsonValue
 
-from holdfast.agents.agent import Agent, FunctionAgent
+from holdfast.agents.forms import Agent, FunctionAgent
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry, installed_agents
 from holdfast.agents.run import Run

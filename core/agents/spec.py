@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from holdfast.agents.agent import Agent, AgentFunction
+from holdfast.agents.forms import Agent, AgentFunction, parameters_of
 from holdfast.models import AGENT_NAME_PATTERN, Check, Event
 
 
@@ -20,7 +20,7 @@ class AgentSpec:
         name: Lower-case words joined by hyphens, such as ``research``; goals name it.
         description: What it does, in one sentence.
         agent: A subclass of :class:`~holdfast.agents.Agent`, or an async function
-            ``(run, goal) -> Result``.
+            ``(run, goal) -> Result`` or ``(run, goal, parameters) -> Result``.
         parameters: The Pydantic model of its parameters; ``None`` when it takes none.
         examples: Descriptions of goals it is good at.
         check: Called by ``holdfast doctor``; returns what it looked for on this machine.
@@ -58,7 +58,13 @@ class AgentSpec:
                 f"agent {self.name!r} must be a subclass of holdfast.agents.Agent or an async"
                 " function (run, goal) -> Result"
             )
-        if self.parameters is not None and not issubclass(self.parameters, BaseModel):
+        elif parameters_of(self.agent) is not None and self.parameters is None:
+            raise ValueError(
+                f"agent {self.name!r}: its function takes parameters and the specification names"
+                " no model: set parameters=, or use the decorator @agent"
+            )
+        model: object = self.parameters
+        if model is not None and not (inspect.isclass(model) and issubclass(model, BaseModel)):
             raise ValueError(f"agent {self.name!r}: parameters must be a Pydantic model class")
 
 

@@ -1,6 +1,7 @@
-"""What an agent is: a class with three methods, or an async function."""
+"""The two forms of an agent: a class with three methods, or an async function."""
 
 import asyncio
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
@@ -12,8 +13,17 @@ from holdfast.agents.run import Run
 from holdfast.models import Goal, Progress, Result
 
 P = TypeVar("P", bound=BaseModel | None)
+M = TypeVar("M", bound=BaseModel)
 
-AgentFunction = Callable[[Run, Goal], Awaitable[Result]]
+AgentFunction = (
+    Callable[[Run, Goal], Awaitable[Result]] | Callable[[Run, Goal, M], Awaitable[Result]]
+)
+"""An async function ``(run, goal)`` or ``(run, goal, parameters)`` that returns a result."""
+
+_GIVEN_BY_POSITION = {
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+}
 
 
 class Agent(ABC, Generic[P]):
@@ -68,13 +78,33 @@ def checked(result: object, run: Run) -> Result:
     )
 
 
+def parameters_of(function: AgentFunction[BaseModel]) -> inspect.Parameter | None:
+    """Return the argument in which an agent's function takes its parameters, if it takes one.
+
+    Raises:
+        ValueError: It can be called neither with ``(run, goal)`` nor ``(run, goal, parameters)``.
+    """
+    arguments = list(inspect.signature(function).parameters.values())
+    if len(arguments) not in {2, 3} or any(
+        argument.kind not in _GIVEN_BY_POSITION for argument in arguments
+    ):
+        shown = ", ".join(map(str, arguments))
+        raise ValueError(
+            f"{function.__qualname__}({shown}) must take (run, goal) or (run, goal, parameters)"
+        )
+    return arguments[2] if len(arguments) == 3 else None
+
+
 class FunctionAgent(Agent[BaseModel | None]):
     """An agent made of one async function ``(run, goal) -> Result``.
 
-    Its parameters are in ``goal.parameters``, checked and completed by its parameters model.
+    Its parameters are in ``goal.parameters``, checked and completed by its parameters model, and
+    the model itself is its third argument where it takes one.
     """
 
-    def __init__(self, run: Run, parameters: BaseModel | None, function: AgentFunction) -> None:
+    def __init__(
+        self, run: Run, parameters: BaseModel | None, function: AgentFunction[BaseModel]
+    ) -> None:
         super().__init__(run, parameters)
         self._function = function
         self._result: Result | None = None
@@ -113,5 +143,9 @@ class FunctionAgent(Agent[BaseModel | None]):
         if self.parameters is not None:
             parameters = self.parameters.model_dump(mode="json")
         update = {"description": description, "parameters": parameters}
+        goal = self.run.goal.model_copy(update=update)
+        call: Callable[..., Awaitable[Result]] = self._function
         with no_exit():
-            return await self._function(self.run, self.run.goal.model_copy(update=update))
+            if parameters_of(self._function) is None:
+                return await call(self.run, goal)
+            return await call(self.run, goal, self.parameters)

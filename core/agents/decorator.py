@@ -1,0 +1,96 @@
+"""``@agent``: an async function becomes an agent that a plugin can register."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TypeVar, get_type_hints, overload
+
+from pydantic import BaseModel
+
+from holdfast.agents.forms import AgentFunction, parameters_of
+from holdfast.agents.spec import AgentSpec
+from holdfast.models import Check
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@overload
+def agent(function: AgentFunction[M], /) -> AgentSpec: ...
+
+
+@overload
+def agent(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    examples: tuple[str, ...] = (),
+    check: Callable[[], Iterable[Check]] | None = None,
+) -> Callable[[AgentFunction[M]], AgentSpec]: ...
+
+
+def agent(
+    function: AgentFunction[M] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    examples: tuple[str, ...] = (),
+    check: Callable[[], Iterable[Check]] | None = None,
+) -> AgentSpec | Callable[[AgentFunction[M]], AgentSpec]:
+    """Make an agent's specification of an async function, with or without brackets.
+
+    The function takes ``(run, goal)``, or ``(run, goal, parameters)`` where the annotation of the
+    third argument is a Pydantic model: the model of the agent's parameters.
+
+    Args:
+        function: The agent.
+        name: The agent's name; the function's, with hyphens for underscores, when not given.
+        description: What it does; the first line of the function's docstring when not given.
+        examples: Descriptions of goals it is good at.
+        check: Called by ``holdfast doctor``; returns what it looked for on this machine.
+
+    Returns:
+        The specification, to be returned from the hook ``register_agents``. The function itself is
+        its ``agent``.
+
+    Raises:
+        ValueError: The function is no such function, or describes itself in no docstring.
+    """
+
+    def describe(described: AgentFunction[M]) -> AgentSpec:
+        told = description or (inspect.getdoc(described) or "").strip().partition("\n")[0]
+        if not told:
+            raise ValueError(
+                f"agent function {described.__qualname__} says nowhere what it does: give it a"
+                " docstring, or description="
+            )
+        return AgentSpec(
+            name=name or described.__name__.strip("_").replace("_", "-"),
+            description=told,
+            agent=described,
+            parameters=_model_of(described),
+            examples=examples,
+            check=check,
+        )
+
+    return describe if function is None else describe(function)
+
+
+def _model_of(function: AgentFunction[M]) -> type[BaseModel] | None:
+    if not inspect.iscoroutinefunction(function):
+        return None  # the specification says what is wrong with it
+    argument = parameters_of(function)
+    if argument is None:
+        return None
+    try:
+        model = get_type_hints(function).get(argument.name)
+    except NameError as error:
+        raise ValueError(
+            f"agent function {function.__qualname__}: the annotation of {argument.name} cannot be"
+            f" read, {error}: define the model at the top level of the module, before the function"
+        ) from None
+    if not (inspect.isclass(model) and issubclass(model, BaseModel)):
+        raise ValueError(
+            f"agent function {function.__qualname__}: annotate {argument.name} with the Pydantic"
+            " model of the agent's parameters"
+        )
+    return model
