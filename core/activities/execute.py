@@ -94,7 +94,14 @@ class Execute:
     async def _take_over(self, task: ExecuteInput) -> tuple[Claim, bool]:
         info = activity.info()
         workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
-        claim = Claim(workflow_id, run_id, task.sequence, info.scheduled_time, task.continued_from)
+        claim = Claim(
+            workflow_id,
+            run_id,
+            task.sequence,
+            info.scheduled_time,
+            task.continued_from,
+            started_at=info.started_time,
+        )
         type_, data = _told_of(task)
         try:
             return await self._stores.executions.begin(claim, type_, data)

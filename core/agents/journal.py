@@ -7,7 +7,7 @@ a later execution of the run has taken over.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -87,7 +87,7 @@ class Question:
 
     question: str
     data: JsonValue
-    expires_at: datetime | None
+    expires: timedelta | None
     of: tuple[str, ...]
     needed: int
 
@@ -114,7 +114,7 @@ class Awaited:
 
     signal: str
     number: int
-    expires_at: datetime | None
+    expires: timedelta | None
 
 
 Wanted = Question | Delegation | Nap | Awaited

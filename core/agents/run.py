@@ -294,8 +294,7 @@ class Run:
                 f"{question!r} needs {needed} people and names {len(set(of))}: name enough"
             )
         key = self.steps.key("approve", [question, data, expires, of, needed])
-        expires_at = None if expires is None else datetime.now(UTC) + expires
-        asked = Question(question, _plain(data), expires_at, tuple(of), needed)
+        asked = Question(question, _plain(data), expires, tuple(of), needed)
         return Decision.model_validate_json(await self._wait(key, asked))
 
     async def delegate(
@@ -347,8 +346,7 @@ class Run:
         self._signals[signal] += 1
         number = self._signals[signal]
         key = self.steps.key("wait for signal", [signal, number])
-        expires_at = None if expires is None else datetime.now(UTC) + expires
-        value: JsonValue = json.loads(await self._wait(key, Awaited(signal, number, expires_at)))
+        value: JsonValue = json.loads(await self._wait(key, Awaited(signal, number, expires)))
         return value
 
     async def progress(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
@@ -41,8 +41,11 @@ _OVER: Final = (
 )
 
 
-def ask(transaction: Transaction, approval_id: str, workflow_id: str, question: Question) -> None:
-    """Put a question, and tell the run's readers."""
+def ask(
+    transaction: Transaction, approval_id: str, workflow_id: str, question: Question, now: datetime
+) -> datetime | None:
+    """Put a question, tell the run's readers, and return when it expires."""
+    expires_at = None if question.expires is None else now + question.expires
     row = {
         "approval_id": approval_id,
         "workflow_id": workflow_id,
@@ -50,8 +53,8 @@ def ask(transaction: Transaction, approval_id: str, workflow_id: str, question: 
         "data": _DATA.dump_json(question.data).decode(),
         "of": _NAMES.dump_json(question.of).decode(),
         "needed": question.needed,
-        "asked_at": datetime.now(UTC),
-        "expires_at": question.expires_at,
+        "asked_at": now,
+        "expires_at": expires_at,
     }
     transaction.connection.execute(_ASK, row)
     told: dict[str, JsonValue] = {
@@ -59,9 +62,10 @@ def ask(transaction: Transaction, approval_id: str, workflow_id: str, question: 
         "question": question.question,
         "of": list(question.of),
         "needed": question.needed,
-        "expires_at": question.expires_at.isoformat() if question.expires_at else None,
+        "expires_at": expires_at.isoformat() if expires_at else None,
     }
     add_event(transaction, workflow_id, "approval.requested", told)
+    return expires_at
 
 
 def decide(transaction: Transaction, approval: Approval, vote: Vote) -> Decision | None:

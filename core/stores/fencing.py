@@ -4,8 +4,9 @@ A worker that was frozen, or cut off, wakes up and goes on where it was, while a
 its run over. Its writes must come to nothing, whatever it does.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, select, update
@@ -38,6 +39,7 @@ class Claim:
         run_id: The Temporal run that scheduled it.
         sequence: Which of the Temporal run's executions it is.
         scheduled_at: When Temporal scheduled it.
+        started_at: When Temporal handed it to its worker; when it was scheduled if not given.
         continued_from: The Temporal run before this one.
         root: The run at the top of the tree of delegates, whose budget all of them share.
         budget: That budget.
@@ -50,6 +52,17 @@ class Claim:
     continued_from: str | None = None
     root: str = ""
     budget: Budget | None = None
+    started_at: datetime | None = None
+    _began: float = field(default_factory=time.monotonic, compare=False)
+
+    def now(self) -> datetime:
+        """Return the time by Temporal's clock, which sets the timers of all that a run waits for.
+
+        With a worker's own clock, one that is an hour fast has every sleep end an hour late, and
+        one that is slow finds that Temporal's timers come too early.
+        """
+        elapsed = timedelta(seconds=time.monotonic() - self._began)
+        return (self.started_at or self.scheduled_at) + elapsed
 
     @property
     def fence(self) -> str:

@@ -5,7 +5,6 @@ its journal at its next pass, in the transaction that sees that it is there.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -149,7 +148,6 @@ class StoredWaits:
         self._database = database
         self._claim = claim
         self._recording = recording
-        self._began = time.monotonic()
 
     async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
         """Begin to wait, or return the answer when it is there.
@@ -163,7 +161,7 @@ class StoredWaits:
             answer = await self._open(key, wanted)
             if not isinstance(answer, Wait) or answer.until is None:
                 return answer
-            remaining = (answer.until - self._now()).total_seconds()
+            remaining = (answer.until - self._claim.now()).total_seconds()
             if remaining > SAT_OUT_SECONDS:
                 return answer
             await asyncio.sleep(max(remaining, 0.001))
@@ -175,12 +173,6 @@ class StoredWaits:
 
         return await patiently(lambda: self._database.write(open_or_take))
 
-    def _now(self) -> datetime:
-        # A worker whose clock is slow must not find that a timer of Temporal's came too early, nor
-        # sit out a moment for as long as its clock takes to come there.
-        elapsed = timedelta(seconds=time.monotonic() - self._began)
-        return max(datetime.now(UTC), self._claim.scheduled_at + elapsed)
-
     def _journaled(self, transaction: Transaction, key: StepKey) -> Answer | None:
         asked = named(self._claim.workflow_id, key)
         row = transaction.connection.execute(_JOURNALED, asked).mappings().first()
@@ -188,7 +180,7 @@ class StoredWaits:
 
     def _settle(self, transaction: Transaction, key: StepKey, wanted: Wanted) -> Answer | Wait:
         execute = transaction.connection.execute
-        run, now = self._claim.workflow_id, self._now()
+        run, now = self._claim.workflow_id, self._claim.now()
         wait = wait_id(run, _what(key, wanted))
         row = execute(_WAIT, {"wait": wait}).mappings().first()
         if row is None:
@@ -216,8 +208,7 @@ class StoredWaits:
         }
         match wanted:
             case Question():
-                ask(transaction, wait, run, wanted)
-                until = {"until": wanted.expires_at}
+                until = {"until": ask(transaction, wait, run, wanted, now)}
                 return row | until | {"kind": WaitKind.APPROVAL.value, "about": wanted.question}
             case Delegation():
                 child = delegate(transaction, run, wait, wanted, now)
@@ -225,7 +216,7 @@ class StoredWaits:
                 return row | about | {"kind": WaitKind.DELEGATE.value}
             case Awaited():
                 _check_name(wanted.signal)
-                until = {"until": wanted.expires_at}
+                until = {"until": None if wanted.expires is None else now + wanted.expires}
                 return row | until | {"kind": WaitKind.SIGNAL.value, "about": wanted.signal}
             case Nap():
                 until = {"until": now + timedelta(seconds=wanted.seconds)}
@@ -269,7 +260,7 @@ class StoredWaits:
         if data is None and is_late:
             # The next signal of that name is for who waits next.
             row = {"workflow_id": run, "name": wanted.signal, "number": wanted.number}
-            used_up = row | {"data": EXPIRED, "sent_at": self._now()}
+            used_up = row | {"data": EXPIRED, "sent_at": self._claim.now()}
             transaction.connection.execute(_USE_UP, used_up)
             data = EXPIRED
         if data is None:

@@ -38,8 +38,8 @@ def ask(stores: Stores, begin: Callable[[str], Awaitable[None]]) -> Ask:
         await begin(run)
         claim = Claim(run, "first", asked, datetime.now(UTC))
         claim, _ = await stores.executions.begin(claim, None, {})
-        expires_at = datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None
-        question = Question(f"Publish {asked}?", None, expires_at, of, needed)
+        expires = timedelta(seconds=seconds) if seconds else None
+        question = Question(f"Publish {asked}?", None, expires, of, needed)
         wait = await stores.waits.of(claim).open(StepKey("ask", "0" * 64, asked), question)
         assert isinstance(wait, Wait)
         return wait.id

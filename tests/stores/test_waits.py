@@ -93,7 +93,7 @@ async def test_a_question_is_asked_once_and_its_answer_is_taken_once(
 
 
 async def test_a_question_that_expires_counts_as_no(stores: Stores, run: str, waits: Waits) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=0.05)
+    soon = timedelta(seconds=0.05)
 
     # It is over so soon that it is sat out.
     answer = await answered(waits, KEY, Question("Publish?", None, soon, (), 1))
@@ -148,6 +148,19 @@ async def test_a_nap_ends_at_a_moment_that_is_kept(
     assert (await answered(stores.waits.of(claim), KEY, Nap(3600))).value == "null"
 
 
+@pytest.mark.parametrize("wanted", [Nap(3600), Awaited("go", 1, timedelta(hours=1))])
+async def test_a_wait_ends_by_temporals_clock_whatever_the_machines_says(
+    stores: Stores, run: str, wanted: Nap | Awaited
+) -> None:
+    scheduled = datetime(2031, 5, 1, 12, tzinfo=UTC)
+    started = scheduled + timedelta(minutes=1)
+    claim = Claim(run, "first", 3, scheduled, started_at=started)
+    claim, _ = await stores.executions.begin(claim, None, {})
+    wait = await open_wait(stores.waits.of(claim), KEY, wanted)
+    assert wait.until is not None
+    assert timedelta(hours=1) <= wait.until - started < timedelta(hours=1, minutes=1)
+
+
 async def test_a_short_nap_is_sat_out(waits: Waits) -> None:
     assert (await answered(waits, KEY, Nap(0.05))).value == "null"
 
@@ -173,7 +186,7 @@ async def test_a_signal_that_comes_too_late_is_for_who_waits_next(
     stores: Stores, run: str, waits: Waits
 ) -> None:
     keys = [StepKey("go", "0" * 64, number) for number in range(2)]
-    soon = datetime.now(UTC) + timedelta(seconds=0.02)
+    soon = timedelta(seconds=0.02)
     late = await answered(waits, keys[0], Awaited("go", 1, soon))
     assert late.failure is not None
     assert late.failure.type == "SignalExpired"
