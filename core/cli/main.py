@@ -10,6 +10,7 @@ from holdfast.cli.doctor import doctor
 from holdfast.cli.goals import goals
 from holdfast.cli.plugins import plugins
 from holdfast.cli.run import run
+from holdfast.cli.stdout import native_output_on_stderr
 from holdfast.cli.worker import worker
 
 
@@ -50,4 +51,5 @@ for command in (run, dev, worker, api, goals, approvals, agents, plugins, doctor
 
 def main() -> None:
     """Run the command line."""
-    holdfast(prog_name="holdfast")
+    with native_output_on_stderr():
+        holdfast(prog_name="holdfast")

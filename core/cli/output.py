@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from holdfast.cli.stdout import answers
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -36,7 +38,7 @@ def print_json(document: "BaseModel | dict[str, object]") -> None:
     """Print the one JSON document of a command on stdout."""
     if not isinstance(document, dict):
         document = document.model_dump(mode="json")
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False), file=answers())
     context = click.get_current_context(silent=True)
     if context is not None:
         context.meta[PRINTED] = True

@@ -14,6 +14,7 @@ from typing import Final, ParamSpec, TypeVar
 import click
 
 from holdfast.cli.output import PRINTED, print_json
+from holdfast.cli.stdout import keep_for_answers
 
 STOP_SECONDS: Final = 8.0
 
@@ -37,7 +38,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=keep_for_answers,
+    help="Print one JSON document on stdout and nothing else.",
 )
 
 
