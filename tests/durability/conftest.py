@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +93,20 @@ class Workers:
         return await recover(self.here.client, self.home)
 
     def freeze(self, pid: int) -> None:
+        """Freeze a worker, though not inside a transaction, where it would hold up all others."""
         os.kill(pid, signal.SIGSTOP)
+        while not self._can_write():
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.01)
+            os.kill(pid, signal.SIGSTOP)
+
+    def _can_write(self) -> bool:
+        try:
+            with closing(sqlite3.connect(self.home / "holdfast.db", timeout=0.5)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
 
     def wake(self, pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
