@@ -34,7 +34,8 @@ class Prepared(Message):
     """What ``prepare_agent_context`` returns.
 
     Attributes:
-        agent_version: Distribution and version of the plugin that will run the goal.
+        agent_version: Distribution and version of the plugin that brings the agent; empty where it
+            was not installed.
         stores_id: Which stores hold the run: a worker with others must not touch it.
     """
 

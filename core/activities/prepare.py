@@ -1,4 +1,4 @@
-"""``prepare_agent_context``: see that this worker can run the goal, and open its record."""
+"""``prepare_agent_context``: open the goal's record, and see that its parameters fit."""
 
 from temporalio import activity
 
@@ -22,9 +22,10 @@ class Prepare:
     async def prepare_agent_context(self, goal: Goal) -> Prepared:
         """Open the run's record and check its parameters; running it twice changes nothing.
 
+        An agent that is not installed here may be elsewhere, or soon: its execution waits for it.
+
         Raises:
-            UnknownAgent: The agent is not installed here.
-            ParametersRefused: The parameters do not fit it.
+            ParametersRefused: The parameters do not fit the agent.
         """
         info = activity.info()
         workflow_id = info.workflow_id or ""
@@ -36,6 +37,9 @@ class Prepare:
             started_at=info.scheduled_time,
             agent_version=installed.agent_version if installed else None,
         )
-        agent = self._registry.agent(goal.agent_type)
-        check_parameters(agent.spec, goal.parameters)
-        return Prepared(agent_version=agent.agent_version, stores_id=self._stores.stores_id)
+        if installed is not None:
+            check_parameters(installed.spec, goal.parameters)
+        return Prepared(
+            agent_version=installed.agent_version if installed else "",
+            stores_id=self._stores.stores_id,
+        )

@@ -2,13 +2,15 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from holdfast.activities.heartbeats import HEARTBEAT_SECONDS
 from holdfast.agents.errors import PermanentError, shortened
 
 S = TypeVar("S")
@@ -27,14 +29,15 @@ def quick_or_later(
 
     As a local activity the body gets two seconds, and whatever it raises also means "later": the
     ordinary activity that follows has the full time and reports the error. There a
-    :class:`~holdfast.agents.PermanentError` is not retried.
+    :class:`~holdfast.agents.PermanentError` is not retried, and it heartbeats: its worker may die.
     """
 
     @functools.wraps(body)
     async def answer(self: S, argument: A) -> T | None:
         if not activity.info().is_local:
             try:
-                return await body(self, argument)
+                async with _heartbeats():
+                    return await body(self, argument)
             except PermanentError as error:
                 raise permanent(error) from error
         try:
@@ -45,6 +48,20 @@ def quick_or_later(
             return None
 
     return answer
+
+
+@asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 def permanent(error: PermanentError) -> Exception:

@@ -310,5 +310,6 @@ async def _quickly(
         argument,
         result_type=result,
         start_to_close_timeout=limit,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=retry,
     )

@@ -5,7 +5,6 @@
 
 import argparse
 import asyncio
-import json
 import os
 import secrets
 import sys
@@ -14,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from benchmarks.verdict import Figure, print_verdict, tell
 from holdfast.cli.running import run_async
 from holdfast.settings import Settings
 from holdfast.stores import open_stores
@@ -24,12 +24,6 @@ from tests.faults.mischief import Mischief
 from tests.faults.world import World, world
 
 TARGET = 0.999
-
-
-def tell(line: str) -> None:
-    """Tell a person how it goes."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 async def mix(there: World, count: int, pause: float, patience: float) -> tuple[Judged, Mischief]:
@@ -57,28 +51,26 @@ async def mix(there: World, count: int, pause: float, patience: float) -> tuple[
         return await goals.judge(), mischief
 
 
-def verdict(judged: Judged, mischief: Mischief, seed: int, seconds: float) -> dict[str, object]:
-    """Return what is to be said in the end."""
+def judge(judged: Judged, mischief: Mischief, seed: int, seconds: float) -> bool:
+    """Print the verdict, and return whether all of it holds."""
     healthy = judged.goals - judged.poisoned
-    share = judged.completed / max(1, healthy)
-    return {
-        "verdict": {
-            "completed": {"value": share, "target": TARGET, "bound": "at least"},
-            "lost": {"value": len(judged.lost), "target": 0, "bound": "at most"},
-            "twice": {"value": len(judged.twice), "target": 0, "bound": "at most"},
-        },
-        "details": {
-            "seed": seed,
-            "goals": judged.goals,
-            "dead_letters": judged.poisoned,
-            "seconds": round(seconds, 1),
-            "faults": dict(mischief.done),
-            "model_faults": dict(Counter(line.what for line in effects.lines("endpoint"))),
-            "events": dict(judged.told),
-            "lost": dict(list(judged.lost.items())[:20]),
-            "twice": dict(list(judged.twice.items())[:20]),
-        },
+    figures = {
+        "completed": Figure(judged.completed / max(1, healthy), TARGET, "at least"),
+        "lost": Figure(len(judged.lost), 0, "at most"),
+        "twice": Figure(len(judged.twice), 0, "at most"),
     }
+    details = {
+        "seed": seed,
+        "goals": judged.goals,
+        "dead_letters": judged.poisoned,
+        "seconds": round(seconds, 1),
+        "faults": dict(mischief.done),
+        "model_faults": dict(Counter(line.what for line in effects.lines("endpoint"))),
+        "events": dict(judged.told),
+        "lost": dict(list(judged.lost.items())[:20]),
+        "twice": dict(list(judged.twice.items())[:20]),
+    }
+    return print_verdict(figures, details)
 
 
 async def measure(count: int, pause: float, patience: float, keep: Path | None) -> bool:
@@ -91,9 +83,7 @@ async def measure(count: int, pause: float, patience: float, keep: Path | None) 
         folder = keep or Path(name)
         async with world(folder, seed, binary.path) as there:
             judged, mischief = await mix(there, count, pause, patience)
-        document = verdict(judged, mischief, seed, time.monotonic() - began)
-    print(json.dumps(document))
-    return not judged.lost and not judged.twice
+        return judge(judged, mischief, seed, time.monotonic() - began)
 
 
 def main() -> None:

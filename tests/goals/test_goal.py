@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ from holdfast.agents import (
 from holdfast.messages import TASK_QUEUE
 from holdfast.models import GoalStatus
 from holdfast.stores import patience
+from holdfast.workflows import enduring
 
 if TYPE_CHECKING:
     Install = Callable[..., Awaitable[Any]]
@@ -443,15 +445,17 @@ async def test_input_that_is_no_goal_fails_the_workflow_instead_of_hanging_it(
         )
 
 
-async def test_an_agent_missing_at_the_worker_ends_in_a_recorded_failure(
-    install: "Install",
+async def test_an_agent_missing_at_every_worker_ends_in_a_recorded_failure(
+    install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(enduring, "LONGEST_PAUSE", timedelta(seconds=0.2))
     here = await install(_plain())
     goal = Goal(goal_id="gone", description="x", agent_type="removed")
     output = await here.client.execute_workflow(
         "AgentGoalWorkflow", goal, id="goal-gone", task_queue=TASK_QUEUE
     )
     assert output["error"]["type"] == "UnknownAgent"
+    assert "choose one of plain" in output["error"]["message"]
     record = await here.stores.goals.get("goal-gone")
     assert record.status is GoalStatus.FAILED
 
