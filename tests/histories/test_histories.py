@@ -31,6 +31,8 @@ def test_there_are_histories_of_every_kind() -> None:
         "yielded",
         "ordinary-prepare",
         "stores-away",
+        "reset",
+        "timed-out",
     }
 
 
