@@ -4,10 +4,9 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from holdfast.api import agents, approvals, control, events, goals, health
+from holdfast.api import agents, approvals, control, events, goals, health, pages
 from holdfast.api.keys import KeyCheck
 from holdfast.api.problems import add_problem_handlers
 from holdfast.api.state import ApiState
@@ -35,7 +34,7 @@ def create_app(service: GoalService, settings: Settings) -> FastAPI:
     )
     app.state.holdfast = ApiState(service)
     add_problem_handlers(app)
-    for part in (goals, control, approvals, events, agents, health):
+    for part in (goals, control, approvals, events, agents, health, pages):
         app.include_router(part.router)
     if settings.api_keys:
         app.add_middleware(KeyCheck, digests=settings.api_keys)
@@ -43,10 +42,6 @@ def create_app(service: GoalService, settings: Settings) -> FastAPI:
         # Without keys only this machine may ask; a page elsewhere that resolves its own name to
         # this machine must not.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")
 
     return app
 

@@ -1,0 +1,109 @@
+"""The pages: a goal handed in through the form of its agent, and what is told of it."""
+
+from collections.abc import Awaitable, Callable
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+
+from holdfast.api.keys import new_key
+from holdfast.temporal.development_server import DevelopmentServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ServeApi = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+class Form(HTMLParser):
+    """What a browser would send of a page's form."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sent: dict[str, str] = {}
+        self.invalid: list[str] = []
+        self._choice = self._text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("name") or ""
+        if given.get("aria-invalid"):
+            self.invalid.append(name)
+        if tag == "input" and (given.get("type") != "checkbox" or "checked" in given):
+            self.sent[name] = given.get("value") or ("on" if "checked" in given else "")
+        if tag == "textarea":
+            self._text, self.sent[name] = name, ""
+        if tag == "select":
+            self._choice = name
+        if tag == "option" and "selected" in given:
+            self.sent[self._choice] = given.get("value") or ""
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.sent[self._text] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._text = ""
+
+
+async def form(api: httpx.AsyncClient) -> dict[str, str]:
+    page = await api.get("/agents/echo")
+    assert page.headers["content-type"].startswith("text/html")
+    return Form(page.text).sent
+
+
+async def test_a_goal_is_handed_in_through_its_agents_form(api: httpx.AsyncClient) -> None:
+    assert 'href="/agents/echo"' in (await api.get("/")).text
+    filled = await form(api)
+    assert filled["parameters.depth"] == "quick"
+    filled |= {"description": "say <b>it</b>", "parameters.depth": "comprehensive"}
+    answer = await api.post("/agents/echo", data=filled)
+    assert answer.status_code == 303
+    place = answer.headers["location"]
+    workflow_id = place.removeprefix("/goals/")
+    await api.get(f"/api/goals/{workflow_id}/events")  # it ends with the run
+    record = (await api.get(f"/api/goals/{workflow_id}")).json()
+    assert record["parameters"] == {"depth": "comprehensive", "fail": False, "wait": False}
+    shown = (await api.get(place)).text
+    assert "completed" in shown
+    assert "say &lt;b&gt;it&lt;/b&gt;" in shown
+    assert f"/api/goals/{workflow_id}/artifacts/notes/echo.md" in shown
+    assert place in (await api.get("/goals")).text
+
+
+async def test_what_does_not_fit_is_shown_beside_its_field(api: httpx.AsyncClient) -> None:
+    filled = await form(api) | {"description": "say it", "parameters.depth": "endless"}
+    answer = await api.post("/agents/echo", data=filled)
+    assert answer.status_code == 422
+    again = Form(answer.text)
+    assert again.invalid == ["parameters.depth"]
+    assert again.sent["description"] == "say it"
+    assert "&#39;quick&#39; or &#39;comprehensive&#39;" in answer.text
+    answer = await api.post("/agents/echo", data=filled | {"goal_id": "a b"})
+    assert answer.status_code == 422
+    assert "goal_id: " in answer.text
+
+
+async def test_a_page_elsewhere_hands_nothing_in(api: httpx.AsyncClient) -> None:
+    filled = await form(api) | {"description": "say it", "goal_id": "from-elsewhere"}
+    strange = {"Origin": "http://elsewhere.example"}
+    assert (await api.post("/agents/echo", data=filled, headers=strange)).status_code == 403
+    own = {"Origin": str(api.base_url).rstrip("/")}
+    assert (await api.post("/agents/echo", data=filled, headers=own)).status_code == 303
+
+
+async def test_an_unknown_page_says_what_there_is(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/agents/nothing")
+    assert answer.status_code == 422
+    assert "choose one of echo" in answer.text
+    assert (await api.get("/goals/goal-nothing")).status_code == 404
+
+
+async def test_pages_are_closed_where_keys_are_asked(
+    serve_api: ServeApi, server: DevelopmentServer
+) -> None:
+    key, digest = new_key()
+    api = await serve_api(server.address, worker=False, api_keys=[digest])
+    assert (await api.get("/")).status_code == 401
+    assert (await api.get("/", headers={"Authorization": f"Bearer {key}"})).status_code == 200

@@ -1,0 +1,98 @@
+"""A form of any parameters model: drawn from its schema, and read back to what the model takes."""
+
+from enum import Enum
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from holdfast.models import Parameters
+from holdfast.web.fields import PREFIX, fields_of, parameters_from
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Place(BaseModel):
+    town: str
+
+
+class Everything(BaseModel):
+    text: str = Field(description="Words.")
+    maybe: str | None = None
+    count: int = 3
+    share: float = 0.5
+    deep: bool = True
+    shallow: bool = False
+    depth: Literal["quick", "thorough"] = "quick"
+    level: Literal[1, 2] = 2
+    named: Literal["1", "2"] = "1"
+    colour: Colour = Colour.BLUE
+    words: list[str] = Field(default_factory=list)
+    places: list[Place] = Field(default_factory=list)
+    limits: dict[str, int] = Field(default_factory=dict)
+
+
+SCHEMA = Everything.model_json_schema()
+
+
+def filled(**changes: str) -> dict[str, str]:
+    """Return what a browser sends for the form as it is drawn, but for some fields."""
+    drawn = {field.name: field.value for field in fields_of(SCHEMA)}
+    sent = {PREFIX + name: value for name, value in (drawn | changes).items()}
+    boxes = {PREFIX + field.name for field in fields_of(SCHEMA) if field.kind == "checkbox"}
+    return {name: value for name, value in sent.items() if value or name not in boxes}
+
+
+def test_each_type_has_its_field() -> None:
+    kinds = {field.name: field.kind for field in fields_of(SCHEMA)}
+    assert kinds == {
+        "text": "text",
+        "maybe": "text",
+        "count": "number",
+        "share": "number",
+        "deep": "checkbox",
+        "shallow": "checkbox",
+        "depth": "choice",
+        "level": "choice",
+        "named": "choice",
+        "colour": "choice",
+        "words": "lines",
+        "places": "json",
+        "limits": "json",
+    }
+    first, *others = fields_of(SCHEMA)
+    assert (first.required, first.description) == (True, "Words.")
+    assert not any(field.required for field in others)
+    assert fields_of(None) == []
+
+
+def test_what_is_left_as_it_was_drawn_is_the_default() -> None:
+    read = Everything.model_validate(parameters_from(SCHEMA, filled(text="x")))
+    assert read == Everything(text="x")
+
+
+@pytest.mark.parametrize(
+    ("sent", "given"),
+    [
+        ({"count": "7", "share": "1e-3"}, {"count": 7, "share": 0.001}),
+        ({"deep": "", "shallow": "on"}, {"deep": False, "shallow": True}),
+        ({"level": "1", "named": "2"}, {"level": 1, "named": "2"}),
+        ({"colour": "red", "depth": "thorough"}, {"colour": "red", "depth": "thorough"}),
+        ({"words": "one\r\n two \r\n\r\n"}, {"words": ["one", "two"]}),
+        ({"places": '[{"town": "Rom"}]'}, {"places": [{"town": "Rom"}]}),
+        ({"limits": '{"a": 1}'}, {"limits": {"a": 1}}),
+        ({"maybe": "12"}, {"maybe": "12"}),
+    ],
+)
+def test_what_is_filled_in_is_read_as_its_type(sent: dict[str, str], given: Parameters) -> None:
+    read = parameters_from(SCHEMA, filled(text="x", **sent))
+    assert {name: read[name] for name in given} == given
+    Everything.model_validate(read)
+
+
+def test_what_cannot_be_read_stays_as_it_was_written() -> None:
+    read = parameters_from(SCHEMA, filled(count="many", limits="{"))
+    assert (read["count"], read["limits"], read["text"]) == ("many", "{", "")
