@@ -29,7 +29,13 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Budget(Model):
+class LastingModel(Model):
+    """The base of what Temporal keeps with a run: what a later version adds is no error."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Budget(LastingModel):
     """A hard ceiling on what a goal may use, over all its attempts and the goals it delegates.
 
     What is not set is not limited.
@@ -47,7 +53,7 @@ class Budget(Model):
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
-class Goal(Model):
+class Goal(LastingModel):
     """What is asked: the input of ``AgentGoalWorkflow`` and the body of ``POST /api/execute-goal``.
 
     Attributes:
@@ -174,7 +180,7 @@ class FailureKind(StrEnum):
     STORES_AWAY = "stores-away"
 
 
-class Failure(Model):
+class Failure(LastingModel):
     """Why something did not work.
 
     Attributes:
@@ -403,7 +409,7 @@ class Spending(Model):
     seconds: float = 0.0
 
 
-class ResultReference(Model):
+class ResultReference(LastingModel):
     """A result that lies in the stores: what Temporal's history holds in its place.
 
     Attributes:

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from holdfast.api.problems import AWAY, UNKNOWN_RUN, Problem
 from holdfast.api.state import Service
-from holdfast.models import Goal, GoalRecord, GoalStatus
+from holdfast.models import Budget, Goal, GoalRecord, GoalStatus
 from holdfast.stores import UnknownArtifact
 from holdfast.stores.goals import place_of
 from holdfast.stores.idempotency import KEY_CHARACTERS
@@ -33,6 +33,20 @@ Before = Annotated[
 router = APIRouter(prefix="/api", tags=["goals"])
 
 
+class AskedBudget(Budget):
+    """A budget as it is handed in: an unknown field is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", title="Budget")
+
+
+class AskedGoal(Goal):
+    """A goal as it is handed in: an unknown field is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", title="Goal")
+
+    budget: AskedBudget | None = None
+
+
 class Started(BaseModel):
     """A goal was handed in and its workflow runs."""
 
@@ -54,13 +68,14 @@ class GoalPage(BaseModel):
 
 @router.post("/execute-goal", responses={409: _OTHER_GOAL, 422: _REFUSED, 503: AWAY})
 async def execute_goal(
-    goal: Goal, service: Service, idempotency_key: IdempotencyKey = None
+    asked: AskedGoal, service: Service, idempotency_key: IdempotencyKey = None
 ) -> Started:
     """Hand in a goal: its workflow is started, and this returns at once.
 
     With an ``Idempotency-Key`` it may be sent again, as when the answer was lost: nothing is
     started twice, and the answer names the run that was started first, however it stands by now.
     """
+    goal = Goal.model_validate(asked.model_dump())
     return Started(workflow_id=await service.start(goal, idempotency_key))
 
 

@@ -133,6 +133,7 @@ async def test_lists_page_backwards(api: httpx.AsyncClient) -> None:
         ({"parameters": {"x": "y" * 300_000}}, "parameters", "put the data into a file"),
         ({"parameters": []}, "parameters", "dictionary"),
         ({"more": 1}, "more", "not permitted"),
+        ({"budget": {"tokns": 1}}, "budget.tokns", "not permitted"),
     ],
 )
 async def test_bad_input_names_the_field(
