@@ -57,6 +57,7 @@ async def carry_out(
 
 
 async def _work(agent: AnyAgent, run: Run) -> Result:
+    await run.import_model()
     with no_exit():
         async with aclosing(agent.execute_streaming(run.goal.description)) as stream:  # type: ignore[type-var]
             async for progress in stream:

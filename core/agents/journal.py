@@ -74,6 +74,13 @@ class Journal(Protocol):
             BudgetExceeded: The run has done as many steps, or worked as long, as it may.
         """
 
+    async def check(self) -> None:
+        """See that this execution still holds the run.
+
+        Raises:
+            Fenced: Another one does, or the run has ended.
+        """
+
     async def record(self, key: StepKey, answer: Answer) -> None:
         """Make a finished step durable, and tell the run's readers; returns when it is done."""
 

@@ -50,6 +50,9 @@ class MemoryJournal:
             self.begun.add(key)
         return unknown
 
+    async def check(self) -> None:
+        """Do nothing: nobody else holds a run in memory."""
+
     async def record(self, key: StepKey, answer: Answer) -> None:
         """Keep a finished step."""
         self.steps.setdefault(key, answer)

@@ -1,6 +1,8 @@
 """Which model a run asks, made durable; pydantic-ai takes half a second and loads on first use."""
 
 import asyncio
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -18,6 +20,17 @@ if TYPE_CHECKING:
 _SHARED: Final["WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]]"] = (
     WeakKeyDictionary()
 )
+
+
+async def import_model(name: str) -> None:
+    """Make a named model in a thread: what it imports takes up to two seconds, once a process.
+
+    Where that fails nothing is said: :func:`durable_model` does, to whoever asks for the model.
+    """
+    models = _SHARED.setdefault(asyncio.get_running_loop(), {})
+    if name and name not in models:
+        with suppress(Exception):
+            models[name] = await asyncio.to_thread(_made, name)
 
 
 def durable_model(
@@ -61,15 +74,20 @@ def durable_model(
 
 
 def _shared(name: str) -> "Model":
-    from pydantic_ai.models import infer_model
-
     models = _SHARED.setdefault(asyncio.get_running_loop(), {})
     if name not in models:
         try:
-            models[name] = infer_model(name)
+            models[name] = _made(name)
         except Exception as error:
             raise PermanentError(
                 f"model {name!r} cannot be used ({error}): name one as provider:model, install"
                 " its provider's extra of pydantic-ai-slim, and set the provider's key"
             ) from error
     return models[name]
+
+
+def _made(name: str) -> "Model":
+    from pydantic_ai.models import infer_model
+
+    import_module("holdfast.agents.durable_model")
+    return infer_model(name)

@@ -44,7 +44,7 @@ from holdfast.agents.memory import (
     MemoryListener,
     MemoryWaits,
 )
-from holdfast.agents.model_choice import durable_model
+from holdfast.agents.model_choice import durable_model, import_model
 from holdfast.agents.performing import announced, perform, spent_here
 from holdfast.agents.purse import Purse
 from holdfast.agents.steps import Steps, current_step
@@ -121,6 +121,10 @@ class Run:
             PermanentError: None is named, or it cannot be used.
         """
         return self.durable(self._model)
+
+    async def import_model(self) -> None:
+        """Import what :attr:`model` needs, beside the event loop; an agent's driver does."""
+        await import_model(self._model)
 
     def durable(self, model: "Model | str") -> "DurableModel":
         """Return a pydantic-ai model whose requests are journaled, and counted by the ledger.
@@ -230,11 +234,9 @@ class Run:
         spent: dict[int, Usage] = {}
         token = spent_here.set(spent)
         try:
-            withdraw = partial(self._withdraw_texts, key)
+            again = partial(self._try_again, key)
             async with announced(key.name, self._listener):
-                answer, cause = await perform(
-                    key, function, args, kwargs, once=once, again=withdraw
-                )
+                answer, cause = await perform(key, function, args, kwargs, once=once, again=again)
         finally:
             spent_here.reset(token)
         if answer.failure is not None:
@@ -245,6 +247,10 @@ class Run:
         for entry, usage in spent.items():
             await self._purse.ledger.settle(entry, usage, kept=answer.failure is None)
         return answer, cause
+
+    async def _try_again(self, key: StepKey) -> None:
+        await self.steps.check_again()
+        await self._withdraw_texts(key)
 
     async def _withdraw_texts(self, key: StepKey) -> None:
         with self.steps.busy():

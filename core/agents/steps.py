@@ -16,6 +16,10 @@ from holdfast.agents.journal import Answer, Journal, StepKey, Waits, Wanted
 from holdfast.messages import Wait
 
 STEP_NAME_CHARACTERS: Final = 200
+# Far less than the heartbeat timeout, far more than the question takes.
+_FRESH_SECONDS: Final = 1.0
+# Where every answer takes longer than that, the last one has to do.
+_CHECKS: Final = 3
 
 # Which step's body the current task belongs to.
 current_step: ContextVar[StepKey | None] = ContextVar("current_step", default=None)
@@ -114,7 +118,9 @@ class Steps:
         token = current_step.set(key)
         try:
             with self.busy():
+                asked_at = time.monotonic()
                 unknown = await self._journal.begin(key, once=once)
+            await self._freshly_checked(asked_at)
             self.check()  # it may have been closed meanwhile, and the effect is still to come
             self.latest = key.name
             self._tell()
@@ -124,6 +130,32 @@ class Steps:
             del self.begun_at[key]
             self.in_flight -= 1
             self._tell()
+
+    async def check_again(self) -> None:
+        """See that nothing has closed the run, nor another execution taken it, before an effect.
+
+        Raises:
+            RunClosed: It is not this pass's any more.
+        """
+        self.check()
+        asked_at = time.monotonic()
+        with self.busy():
+            await self._journal.check()
+        await self._freshly_checked(asked_at)
+        self.check()
+
+    async def _freshly_checked(self, asked_at: float) -> None:
+        """Ask again what was asked so long ago that the run may have been lost meanwhile.
+
+        A process that is frozen, or held up, between the question and the effect is taken for dead
+        after the heartbeat timeout; when it goes on, another one has done the step.
+        """
+        for _ in range(_CHECKS):
+            if time.monotonic() - asked_at < _FRESH_SECONDS:
+                return
+            asked_at = time.monotonic()
+            with self.busy():
+                await self._journal.check()
 
     async def record(self, key: StepKey, answer: Answer) -> None:
         """Journal what a step came to; durable when this returns.

@@ -149,6 +149,10 @@ class StoredJournal:
 
         return await patiently(lambda: self._database.write(intend))
 
+    async def check(self) -> None:
+        """See that this execution still holds the run."""
+        await patiently(lambda: self._database.read(self._claim.look))
+
     async def record(self, key: StepKey, answer: Answer) -> None:
         """Keep a finished step, tell the run's readers, and count it."""
         if self._before_recording is not None:

@@ -35,7 +35,7 @@ class Cause(StrEnum):
 # goal is borne much longer, and each cause for itself.
 ENDURED = {
     Cause.AGENT: 3,
-    Cause.LOST_WORKER: 10,
+    Cause.LOST_WORKER: 20,
     # A process that was seen to die was killed, or the agent kills it: then the goal must end.
     Cause.DEAD_WORKER: 50,
     Cause.STORES_AWAY: 60,

@@ -1,0 +1,57 @@
+"""A pass that has lost its run begins no effect any more, however late it notices."""
+
+import pytest
+
+from holdfast.agents import Goal, Run, TransientError, steps
+from holdfast.agents.closing import Fenced
+from holdfast.agents.memory import MemoryJournal
+
+GOAL = Goal(goal_id="g", description="x", agent_type="paying")
+
+
+class Lost(MemoryJournal):
+    """Another execution takes the run as soon as a step was allowed to begin."""
+
+    async def check(self) -> None:
+        raise Fenced("another execution holds the run")
+
+
+async def test_what_was_held_up_before_its_effect_asks_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paid: list[int] = []
+    run = Run(GOAL, Lost())
+    await run.step("pay", paid.append, 1)
+    assert paid == [1]  # the answer was fresh
+    monkeypatch.setattr(steps, "_FRESH_SECONDS", 0.0)
+    with pytest.raises(Fenced):
+        await run.step("pay", paid.append, 2)
+    assert paid == [1]
+    with pytest.raises(Fenced):
+        await run.step("pay", paid.append, 3)  # nothing more is taken
+
+
+async def test_a_slow_store_is_asked_a_few_times_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    class Slow(MemoryJournal):
+        async def check(self) -> None:
+            asked.append(1)
+
+    monkeypatch.setattr(steps, "_FRESH_SECONDS", 0.0)
+    assert await Run(GOAL, Slow()).step("add", lambda: 3) == 3
+    assert len(asked) == 3
+
+
+async def test_what_is_tried_again_in_place_asks_first() -> None:
+    paid: list[int] = []
+
+    async def pay() -> None:
+        paid.append(1)
+        raise TransientError("the line was cut")
+
+    with pytest.raises(Fenced):
+        await Run(GOAL, Lost()).step("pay", pay)
+    assert paid == [1]
