@@ -15,6 +15,7 @@ from holdfast.activities.passes import Pass, Passes
 from holdfast.activities.surroundings import Surroundings
 from holdfast.agents.closing import (
     Cancelled,
+    Ended,
     Fenced,
     Interrupted,
     JournalFailed,
@@ -73,6 +74,11 @@ class Execute:
         except (JournalFailed, StoreUnavailable) as error:
             log.info("stores away", workflow_id=activity.info().workflow_id, message=str(error))
             raise _installation_failed(STORES_AWAY, error, FailureKind.STORES_AWAY) from None
+        except Ended as error:
+            # Somebody has reset a workflow whose goal was over.
+            kind = FailureKind.PERMANENT
+            over = Failure(type="Ended", message=str(error), permanent=True, kind=kind)
+            raise failed_activity(over, cleaned=True) from None
         except Fenced as error:
             log.info("taken over", workflow_id=activity.info().workflow_id)
             raise _installation_failed("Fenced", error, FailureKind.LOST_WORKER) from None

@@ -37,5 +37,9 @@ class Fenced(RunClosed):
     """A later execution of the run has taken over, or the run has ended."""
 
 
+class Ended(Fenced):
+    """The run has ended, and its result is stored: nothing can follow."""
+
+
 class JournalFailed(RunClosed):
     """The journal does not take what was done; the run goes on when it does."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
-from holdfast.agents.closing import Fenced
+from holdfast.agents.closing import Ended, Fenced
 from holdfast.models import Budget
 from holdfast.stores import schema
 from holdfast.stores.database import Transaction
@@ -76,11 +76,17 @@ class Claim:
             Whether another execution held it before.
 
         Raises:
-            Fenced: A later one holds it, or it has ended.
+            Ended: It has ended.
+            Fenced: A later one holds it.
             UnknownGoal: The run's record was never opened.
         """
         holder = self._holder(transaction.connection, _LOCK)
-        if holder.ended_at is not None or not self._may_follow(holder):
+        if holder.ended_at is not None:
+            raise Ended(
+                f"{self.workflow_id} has ended and its result is stored: hand the goal in again to"
+                " have it done anew"
+            )
+        if not self._may_follow(holder):
             raise self._fenced()
         values = {"run": self.workflow_id, "fence": self.fence, "time": self.scheduled_at}
         transaction.connection.execute(_TAKE, values)
