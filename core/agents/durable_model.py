@@ -151,16 +151,26 @@ class DurableModel(WrapperModel):
             response, model_request_parameters=model_request_parameters, replay_events=True
         )
 
+    def step_of(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> tuple[str, str]:
+        """Return the name and the input of the step that a request is."""
+        model = f"{self.system}:{self.model_name}"
+        settings = cast("Mapping[str, object] | None", model_settings)
+        digest = request_digest(model, messages, settings, model_request_parameters)
+        return f"model {self.model_name}"[:STEP_NAME_CHARACTERS], digest
+
     def _start_request_deadline(self, *_: object, **__: object) -> None:
         # A deadline around the step would end it with nothing in the journal, and elsewhere on the
         # next pass. Each try has its own instead.
         return None
 
     async def _answer(self, call: ModelCall) -> ModelResponse:
-        model = f"{self.system}:{self.model_name}"
-        settings = cast("Mapping[str, object] | None", call.settings)
-        digest = request_digest(model, call.messages, settings, call.parameters)
-        key = self._steps.key(f"model {self.model_name}"[:STEP_NAME_CHARACTERS], digest)
+        name, digest = self.step_of(call.messages, call.settings, call.parameters)
+        key = self._steps.key(name, digest)
         answer = await self._steps.answered(key)
         cause: Exception | None = None
         if answer is None:

@@ -19,8 +19,9 @@ from pydantic_ai.messages import (
     ThinkingPart,
     ToolCallPart,
 )
+from pydantic_ai.models import Model
 
-from holdfast.agents import PermanentError
+from holdfast.agents import Goal, PermanentError, Run, model_choice
 from holdfast.agents.closing import Cancelled, Fenced
 from holdfast.agents.journal import Answer, StepKey
 from holdfast.agents.memory import MemoryJournal, MemoryListener
@@ -354,6 +355,28 @@ async def test_a_model_must_be_named() -> None:
         durable_model("", passes.steps, Book(), passes.listener)
     with pytest.raises(PermanentError, match="model 'nobody:x' cannot be used"):
         durable_model("nobody:x", passes.steps, Book(), passes.listener)
+
+
+async def test_a_named_model_is_made_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[threading.Thread] = []
+    make = model_choice._made
+
+    def noting(name: str) -> Model:
+        made.append(threading.current_thread())
+        return make(name)
+
+    monkeypatch.setattr(model_choice, "_made", noting)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    for name in ("openai-chat:scripted", "openai-chat:scripted", "nobody:x", ""):
+        run = Run(goal, model=name)
+        await run.import_model()
+        if name.startswith("openai"):
+            assert run.model.model_name == "scripted"
+    assert len(made) == 2
+    assert threading.current_thread() not in made
 
 
 async def test_runs_of_a_loop_share_a_models_connections(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,247 @@
+"""Any pydantic-ai ``Agent`` as a durable agent.
+
+Each model request is a step, and so is each call of a tool: made once, answered from the journal on
+every later pass. Text is streamed to whoever follows the goal, usage is counted, and a tool that
+needs an approval asks for it through the run, which holds no worker meanwhile.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, JsonValue
+
+from holdfast.adapters.goals import Prompt, prompt_for, result_for, tell_answer
+from holdfast.agents import AgentSpec, Goal, Result, Run, Usage
+from holdfast.agents.model_choice import import_model
+
+try:
+    from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext
+    from pydantic_ai.capabilities import AbstractCapability
+    from pydantic_ai.exceptions import ApprovalRequired, ToolFailed
+    from pydantic_ai.messages import ModelMessage, ModelResponse, ToolCallPart, ToolReturn
+    from pydantic_ai.models import ModelRequestContext
+    from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, ToolDenied
+    from pydantic_ai.toolsets import AbstractToolset, WrapperToolset
+    from pydantic_ai.toolsets.abstract import ToolsetTool
+
+    from holdfast.agents.model_responses import usage_of
+except ImportError as error:
+    raise ImportError(
+        f"holdfast.adapters.pydantic_ai needs pydantic-ai, which cannot be loaded ({error}): run"
+        " pip install 'holdfast[models]'"
+    ) from error
+
+D = TypeVar("D")
+Out = TypeVar("Out")
+
+MESSAGES: Final = "messages.json"
+UNJOURNALED: Final = "durable"
+"""A tool whose metadata holds this as ``False`` is no step: it runs on every pass, and may wait."""
+
+
+def durable(
+    agent: Agent[D, Out],
+    *,
+    name: str,
+    description: str,
+    parameters: type[BaseModel] | None = None,
+    prompt: Prompt | None = None,
+    deps: Callable[[Run, Goal], D] | None = None,
+    examples: Sequence[str] = (),
+    streamed: bool = True,
+) -> AgentSpec:
+    """Make a durable agent of a pydantic-ai agent.
+
+    ::
+
+        agent = pydantic_ai.Agent(instructions="Answer in one sentence.")
+        ANSWER = durable(agent, name="answer", description="Answers a question.")
+
+    The agent's own model is asked, or the one that ``HOLDFAST_MODEL`` names where it has none. Its
+    output is the result: text as its summary, anything else as its data. The messages are an
+    artifact, ``messages.json``.
+
+    A tool is done once, whatever happens afterwards: what it returns, or asks to be tried again
+    for, is journaled. A failure that is known to pass is tried again in place. A tool that itself
+    waits, with a run that it has from its ``deps``, is kept out of the journal with
+    ``metadata={"durable": False}``.
+
+    A tool that requires approval asks with ``run.approve``, and the model is told when the answer
+    is no. The result of a tool that is done elsewhere (``CallDeferred``) comes as a signal with the
+    tool's name.
+
+    Args:
+        agent: A pydantic-ai agent; it is not changed.
+        name: The agent's name: lower-case words joined by hyphens.
+        description: What it does, in one sentence.
+        parameters: The Pydantic model of its parameters.
+        prompt: Returns what it is told; the goal's description and parameters when not given.
+        deps: Returns what its tools and instructions are given; the checked parameters when not
+            given.
+        examples: Descriptions of goals it is good at.
+        streamed: Whether its model is asked for streams, so that text is told as it comes.
+
+    Raises:
+        ValueError: The name is none.
+    """
+
+    async def execute(run: Run, goal: Goal) -> Result:
+        given: Any = None
+        if deps is not None:
+            given = deps(run, goal)
+        elif parameters is not None:
+            given = parameters.model_validate(goal.parameters)
+        if isinstance(agent.model, str):
+            await import_model(agent.model)
+        done = await agent.run(
+            prompt_for(goal, prompt),
+            model=run.model if agent.model is None else run.durable(agent.model),
+            deps=given,
+            capabilities=[_Durable(run)],
+            event_stream_handler=agent.event_stream_handler or (_drained if streamed else None),
+        )
+        await run.artifact(MESSAGES, _repeatable(done.all_messages_json()))
+        return result_for(done.output, _used(done.new_messages()))
+
+    return AgentSpec(
+        name=name,
+        description=description,
+        agent=execute,
+        parameters=parameters,
+        examples=tuple(examples),
+    )
+
+
+@dataclass
+class _Durable(AbstractCapability[Any]):
+    """Puts a run's journal around an agent's tools, and its questions to people."""
+
+    run: Run
+    answers: int = 0
+
+    async def after_model_request(
+        self,
+        ctx: RunContext[Any],  # noqa: ARG002 -- it is given by name
+        *,
+        request_context: ModelRequestContext,  # noqa: ARG002
+        response: ModelResponse,
+    ) -> ModelResponse:
+        self.answers += 1
+        await tell_answer(self.run, self.answers, [call.tool_name for call in response.tool_calls])
+        return response
+
+    def get_wrapper_toolset(self, toolset: AbstractToolset[Any]) -> AbstractToolset[Any]:
+        return _Journaled(toolset, self.run)
+
+    async def handle_deferred_tool_calls(
+        self,
+        ctx: RunContext[Any],  # noqa: ARG002 -- it is given by name
+        *,
+        requests: DeferredToolRequests,
+    ) -> DeferredToolResults:
+        asked = [self._approval(call) for call in requests.approvals]
+        awaited = [self.run.wait_for(call.tool_name) for call in requests.calls]
+        answers = await asyncio.gather(*asked, *awaited)
+        return DeferredToolResults(
+            approvals={
+                call.tool_call_id: answer
+                for call, answer in zip(requests.approvals, answers, strict=False)
+            },
+            calls={
+                call.tool_call_id: answer
+                for call, answer in zip(requests.calls, answers[len(asked) :], strict=True)
+            },
+        )
+
+    async def _approval(self, call: ToolCallPart) -> Any:
+        question = f"Call the tool {call.tool_name}?"
+        decision = await self.run.approve(question, call.args_as_dict())
+        if decision:
+            return True
+        reasons = "; ".join(vote.reason for vote in decision.votes if vote.reason)
+        return ToolDenied(f"The tool call was denied. {reasons}".strip())
+
+
+class _Outcome(BaseModel):
+    """What a call of a tool came to, as the journal keeps it."""
+
+    kind: Literal["returned", "retry", "failed", "approval", "deferred"]
+    plain: bool = True
+    returned: ToolReturn | None = None
+    message: str = ""
+    metadata: dict[str, JsonValue] | None = None
+
+    def hand_out(self) -> object:
+        match self.kind:
+            case "retry":
+                raise ModelRetry(self.message)
+            case "failed":
+                raise ToolFailed(self.message)
+            case "approval":
+                raise ApprovalRequired(self.metadata)
+            case "deferred":
+                raise CallDeferred(self.metadata)
+        if self.plain and self.returned is not None:
+            return self.returned.return_value
+        return self.returned
+
+
+@dataclass
+class _Journaled(WrapperToolset[Any]):
+    """Makes each call of a tool a step of a run."""
+
+    run: Run
+
+    async def call_tool(
+        self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
+    ) -> Any:
+        call = super().call_tool
+        if (tool.tool_def.metadata or {}).get(UNJOURNALED) is False:
+            return await call(name, tool_args, ctx, tool)
+
+        async def body(arguments: dict[str, Any]) -> _Outcome:
+            return await _outcome(partial(call, name, arguments, ctx, tool))
+
+        return (await self.run.step(f"tool {name}", body, tool_args)).hand_out()
+
+
+async def _outcome(call: Callable[[], Any]) -> _Outcome:
+    try:
+        value = await call()
+    except ModelRetry as error:
+        return _Outcome(kind="retry", message=error.message)
+    except ToolFailed as error:
+        return _Outcome(kind="failed", message=error.message)
+    except ApprovalRequired as error:
+        return _Outcome(kind="approval", metadata=error.metadata)
+    except CallDeferred as error:
+        return _Outcome(kind="deferred", metadata=error.metadata)
+    if isinstance(value, ToolReturn):
+        return _Outcome(kind="returned", plain=False, returned=value)
+    return _Outcome(kind="returned", returned=ToolReturn(value))
+
+
+async def _drained(_: RunContext[Any], events: AsyncIterable[object]) -> None:
+    async for _event in events:
+        pass
+
+
+def _used(messages: Sequence[ModelMessage]) -> Usage:
+    responses = [message for message in messages if isinstance(message, ModelResponse)]
+    return sum((usage_of(response) for response in responses), Usage())
+
+
+def _repeatable(messages: bytes) -> str:
+    """Leave out what differs from pass to pass: when a request was put together, and in which."""
+    document: list[dict[str, Any]] = json.loads(messages)
+    for message in document:
+        made_here = [message, *message["parts"]] if message["kind"] == "request" else []
+        for said in made_here:
+            said.pop("timestamp", None)
+        for name in ("conversation_id", "run_id"):
+            message.pop(name, None)
+    return json.dumps(document, indent=1, ensure_ascii=False)

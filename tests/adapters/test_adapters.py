@@ -1,0 +1,164 @@
+"""What all three adapters keep to, with the real libraries and a scripted endpoint over HTTP."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from holdfast.agents import StepFailed, Usage
+from holdfast.agents.closing import Fenced
+from holdfast.models import FailureKind
+from holdfast.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
+from tests.adapters.passing import DyingJournal, Passes
+from tests.adapters.scripted import ANSWER, LIBRARIES, Tools, made, script
+from tests.agents.model_passes import Book
+
+if TYPE_CHECKING:
+    from tests.adapters.conftest import Serve
+
+EXTRAS = {
+    "pydantic_ai": ("pydantic_ai", "models"),
+    "openai_agents": ("agents", "openai-agents"),
+    "langgraph": ("langgraph.pregel", "langgraph"),
+}
+
+
+class AsyncTools(Tools):
+    """None of them runs in a thread, which would go on when its step is let go."""
+
+    async def count(self, what: str) -> str:  # type: ignore[override]
+        """Count the people of a place."""
+        return self._note("count", what)
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+Begin = Callable[..., tuple[ModelServer, Passes]]
+
+
+@pytest.fixture
+def begin(library: str, serve: "Serve", tmp_path: Path) -> Begin:
+    """Return a function that starts an endpoint, and then makes the agent that asks it."""
+
+    def start(answers: Callable[[Asked], Reply] | list[Reply]) -> tuple[ModelServer, Passes]:
+        return serve(answers), Passes(made(library, AsyncTools(tmp_path)))
+
+    return start
+
+
+async def test_text_is_streamed_counted_and_answered_from_the_journal(begin: Begin) -> None:
+    server, passes = begin([says(ANSWER, pieces=4)])
+    result = await passes.twice()
+    assert result.summary == ANSWER
+    assert list(passes.listener.texts.values()) == [ANSWER]
+    assert {request.streamed for request in server.requests} == {True}
+    assert result.usage.tokens_used == server.billed > 0
+    assert passes.ledger.spending.spent == result.usage
+    assert [data["input_tokens"] for data in passes.noted("usage")] == [result.usage.input_tokens]
+    assert "Tell me of Oslo" in passes.files["messages.json"].decode()
+    assert ANSWER in passes.files["messages.json"].decode()
+
+
+async def test_parallel_tools_are_steps(begin: Begin, tmp_path: Path) -> None:
+    server, passes = begin(script)
+    result = await passes.twice()
+    assert result.summary == ANSWER
+    assert len(server.requests) == 3
+    done = [line.rsplit(" ", 1)[0] for line in (tmp_path / "done").read_text().splitlines()]
+    assert sorted(done) == ["count Oslo", "find Oslo", "slow Oslo"]
+    names = [key.name for key in passes.journal.steps if key.name.startswith("tool ")]
+    assert sorted(names) == ["tool count", "tool find", "tool slow"]
+    called = [data["tool"] for data in passes.noted("tool.called")]
+    assert called == ["find", "count", "slow"]
+
+
+async def test_cut_off_after_any_step_it_pays_nothing_twice(
+    library: str, serve: "Serve", tmp_path: Path
+) -> None:
+    server, lives = serve(script), 0
+    while True:
+        lives += 1
+        folder = tmp_path / str(lives)
+        folder.mkdir()
+        passes, journal = Passes(made(library, AsyncTools(folder))), DyingJournal(lives)
+        before = len(server.requests)
+        try:
+            await passes.once(journal)
+            break
+        except Fenced:
+            passes.journal.steps = journal.steps
+            result = await passes.once()
+        paid = server.requests[before:]
+        assert len({request.prompt for request in paid}) == len(paid) == 3, lives
+        assert result.summary == ANSWER
+        assert result.usage.tokens_used == sum(request.tokens for request in paid)
+        assert len((folder / "done").read_text().splitlines()) == 3, lives
+    assert lives > 6  # three requests, three tools
+
+
+async def test_a_provider_that_fails_for_a_moment_is_asked_again(begin: Begin) -> None:
+    server, passes = begin([refuses(503), breaks_off("Oslo is", after=2), says(ANSWER)])
+    result = await passes.twice()
+    assert result.summary == ANSWER
+    assert len(server.requests) == 3
+    assert len(passes.noted("text.withdrawn")) == 1
+    assert list(passes.listener.texts.values()) == [ANSWER]
+    assert result.usage.tokens_used == server.requests[-1].tokens
+
+
+async def test_a_budget_limits_the_answers(begin: Begin) -> None:
+    limits: list[int | None] = []
+
+    def script(asked: Asked) -> Reply:
+        limits.append(asked.max_tokens)
+        return says(ANSWER)
+
+    server, passes = begin(script)
+    passes.budget = book = Book(tokens=2_000)
+    result = await passes.once()
+    assert limits[0] is not None
+    assert limits[0] < 2_000
+    assert book.of("kept") == [result.usage]
+    passes.journal.steps.clear()
+    passes.budget = Book(tokens=10)
+    with pytest.raises(StepFailed) as failed:
+        await passes.once()
+    assert failed.value.failure.kind is FailureKind.BUDGET
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, FailureKind.PERMANENT), (429, FailureKind.THROTTLED)]
+)
+async def test_what_a_provider_refuses_is_the_goals_failure(
+    begin: Begin, status: int, kind: FailureKind
+) -> None:
+    server, passes = begin([refuses(status, retry_after=600)])
+    with pytest.raises(StepFailed) as failed:
+        await passes.once()
+    assert failed.value.failure.kind is kind
+    assert failed.value.failure.status == status
+    assert len(server.requests) == 1
+    assert passes.ledger.spending.spent == Usage()
+    failures = [step for step in passes.journal.steps.values() if step.failure is not None]
+    assert failures == []  # the next attempt asks again
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_without_its_library_it_says_which_extra_to_install(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed, extra = EXTRAS[name]
+    for module in list(sys.modules):
+        if module.startswith(f"holdfast.adapters.{name}"):
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, needed, None)  # cannot be imported
+    with pytest.raises(ImportError, match=rf"run pip install 'holdfast\[{extra}\]'$"):
+        importlib.import_module(f"holdfast.adapters.{name}")

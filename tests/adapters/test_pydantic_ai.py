@@ -1,0 +1,182 @@
+"""What is pydantic-ai's own: structured output, retries, dependencies, approvals, pictures."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext, ToolReturn
+from pydantic_ai.messages import BinaryContent, ModelMessagesTypeAdapter
+
+from holdfast.adapters.pydantic_ai import durable
+from holdfast.agents import AgentSpec, Goal, Run
+from holdfast.agents.closing import Suspended
+from holdfast.testing import Asked, Reply, ToolCall, calls, says
+from tests.adapters.passing import Passes
+
+if TYPE_CHECKING:
+    from tests.adapters.conftest import Serve
+
+
+class City(BaseModel):
+    name: str
+    people: int = 0
+
+
+class Wish(BaseModel):
+    country: str
+    most: int = 10
+
+
+def once_called(tool: str, **arguments: str) -> Any:
+    """Call one tool, and then tell the model's answer: what the tool said."""
+
+    def script(asked: Asked) -> Reply:
+        if asked.messages[-1]["role"] != "tool":
+            return calls(ToolCall(tool, arguments))
+        return says(f"It said {asked.last}")
+
+    return script
+
+
+def made(agent: Agent[Any, Any], **more: Any) -> AgentSpec:
+    return durable(agent, name="guide", description="Tells of places.", **more)
+
+
+async def test_structured_output_is_the_results_data(serve: "Serve") -> None:
+    serve([calls(ToolCall("final_result", {"name": "Oslo", "people": 700_000}))])
+    result = await Passes(made(Agent(output_type=City))).twice()
+    assert result.data == {"name": "Oslo", "people": 700_000}
+    assert json.loads(result.summary) == result.data
+
+
+async def test_output_that_is_no_object_is_under_output(serve: "Serve") -> None:
+    serve([calls(ToolCall("final_result", {"response": [1, 2]}))])
+    result = await Passes(made(Agent(output_type=list[int]))).twice()
+    assert result.data == {"output": [1, 2]}
+
+
+async def test_a_tool_that_asks_to_be_called_again_does_on_every_pass(serve: "Serve") -> None:
+    asked: list[str] = []
+
+    async def count(what: str) -> City:
+        asked.append(what)
+        if "fewer" not in what:
+            raise ModelRetry("fewer, please")
+        return City(name=what, people=7)
+
+    def script(request: Asked) -> Reply:
+        told = [message for message in request.messages if message["role"] == "tool"]
+        if len(told) == 2:
+            return says(request.last)
+        return calls(ToolCall("count", {"what": "Oslo, fewer" if told else "Oslo"}))
+
+    server = serve(script)
+    result = await Passes(made(Agent(tools=[count], retries=2))).twice()
+    assert json.loads(result.summary) == {"name": "Oslo, fewer", "people": 7}
+    assert asked == ["Oslo", "Oslo, fewer"]
+    assert len(server.requests) == 3
+
+
+async def test_tools_get_the_checked_parameters_unless_told_otherwise(serve: "Serve") -> None:
+    agent = Agent(deps_type=Wish)
+
+    @agent.tool
+    async def most(context: RunContext[Wish]) -> int:
+        return context.deps.most
+
+    serve(once_called("most"))
+    spec = made(agent, parameters=Wish)
+    assert spec.parameters is Wish
+    passes = Passes(spec, parameters={"country": "Norway"})
+    assert (await passes.twice()).summary == "It said 10"
+    (prompt, *_) = ModelMessagesTypeAdapter.validate_json(passes.files["messages.json"])
+    assert '"country": "Norway"' in str(prompt.parts[0])
+
+    def given(run: Run, goal: Goal) -> Wish:
+        assert run.goal.goal_id == goal.goal_id
+        return Wish(country=str(goal.parameters["country"]), most=3)
+
+    spec = made(agent, parameters=Wish, deps=given, prompt=lambda goal: goal.description.upper())
+    passes = Passes(spec, parameters={"country": "Norway"})
+    assert (await passes.twice()).summary == "It said 3"
+    assert b"TELL ME OF OSLO" in passes.files["messages.json"]
+
+
+async def test_pictures_and_further_content_of_a_tool_are_journaled(serve: "Serve") -> None:
+    picture = BinaryContent(b"\x89PNG\x00\xff", media_type="image/png")
+
+    async def draw(what: str) -> ToolReturn:
+        return ToolReturn(f"{what} drawn", content=["See", picture], metadata={"size": 6})
+
+    server = serve(once_called("draw", what="Oslo"))
+    server._script = lambda asked: (  # a user message with the picture comes last
+        says("Seen") if len(asked.messages) > 2 else calls(ToolCall("draw", {"what": "Oslo"}))
+    )
+    passes = Passes(made(Agent(tools=[draw])))
+    assert (await passes.twice()).summary == "Seen"
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_a_tool_that_needs_approval_asks_and_parks(serve: "Serve", approved: bool) -> None:
+    published: list[str] = []
+    agent: Agent[None, str] = Agent()
+
+    @agent.tool_plain(requires_approval=True)
+    async def publish(text: str) -> str:
+        published.append(text)
+        return "published"
+
+    server = serve(once_called("publish", text="News"))
+    passes = Passes(made(agent))
+    with pytest.raises(Suspended):
+        await passes.once()
+    assert published == []
+    passes.decisions = {"Call the tool publish?": approved}
+    result = await passes.twice()
+    assert result.summary == (
+        "It said published" if approved else "It said The tool call was denied."
+    )
+    assert published == (["News"] if approved else [])
+    assert len(server.requests) == 2
+
+
+async def test_a_tool_that_is_done_elsewhere_waits_for_a_signal(serve: "Serve") -> None:
+    async def measure(what: str) -> str:
+        raise CallDeferred
+
+    serve(once_called("measure", what="Oslo"))
+    passes = Passes(made(Agent(tools=[measure])))
+    with pytest.raises(Suspended):
+        await passes.once()
+    passes.signals = {"measure": ["12 km"]}
+    assert (await passes.twice()).summary == "It said 12 km"
+
+
+async def test_a_tool_that_is_no_step_may_wait(serve: "Serve") -> None:
+    agent = Agent(deps_type=Run)
+
+    @agent.tool(metadata={"durable": False})
+    async def ask(context: RunContext[Run]) -> bool:
+        return bool(await context.deps.approve("Really?"))
+
+    serve(once_called("ask"))
+    spec = made(agent, deps=lambda run, _: run)
+    passes = Passes(spec, decisions={"Really?": True})
+    assert (await passes.twice()).summary == "It said true"
+
+
+async def test_an_agents_own_model_is_asked_and_a_model_need_not_stream(serve: "Serve") -> None:
+    server = serve([says("Hello.")])
+    agent = Agent("openai-chat:its-own")
+    result = await Passes(made(agent, streamed=False)).twice()
+    assert result.summary == "Hello."
+    assert [(asked.model, asked.streamed) for asked in server.requests] == [("its-own", False)]
+
+
+def test_it_describes_itself() -> None:
+    spec = made(Agent(), examples=["Tell me of Oslo"])
+    assert (spec.name, spec.examples) == ("guide", ("Tell me of Oslo",))
+    with pytest.raises(ValueError, match="lower-case words"):
+        durable(Agent(), name="My Guide", description="")
