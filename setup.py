@@ -2,4 +2,5 @@
 
 from setuptools import find_packages, setup
 
-setup(packages=["holdfast", *(f"holdfast.{name}" for name in find_packages("core"))])
+inner = (f"holdfast.{name}" for name in find_packages("core"))
+setup(packages=["holdfast", *inner, "holdfast.templates"])

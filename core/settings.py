@@ -31,8 +31,12 @@ class Settings(BaseSettings):
         plugins_allow: ``HOLDFAST_PLUGINS_ALLOW``: comma-separated distributions that may be loaded;
             all when empty.
         plugins_deny: ``HOLDFAST_PLUGINS_DENY``: comma-separated distributions never loaded.
+        plugin_files: ``HOLDFAST_PLUGIN_FILES``: comma-separated Python files to load like plugins,
+            and anew when they change.
         plugin_import_seconds: ``HOLDFAST_PLUGIN_IMPORT_SECONDS``: how long a plugin's import may
             take before it counts as failed.
+        event_log: ``HOLDFAST_EVENT_LOG``: a file to which workers add every event, one line of JSON
+            each; none when not set.
         max_concurrent_goals: ``HOLDFAST_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
         stall_seconds: ``HOLDFAST_STALL_SECONDS``: how long an agent may go without a step that
             begins or ends, and without telling anything, before the attempt fails as stalled.
@@ -61,7 +65,9 @@ class Settings(BaseSettings):
     api_keys: _Names = ()
     plugins_allow: _Names = ()
     plugins_deny: _Names = ()
+    plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
     plugin_import_seconds: float = 10.0
+    event_log: Path | None = None
     max_concurrent_goals: int = 1000
     stall_seconds: Annotated[float, Field(gt=0)] = 900.0
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0
@@ -71,7 +77,7 @@ class Settings(BaseSettings):
     model: str = ""
     model_cache: bool = False
 
-    @field_validator("api_keys", "plugins_allow", "plugins_deny", mode="before")
+    @field_validator("api_keys", "plugins_allow", "plugins_deny", "plugin_files", mode="before")
     @classmethod
     def _split(cls, names: object) -> object:
         if isinstance(names, str):
@@ -82,6 +88,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         return folder.expanduser().absolute()
+
+    @field_validator("event_log")
+    @classmethod
+    def _absolute_too(cls, file: Path | None) -> Path | None:
+        return file.expanduser().absolute() if file is not None else None
+
+    @field_validator("plugin_files")
+    @classmethod
+    def _each_absolute(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(file.expanduser().absolute() for file in files))
 
     @cached_property
     def stores_url(self) -> str:

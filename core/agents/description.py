@@ -7,6 +7,7 @@ import typing
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
+from holdfast.agents.parameters_schema import schema_of
 from holdfast.agents.registry import AgentRegistry, InstalledAgent
 
 
@@ -17,7 +18,7 @@ class ParameterDescription(BaseModel):
         name: Its name.
         type: Its type in Python's words, such as ``list[str]``.
         required: Whether it must be given.
-        default: Its default as JSON text; empty when it is required.
+        default: Its default as JSON text, or ``made of the others``; empty when it is required.
         description: What it is for.
     """
 
@@ -84,12 +85,14 @@ def _describe(name: str, agent: InstalledAgent) -> AgentDescription:
             )
             for field_name, field in (model.model_fields.items() if model else ())
         ],
-        parameters_schema=model.model_json_schema() if model else None,
+        parameters_schema=schema_of(model) if model else None,
         examples=list(agent.spec.examples),
     )
 
 
 def _default(field: FieldInfo) -> str:
+    if field.default_factory_takes_validated_data:
+        return "made of the others"
     value = field.get_default(call_default_factory=True, validated_data={})
     return json.dumps(value, default=str, ensure_ascii=False)
 

@@ -1,4 +1,9 @@
-"""The hooks that a plugin may implement; each is called once a process, never in workflow code."""
+"""The hooks that a plugin may implement; each is called once a process, never in workflow code.
+
+A hook can be given arguments later: a plugin is called with those that its function names, so that
+one written before goes on unchanged. A hook that is to go is marked with ``warn_on_impl`` first,
+which ``holdfast plugins`` shows for each plugin that implements it.
+"""
 
 from collections.abc import Iterable
 
@@ -10,6 +15,7 @@ PROJECT = "holdfast"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin's module as a hook; the function is named like the hook."""
 
 
 @hookspec
@@ -22,15 +28,17 @@ def register_agents() -> Iterable[AgentSpec]:
     Example:
         ::
 
-            from holdfast.agents import AgentSpec, Goal, Result, Run, hookimpl
+            from holdfast.agents import Goal, Result, Run, agent, hookimpl
 
+            @agent
             async def weather(run: Run, goal: Goal) -> Result:
+                '''Tells the weather.'''
                 await run.progress(50, "looking out of the window")
                 return Result(summary="It rains.")
 
             @hookimpl
             def register_agents():
-                return [AgentSpec(name="weather", description="Tells it.", agent=weather)]
+                return [weather]
 
     Returns:
         One specification for each agent.
@@ -42,8 +50,9 @@ def register_agents() -> Iterable[AgentSpec]:
 def register_observers() -> Iterable[Observer]:
     """Return observers, whose ``on_event`` is awaited with every event after it is stored.
 
-    Since 0.1. Every plugin's answer counts. An observer that raises, or takes longer than five
-    seconds, is counted and logged, and hurts no goal.
+    Since 0.1. Every plugin's answer counts. An observer hears what its own worker stores, in order.
+    One that raises, or takes longer than five seconds, is counted and logged, and hurts no goal.
+    The core's own user of it is ``HOLDFAST_EVENT_LOG``.
 
     Example:
         ::

@@ -1,25 +1,23 @@
 """Loading one plugin so that nothing it does can hurt the others or the core."""
 
-import difflib
 import importlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import ModuleType
-from typing import TypeVar
-
-import pluggy
 
 from holdfast.agents import hookspecs
 from holdfast.agents.discovery import Candidate
+from holdfast.agents.hook_calls import PluginHooks
+from holdfast.agents.hook_forms import hooks_of
+from holdfast.agents.import_guard import ImportGuard
+from holdfast.agents.plugin_error import PluginError
+from holdfast.agents.plugin_failures import explain
 from holdfast.agents.spec import AgentSpec, Observer
 
-T = TypeVar("T")
+__all__ = ["HOOKS", "Loaded", "PluginError", "load"]
 
-HOOKS = ("register_agents", "register_observers")
-
-
-class PluginError(Exception):
-    """A plugin cannot be used; the message says why in one sentence."""
+HOOKS = tuple(hooks_of(hookspecs))
 
 
 class Loaded:
@@ -29,6 +27,7 @@ class Loaded:
         hooks: The hooks it implements.
         agents: The agents it registered.
         observers: The observers it registered.
+        warnings: What works, and what its author should change all the same.
     """
 
     def __init__(
@@ -36,106 +35,72 @@ class Loaded:
         hooks: tuple[str, ...],
         agents: tuple[AgentSpec, ...],
         observers: tuple[Observer, ...],
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.hooks = hooks
         self.agents = agents
         self.observers = observers
+        self.warnings = warnings
 
 
-def load(candidate: Candidate, seconds: float) -> Loaded:
+def load(
+    candidate: Candidate,
+    seconds: float,
+    bring: Callable[[], ModuleType] | None = None,
+    *,
+    specs: ModuleType = hookspecs,
+    arguments: Mapping[str, object] | None = None,
+) -> Loaded:
     """Import a plugin and call its hooks.
 
     The work is done in a thread of its own: an import that never ends costs ``seconds``, not the
-    process, and ``sys.exit`` in a plugin ends only that thread.
+    process, and ``sys.exit`` in a plugin ends only that thread. What the plugin prints meanwhile
+    goes to stderr, and what it does to the root logger or the working folder is undone.
+
+    Args:
+        candidate: The plugin.
+        seconds: How long it may take.
+        bring: Gives its module; the import of what its entry point names, when not given.
+        specs: The module that specifies the hooks.
+        arguments: What hooks are called with, by name.
 
     Raises:
         PluginError: It failed in any way.
     """
-    loading = _Loading(candidate)
-    loading.start()
-    loading.join(seconds)
-    if loading.is_alive():
+    bring = bring or partial(importlib.import_module, candidate.module)
+    loading = _Loading(candidate, lambda: PluginHooks(bring(), specs, arguments))
+    guard = ImportGuard(loading)
+    guard.begin()
+    try:
+        loading.start()
+        loading.join(seconds)
+    finally:
+        still_loading = loading.is_alive()
+        guard.end(candidate.module, still_loading=still_loading)
+    if still_loading:
         raise PluginError(
             f"importing {candidate.module} took longer than {seconds:g} s: move slow work out of"
             " its import, or raise HOLDFAST_PLUGIN_IMPORT_SECONDS"
         )
     if loading.error is not None:
-        raise PluginError(_explain(candidate, loading.error)) from loading.error
+        raise PluginError(explain(candidate, loading.error)) from loading.error
     if loading.loaded is None:
         raise PluginError(f"importing {candidate.module} ended without a result")
+    loading.loaded.warnings += guard.warnings
     return loading.loaded
 
 
 class _Loading(threading.Thread):
-    def __init__(self, candidate: Candidate) -> None:
+    def __init__(self, candidate: Candidate, bring: Callable[[], PluginHooks]) -> None:
         super().__init__(name=f"load {candidate.distribution}", daemon=True)
-        self.candidate = candidate
+        self.bring = bring
         self.loaded: Loaded | None = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            module = importlib.import_module(self.candidate.module)
-            self.loaded = _call_hooks(module)
+            hooks = self.bring()
+            agents, observers = hooks.register_agents(), hooks.register_observers()
+            self.loaded = Loaded(hooks.names, agents, observers, hooks.warnings)
         except BaseException as error:  # noqa: BLE001 -- sys.exit is one of the ways to fail
             self.error = error
-
-
-def _call_hooks(module: ModuleType) -> Loaded:
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(module)
-    manager.check_pending()
-    hooks = tuple(sorted(caller.name for caller in manager.get_hookcallers(module) or ()))
-    if not hooks:
-        raise PluginError(
-            f"module {module.__name__} implements no hook: mark a function register_agents with"
-            " @hookimpl from holdfast.agents"
-        )
-    agents = _flatten("register_agents", manager.hook.register_agents(), AgentSpec)
-    observers = _flatten("register_observers", manager.hook.register_observers(), object)
-    for observer in observers:
-        if not callable(getattr(observer, "on_event", None)):
-            raise PluginError(
-                f"register_observers returned {type(observer).__name__} without an async method"
-                " on_event(event)"
-            )
-    return Loaded(hooks, agents, observers)  # type: ignore[arg-type]  # checked just above
-
-
-def _flatten(hook: str, answers: list[object], kind: type[T]) -> tuple[T, ...]:
-    items: list[T] = []
-    for answer in answers:
-        if not isinstance(answer, Iterable) or isinstance(answer, str | bytes):
-            raise PluginError(
-                f"{hook} returned {type(answer).__name__}: return a list of {kind.__name__}"
-            )
-        for item in answer:
-            if not isinstance(item, kind):
-                raise PluginError(
-                    f"{hook} returned a list with a {type(item).__name__} in it: every item must"
-                    f" be a {kind.__name__}"
-                )
-            items.append(item)
-    return tuple(items)
-
-
-def _explain(candidate: Candidate, error: BaseException) -> str:
-    if isinstance(error, PluginError):
-        return str(error)
-    if isinstance(error, SystemExit):
-        return f"importing {candidate.module} called sys.exit({error.code!r})"
-    if isinstance(error, pluggy.PluginValidationError):
-        return _explain_hook(str(error))
-    first_line = (str(error).splitlines() or [""])[0]
-    return f"loading {candidate.module} raised {type(error).__name__}: {first_line}".rstrip(": ")
-
-
-def _explain_hook(message: str) -> str:
-    text = " ".join(message.split())
-    if text.startswith("unknown hook"):
-        misspelt = text.split("'")[1]
-        near = difflib.get_close_matches(misspelt, HOOKS, n=1, cutoff=0.4)
-        meant = f", did you mean {near[0]}?" if near else f": hooks are {', '.join(HOOKS)}"
-        return f"it implements {misspelt!r}, which is no hook{meant}"
-    return text

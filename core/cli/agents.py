@@ -3,7 +3,7 @@
 import click
 
 from holdfast.cli.completion import complete_agents
-from holdfast.cli.output import print_json, print_table
+from holdfast.cli.output import print_json, print_table, say
 from holdfast.cli.running import command_errors, json_option
 
 
@@ -14,15 +14,20 @@ from holdfast.cli.running import command_errors, json_option
 def agents(agent: str | None, as_json: bool) -> None:
     """List the installed agents, or show one with its parameters."""
     from holdfast.agents.description import describe_agents
-    from holdfast.agents.registry import installed_agents
+    from holdfast.settings import Settings
+    from holdfast.temporal.running import known_agents
 
-    registry = installed_agents()
+    registry = known_agents(Settings())
     if agent is not None:
         registry.agent(agent)
     described = describe_agents(registry, only=agent)
     if as_json:
         print_json(described)
         return
+    failed = sum(plugin.status == "failed" for plugin in registry.plugins)
+    if failed:
+        some = "1 plugin is" if failed == 1 else f"{failed} plugins are"
+        say(f"{some} left out: holdfast plugins says why")
     if not described.agents:
         click.echo("No agent is installed: install one, e.g. pip install holdfast-research")
         return

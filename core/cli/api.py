@@ -37,14 +37,14 @@ def _print_new_key(as_json: bool) -> None:
 
 
 async def _api(port: int | None, as_json: bool) -> None:
-    from holdfast.agents.registry import installed_agents
+    from holdfast.agents.file_watch import watch_files
     from holdfast.api.app import check_address, create_app
     from holdfast.api.server import listen, serve
     from holdfast.settings import Settings
     from holdfast.stores import open_stores
     from holdfast.temporal.connection import connect
     from holdfast.temporal.goals import GoalService
-    from holdfast.temporal.running import known_address
+    from holdfast.temporal.running import known_address, known_agents
 
     settings = Settings()
     check_address(settings)
@@ -52,11 +52,12 @@ async def _api(port: int | None, as_json: bool) -> None:
     async with open_stores(settings) as stores:
         # Lazy: the API comes up, and answers 503, while Temporal is away.
         client = await connect(known_address(settings.home), lazy=True)
-        app = create_app(GoalService(client, stores, installed_agents()), settings)
+        registry = known_agents(settings)
+        app = create_app(GoalService(client, stores, registry), settings)
         async with serve(app, listener, settings) as url:
             if as_json:
                 print_json({"api_url": url})
             else:
                 click.echo(f"API  {url}  (reference: {url}/docs)")
-            await until_stopped()
+            await until_stopped(watch_files(registry, settings))
             say("stopping")

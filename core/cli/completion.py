@@ -8,11 +8,12 @@ def complete_agents(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the installed agents that begin so."""
-    from holdfast.agents.registry import installed_agents
+    from holdfast.settings import Settings
+    from holdfast.temporal.running import known_agents
 
     return [
         CompletionItem(name, help=agent.spec.description)
-        for name, agent in sorted(installed_agents().agents.items())
+        for name, agent in sorted(known_agents(Settings()).agents.items())
         if name.startswith(incomplete)
     ]
 

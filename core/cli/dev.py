@@ -3,14 +3,17 @@
 import logging
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from holdfast.cli.output import print_json, say
+from holdfast.cli.reaching import plugin_option, settings_with
 from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
 
 if TYPE_CHECKING:
+    from holdfast.agents.registry import AgentRegistry
     from holdfast.temporal.running import Running
 
 _HOW_TO_INSTALL = ": install one, e.g. pip install holdfast-research"
@@ -25,29 +28,33 @@ _HOW_TO_INSTALL = ": install one, e.g. pip install holdfast-research"
     show_default=True,
     help="The Temporal server's port.",
 )
+@plugin_option
 @json_option
 @command_errors
-def dev(port: int | None, temporal_port: int, as_json: bool) -> None:
+def dev(
+    port: int | None, temporal_port: int, plugin_files: tuple[Path, ...], as_json: bool
+) -> None:
     """Run the Temporal server, the API and a worker until Ctrl-C.
 
     Goals, results and the server's state survive a restart: they lie under HOLDFAST_HOME. Ports
     that are taken are replaced by free ones, which are told; 0 stands for any free one.
     """
-    run_async(_dev(port, temporal_port, as_json), log_level=logging.INFO)
+    run_async(_dev(port, temporal_port, plugin_files, as_json), log_level=logging.INFO)
 
 
-async def _dev(port: int | None, temporal_port: int, as_json: bool) -> None:
+async def _dev(
+    port: int | None, temporal_port: int, plugin_files: tuple[Path, ...], as_json: bool
+) -> None:
     from holdfast.api.app import check_address, create_app
     from holdfast.api.server import serve
-    from holdfast.settings import Settings
-    from holdfast.temporal.running import Running, remove_running, write_running
+    from holdfast.temporal.running import Running, files_of, written_down
     from holdfast.temporal.session import embedded_session
 
-    settings = Settings()
+    settings = settings_with(plugin_files)
     check_address(settings)
     async with embedded_session(settings, say, port=temporal_port) as session:
         assert session.server is not None
-        for sentence in session.server.notes:
+        for sentence in (*session.server.notes, *_left_out(session.registry)):
             say(sentence)
         app = create_app(session.service, settings)
         listener = _listen_somewhere(settings.host, settings.port if port is None else port)
@@ -57,17 +64,24 @@ async def _dev(port: int | None, temporal_port: int, as_json: bool) -> None:
                 temporal_address=session.server.address,
                 api_url=url,
                 ui_url=session.server.ui_url,
+                plugin_files=files_of(session.registry),
             )
-            write_running(settings.home, running)
-            try:
+            with written_down(settings.home, running, session.registry):
                 if as_json:
-                    print_json(running)
+                    sources = {"plugin_files": {"__all__": {"source"}}}
+                    print_json(running.model_dump(mode="json", exclude=sources))
                 else:
-                    _announce(running, len(session.registry.agents))
+                    _announce(running, session.registry)
                 await until_stopped(session.server.watch())
                 say("stopping")
-            finally:
-                remove_running(settings.home)
+
+
+def _left_out(registry: "AgentRegistry") -> list[str]:
+    return [
+        f"{plugin.module} cannot be loaded: {plugin.reason}" if plugin.is_file else plugin.left_out
+        for plugin in registry.plugins
+        if plugin.status == "failed"
+    ]
 
 
 def _listen_somewhere(host: str, port: int) -> socket.socket:
@@ -81,8 +95,13 @@ def _listen_somewhere(host: str, port: int) -> socket.socket:
         return listener
 
 
-def _announce(running: "Running", agents: int) -> None:
+def _announce(running: "Running", registry: "AgentRegistry") -> None:
+    agents = len(registry.agents)
     click.echo(f"API       {running.api_url}  (reference: {running.api_url}/docs)")
     click.echo(f"Temporal  {running.temporal_address}  (pages: {running.ui_url})")
     click.echo(f"Agents    {agents} installed" + ("" if agents else _HOW_TO_INSTALL))
+    for plugin in registry.plugins:
+        if plugin.is_file:
+            brings = ", ".join(plugin.agents) or "nothing"
+            click.echo(f"File      {plugin.module} brings {brings}, anew when it changes")
     click.echo("Ready. Ctrl-C stops everything; goals under way go on at the next start.")

@@ -51,7 +51,7 @@ async def _look() -> "list[Check]":
         Check(part="holdfast", found=True, version=core_version(), where=str(_package())),
         await _stores(settings),
         *await _temporal(settings),
-        *_plugins(),
+        *_plugins(settings),
     ]
 
 
@@ -102,11 +102,11 @@ async def _temporal(settings: "Settings") -> "list[Check]":
     return checks
 
 
-def _plugins() -> "list[Check]":
-    from holdfast.agents.registry import installed_agents
+def _plugins(settings: "Settings") -> "list[Check]":
     from holdfast.models import Check
+    from holdfast.temporal.running import known_agents
 
-    registry = installed_agents()
+    registry = known_agents(settings)
     checks = [
         Check(
             part=plugin.distribution,

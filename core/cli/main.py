@@ -11,6 +11,7 @@ from holdfast.cli.goals import goals
 from holdfast.cli.plugins import plugins
 from holdfast.cli.run import run
 from holdfast.cli.stdout import native_output_on_stderr
+from holdfast.cli.testing import testing
 from holdfast.cli.worker import worker
 
 
@@ -45,7 +46,7 @@ def holdfast() -> None:
     """  # noqa: D301 -- \b keeps click from joining the lines
 
 
-for command in (run, dev, worker, api, goals, approvals, agents, plugins, doctor):
+for command in (run, dev, worker, api, goals, approvals, agents, plugins, testing, doctor):
     holdfast.add_command(command)
 
 

@@ -21,6 +21,7 @@ _MARKS = {
     "failed": "red",
     "missing": "red",
     "denied": "yellow",
+    "warning": "yellow",
     "cancelled": "yellow",
     "running": "cyan",
     "waiting": "cyan",

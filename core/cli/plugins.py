@@ -1,21 +1,34 @@
-"""``holdfast plugins``: what is installed, what of it works, and why the rest does not."""
+"""``holdfast plugins``: what is installed, what of it works, and what its authors need."""
 
 import dataclasses
 
 import click
 
-from holdfast.cli.output import print_json, print_table
+from holdfast.cli.output import mark, print_json, print_table
+from holdfast.cli.plugins_check import check
+from holdfast.cli.plugins_new import new
 from holdfast.cli.running import command_errors, json_option
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
+@click.pass_context
 @command_errors
-def plugins(as_json: bool) -> None:
-    """List the installed plugins with status, hooks and, where one failed, the reason."""
-    from holdfast.agents.registry import installed_agents
+def plugins(context: click.Context, as_json: bool) -> None:
+    """List the installed plugins: status, agents, hooks, why one failed, what to change in one."""
+    if context.invoked_subcommand is None:
+        _list(as_json)
 
-    installed = installed_agents().plugins
+
+plugins.add_command(check)
+plugins.add_command(new)
+
+
+def _list(as_json: bool) -> None:
+    from holdfast.settings import Settings
+    from holdfast.temporal.running import known_agents
+
+    installed = known_agents(Settings()).plugins
     if as_json:
         print_json({"plugins": [dataclasses.asdict(plugin) for plugin in installed]})
         return
@@ -23,7 +36,7 @@ def plugins(as_json: bool) -> None:
         click.echo("No plugin is installed: install one, e.g. pip install holdfast-research")
         return
     print_table(
-        ["distribution", "version", "status", "agents", "hooks", "reason"],
+        ["distribution", "version", "status", "agents", "hooks"],
         [
             [
                 plugin.distribution,
@@ -31,8 +44,14 @@ def plugins(as_json: bool) -> None:
                 plugin.status,
                 ", ".join(plugin.agents),
                 ", ".join(plugin.hooks),
-                plugin.reason,
             ]
             for plugin in installed
         ],
     )
+    # Below the table: a sentence has no room in a column.
+    for plugin in installed:
+        name = f"{plugin.distribution} {plugin.version}".rstrip()
+        if plugin.reason:
+            click.echo(f"{name}, {mark(plugin.status)}: {plugin.reason}")
+        for warning in plugin.warnings:
+            click.echo(f"{name}, {mark('warning')}: {warning}")

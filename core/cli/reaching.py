@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +16,26 @@ if TYPE_CHECKING:
     from holdfast.stores import Stores
     from holdfast.temporal.answering import Answering
 
+plugin_option = click.option(
+    "--plugin",
+    "plugin_files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A Python file to load like a plugin, anew when it changes; several may be given.",
+)
+
 goal_argument = click.argument("goal", shell_complete=complete_goals)
+
+
+def settings_with(plugin_files: tuple[Path, ...]) -> "Settings":
+    """Return the settings, with the plugin files that a command was given besides."""
+    from holdfast.settings import Settings
+
+    settings = Settings()
+    given = [file.expanduser().absolute() for file in plugin_files]
+    files = tuple(dict.fromkeys([*settings.plugin_files, *given]))
+    return settings.model_copy(update={"plugin_files": files})
 
 
 def with_stores(act: "Callable[[Stores, Settings], Awaitable[None]]") -> None:

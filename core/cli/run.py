@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from holdfast.cli.agent_help import CommandWithAgent
 from holdfast.cli.completion import complete_agents
 from holdfast.cli.output import print_json, say
+from holdfast.cli.reaching import plugin_option, settings_with
 from holdfast.cli.results import default_folder, print_result, save_result
 from holdfast.cli.running import command_errors, json_option, run_async
 from holdfast.cli.watching import watch_one
@@ -18,15 +20,21 @@ from holdfast.cli.watching import watch_one
 if TYPE_CHECKING:
     from pydantic import BaseModel, JsonValue
 
+    from holdfast.agents.registry import InstalledAgent
     from holdfast.models import Goal
+    from holdfast.settings import Settings
     from holdfast.temporal.session import Session
+
+
+class FileNotServed(Exception):
+    """A plugin file was given that the server which runs was not."""
 
 
 class WrongParameter(Exception):
     """``--param`` was given something else than NAME=VALUE."""
 
 
-@click.command()
+@click.command(cls=CommandWithAgent)
 @click.argument("agent", shell_complete=complete_agents)
 @click.argument("description")
 @click.option(
@@ -43,6 +51,7 @@ class WrongParameter(Exception):
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to write the files it makes; under HOLDFAST_HOME when not given.",
 )
+@plugin_option
 @click.option("--detach", is_flag=True, help="Hand the goal in and return; a server must run.")
 @json_option
 @command_errors
@@ -52,6 +61,7 @@ def run(
     params: tuple[str, ...],
     goal_id: str | None,
     output: Path | None,
+    plugin_files: tuple[Path, ...],
     detach: bool,
     as_json: bool,
 ) -> None:
@@ -59,9 +69,11 @@ def run(
 
     Uses the server that is configured (TEMPORAL_ADDRESS) or runs (holdfast dev), and starts the
     embedded one for the time of the run when there is none. DESCRIPTION says what to achieve.
+    With an AGENT, --help shows the parameters it takes.
     """
     goal_id = goal_id or f"{agent}-{time.strftime('%Y%m%d-%H%M%S')}"
-    sys.exit(run_async(_run(agent, description, params, goal_id, output, detach, as_json)))
+    main = _run(agent, description, params, goal_id, output, plugin_files, detach, as_json)
+    sys.exit(run_async(main))
 
 
 async def _run(
@@ -70,19 +82,19 @@ async def _run(
     params: tuple[str, ...],
     goal_id: str,
     output: Path | None,
+    plugin_files: tuple[Path, ...],
     detach: bool,
     as_json: bool,
 ) -> int:
     from holdfast.agents.parameters import check_parameters
-    from holdfast.agents.registry import installed_agents
     from holdfast.models import Goal
-    from holdfast.settings import Settings
     from holdfast.temporal.running import NothingRuns, known_address
     from holdfast.temporal.session import open_session
 
-    settings = Settings()
+    settings = settings_with(plugin_files)
+    _check_files(settings)
     # What is wrong with the goal is said before a server is started for it.
-    spec = installed_agents().agent(agent).spec
+    spec = (await _find_agent(agent, settings)).spec
     parameters = read_parameters(params, spec.parameters)
     goal = Goal(goal_id=goal_id, description=description, agent_type=agent, parameters=parameters)
     check_parameters(spec, parameters)
@@ -97,6 +109,33 @@ async def _run(
                 click.echo(workflow_id)
             return 0
         return await see_through(session, goal, workflow_id, output, settings.home, as_json)
+
+
+async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
+    from holdfast.stores import open_stores
+    from holdfast.temporal.finding import find_agent
+    from holdfast.temporal.running import known_agents
+
+    registry = known_agents(settings)
+    if name in registry.agents:
+        return registry.agents[name]
+    async with open_stores(settings) as stores:
+        return await find_agent(registry, stores, name)
+
+
+def _check_files(settings: "Settings") -> None:
+    from holdfast.temporal.running import known_address, read_running
+
+    running = read_running(settings.home)
+    if running is None or known_address(settings.home) != running.temporal_address:
+        return
+    known = {file.path for file in running.plugin_files}
+    missing = [str(file) for file in settings.plugin_files if file not in known]
+    if missing:
+        raise FileNotServed(
+            f"holdfast dev runs and does not know {', '.join(missing)}: start it again with"
+            f" --plugin {missing[0]}"
+        )
 
 
 async def see_through(

@@ -58,18 +58,18 @@ def worker(
 
 
 async def _worker(supervised: bool, as_json: bool) -> None:
-    from holdfast.agents.registry import installed_agents
     from holdfast.messages import TASK_QUEUE
     from holdfast.settings import Settings
     from holdfast.stores import open_stores
     from holdfast.temporal.connection import connect
-    from holdfast.temporal.running import known_address
-    from holdfast.temporal.working import working
+    from holdfast.temporal.running import known_address, known_agents
+    from holdfast.temporal.working import tell_left_out, working
 
     settings = Settings()
     # Before any plugin is loaded, which might read it, or start something that holds it open.
     supervisor = _line_to_supervisor() if supervised else None
-    registry = installed_agents()
+    registry = known_agents(settings)
+    tell_left_out(registry)
     async with open_stores(settings) as stores:
         client = await connect(known_address(settings.home))
         async with working(client, stores, registry, settings):

@@ -20,6 +20,7 @@ from holdfast.temporal.answering import Answering
 from holdfast.temporal.calls import RunCalls
 from holdfast.temporal.connection import RPC_TIMEOUT, is_away, unavailable
 from holdfast.temporal.control import RunControl
+from holdfast.temporal.finding import find_agent
 from holdfast.temporal.reconciliation import Reconciliation
 
 
@@ -64,7 +65,7 @@ class GoalService:
         """
         if idempotency_key is not None:
             check_key(idempotency_key)
-        agent = self.registry.agent(goal.agent_type)
+        agent = await find_agent(self.registry, self.stores, goal.agent_type)
         check_parameters(agent.spec, goal.parameters)
         workflow_id = f"goal-{goal.goal_id}-{uuid.uuid4()}"
         if idempotency_key is not None:

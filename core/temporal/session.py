@@ -7,13 +7,13 @@ from typing import Final
 
 from temporalio.client import Client
 
-from holdfast.agents.registry import AgentRegistry, installed_agents
+from holdfast.agents.registry import AgentRegistry
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
 from holdfast.temporal.connection import TemporalUnavailable, configured_address, connect
 from holdfast.temporal.development_server import DevelopmentServer, run_development_server
 from holdfast.temporal.goals import GoalService
-from holdfast.temporal.running import known_address
+from holdfast.temporal.running import known_address, known_agents
 from holdfast.temporal.server_binary import ensure_server_binary
 from holdfast.temporal.working import working
 
@@ -58,7 +58,7 @@ async def open_session(settings: Settings, report: Callable[[str], None]) -> Asy
             yield session
         return
     async with open_stores(settings) as stores:
-        registry = installed_agents()
+        registry = known_agents(settings)
         yield Session(stores, registry, client, GoalService(client, stores, registry))
 
 
@@ -92,7 +92,7 @@ async def embedded_session(
             run_development_server(binary.path, settings.home, port=port)
         )
         client = await connect(server.address)
-        registry = installed_agents()
+        registry = known_agents(settings)
         # Whoever stops an embedded server waits for it at a terminal.
         drain = min(settings.drain_seconds, EMBEDDED_DRAIN_SECONDS)
         hasty = settings.model_copy(update={"drain_seconds": drain})

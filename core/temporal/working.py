@@ -10,6 +10,7 @@ import structlog
 from temporalio.client import Client
 
 from holdfast.activities.observing import observe
+from holdfast.agents.file_watch import watch_files
 from holdfast.agents.registry import AgentRegistry
 from holdfast.settings import Settings
 from holdfast.stores import Stores
@@ -45,6 +46,7 @@ async def working(
         besides = [
             asyncio.create_task(_recover_for_ever(client, settings.home)),
             asyncio.create_task(attend(service)),
+            asyncio.create_task(watch_files(registry, settings)),
         ]
         try:
             yield
@@ -52,6 +54,13 @@ async def working(
             for task in besides:
                 task.cancel()
             await asyncio.gather(*besides, return_exceptions=True)
+
+
+def tell_left_out(registry: AgentRegistry) -> None:
+    """Warn of each plugin that failed to load: its agents' goals wait for another worker."""
+    for plugin in registry.plugins:
+        if plugin.left_out:
+            log.warning(plugin.left_out)
 
 
 async def _recover_for_ever(client: Client, home: Path) -> None:

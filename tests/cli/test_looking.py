@@ -56,7 +56,8 @@ def test_doctor_ends_with_1_and_says_what_to_do(holdfast: Any) -> None:
     ]
     + [["goals", name] for name in ("list", "show", "watch", "result", "cancel", "pause", "resume")]
     + [["goals", name] for name in ("terminate", "signal", "retry", "dead-letters")]
-    + [["approvals", name] for name in ("list", "show", "approve", "refuse")],
+    + [["approvals", name] for name in ("list", "show", "approve", "refuse")]
+    + [["plugins", name] for name in ("new", "check")],
 )
 def test_every_command_helps_and_speaks_json(holdfast: Any, command: list[str]) -> None:
     done = holdfast(*command, "--help")

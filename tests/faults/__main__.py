@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--goals", type=int, default=3000, help="how many goals at least")
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between two faults")
-    parser.add_argument("--patience", type=float, default=300.0, help="seconds for the last ones")
+    parser.add_argument("--patience", type=float, default=900.0, help="seconds for the last ones")
     parser.add_argument("--keep", type=Path, help="a new folder for everything; kept")
     given = parser.parse_args()
     if given.keep is not None:

@@ -1,0 +1,132 @@
+"""Plugin files: loaded like a plugin, each version on its own, the last good one kept."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from holdfast.agents.plugin_error import PluginError
+from holdfast.agents.plugin_files import load_file
+from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.models import Event
+from holdfast.settings import Settings
+from holdfast.testing import rehearse
+
+SECONDS = 10.0
+GREETER = b"""
+from dataclasses import dataclass
+from holdfast.agents import Goal, Result, Run, agent, hookimpl
+
+WORD = "hello"
+
+@dataclass
+class Greeting:
+    word: "str"
+
+@agent
+async def greeter(run: Run, goal: Goal) -> Result:
+    "Greets."
+    return Result(summary=Greeting(WORD).word)
+
+@hookimpl
+def register_agents():
+    return [greeter]
+"""
+OBSERVER = b"""
+from pathlib import Path
+from holdfast.agents import hookimpl
+
+class Writes:
+    async def on_event(self, event):
+        with Path(event.workflow_id).open("a") as told:
+            told.write("one ")
+
+@hookimpl
+def register_observers():
+    return [Writes()]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.agents.registry.find_candidates", list)
+
+
+def registry_with(*files: Path) -> AgentRegistry:
+    return AgentRegistry.load(Settings(plugin_files=files))
+
+
+def renew(registry: AgentRegistry, path: Path, source: bytes) -> None:
+    registry.put_file(registry.files[path], source, load_file(path, source, SECONDS))
+
+
+def only(registry: AgentRegistry) -> Plugin:
+    (plugin,) = registry.plugins
+    return plugin
+
+
+async def test_a_version_goes_on_when_another_comes_within_the_same_second(tmp_path: Path) -> None:
+    path = tmp_path / "my-greeter.py"
+    path.write_bytes(GREETER)
+    registry = registry_with(path)
+    first = registry.agent("greeter")
+    assert first.agent_version == "my-greeter.py file"
+    assert (only(registry).hooks, only(registry).agents) == (("register_agents",), ("greeter",))
+    renew(registry, path, GREETER.replace(b"hello", b"howdy"))
+    second = registry.agent("greeter")
+    assert (await rehearse(first.spec, "x")).result.summary == "hello"
+    assert (await rehearse(second.spec, "x")).result.summary == "howdy"
+    assert first.spec.agent.__module__ != second.spec.agent.__module__
+
+
+def test_what_cannot_be_loaded_leaves_what_could(tmp_path: Path) -> None:
+    path = tmp_path / "greeter.py"
+    path.write_bytes(GREETER)
+    registry = registry_with(path)
+    for source, reason in {
+        b"raise RuntimeError('no')": r"greeter.py, line 1\) raised RuntimeError: no",
+        b"def (": r"greeter.py, line 1\) raised SyntaxError",
+        b"import sys; sys.exit(3)": r"called sys\.exit\(3\)",
+        b"x = 1": "implements no hook",
+        "é".encode("latin-1"): "SyntaxError",
+        GREETER.replace(b"[greeter]", b"[greeter, greeter]"): "twice",
+    }.items():
+        with pytest.raises(PluginError, match=reason):
+            renew(registry, path, source)
+        assert list(registry.agents) == ["greeter"]
+
+
+def test_a_name_that_another_has_is_refused_whoever_comes_second(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.py", tmp_path / "two.py"
+    one.write_bytes(GREETER)
+    two.write_bytes(GREETER)
+    registry = registry_with(one, two)
+    assert registry.agent("greeter").distribution == "one.py"
+    refused = {plugin.distribution: plugin.reason for plugin in registry.plugins}["two.py"]
+    assert "claimed by one.py already" in refused
+    assert "\n" not in refused
+
+
+async def test_observers_change_with_their_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "bell.py"
+    path.write_bytes(OBSERVER)
+    registry = registry_with(path)
+    (observer,) = registry.observers
+    event = Event(workflow_id="told", number=1, type="run.started", time=datetime.now(UTC))
+    await observer.on_event(event)
+    renew(registry, path, OBSERVER.replace(b"one ", b"two "))
+    await observer.on_event(event)
+    registry.take_out_file(registry.files[path])
+    await observer.on_event(event)
+    assert (tmp_path / "told").read_text() == "one two "
+
+
+def test_a_file_that_is_not_there_is_listed_with_that_reason(tmp_path: Path) -> None:
+    plugin = only(registry_with(tmp_path / "gone.py"))
+    assert (plugin.status, plugin.version) == ("failed", "file")
+    assert plugin.reason == f"there is no file {tmp_path / 'gone.py'}"
+    plugin = only(registry_with(tmp_path))
+    assert "cannot be read" in plugin.reason

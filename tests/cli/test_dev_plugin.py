@@ -1,0 +1,166 @@
+"""Plugin files: one file becomes a plugin, known to every command, and new with every change."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+StartDev = Callable[..., Any]
+
+SOURCE = """
+import asyncio
+from pathlib import Path
+from pydantic import BaseModel, Field
+from holdfast.agents import Goal, Result, Run, agent, hookimpl
+
+WORD = "rain"
+
+class Parameters(BaseModel):
+    gate: str = Field("", description="What to wait for.")
+
+@agent
+async def weather(run: Run, goal: Goal, parameters: Parameters) -> Result:
+    "Tells the weather."
+    Path(f"{parameters.gate}.here").touch()
+    while parameters.gate and not Path(parameters.gate).exists():
+        await asyncio.sleep(0.02)
+    return Result(summary=await run.step("look", look))
+
+def look() -> str:
+    return WORD
+
+@hookimpl
+def register_agents():
+    return [weather]
+"""
+
+
+@pytest.fixture
+def file(holdfast: Any) -> Path:
+    """Return a plugin file in the current folder."""
+    place: Path = holdfast.folder / "my_agent.py"
+    place.write_text(SOURCE)
+    return place
+
+
+def hear(dev: Any, words: str) -> str:
+    """Return the first line that a server says with these words in it."""
+    for line in dev.process.stderr:
+        if words in line:
+            return str(line)
+    raise AssertionError(f"it ended and never said {words!r}")
+
+
+def plugin(holdfast: Any, name: str = "my_agent.py", **environment: str) -> Any:
+    listed = holdfast.json("plugins", **environment)["plugins"]
+    return next((one for one in listed if one["distribution"] == name), None)
+
+
+def test_other_commands_know_it_while_dev_is_up(
+    holdfast: Any, start_dev: StartDev, file: Path
+) -> None:
+    assert plugin(holdfast) is None
+    dev = start_dev("--plugin", "my_agent.py", "--port", "0", "--temporal-port", "0")
+    assert dev.told["plugin_files"] == [{"path": str(file), "reason": ""}]
+    known = plugin(holdfast)
+    assert (known["status"], known["version"], known["module"]) == ("loaded", "file", str(file))
+    assert holdfast.json("agents", "weather")["agents"][0]["distribution"] == "my_agent.py"
+    assert "What to wait for." in holdfast("run", "weather", "--help").stdout
+    done = holdfast.json("run", "weather", "x")
+    assert done["result"]["summary"] == "rain"
+    assert done["agent_version"] == "my_agent.py file"
+    dev.stop()
+    assert plugin(holdfast) is None
+    refused = holdfast("run", "weather", "x")
+    assert "start holdfast dev with --plugin my_agent.py" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_change_is_for_what_begins_later(holdfast: Any, start_dev: StartDev, file: Path) -> None:
+    dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
+    gate = holdfast.folder / "gate"
+    first = holdfast.start("run", "weather", "x", "-p", f"gate={gate}", "--json")
+    hear(dev, "agent started")
+    file.write_text(SOURCE.replace("rain", "snow"))
+    hear(dev, "is loaded anew")
+    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "snow"
+    gate.touch()
+    out, err = first.communicate(timeout=60)
+    assert json.loads(out)["result"]["summary"] == "rain", err
+
+
+def test_a_broken_change_keeps_what_was_good_and_a_removal_is_told(
+    holdfast: Any, start_dev: StartDev, file: Path
+) -> None:
+    dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
+    file.write_text(SOURCE + "\ndef (")
+    told = hear(dev, "cannot be loaded")
+    assert "its last good version goes on" in told
+    assert "SyntaxError" in told
+    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "rain"
+    assert "SyntaxError" in plugin(holdfast)["reason"]
+
+    file.write_text(SOURCE.replace("rain", "sun"))
+    hear(dev, "is loaded anew")
+    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "sun"
+
+    file.write_text(
+        SOURCE.replace("async def weather", "async def echo").replace("[weather]", "[echo]")
+    )
+    assert "claimed by holdfast-echo already" in hear(dev, "cannot be loaded")
+
+    file.unlink()
+    hear(dev, "is gone")
+    assert "there is no file" in holdfast("run", "weather", "x").stderr
+    file.write_text(SOURCE)
+    hear(dev, "is loaded anew")
+    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "rain"
+
+
+def test_a_file_that_is_broken_from_the_start_is_told_and_picked_up_later(
+    holdfast: Any, start_dev: StartDev, file: Path
+) -> None:
+    file.write_text("import no_such_module")
+    dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
+    assert "no_such_module" in hear(dev, "cannot be loaded")
+    file.write_text(SOURCE)
+    hear(dev, "is loaded anew")
+    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "rain"
+
+
+def test_run_takes_a_file_with_a_server_of_its_own(holdfast: Any, file: Path) -> None:
+    done = holdfast.json("run", "weather", "x", "--plugin", "my_agent.py")
+    assert done["result"]["summary"] == "rain"
+    helped = holdfast("run", "weather", "--plugin", "my_agent.py", "--help").stdout
+    assert "gate=" in helped
+    missing = holdfast("run", "weather", "x", "--plugin", "gone.py")
+    assert missing.returncode == 2
+    assert "gone.py" in missing.stderr
+
+
+def test_run_refuses_a_file_that_the_server_does_not_know(
+    holdfast: Any, start_dev: StartDev, file: Path
+) -> None:
+    start_dev()
+    done = holdfast("run", "weather", "x", "--plugin", "my_agent.py")
+    assert done.returncode == 1
+    assert f"start it again with --plugin {file}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_worker_loads_the_files_of_its_settings(
+    holdfast: Any, start_dev: StartDev, file: Path
+) -> None:
+    start_dev()
+    worker = holdfast.start("worker", "--json", HOLDFAST_PLUGIN_FILES="my_agent.py")
+    told = json.loads("".join(iter(worker.stdout.readline, "}\n")) + "}")
+    assert told["agents"] == ["echo", "weather"]
+    file.write_text(SOURCE.replace("rain", "snow"))
+    for line in worker.stderr:
+        if "is loaded anew" in line:
+            break
+    else:
+        raise AssertionError("the worker ended and did not load the file anew")
+    assert plugin(holdfast, HOLDFAST_PLUGIN_FILES="my_agent.py")["status"] == "loaded"
