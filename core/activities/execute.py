@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from holdfast.activities.failing import failed_activity
+from holdfast.activities.finding import find_agent
 from holdfast.activities.passes import Pass, Passes
 from holdfast.activities.surroundings import Surroundings
 from holdfast.agents.closing import (
@@ -133,6 +134,7 @@ class Execute:
         ):
             agent: AnyAgent | None = None
             try:
+                await find_agent(self._registry, self._stores, task.goal.agent_type)
                 agent = AgentFactory.create(
                     task.goal.agent_type, task.goal.parameters, run, registry=self._registry
                 )

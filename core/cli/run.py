@@ -113,7 +113,7 @@ async def _run(
 
 async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
     from holdfast.stores import open_stores
-    from holdfast.temporal.finding import find_agent
+    from holdfast.activities.finding import find_agent
     from holdfast.temporal.running import known_agents
 
     registry = known_agents(settings)

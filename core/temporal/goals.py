@@ -10,6 +10,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from holdfast.activities.finding import find_agent
 from holdfast.agents.parameters import check_parameters
 from holdfast.agents.registry import AgentRegistry
 from holdfast.messages import TASK_QUEUE
@@ -20,7 +21,6 @@ from holdfast.temporal.answering import Answering
 from holdfast.temporal.calls import RunCalls
 from holdfast.temporal.connection import RPC_TIMEOUT, is_away, unavailable
 from holdfast.temporal.control import RunControl
-from holdfast.temporal.finding import find_agent
 from holdfast.temporal.reconciliation import Reconciliation
 
 
