@@ -132,6 +132,17 @@ class ModelServer:
         """Tokens charged for anything but the first complete answer to each prompt."""
         return paid_in_vain(self.requests)
 
+    def answers(self, script: Script = _echoes) -> None:
+        """Answer by another script from now on, and forget the requests so far.
+
+        Args:
+            script: As at the beginning; without one the server repeats what it is told.
+        """
+        with self._changed:
+            self._script = script if callable(script) else in_turn(script)
+            self._requests.clear()
+            self._asked.clear()
+
     def wait_for(self, count: int, *, seconds: float = 30.0) -> None:
         """Block until so many requests have come.
 
@@ -198,6 +209,8 @@ class ModelServer:
         """Note how a request was answered."""
         charged = asked.input_tokens if status == 200 else 0
         with self._changed:
+            if asked.number > len(self._requests):
+                return  # it was forgotten meanwhile
             self._requests[asked.number - 1] = replace(
                 self._requests[asked.number - 1],
                 status=status,

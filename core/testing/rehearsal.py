@@ -15,6 +15,7 @@ from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec
 from holdfast.messages import Wait
 from holdfast.models import Goal, Progress, Result
+from holdfast.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class StillWaiting(Exception):
     """
 
     def __init__(self, waits: tuple[Wanted, ...], journal: MemoryJournal) -> None:
-        missing = ", ".join(_answering(wanted) for wanted in waits)
+        missing = ", ".join(answering(wanted) for wanted in waits)
         super().__init__(f"the agent waits, and nobody answers: hand rehearse {missing}")
         self.waits = waits
         self.journal = journal
@@ -60,6 +61,9 @@ async def rehearse(
     signals: Mapping[str, list[JsonValue]] | None = None,
 ) -> Rehearsal:
     """Run an agent to its end, clean-up included, without a server; it sleeps no time at all.
+
+    The models that it asks through its run are the one that ``HOLDFAST_MODEL`` names: the fixture
+    ``model_server`` sees to that.
 
     Args:
         agent: The name of an installed agent, or a specification.
@@ -84,7 +88,7 @@ async def rehearse(
     journal = journal or MemoryJournal()
     artifacts, listener = MemoryArtifacts(), MemoryListener()
     waits = _Waits(decisions, results, signals)
-    run = Run(goal, journal, artifacts, listener, waits=waits)
+    run = Run(goal, journal, artifacts, listener, waits=waits, model=Settings().model)
     made = create_agent(spec, goal.parameters, run)
     try:
         result = await carry_out(made, run)
@@ -118,7 +122,8 @@ class _Waits(MemoryWaits):
         return answer
 
 
-def _answering(wanted: Wanted) -> str:
+def answering(wanted: Wanted) -> str:
+    """Return the argument of :func:`rehearse` that answers a wait."""
     match wanted:
         case Question(question=question):
             return f"decisions={{{question!r}: True}}"

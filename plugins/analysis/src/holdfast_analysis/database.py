@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 Row = tuple[object, ...]
 
 TABLE: Final = "data"
+_LOOK_AGAIN_SECONDS: Final = 0.02
 _CONFIGURATION: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": 2,
     "memory_limit": "1GB",
@@ -40,6 +42,8 @@ class Database:
 
         self.folder = Path(tempfile.mkdtemp(prefix="holdfast-analysis-"))
         self.error: type[Exception] = duckdb.Error
+        self._busy = threading.Lock()
+        self._closing = False
         try:
             self._connection: DuckDBPyConnection = duckdb.connect(
                 str(self.folder / "table.duckdb"),
@@ -51,8 +55,15 @@ class Database:
             raise
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """Return what a query yields."""
-        return self._connection.execute(sql, list(parameters)).fetchall()
+        """Return what a query yields.
+
+        Raises:
+            RuntimeError: The database is closed.
+        """
+        with self._busy:
+            if self._closing:
+                raise RuntimeError("the run has ended: its table is gone")
+            return self._connection.execute(sql, list(parameters)).fetchall()
 
     def row(self, sql: str, parameters: Sequence[object] = ()) -> Row:
         """Return the first row that a query yields."""
@@ -70,8 +81,14 @@ class Database:
 
     def close(self) -> None:
         """Stop a query that still runs, and remove everything."""
-        self._connection.interrupt()
-        self._connection.close()
+        self._closing = True
+        # A connection that is busy refuses to be closed; one that begins only now is stopped too.
+        while not self._busy.acquire(timeout=_LOOK_AGAIN_SECONDS):
+            self._connection.interrupt()
+        try:
+            self._connection.close()
+        finally:
+            self._busy.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:

@@ -1,0 +1,85 @@
+"""What pytest gains where Holdfast is installed: fixtures for the tests of agents.
+
+pytest loads this in every run, so it imports nothing before a fixture is used. The fixtures serve
+plain tests as well as async ones; async ones need pytest-asyncio (or another runner), as anywhere.
+"""
+
+import sys
+import traceback
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from holdfast.testing.installation import Installation
+    from holdfast.testing.model_server import ModelServer
+
+pytest.register_assert_rewrite("holdfast.testing.contract", "holdfast.testing.clauses")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show of a broken contract its sentence, and of the agent's own error where it comes from."""
+    report = yield
+    broken = sys.modules.get("holdfast.testing.broken")
+    error = None if call.excinfo is None else call.excinfo.value
+    if broken is not None and isinstance(error, broken.BrokenContract):
+        cause = error.__cause__
+        shown = [] if cause is None else traceback.format_exception(cause)
+        report.longrepr = "\n".join([f"BrokenContract: {error}", "".join(shown)]).rstrip()
+    return report
+
+
+@pytest.fixture(scope="session")
+def _holdfast_models() -> "Iterator[ModelServer]":
+    """Serve one scripted model for the whole run: a worker keeps its connection to it."""
+    from holdfast.testing.model_server import ModelServer
+
+    with ModelServer() as server, pytest.MonkeyPatch.context() as environment:
+        for name, value in server.environment.items():
+            environment.setenv(name, value)
+        yield server
+
+
+@pytest.fixture
+def model_server(_holdfast_models: "ModelServer") -> "Iterator[ModelServer]":
+    """A scripted model over real HTTP, which ``HOLDFAST_MODEL`` names; it echoes until scripted.
+
+    ::
+
+        async def test_it_says_what_the_model_says(model_server):
+            model_server.answers([says("Sunny.")])
+            result = (await rehearse("weather", "Tell it")).result
+            assert result.summary == "Sunny."
+            assert len(model_server.requests) == 1
+    """
+    _holdfast_models.answers()
+    yield _holdfast_models
+    _holdfast_models.answers()
+
+
+@pytest.fixture(scope="session")
+def holdfast_installation(
+    tmp_path_factory: pytest.TempPathFactory,
+    _holdfast_models: "ModelServer",
+) -> "Iterator[Installation]":
+    """A whole installation: a real Temporal server, stores in a temporary folder, a worker here.
+
+    It starts when a test first asks for it, and serves the whole run. Its agents' models are the
+    fixture ``model_server``. ``await holdfast_installation.finish(…)`` in an async test, or
+    ``holdfast_installation.run(…)`` in a plain one, sees a goal through::
+
+        async def test_it_runs_for_real(holdfast_installation):
+            result = await holdfast_installation.finish("weather", "Tell it", {"city": "Ghent"})
+            assert result.summary
+    """
+    from holdfast.testing.installation import Installation
+
+    installation = Installation(tmp_path_factory.mktemp("holdfast-home"))
+    try:
+        yield installation.start()
+    finally:
+        installation.stop()

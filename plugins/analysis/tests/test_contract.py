@@ -1,0 +1,14 @@
+"""The analysis agent keeps the contract of every agent."""
+
+from pathlib import Path
+
+from holdfast.testing import AgentContract
+
+SALES = Path(__file__).parents[3] / "examples" / "analysis" / "sales.csv"
+
+
+class TestAnalysis(AgentContract):
+    agent = "analysis"
+    description = "Profile the sales"
+    parameters = {"path": str(SALES)}
+    bad_parameters = ({"path": "/nowhere/sales.csv"}, {"path": str(SALES), "table": "orders"})
