@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import history, journal, overhead, recovery, startup, stream, waste
+from benchmarks import history, journal, overhead, plugins, recovery, startup, stream, waste
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "history": history.main,
     "journal": journal.main,
     "overhead": overhead.main,
+    "plugins": plugins.main,
     "recovery": recovery.main,
     "startup": startup.main,
     "stream": stream.main,

@@ -73,7 +73,7 @@ class _Watcher:
             "observer failed",
             observer=type(self._observer).__name__,
             failures=self.failures,
-            event=event.type,
+            event_type=event.type,
             workflow_id=event.workflow_id,
             reason=reason,
         )

@@ -6,12 +6,12 @@ from contextlib import aclosing
 from typing import Final
 
 from holdfast.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
-from holdfast.agents.errors import no_exit
+from holdfast.agents.errors import PermanentError, no_exit
 from holdfast.agents.factory import AnyAgent
 from holdfast.agents.forms import checked
 from holdfast.agents.run import Run
 from holdfast.agents.steps import Steps
-from holdfast.models import Result
+from holdfast.models import Progress, Result
 
 PARTIAL_RESULT_SECONDS: Final = 10.0
 CLEANUP_SECONDS: Final = 30.0
@@ -61,8 +61,17 @@ async def _work(agent: AnyAgent, run: Run) -> Result:
     with no_exit():
         async with aclosing(agent.execute_streaming(run.goal.description)) as stream:  # type: ignore[type-var]
             async for progress in stream:
-                await run.report(progress)
+                await run.report(_progress(progress, run))
         return complete(checked(await agent.get_results(), run), run)
+
+
+def _progress(told: object, run: Run) -> Progress:
+    if isinstance(told, Progress):
+        return told
+    raise PermanentError(
+        f"agent {run.goal.agent_type!r} yielded {type(told).__name__}: yield a"
+        " holdfast.agents.Progress"
+    )
 
 
 async def _until_over(working: asyncio.Task[Result], steps: Steps) -> None:

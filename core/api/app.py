@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from holdfast.api import agents, approvals, control, events, goals, health, pages
 from holdfast.api.keys import KeyCheck
 from holdfast.api.problems import add_problem_handlers
+from holdfast.api.reference import DescribedApi
 from holdfast.api.state import ApiState
 from holdfast.settings import Settings
 from holdfast.temporal.goals import GoalService
@@ -27,7 +28,7 @@ def create_app(service: GoalService, settings: Settings) -> FastAPI:
         service: Starts and cancels goals; its stores are what is read.
         settings: The keys.
     """
-    app = FastAPI(
+    app = DescribedApi(
         title="Holdfast",
         version=version("holdfast"),
         description="Hand in goals, follow them, take their results.",

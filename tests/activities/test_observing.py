@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 
 from holdfast.activities import observing
 from holdfast.models import Event, Goal
@@ -21,7 +22,11 @@ class Ear:
 
 
 class Broken:
+    def __init__(self) -> None:
+        self.called = 0
+
     async def on_event(self, event: Event) -> None:
+        self.called += 1
         raise RuntimeError("no more paper")
 
 
@@ -55,14 +60,28 @@ async def test_broken_and_hanging_observers_delay_nobody(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.2)
-    ear, hanging = Ear(), Hanging()
+    broken, ear, hanging = Broken(), Ear(), Hanging()
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observing.observe(stores.events, [Broken(), hanging, ear]):
+        async with observing.observe(stores.events, [broken, hanging, ear]):
             await begin(stores)
             await asyncio.wait_for(hanging.cancelled.wait(), 10)
             await begin(stores, "other")
         assert [number for _, number in ear.heard] == [1, 1]
+        assert broken.called == 2  # one that has failed hears the next event all the same
         assert len(await stores.goals.list()) == 2
+
+
+async def test_each_failure_is_counted_and_logged(own_home: Path) -> None:
+    with structlog.testing.capture_logs() as logged:
+        async with (
+            open_stores(Settings(home=own_home)) as stores,
+            observing.observe(stores.events, [Broken()]),
+        ):
+            await begin(stores)
+            await stores.events.append("run", "run.retrying", {})
+    told = [(line["observer"], line["event_type"], line["failures"]) for line in logged]
+    assert told == [("Broken", "run.started", 1), ("Broken", "run.retrying", 2)]
+    assert all("no more paper" in line["reason"] for line in logged)
 
 
 async def test_an_observer_that_falls_behind_loses_events_not_goals(

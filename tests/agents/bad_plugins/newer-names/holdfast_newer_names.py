@@ -1,0 +1,1 @@
+from holdfast.agents import AgentSpec, Forecast

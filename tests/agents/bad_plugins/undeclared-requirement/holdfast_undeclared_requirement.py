@@ -1,0 +1,1 @@
+import barometer_of_oslo
