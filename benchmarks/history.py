@@ -9,8 +9,8 @@ from temporalio.client import Client
 
 from benchmarks.verdict import Figure, print_verdict, tell
 from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.cli.running import run_async
 from holdfast.settings import Settings
 from holdfast.stores import open_stores

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.verdict import Figure, print_verdict, tell
 from holdfast.agents import Goal
-from holdfast.agents.registry import installed_agents
+from holdfast.agents.plugins.registry import installed_agents
 from holdfast.cli.running import run_async
 from holdfast.settings import Settings
 from holdfast.stores import open_stores

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from sqlalchemy import event
 
 from holdfast.agents import Agent, AgentSpec, Progress, Result
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.api.app import create_app
 from holdfast.api.server import listen, serve
 from holdfast.cli.running import run_async

@@ -21,9 +21,9 @@ from pydantic_ai import Agent
 from temporalio.exceptions import ActivityError
 
 from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.loading import Loaded
 from holdfast.agents.memory import MemoryJournal
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.cli.running import run_async
 from holdfast.messages import Carried
 from holdfast.settings import Settings
@@ -106,7 +106,8 @@ def forget_steps() -> None:
 
 def never_try_again_in_place() -> None:
     """Let whatever fails end the attempt."""
-    from holdfast.agents import durable_model, performing
+    from holdfast.agents import performing
+    from holdfast.agents.model_calls import durable_model
 
     async def once(attempt: Callable[[], Awaitable[Any]], **_: object) -> Any:
         return await attempt()

@@ -23,8 +23,8 @@ from temporalio.service import RPCError
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from holdfast.agents import AgentSpec, Observer
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.messages import Executed, GoalOutput
 from holdfast.models import Budget, Event, Goal, GoalRecord, GoalStatus, Parameters, Vote
 from holdfast.settings import Settings

@@ -4,7 +4,7 @@ from temporalio import activity
 
 from holdfast.agents.execution import clean_up
 from holdfast.agents.factory import AgentFactory
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.agents.run import Run
 from holdfast.messages import CLEAN_UP_ACTIVITY
 from holdfast.models import Goal

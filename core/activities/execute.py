@@ -29,7 +29,7 @@ from holdfast.agents.closing import (
 from holdfast.agents.errors import BudgetExceeded, failure_from
 from holdfast.agents.execution import carry_out, clean_up, partial_result
 from holdfast.agents.factory import AgentFactory, AnyAgent
-from holdfast.agents.registry import AgentRegistry, UnknownAgent
+from holdfast.agents.plugins.registry import AgentRegistry, UnknownAgent
 from holdfast.agents.run import Run
 from holdfast.agents.steps import Steps
 from holdfast.messages import EXECUTE_ACTIVITY, STORES_AWAY, Executed, ExecuteInput

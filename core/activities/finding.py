@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Final
 
-from holdfast.agents.registry import AgentRegistry, InstalledAgent, UnknownAgent
+from holdfast.agents.plugins.registry import AgentRegistry, InstalledAgent, UnknownAgent
 from holdfast.stores import Stores, StoreUnavailable
 
 # How far back to look for a run of it: the newest may have found it missing already.

@@ -4,7 +4,7 @@ from temporalio import activity
 
 from holdfast.activities.quick import quick_or_later
 from holdfast.agents.parameters import check_parameters
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.messages import PREPARE_ACTIVITY, Prepared
 from holdfast.models import Goal
 from holdfast.stores import Stores

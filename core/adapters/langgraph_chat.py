@@ -40,7 +40,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from holdfast.adapters.langgraph_calls import Calls, calls_now
 from holdfast.agents import PermanentError
-from holdfast.agents.model_responses import text_in
+from holdfast.agents.model_calls.responses import text_in
 
 
 class HoldfastChat(BaseChatModel):

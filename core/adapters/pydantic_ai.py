@@ -16,7 +16,7 @@ from pydantic import BaseModel, JsonValue
 
 from holdfast.adapters.goals import Prompt, prompt_for, result_for, tell_answer
 from holdfast.agents import AgentSpec, Goal, Result, Run, Usage
-from holdfast.agents.model_choice import import_model
+from holdfast.agents.model_calls.choice import import_model
 
 try:
     from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext
@@ -28,7 +28,7 @@ try:
     from pydantic_ai.toolsets import AbstractToolset, WrapperToolset
     from pydantic_ai.toolsets.abstract import ToolsetTool
 
-    from holdfast.agents.model_responses import usage_of
+    from holdfast.agents.model_calls.responses import usage_of
 except ImportError as error:
     raise ImportError(
         f"holdfast.adapters.pydantic_ai needs pydantic-ai, which cannot be loaded ({error}): run"

@@ -17,7 +17,7 @@ from holdfast.agents.factory import AgentFactory
 from holdfast.agents.forms import Agent, AgentFunction, FunctionAgent
 from holdfast.agents.hookspecs import hookimpl
 from holdfast.agents.parameters import InputPath, ParametersRefused
-from holdfast.agents.registry import UnknownAgent
+from holdfast.agents.plugins.registry import UnknownAgent
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec, Observer
 from holdfast.models import (

@@ -8,7 +8,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from holdfast.agents.parameters_schema import schema_of
-from holdfast.agents.registry import AgentRegistry, InstalledAgent
+from holdfast.agents.plugins.registry import AgentRegistry, InstalledAgent
 
 
 class ParameterDescription(BaseModel):

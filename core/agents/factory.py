@@ -6,7 +6,7 @@ from pydantic import BaseModel, JsonValue
 
 from holdfast.agents.forms import Agent, FunctionAgent
 from holdfast.agents.parameters import check_parameters
-from holdfast.agents.registry import AgentRegistry, installed_agents
+from holdfast.agents.plugins.registry import AgentRegistry, installed_agents
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec
 from holdfast.models import Goal

@@ -44,7 +44,7 @@ from holdfast.agents.memory import (
     MemoryListener,
     MemoryWaits,
 )
-from holdfast.agents.model_choice import durable_model, import_model
+from holdfast.agents.model_calls.choice import durable_model, import_model
 from holdfast.agents.performing import announced, perform, spent_here
 from holdfast.agents.purse import Purse
 from holdfast.agents.steps import Steps, current_step
@@ -53,7 +53,7 @@ from holdfast.models import Artifact, Decision, Goal, Parameters, Progress, Resu
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-    from holdfast.agents.durable_model import DurableModel, ResponseCache
+    from holdfast.agents.model_calls.durable_model import DurableModel, ResponseCache
 
 T = TypeVar("T")
 

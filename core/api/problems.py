@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from holdfast.agents.parameters import ParametersRefused
-from holdfast.agents.registry import UnknownAgent
+from holdfast.agents.plugins.registry import UnknownAgent
 from holdfast.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
 from holdfast.stores.refusals import InputRefused, NotAsked, Refused, UnknownApproval
 from holdfast.temporal.connection import TemporalUnavailable

@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from holdfast.agents.parameters_schema import schema_of
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.agents.spec import AgentSpec
 
 _COMPONENTS: Final = "#/components/schemas/"

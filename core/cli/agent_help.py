@@ -34,7 +34,7 @@ class CommandWithAgent(click.Command):
 
 def _write(name: str, files: tuple[Path, ...], formatter: click.HelpFormatter) -> None:
     from holdfast.agents.description import describe_agents
-    from holdfast.agents.registry import UnknownAgent
+    from holdfast.agents.plugins.registry import UnknownAgent
     from holdfast.temporal.running import known_agents
 
     registry = known_agents(settings_with(files))

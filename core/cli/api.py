@@ -37,7 +37,7 @@ def _print_new_key(as_json: bool) -> None:
 
 
 async def _api(port: int | None, as_json: bool) -> None:
-    from holdfast.agents.file_watch import watch_files
+    from holdfast.agents.plugins.file_watch import watch_files
     from holdfast.api.app import check_address, create_app
     from holdfast.api.server import listen, serve
     from holdfast.settings import Settings

@@ -13,7 +13,7 @@ from holdfast.cli.reaching import plugin_option, settings_with
 from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
 
 if TYPE_CHECKING:
-    from holdfast.agents.registry import AgentRegistry
+    from holdfast.agents.plugins.registry import AgentRegistry
     from holdfast.temporal.running import Running
 
 _HOW_TO_INSTALL = ": install one, e.g. pip install holdfast-research"

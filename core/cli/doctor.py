@@ -41,7 +41,7 @@ def doctor(as_json: bool) -> None:
 
 
 async def _look() -> "list[Check]":
-    from holdfast.agents.discovery import core_version
+    from holdfast.agents.plugins.discovery import core_version
     from holdfast.models import Check
     from holdfast.settings import Settings
 

@@ -19,7 +19,7 @@ def check(plugin: str, as_json: bool) -> None:
     PATH is the folder of a project that is installed here: its tests are run too, the contract in
     them, and that once more in another process. NAME is an installed distribution.
     """
-    from holdfast.testing.checking import check_plugin
+    from holdfast.testing.checks.checking import check_plugin
 
     verdicts = list(check_plugin(plugin))
     broken = any(one.verdict == "failed" for one in verdicts)

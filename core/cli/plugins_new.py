@@ -81,7 +81,7 @@ def check_name(name: str) -> None:
     Raises:
         NameRefused: It is none for an agent, or somebody has it.
     """
-    from holdfast.agents.registry import installed_agents
+    from holdfast.agents.plugins.registry import installed_agents
     from holdfast.models import AGENT_NAME_PATTERN
 
     if not re.fullmatch(AGENT_NAME_PATTERN, name):
@@ -156,7 +156,7 @@ def core_bounds() -> str:
     """
     from packaging.version import Version
 
-    from holdfast.agents.discovery import core_version
+    from holdfast.agents.plugins.discovery import core_version
 
     core = Version(core_version())
     least = str(core) if core.is_prerelease else f"{core.major}.{core.minor}"

@@ -20,7 +20,7 @@ from holdfast.cli.watching import watch_one
 if TYPE_CHECKING:
     from pydantic import BaseModel, JsonValue
 
-    from holdfast.agents.registry import InstalledAgent
+    from holdfast.agents.plugins.registry import InstalledAgent
     from holdfast.models import Goal
     from holdfast.settings import Settings
     from holdfast.temporal.session import Session
@@ -112,8 +112,8 @@ async def _run(
 
 
 async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
-    from holdfast.stores import open_stores
     from holdfast.activities.finding import find_agent
+    from holdfast.stores import open_stores
     from holdfast.temporal.running import known_agents
 
     registry = known_agents(settings)

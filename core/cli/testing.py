@@ -48,7 +48,7 @@ def serve_model(script: Path, port: int, as_json: bool) -> None:
 
 async def _serve(script: Path, port: int, as_json: bool) -> None:
     from holdfast.testing import ModelServer
-    from holdfast.testing.written_script import read_script
+    from holdfast.testing.model_endpoint.written_script import read_script
 
     written = read_script(script)
 

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from holdfast.activities.finding import find_agent
 from holdfast.agents.parameters import check_parameters
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.messages import TASK_QUEUE
 from holdfast.models import Goal
 from holdfast.stores import Stores, StoreUnavailable, UnknownGoal

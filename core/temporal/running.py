@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from holdfast.agents.registry import AgentRegistry, installed_agents
+from holdfast.agents.plugins.registry import AgentRegistry, installed_agents
 from holdfast.settings import Settings
 
 

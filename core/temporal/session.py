@@ -7,7 +7,7 @@ from typing import Final
 
 from temporalio.client import Client
 
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.settings import Settings
 from holdfast.stores import Stores, open_stores
 from holdfast.temporal.connection import TemporalUnavailable, configured_address, connect

@@ -20,7 +20,7 @@ from holdfast.activities.clean_up import CleanUp
 from holdfast.activities.execute import Execute
 from holdfast.activities.prepare import Prepare
 from holdfast.activities.store import Store
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.messages import TASK_QUEUE
 from holdfast.settings import Settings
 from holdfast.stores import Stores

@@ -10,8 +10,8 @@ import structlog
 from temporalio.client import Client
 
 from holdfast.activities.observing import observe
-from holdfast.agents.file_watch import watch_files
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.file_watch import watch_files
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.settings import Settings
 from holdfast.stores import Stores
 from holdfast.temporal.attending import attend

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from holdfast.agents.memory import MemoryJournal
-    from holdfast.testing.broken import BrokenContract
-    from holdfast.testing.contract import AgentContract
+    from holdfast.testing.contracts.broken import BrokenContract
+    from holdfast.testing.contracts.contract import AgentContract
     from holdfast.testing.installation import GoalFailed, Installation
-    from holdfast.testing.model_script import (
+    from holdfast.testing.model_endpoint.script import (
         Asked,
         Reply,
         ToolCall,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         refuses,
         says,
     )
-    from holdfast.testing.model_server import ModelServer, Recorded
+    from holdfast.testing.model_endpoint.server import ModelServer, Recorded
     from holdfast.testing.rehearsal import Rehearsal, StillWaiting, rehearse
 
 __all__ = [
@@ -48,16 +48,16 @@ __all__ = [
     "says",
 ]
 
-_SCRIPT: Final = "holdfast.testing.model_script"
+_SCRIPT: Final = "holdfast.testing.model_endpoint.script"
 _PLACES: Final = {
-    "AgentContract": "holdfast.testing.contract",
+    "AgentContract": "holdfast.testing.contracts.contract",
     "Asked": _SCRIPT,
-    "BrokenContract": "holdfast.testing.broken",
+    "BrokenContract": "holdfast.testing.contracts.broken",
     "GoalFailed": "holdfast.testing.installation",
     "Installation": "holdfast.testing.installation",
     "MemoryJournal": "holdfast.agents.memory",
-    "ModelServer": "holdfast.testing.model_server",
-    "Recorded": "holdfast.testing.model_server",
+    "ModelServer": "holdfast.testing.model_endpoint.server",
+    "Recorded": "holdfast.testing.model_endpoint.server",
     "Rehearsal": "holdfast.testing.rehearsal",
     "Reply": _SCRIPT,
     "StillWaiting": "holdfast.testing.rehearsal",

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from pydantic import JsonValue
 
-from holdfast.agents.registry import AgentRegistry, InstalledAgent, installed_agents
+from holdfast.agents.plugins.registry import AgentRegistry, InstalledAgent, installed_agents
 from holdfast.agents.spec import AgentSpec
 from holdfast.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote
 from holdfast.settings import Settings

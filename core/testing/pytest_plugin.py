@@ -13,9 +13,11 @@ import pytest
 
 if TYPE_CHECKING:
     from holdfast.testing.installation import Installation
-    from holdfast.testing.model_server import ModelServer
+    from holdfast.testing.model_endpoint.server import ModelServer
 
-pytest.register_assert_rewrite("holdfast.testing.contract", "holdfast.testing.clauses")
+pytest.register_assert_rewrite(
+    "holdfast.testing.contracts.contract", "holdfast.testing.contracts.clauses"
+)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -24,7 +26,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show of a broken contract its sentence, and of the agent's own error where it comes from."""
     report = yield
-    broken = sys.modules.get("holdfast.testing.broken")
+    broken = sys.modules.get("holdfast.testing.contracts.broken")
     error = None if call.excinfo is None else call.excinfo.value
     if broken is not None and isinstance(error, broken.BrokenContract):
         cause = error.__cause__
@@ -36,7 +38,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def _holdfast_models() -> "Iterator[ModelServer]":
     """Serve one scripted model for the whole run: a worker keeps its connection to it."""
-    from holdfast.testing.model_server import ModelServer
+    from holdfast.testing.model_endpoint.server import ModelServer
 
     with ModelServer() as server, pytest.MonkeyPatch.context() as environment:
         for name, value in server.environment.items():

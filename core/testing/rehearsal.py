@@ -10,7 +10,7 @@ from holdfast.agents.execution import carry_out, clean_up
 from holdfast.agents.factory import create_agent
 from holdfast.agents.journal import Answer, Awaited, Delegation, Question, StepKey, Wanted
 from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
-from holdfast.agents.registry import installed_agents
+from holdfast.agents.plugins.registry import installed_agents
 from holdfast.agents.run import Run
 from holdfast.agents.spec import AgentSpec
 from holdfast.messages import Wait

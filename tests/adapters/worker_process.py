@@ -20,8 +20,8 @@ from temporalio.worker import Worker
 
 from holdfast.activities.clean_up import CleanUp
 from holdfast.activities.execute import Execute
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.messages import TASK_QUEUE
 from holdfast.settings import Settings
 from holdfast.stores import open_stores

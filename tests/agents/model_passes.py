@@ -10,12 +10,12 @@ from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from holdfast.agents.breaker import Breakers
-from holdfast.agents.durable_model import DurableModel, ResponseCache
 from holdfast.agents.errors import BudgetExceeded
 from holdfast.agents.journal import Journal, StepKey
 from holdfast.agents.memory import MemoryJournal, MemoryListener, MemoryWaits
-from holdfast.agents.model_request import Patience
+from holdfast.agents.model_calls.breaker import Breakers
+from holdfast.agents.model_calls.durable_model import DurableModel, ResponseCache
+from holdfast.agents.model_calls.request import Patience
 from holdfast.agents.purse import Purse
 from holdfast.agents.retrying import Clock
 from holdfast.agents.steps import Steps

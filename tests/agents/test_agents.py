@@ -22,9 +22,9 @@ from holdfast.agents import (
 from holdfast.agents.description import describe_agents
 from holdfast.agents.errors import failure_from
 from holdfast.agents.factory import create_agent
-from holdfast.agents.loading import Loaded
 from holdfast.agents.memory import MemoryJournal
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.models import FailureKind
 from holdfast.testing import rehearse
 

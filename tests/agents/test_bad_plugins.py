@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.agents.discovery import core_version
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.discovery import core_version
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.settings import Settings
 
 FOLDER = Path(__file__).with_name("bad_plugins")

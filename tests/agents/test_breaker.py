@@ -5,7 +5,6 @@ from typing import Final
 
 import pytest
 
-from holdfast.agents.breaker import Breaker, Breakers, ProviderDown
 from holdfast.agents.errors import (
     BudgetExceeded,
     PermanentError,
@@ -13,6 +12,7 @@ from holdfast.agents.errors import (
     TransientError,
     failure_from,
 )
+from holdfast.agents.model_calls.breaker import Breaker, Breakers, ProviderDown
 from holdfast.agents.retrying import Clock
 from holdfast.models import FailureKind
 

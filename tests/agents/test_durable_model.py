@@ -21,12 +21,13 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.models import Model
 
-from holdfast.agents import Goal, PermanentError, Run, model_choice
+from holdfast.agents import Goal, PermanentError, Run
 from holdfast.agents.closing import Cancelled, Fenced
 from holdfast.agents.journal import Answer, StepKey
 from holdfast.agents.memory import MemoryJournal, MemoryListener
-from holdfast.agents.model_choice import durable_model
-from holdfast.agents.model_responses import decoded, encoded
+from holdfast.agents.model_calls import choice
+from holdfast.agents.model_calls.choice import durable_model
+from holdfast.agents.model_calls.responses import decoded, encoded
 from holdfast.models import Usage
 from holdfast.testing import Asked, ModelServer, Reply, ToolCall, calls, says
 from tests.agents.model_passes import Book, Passes, drain
@@ -361,13 +362,13 @@ async def test_a_named_model_is_made_beside_the_event_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[threading.Thread] = []
-    make = model_choice._made
+    make = choice._made
 
     def noting(name: str) -> Model:
         made.append(threading.current_thread())
         return make(name)
 
-    monkeypatch.setattr(model_choice, "_made", noting)
+    monkeypatch.setattr(choice, "_made", noting)
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     goal = Goal(goal_id="g", description="d", agent_type="a")
     for name in ("openai-chat:scripted", "openai-chat:scripted", "nobody:x", ""):

@@ -18,11 +18,11 @@ import pytest
 
 from holdfast.activities import observing
 from holdfast.agents import AgentSpec, Event, hookspecs
-from holdfast.agents.discovery import EVENT_LOG, GROUP, Candidate, core_version
-from holdfast.agents.hook_calls import PluginHooks
-from holdfast.agents.hook_forms import hooks_of
-from holdfast.agents.loading import Loaded, PluginError, load
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.discovery import EVENT_LOG, GROUP, Candidate, core_version
+from holdfast.agents.plugins.hook_calls import PluginHooks
+from holdfast.agents.plugins.hook_forms import hooks_of
+from holdfast.agents.plugins.loading import Loaded, PluginError, load
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.settings import Settings
 
 HOOKS = hooks_of(hookspecs)
@@ -338,7 +338,7 @@ def test_several_workers_share_an_event_log_without_tearing_a_line(tmp_path: Pat
         "import asyncio, datetime, sys\n"
         "from pathlib import Path\n"
         "from holdfast.agents import Event\n"
-        "from holdfast.agents.event_log import EventLog\n"
+        "from holdfast.agents.plugins.event_log import EventLog\n"
         "async def main():\n"
         "    log = EventLog(Path(sys.argv[1]))\n"
         "    for number in range(1, 201):\n"

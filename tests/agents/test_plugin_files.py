@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.agents.plugin_error import PluginError
-from holdfast.agents.plugin_files import load_file
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.error import PluginError
+from holdfast.agents.plugins.files import load_file
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.models import Event
 from holdfast.settings import Settings
 from holdfast.testing import rehearse
@@ -49,7 +49,7 @@ def register_observers():
 
 @pytest.fixture(autouse=True)
 def _no_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.agents.registry.find_candidates", list)
+    monkeypatch.setattr("holdfast.agents.plugins.registry.find_candidates", list)
 
 
 def registry_with(*files: Path) -> AgentRegistry:

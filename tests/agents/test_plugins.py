@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from holdfast.agents.registry import AgentRegistry, Plugin, UnknownAgent
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin, UnknownAgent
 from holdfast.settings import Settings
 
 GOOD = """

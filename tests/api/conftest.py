@@ -10,8 +10,8 @@ import pytest_asyncio
 from pydantic import BaseModel, Field
 
 from holdfast.agents import AgentSpec, Goal, InputError, Result, Run
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.api.app import create_app
 from holdfast.api.server import listen, serve
 from holdfast.settings import Settings

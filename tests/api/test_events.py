@@ -12,7 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from holdfast.agents.registry import AgentRegistry
+from holdfast.agents.plugins.registry import AgentRegistry
 from holdfast.api import events
 from holdfast.api.app import create_app
 from holdfast.api.server import listen, serve

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.agents import AgentSpec, Goal, Result, Run
 from holdfast.agents.description import describe_agents
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.api.app import create_app
 from holdfast.settings import Settings
 

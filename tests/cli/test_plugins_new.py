@@ -71,7 +71,7 @@ def test_the_package_says_what_it_is_and_what_it_fits(holdfast: Any) -> None:
 def test_its_bounds_are_those_of_the_core_that_made_it(
     core: str, bounds: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("holdfast.agents.discovery.core_version", lambda: core)
+    monkeypatch.setattr("holdfast.agents.plugins.discovery.core_version", lambda: core)
     if bounds:
         assert core_bounds() == bounds
     make_package("rain", tmp_path / "rain")

@@ -12,9 +12,9 @@ from holdfast.agents import AgentSpec, Goal, Result, Run
 from holdfast.agents.closing import Interrupted
 from holdfast.agents.execution import carry_out
 from holdfast.agents.factory import AgentFactory
-from holdfast.agents.loading import Loaded
 from holdfast.agents.memory import MemoryJournal, MemoryListener
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.models import Decision, GoalStatus
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from holdfast.activities.execute import Execute
 from holdfast.activities.prepare import Prepare
 from holdfast.activities.store import Store
 from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.messages import TASK_QUEUE
 from holdfast.settings import Settings
 from holdfast.stores import open_stores

@@ -1,6 +1,6 @@
 """The model endpoint of the fault tests: it adds, and misbehaves often, as its seed says.
 
-``python -m holdfast.testing.model_server tests.faults.endpoint:script`` runs it.
+``python -m holdfast.testing.model_endpoint.server tests.faults.endpoint:script`` runs it.
 """
 
 import os

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.models import Goal, GoalRecord, Vote
 from holdfast.stores import Stores, StoreUnavailable
 from holdfast.stores.approvals import ApprovalStatus

@@ -107,7 +107,7 @@ class World:
     async def start_endpoint(self, script: str) -> None:
         """Start the model endpoint."""
         self.endpoint = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "holdfast.testing.model_server", script),
+            *(sys.executable, "-m", "holdfast.testing.model_endpoint.server", script),
             env=self.environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -14,8 +14,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from holdfast.agents import AgentSpec, Result, Run
 from holdfast.agents.journal import Delegation, Question, StepKey
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.messages import TASK_QUEUE, WORKFLOW_TYPE, Wait
 from holdfast.models import Goal, GoalStatus, Vote
 from holdfast.settings import Settings

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.loading import Loaded
-from holdfast.agents.registry import AgentRegistry, Plugin
+from holdfast.agents.plugins.loading import Loaded
+from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.settings import Settings
 from holdfast.stores import open_stores
 from holdfast.stores.following import follow_events

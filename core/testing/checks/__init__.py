@@ -1,0 +1,1 @@
+"""What ``holdfast plugins check`` looks at."""

@@ -1,0 +1,199 @@
+"""``holdfast plugins check``: whether strangers can trust a plugin."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from packaging.utils import canonicalize_name
+
+from holdfast.testing.checks.imports import check_imports
+from holdfast.testing.checks.metadata import check_metadata, modules_of
+from holdfast.testing.checks.probing import MARK
+from holdfast.testing.checks.tests import check_tests
+from holdfast.testing.checks.verdicts import Verdict, failed, not_checked, ok
+
+IMPORT_SECONDS: Final = 1.0
+_PROBE_SECONDS: Final = 300.0
+
+
+class NoSuchPlugin(Exception):
+    """There is nothing to check; the message says what was looked for."""
+
+
+def check_plugin(named: str) -> Iterator[Verdict]:
+    """Check an installed plugin, or the project it is installed from.
+
+    Args:
+        named: The folder of a project that is installed, or a distribution, with or without
+            ``holdfast-`` before it.
+
+    Yields:
+        A verdict on each thing, as it is there.
+
+    Raises:
+        NoSuchPlugin: Nothing of that name is installed, and no such folder holds a project.
+    """
+    project = Path(named) if (Path(named) / "pyproject.toml").is_file() else None
+    found = _installed(_project_name(project) if project else named, named, project)
+    yield ok("installed", f"{canonicalize_name(found.name)} {found.version}")
+    yield from check_metadata(found)
+    modules = modules_of(found)
+    if not modules:
+        return
+    module = modules[0].partition(":")[0]
+    yield _check_source(module)
+    if project is not None and (project / "tests").is_dir():
+        yield check_imports("imports of tests", project / "tests", tests=True)
+    seen = _seen(canonicalize_name(found.name), module)
+    yield from _check_loading(seen, module)
+    agents = seen.get("agents") or []
+    yield from _check_words(seen)
+    if project is not None and (project / "tests").is_dir():
+        yield from check_tests(project, [agent["name"] for agent in agents])
+        return
+    if project is not None:
+        yield failed("tests", f"{project} has no folder tests: write one, with the contract in it")
+    for agent in agents:
+        yield _try_example(agent)
+
+
+def _installed(name: str, named: str, project: Path | None) -> Distribution:
+    for candidate in (name, f"holdfast-{name}"):
+        try:
+            return distribution(candidate)
+        except (PackageNotFoundError, ValueError):
+            continue
+    if project is not None:
+        raise NoSuchPlugin(f"{name} is not installed: run pip install -e {named}")
+    raise NoSuchPlugin(
+        f"no plugin {named!r} is installed, and it is no folder with a pyproject.toml: name one"
+        " that holdfast plugins lists, or a project's folder"
+    )
+
+
+def _project_name(project: Path) -> str:
+    place = project / "pyproject.toml"
+    try:
+        described = tomllib.loads(place.read_text(encoding="utf-8"))
+        return str(described["project"]["name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoSuchPlugin(f"{place} names no project ({error!r}): write [project] name") from None
+
+
+def _check_source(module: str) -> Verdict:
+    top = module.partition(".")[0]
+    # Not imported: what an import does is looked at in a process of its own.
+    spec = find_spec(top)
+    if spec is None or spec.origin is None:
+        return failed("imports", f"package {top!r} cannot be found: list it in pyproject.toml")
+    origin = Path(spec.origin)
+    return check_imports("imports", origin.parent if origin.name == "__init__.py" else origin)
+
+
+def _check_loading(seen: Mapping[str, Any], module: str) -> Iterator[Verdict]:
+    if "error" in seen:
+        yield failed("loading", str(seen["error"]))
+        return
+    if seen["status"] != "loaded":
+        yield failed("loading", f"{seen['reason']}")
+    else:
+        hooks = ", ".join(seen["hooks"])
+        yield ok("loading", f"a fresh process loads it; hooks: {hooks}")
+    seconds = float(seen["seconds"])
+    if seconds > IMPORT_SECONDS:
+        yield failed(
+            "import time",
+            f"importing {module} takes {seconds:.1f} s, and every command waits for it: import what"
+            " is heavy inside the functions that use it",
+        )
+    else:
+        yield ok("import time", f"{seconds * 1000:.0f} ms beyond the core's")
+
+
+def _check_words(seen: Mapping[str, Any]) -> Iterator[Verdict]:
+    if seen.get("undescribed"):
+        yield failed(
+            "parameters",
+            f"the agents' parameters have no JSON schema ({seen['undescribed']}): use types that"
+            " Pydantic can describe",
+        )
+    for agent in seen.get("agents") or []:
+        check, name = f"words of {agent['name']}", agent["name"]
+        silent = [one["name"] for one in agent["parameters"] if not one["description"].strip()]
+        if silent:
+            yield failed(
+                check,
+                f"parameter {silent[0]!r} of {name!r} has no description: write"
+                ' Field(description="…")',
+            )
+        elif not agent["examples"]:
+            yield failed(check, f"agent {name!r} has no examples: give its specification one")
+        else:
+            yield ok(check, f"description, example and {len(agent['parameters'])} parameters")
+
+
+def _seen(name: str, module: str) -> dict[str, Any]:
+    seen = _probe("describe", name, module)
+    if float(seen.get("seconds", 0)) > IMPORT_SECONDS:
+        # The machine may have been busy: the quicker of two counts.
+        again = _probe("describe", name, module)
+        seen["seconds"] = min(seen["seconds"], again.get("seconds", seen["seconds"]))
+    return seen
+
+
+def _try_example(agent: Mapping[str, Any]) -> Verdict:
+    """Run the contract with an agent's own example, where that needs nothing besides."""
+    check, needed = f"contract of {agent['name']}", _needed(agent)
+    if needed:
+        return not_checked(
+            check,
+            f"parameter {needed!r} has no default: name the project's folder to run its tests",
+        )
+    example = (agent["examples"] or [agent["description"]])[0]
+    seen = _probe("contract", agent["name"], example)
+    if "error" in seen:
+        return failed(check, str(seen["error"]))
+    broken = {name: said for name, said in seen.items() if said}
+    if not broken:
+        return ok(check, f"all {len(seen)} tests pass with {example!r}")
+    said = next(iter(broken.values()))
+    if "instead of a result" in said or "nobody answers" in said or "refused" in said:
+        return not_checked(check, f"with {example!r} alone {said}")
+    return failed(check, said)
+
+
+def _needed(agent: Mapping[str, Any]) -> str:
+    return next((one["name"] for one in agent["parameters"] if one["required"]), "")
+
+
+def _probe(*arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "holdfast.testing.checks.probing", *arguments]
+    with TemporaryDirectory(prefix="holdfast-check-") as folder:
+        # From nowhere in particular: what is found only beside the project is not installed.
+        environment = os.environ | {"PYTHONSAFEPATH": "1", "HOLDFAST_HOME": folder}
+        try:
+            ended = subprocess.run(
+                command,
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_PROBE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return {"error": f"it did not end within {_PROBE_SECONDS:.0f} s in a fresh process"}
+    for line in reversed(ended.stdout.splitlines()):
+        if line.startswith(MARK):
+            seen: dict[str, Any] = json.loads(line.removeprefix(MARK))
+            return seen
+    last = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return {"error": f"a fresh process ended with status {ended.returncode} ({last})"}

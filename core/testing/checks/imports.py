@@ -1,0 +1,65 @@
+"""Checking which parts of Holdfast a plugin imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from holdfast.testing.checks.verdicts import Verdict, failed, ok
+
+PUBLIC: Final = ("holdfast.agents", "holdfast.adapters")
+FOR_TESTS: Final = "holdfast.testing"
+# An adapter is a module of its own; of the others, only the package is promised.
+_WITH_MODULES: Final = "holdfast.adapters."
+
+
+def check_imports(check: str, folder: Path, *, tests: bool = False) -> Verdict:
+    """Return whether the Python files of a folder import only what is public.
+
+    Args:
+        check: The check's name.
+        folder: Where to look.
+        tests: Whether they are tests, which may use ``holdfast.testing`` too.
+    """
+    allowed = (*PUBLIC, FOR_TESTS) if tests else PUBLIC
+    files = sorted(folder.rglob("*.py"))
+    for file in files:
+        try:
+            tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+        except (SyntaxError, ValueError, OSError) as error:
+            return failed(check, f"{file.relative_to(folder)} cannot be read ({error}): repair it")
+        for line, module in _imported(tree):
+            if not _is_public(module, allowed):
+                return failed(
+                    check,
+                    f"{file.relative_to(folder)}, line {line} imports {module}, which may change at"
+                    f" any time: import from {' or '.join(allowed)}",
+                )
+    return ok(check, f"{len(files)} files import nothing internal")
+
+
+def _is_public(module: str, allowed: tuple[str, ...]) -> bool:
+    if not module.startswith("holdfast."):
+        return True
+    return module in allowed or module.startswith(_WITH_MODULES)
+
+
+def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            if node.module == "holdfast":
+                yield from ((node.lineno, f"holdfast.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, node.module
+        elif isinstance(node, ast.Call) and _name_of(node.func) in {"import_module", "__import__"}:
+            for given in node.args[:1]:
+                if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                    yield node.lineno, given.value
+
+
+def _name_of(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""

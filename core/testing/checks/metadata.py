@@ -1,0 +1,122 @@
+"""Checking what a plugin's distribution says of itself."""
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import Distribution
+from typing import Final
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from holdfast.agents.plugins.discovery import GROUP
+from holdfast.testing.checks.verdicts import Verdict, failed, ok
+
+KEYWORD: Final = "holdfast-plugin"
+_LOWER: Final = frozenset({">=", ">", "==", "===", "~="})
+_UPPER: Final = frozenset({"<", "<=", "==", "===", "~="})
+
+
+def check_metadata(distribution: Distribution) -> Iterator[Verdict]:
+    """Yield a verdict on each thing that a plugin's metadata should say."""
+    for check in _CHECKS:
+        yield check(distribution)
+
+
+def modules_of(distribution: Distribution) -> list[str]:
+    """Return what the distribution's entry points in the group ``holdfast`` name."""
+    return [point.value for point in distribution.entry_points if point.group == GROUP]
+
+
+def _entry_point(distribution: Distribution) -> Verdict:
+    check, found = "entry point", modules_of(distribution)
+    if len(found) != 1:
+        return failed(
+            check,
+            f"it has {len(found)} entry points in the group {GROUP!r}: write exactly one under"
+            f" [project.entry-points.{GROUP}]",
+        )
+    if ":" in found[0] or "[" in found[0]:
+        return failed(check, f"{found[0]!r} names an object: name the module that has the hooks")
+    return ok(check, found[0])
+
+
+def _name(distribution: Distribution) -> Verdict:
+    check, name = "name", canonicalize_name(distribution.name)
+    if not name.startswith("holdfast-"):
+        return failed(check, f"{name!r} should be 'holdfast-{name}', so that people find it")
+    module = (modules_of(distribution) or [""])[0].partition(".")[0]
+    if module and module != name.replace("-", "_"):
+        expected = name.replace("-", "_")
+        return failed(check, f"its package {module!r} should be {expected!r}, as its name says")
+    return ok(check, name)
+
+
+def _keyword(distribution: Distribution) -> Verdict:
+    said = _said(distribution, "Keywords")
+    words = {word.strip() for word in said.replace(",", " ").split()}
+    if KEYWORD not in words:
+        return failed("keyword", f'write keywords = ["{KEYWORD}"] in pyproject.toml')
+    return ok("keyword", KEYWORD)
+
+
+def _bounds(distribution: Distribution) -> Verdict:
+    check, bounds = "bounds", _bounds_on_core(distribution)
+    if bounds is None:
+        return failed(check, 'it does not require holdfast: write "holdfast>=0.1,<0.2"')
+    operators = {one.operator for one in bounds}
+    if not operators & _LOWER or not operators & _UPPER:
+        side = "an upper" if operators & _LOWER else "a lower"
+        return failed(
+            check,
+            f'"holdfast{bounds}" has not {side} bound: write one such as "holdfast>=0.1,<0.2"',
+        )
+    return ok(check, f"holdfast{bounds}")
+
+
+def _bounds_on_core(distribution: Distribution) -> SpecifierSet | None:
+    for line in distribution.requires or ():
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if canonicalize_name(requirement.name) == "holdfast" and "extra" not in line:
+            return requirement.specifier
+    return None
+
+
+def _requires_python(distribution: Distribution) -> Verdict:
+    said = _said(distribution, "Requires-Python")
+    if not said:
+        return failed("python", 'write requires-python = ">=3.11" in pyproject.toml')
+    return ok("python", said)
+
+
+def _licence(distribution: Distribution) -> Verdict:
+    said = _said(distribution, "License-Expression") or _said(distribution, "License")
+    classifiers = distribution.metadata.get_all("Classifier") or []
+    named = [one for one in classifiers if one.startswith("License ::")]
+    if not said and not named:
+        return failed("licence", 'write license = "MIT", or another, in pyproject.toml')
+    return ok("licence", (said or named[0]).splitlines()[0])
+
+
+def _readme(distribution: Distribution) -> Verdict:
+    text = str(distribution.metadata.json.get("description") or "").strip()
+    if text in {"", "UNKNOWN"}:
+        return failed("readme", 'write a README.md and readme = "README.md" in pyproject.toml')
+    return ok("readme", f"{len(text.split())} words")
+
+
+def _said(distribution: Distribution, field: str) -> str:
+    return str((distribution.metadata.get_all(field) or [""])[0])
+
+
+_CHECKS: Final[tuple[Callable[[Distribution], Verdict], ...]] = (
+    _entry_point,
+    _name,
+    _keyword,
+    _bounds,
+    _requires_python,
+    _licence,
+    _readme,
+)

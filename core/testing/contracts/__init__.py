@@ -1,0 +1,1 @@
+"""The contract of agents: what each must keep, tried out in memory."""

@@ -1,0 +1,65 @@
+"""Carrying a journal from one test run to the next, as a goal is carried between workers.
+
+``holdfast plugins check`` runs the contract twice, in processes whose sets and hashes differ, and
+names the folder for both in ``HOLDFAST_CONTRACT_JOURNALS``.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel
+
+from holdfast.agents.journal import Answer, StepKey
+from holdfast.agents.memory import MemoryJournal
+from holdfast.models import Failure, Usage
+from holdfast.testing.contracts.trial import Case, Pass
+
+JOURNALS: Final = "HOLDFAST_CONTRACT_JOURNALS"
+
+
+class _Step(BaseModel):
+    name: str
+    digest: str
+    occurrence: int
+    value: str | None
+    failure: Failure | None
+    usage: Usage
+
+
+class _Carried(BaseModel):
+    steps: list[_Step]
+
+
+def carried(case: Case, first: Pass) -> MemoryJournal | None:
+    """Return the journal of an earlier run of the same case, or leave this one's for the next."""
+    folder = os.environ.get(JOURNALS)
+    if not folder:
+        return None
+    asked = json.dumps([case.spec.name, case.description, dict(case.parameters)], sort_keys=True)
+    place = Path(folder) / f"{hashlib.sha256(asked.encode()).hexdigest()}.json"
+    if not place.exists():
+        place.write_text(_written(first.journal.kept), encoding="utf-8")
+        return None
+    journal = MemoryJournal()
+    for step in _Carried.model_validate_json(place.read_text(encoding="utf-8")).steps:
+        key = StepKey(step.name, step.digest, step.occurrence)
+        journal.steps[key] = Answer(step.value, step.failure, 0.0, step.usage)
+    return journal
+
+
+def _written(journal: MemoryJournal) -> str:
+    steps = [
+        _Step(
+            name=key.name,
+            digest=key.digest,
+            occurrence=key.occurrence,
+            value=answer.value,
+            failure=answer.failure,
+            usage=answer.usage,
+        )
+        for key, answer in journal.steps.items()
+    ]
+    return _Carried(steps=steps).model_dump_json()

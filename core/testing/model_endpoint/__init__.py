@@ -1,0 +1,1 @@
+"""A model's HTTP endpoint that answers what a script says."""
