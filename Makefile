@@ -33,6 +33,11 @@ test: install ## Set up and run every test (TOX="-e lint,core" runs some)
 faults: install ## Run 3,000 goals while workers, server, stores and models fail (HOLDFAST_FAULT_SEED=... repeats)
 	$(BIN)/python -m tests.faults
 
+.PHONY: docs
+docs: install ## Build the documentation's site into build/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "Open build/docs/index.html"
+
 .PHONY: lint
 lint: install ## Check style, formatting, types and import rules
 	$(BIN)/ruff check
