@@ -8,7 +8,13 @@ import click
 
 from holdfast.cli.control import control_commands
 from holdfast.cli.output import print_json, print_table, say
-from holdfast.cli.reaching import goal_argument, record_of, with_stores
+from holdfast.cli.reaching import (
+    goal_argument,
+    plugin_option,
+    record_of,
+    settings_with,
+    with_stores,
+)
 from holdfast.cli.results import default_folder, print_result, save_result
 from holdfast.cli.running import command_errors, json_option, run_async
 from holdfast.cli.standing import print_standing, standing_of
@@ -99,19 +105,19 @@ def show(goal: str, as_json: bool) -> None:
 
 @goals.command("watch")
 @goal_argument
+@plugin_option
 @json_option
 @command_errors
-def watch_goal(goal: str, as_json: bool) -> None:
+def watch_goal(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """Follow a goal to its end; starts the embedded server when the goal needs it to go on."""
-    sys.exit(run_async(_watch(goal, as_json)))
+    sys.exit(run_async(_watch(goal, plugin_files, as_json)))
 
 
-async def _watch(goal: str, as_json: bool) -> int:
-    from holdfast.settings import Settings
+async def _watch(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> int:
     from holdfast.stores import open_stores
     from holdfast.temporal.session import open_session
 
-    settings = Settings()
+    settings = settings_with(plugin_files)
     async with open_stores(settings) as stores:
         record = await record_of(goal, stores)
         workflow_id = record.workflow_id

@@ -1,6 +1,7 @@
 """Plugin files: one file becomes a plugin, known to every command, and new with every change."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,15 @@ def hear(dev: Any, words: str) -> str:
         if words in line:
             return str(line)
     raise AssertionError(f"it ended and never said {words!r}")
+
+
+def wait_for(place: Path) -> None:
+    """Wait until a file is there."""
+    for _ in range(3000):
+        if place.exists():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{place} did not come")
 
 
 def plugin(holdfast: Any, name: str = "my_agent.py", **environment: str) -> Any:
@@ -138,6 +148,18 @@ def test_run_takes_a_file_with_a_server_of_its_own(holdfast: Any, file: Path) ->
     missing = holdfast("run", "weather", "x", "--plugin", "gone.py")
     assert missing.returncode == 2
     assert "gone.py" in missing.stderr
+
+
+def test_watch_goes_on_with_a_goal_whose_run_was_killed(holdfast: Any, file: Path) -> None:
+    gate = holdfast.folder / "gate"
+    asked = ("run", "weather", "x", "--plugin", str(file), "-p", f"gate={gate}")
+    killed = holdfast.start(*asked, "--goal-id", "killed")
+    wait_for(Path(f"{gate}.here"))
+    killed.kill()
+    killed.communicate(timeout=60)
+    gate.touch()
+    done = holdfast.json("goals", "watch", "killed", "--plugin", str(file))
+    assert done["result"]["summary"] == "rain"
 
 
 def test_run_refuses_a_file_that_the_server_does_not_know(

@@ -259,3 +259,13 @@ def test_what_is_not_installed_is_said(tmp_path: Path) -> None:
         ended = command(named)
         assert ended.returncode == 1
         assert told in json.loads(ended.stdout)["error"]["message"]
+
+
+def test_without_pytest_it_says_its_sentence_all_the_same() -> None:
+    code = (
+        "import sys; sys.modules['pytest'] = None; from holdfast.cli.main import main;"
+        "sys.argv = ['holdfast', 'plugins', 'check', 'nothing', '--json']; main()"
+    )
+    command = (sys.executable, "-c", code)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "no plugin 'nothing' is installed" in json.loads(ended.stdout)["error"]["message"]

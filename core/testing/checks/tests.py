@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from holdfast.testing.checks.verdicts import Verdict, failed, not_checked, ok
-from holdfast.testing.contracts.carrying import JOURNALS
-from holdfast.testing.contracts.report import REPORT
+from holdfast.testing.contracts.carrying import JOURNALS, REPORT
 
 TEST_SECONDS: Final = 900.0
 _FOUND_AGAIN: Final = "test_it_finds_every_step_again"

@@ -18,6 +18,8 @@ from holdfast.models import Failure, Usage
 from holdfast.testing.contracts.trial import Case, Pass
 
 JOURNALS: Final = "HOLDFAST_CONTRACT_JOURNALS"
+# … and the file in which a test run writes down how each contract ended.
+REPORT: Final = "HOLDFAST_CONTRACT_REPORT"
 
 
 class _Step(BaseModel):

@@ -6,11 +6,10 @@
 import json
 import os
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-REPORT: Final = "HOLDFAST_CONTRACT_REPORT"
+from holdfast.testing.contracts.carrying import REPORT
 
 
 class ContractReport:
