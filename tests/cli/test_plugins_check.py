@@ -267,5 +267,5 @@ def test_without_pytest_it_says_its_sentence_all_the_same() -> None:
         "sys.argv = ['holdfast', 'plugins', 'check', 'nothing', '--json']; main()"
     )
     command = (sys.executable, "-c", code)
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert "no plugin 'nothing' is installed" in json.loads(ended.stdout)["error"]["message"]
