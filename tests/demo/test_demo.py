@@ -45,5 +45,6 @@ def test_four_agents_deliver(server_binary: Path) -> None:
 def test_a_demo_that_cannot_be_carried_through_says_why(server_binary: Path) -> None:
     done = run_demo(HOLDFAST_PLUGINS_DENY="holdfast-code")
     assert done.returncode == 1
-    assert "no agent 'code' is installed" in done.stderr
+    assert "agent 'code' is not here" in done.stderr
+    assert "HOLDFAST_PLUGINS_DENY names it" in done.stderr
     assert "Traceback" not in done.stderr
