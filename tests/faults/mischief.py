@@ -75,7 +75,9 @@ class Mischief:
         """Kill the pool's supervisor; its workers notice, and another pool begins."""
         self._world.workers()
         assert self._world.pool is not None
-        self._world.pool.process.kill()
+        # A pool that was started while the server was away has ended by itself.
+        with suppress(ProcessLookupError):
+            self._world.pool.process.kill()
         await self._world.pool.process.wait()
         await self._world.start_pool()
 
