@@ -22,7 +22,8 @@ class Prepare:
     async def prepare_agent_context(self, goal: Goal) -> Prepared:
         """Open the run's record and check its parameters; running it twice changes nothing.
 
-        An agent that is not installed here may be elsewhere, or soon: its execution waits for it.
+        An agent that is not installed here may be elsewhere, or soon: its execution is tried for
+        about two minutes, on whatever worker takes it.
 
         Raises:
             ParametersRefused: The parameters do not fit the agent.

@@ -10,6 +10,7 @@ answer, takes what it was answered before.
 
 import asyncio
 import base64
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
@@ -32,6 +33,12 @@ T = TypeVar("T")
 
 _SERIALIZER: Final = JsonPlusSerializer()
 _NOW: Final[ContextVar["Calls | None"]] = ContextVar("calls", default=None)
+
+
+def _is_of_arguments(error: ValidationError) -> bool:
+    """Return whether what a tool was called with does not fit it: its body was never entered."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(frame.name == "_parse_input" for frame in frames)
 
 
 class Settling(Protocol):
@@ -167,6 +174,8 @@ class Calls:
             try:
                 type_, value = _SERIALIZER.dumps_typed(await call())
             except (GraphBubbleUp, ValidationError) as error:
+                if isinstance(error, ValidationError) and not _is_of_arguments(error):
+                    raise  # the body's own: what it has done is not done again
                 raised.append(error)
                 return _Outcome(again=True)
             return _Outcome(type=type_, value=base64.b64encode(value).decode())

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel
@@ -81,9 +82,12 @@ def _model_of(function: AgentFunction[M]) -> type[BaseModel] | None:
     argument = parameters_of(function)
     if argument is None:
         return None
+    # The third annotation alone: those of run and goal may be seen by type checkers only.
+    annotations = {argument.name: inspect.get_annotations(function).get(argument.name)}
+    holder = SimpleNamespace(__annotations__=annotations, __wrapped__=function)
     try:
-        model = get_type_hints(function).get(argument.name)
-    except NameError as error:
+        model = get_type_hints(holder).get(argument.name)
+    except Exception as error:  # noqa: BLE001 -- an annotation can be any expression
         raise ValueError(
             f"agent function {function.__qualname__}: the annotation of {argument.name} cannot be"
             f" read, {error}: define the model at the top level of the module, before the function"

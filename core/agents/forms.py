@@ -84,14 +84,17 @@ def parameters_of(function: AgentFunction[BaseModel]) -> inspect.Parameter | Non
     Raises:
         ValueError: It can be called neither with ``(run, goal)`` nor ``(run, goal, parameters)``.
     """
-    arguments = list(inspect.signature(function).parameters.values())
+    arguments = [
+        argument
+        for argument in inspect.signature(function).parameters.values()
+        if argument.kind is not argument.KEYWORD_ONLY or argument.default is argument.empty
+    ]
     if len(arguments) not in {2, 3} or any(
         argument.kind not in _GIVEN_BY_POSITION for argument in arguments
     ):
+        name = getattr(function, "__qualname__", repr(function))
         shown = ", ".join(map(str, arguments))
-        raise ValueError(
-            f"{function.__qualname__}({shown}) must take (run, goal) or (run, goal, parameters)"
-        )
+        raise ValueError(f"{name}({shown}) must take (run, goal) or (run, goal, parameters)")
     return arguments[2] if len(arguments) == 3 else None
 
 

@@ -12,6 +12,9 @@ from holdfast.agents.parameters import ParametersRefused
 from holdfast.api.problems import problem
 from holdfast.api.state import Service
 from holdfast.models import Goal, Parameters
+from holdfast.stores import StoreUnavailable
+from holdfast.stores.refusals import Refused
+from holdfast.temporal.connection import TemporalUnavailable
 from holdfast.web.fields import PREFIX, fields_of, parameters_from
 from holdfast.web.pages import draw
 
@@ -27,19 +30,23 @@ async def agents(service: Service) -> str:
 @router.get("/agents/{name}")
 async def agent(name: str, service: Service) -> str:
     """Show the form for a goal of one agent."""
-    return _form(_described(name, service), {"goal_id": f"web-{uuid4().hex[:8]}"})
+    new = {"goal_id": f"web-{uuid4().hex[:8]}", "key": str(uuid4())}
+    return _form(_described(name, service), new)
 
 
 @router.post("/agents/{name}")
 async def hand_in(name: str, service: Service, request: Request) -> Response:
-    """Hand a goal in, and show it; or show the form again, with what is wrong."""
+    """Hand a goal in, and show it; or show the form again, with what is wrong.
+
+    A form that is sent twice, as by a double click, hands in one goal: it carries a key.
+    """
     if not _is_from_here(request):
         return problem(403, "Forbidden", "hand goals in from this server's own pages")
     described = _described(name, service)
     given = dict(parse_qsl((await request.body()).decode(errors="replace"), True))
     try:
         goal = _goal(name, given, parameters_from(described.parameters_schema, given))
-        workflow_id = await service.start(goal)
+        workflow_id = await service.start(goal, given.get("key") or None)
     except ParametersRefused as refused:
         problems = {found.name.partition(".")[0]: found.message for found in refused.problems}
         return HTMLResponse(_form(described, given, problems, str(refused)), 422)
@@ -48,6 +55,10 @@ async def hand_in(name: str, service: Service, request: Request) -> Response:
             f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in refused.errors()
         )
         return HTMLResponse(_form(described, given, {}, told), 422)
+    except (TemporalUnavailable, StoreUnavailable) as away:
+        return HTMLResponse(_form(described, given, {}, str(away)), 503)
+    except Refused as refused:
+        return HTMLResponse(_form(described, given | {"key": str(uuid4())}, {}, str(refused)), 409)
     return RedirectResponse(f"/goals/{workflow_id}", 303)
 
 
@@ -88,6 +99,7 @@ def _form(
         "agent": described,
         "description": given.get("description", ""),
         "goal_id": given.get("goal_id", ""),
+        "key": given.get("key", ""),
         "fields": fields_of(described.parameters_schema, filled, problems),
         "problem": told,
         "prefix": PREFIX,
@@ -98,4 +110,5 @@ def _form(
 def _is_from_here(request: Request) -> bool:
     # A page elsewhere may send a form here, and only a browser sends an Origin.
     origin = request.headers.get("origin")
-    return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host')}"
+    # Not the scheme: a proxy in front may speak TLS.
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")

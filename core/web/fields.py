@@ -19,6 +19,7 @@ _KINDS: Final[dict[JsonValue, Kind]] = {
     "number": "number",
     "boolean": "checkbox",
 }
+_EITHER: Final[dict[str, JsonValue]] = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def _field(
 ) -> Field:
     inner = _inner(part, schema)
     choices = _choices(inner)
+    if inner.get("type") == "boolean" and inner is not part and "anyOf" in part:
+        choices = _EITHER  # neither is an answer of its own
     kind = _kind(inner, schema, choices)
     value = _shown(part.get("default", inner.get("default")), kind)
     if given is not None:
@@ -155,13 +158,17 @@ def _text(value: JsonValue) -> str:
 
 def _read(field: Field) -> JsonValue:
     if field.kind == "text":
-        return field.value
+        return field.value.replace("\r\n", "\n")
     if field.kind == "lines":
         return [line.strip() for line in field.value.splitlines() if line.strip()]
     if field.kind == "choice":
         return field.choices.get(field.value, field.value)
     try:
-        value: JsonValue = json.loads(field.value)
-    except ValueError:
+        value: JsonValue = json.loads(field.value, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return field.value
     return value
+
+
+def _refuse(constant: str) -> JsonValue:
+    raise ValueError(f"{constant} is no JSON")

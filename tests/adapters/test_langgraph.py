@@ -235,6 +235,36 @@ async def test_an_interrupt_in_a_tool_leaves_the_others_done(serve: "Serve") -> 
     assert len(server.requests) == 2
 
 
+async def test_a_tool_whose_reply_cannot_be_read_is_not_done_again() -> None:
+    """Arguments that do not fit are an error of their own kind; this one is the body's."""
+    sent: list[str] = []
+
+    @tool
+    async def send(what: str) -> str:
+        """Send."""
+        sent.append(what)
+        return Wish.model_validate({"place": None}).place
+
+    async def think(state: MessagesState) -> dict[str, Any]:
+        try:
+            said = await send.ainvoke({"what": "mail"})
+        except Exception as error:
+            said = type(error).__name__
+        if (await holdfast_approves()) is not True:
+            raise AssertionError
+        return {"messages": [AIMessage(str(said))]}
+
+    async def holdfast_approves() -> bool:
+        return bool(interrupt("Go on?"))
+
+    passes = Passes(made(graph_of(MessagesState, think=think)))
+    with pytest.raises(Suspended):
+        await passes.once()
+    passes.decisions = {"Go on?": True}
+    assert (await passes.twice()).summary == "StepFailed"
+    assert sent == ["mail"]
+
+
 async def test_a_graph_within_a_graph_is_durable_node_by_node(serve: "Serve") -> None:
     server, lives = serve(numbered), 0
     done: list[str] = []

@@ -101,3 +101,20 @@ async def test_a_specification_with_parameters_names_their_model() -> None:
         AgentSpec(name="counts", description="Counts.", agent=counts)
     spec = AgentSpec(name="c", description="Counts.", agent=counts, parameters=CountParameters)
     assert (await rehearse(spec, "Count", {"text": ""})).result.data == {"times": 1}
+
+
+async def seen_by_type_checkers(
+    run: "OnlyForTypeCheckers",  # type: ignore[name-defined]  # noqa: F821
+    goal: Goal,
+    parameters: "CountParameters",
+    *,
+    client: object = None,
+) -> Result:
+    """Counts."""
+    return Result(data={"times": parameters.times})
+
+
+async def test_only_the_parameters_annotation_has_to_be_there() -> None:
+    spec = agent(seen_by_type_checkers)
+    assert spec.parameters is CountParameters
+    assert (await rehearse(spec, "Count", {"text": ""})).result.data == {"times": 1}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.files import load_file
+from holdfast.agents.plugins.files import CurrentObservers, load_file
 from holdfast.agents.plugins.registry import AgentRegistry, Plugin
 from holdfast.models import Event
 from holdfast.settings import Settings
@@ -130,3 +130,24 @@ def test_a_file_that_is_not_there_is_listed_with_that_reason(tmp_path: Path) -> 
     assert plugin.reason == f"there is no file {tmp_path / 'gone.py'}"
     plugin = only(registry_with(tmp_path))
     assert "cannot be read" in plugin.reason
+
+
+async def test_an_observer_that_fails_keeps_no_event_from_the_next() -> None:
+    heard: list[str] = []
+
+    class Fails:
+        async def on_event(self, event: Event) -> None:
+            raise ValueError("it is full")
+
+    class Hears:
+        async def on_event(self, event: Event) -> None:
+            heard.append(event.type)
+
+    observers = CurrentObservers()
+    observers.observers = (Fails(), Hears())
+    event = Event(
+        workflow_id="goal-1", number=1, type="run.started", time=datetime.now(UTC), data={}
+    )
+    with pytest.raises(ValueError, match="full"):
+        await observers.on_event(event)
+    assert heard == ["run.started"]

@@ -39,8 +39,8 @@ class Form(HTMLParser):
             self.sent[self._choice] = given.get("value") or ""
 
     def handle_data(self, data: str) -> None:
-        if self._text:
-            self.sent[self._text] += data
+        if self._text:  # the first line break of a textarea is none of its text
+            self.sent[self._text] = (self.sent[self._text] + data).removeprefix("\n")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
@@ -70,6 +70,16 @@ async def test_a_goal_is_handed_in_through_its_agents_form(api: httpx.AsyncClien
     assert "say &lt;b&gt;it&lt;/b&gt;" in shown
     assert f"/api/goals/{workflow_id}/artifacts/notes/echo.md" in shown
     assert place in (await api.get("/goals")).text
+
+
+async def test_a_form_that_is_sent_twice_hands_in_one_goal(api: httpx.AsyncClient) -> None:
+    filled = await form(api) | {"description": "say it"}
+    first, second = [await api.post("/agents/echo", data=filled) for _ in range(2)]
+    assert first.headers["location"] == second.headers["location"]
+    changed = await api.post("/agents/echo", data=filled | {"description": "say more"})
+    assert changed.status_code == 409
+    again = await api.post("/agents/echo", data=Form(changed.text).sent)
+    assert again.headers["location"] != first.headers["location"]
 
 
 async def test_what_does_not_fit_is_shown_beside_its_field(api: httpx.AsyncClient) -> None:

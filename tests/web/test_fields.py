@@ -25,6 +25,7 @@ class Everything(BaseModel):
     count: int = 3
     share: float = 0.5
     deep: bool = True
+    either: bool | None = None
     shallow: bool = False
     depth: Literal["quick", "thorough"] = "quick"
     level: Literal[1, 2] = 2
@@ -54,6 +55,7 @@ def test_each_type_has_its_field() -> None:
         "count": "number",
         "share": "number",
         "deep": "checkbox",
+        "either": "choice",
         "shallow": "checkbox",
         "depth": "choice",
         "level": "choice",
@@ -85,10 +87,12 @@ def test_what_is_left_as_it_was_drawn_is_the_default() -> None:
         ({"places": '[{"town": "Rom"}]'}, {"places": [{"town": "Rom"}]}),
         ({"limits": '{"a": 1}'}, {"limits": {"a": 1}}),
         ({"maybe": "12"}, {"maybe": "12"}),
+        ({"either": "false"}, {"either": False}),
+        ({"text": "one\r\ntwo"}, {"text": "one\ntwo"}),
     ],
 )
 def test_what_is_filled_in_is_read_as_its_type(sent: dict[str, str], given: Parameters) -> None:
-    read = parameters_from(SCHEMA, filled(text="x", **sent))
+    read = parameters_from(SCHEMA, filled(**({"text": "x"} | sent)))
     assert {name: read[name] for name in given} == given
     Everything.model_validate(read)
 
@@ -96,3 +100,5 @@ def test_what_is_filled_in_is_read_as_its_type(sent: dict[str, str], given: Para
 def test_what_cannot_be_read_stays_as_it_was_written() -> None:
     read = parameters_from(SCHEMA, filled(count="many", limits="{"))
     assert (read["count"], read["limits"], read["text"]) == ("many", "{", "")
+    read = parameters_from(SCHEMA, filled(share="NaN", limits="[" * 100_000))
+    assert (read["share"], read["limits"]) == ("NaN", "[" * 100_000)

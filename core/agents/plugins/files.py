@@ -1,5 +1,6 @@
 """Plugin files: one Python file that is loaded like a plugin, and anew when it changes."""
 
+import asyncio
 import importlib.util
 import itertools
 import re
@@ -38,9 +39,18 @@ class CurrentObservers:
         self.observers: tuple[Observer, ...] = ()
 
     async def on_event(self, event: Event) -> None:
-        """Hand an event to each."""
-        for observer in self.observers:
-            await observer.on_event(event)
+        """Hand an event to each, so that none keeps it from another.
+
+        Raises:
+            Exception: What the first that failed has raised.
+        """
+        observers = self.observers
+        outcomes = await asyncio.gather(
+            *(observer.on_event(event) for observer in observers), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ def _fault_of_agent(spec: AgentSpec) -> str:
 
 
 def _fault_of_function(function: AgentFunction[BaseModel], model: type[BaseModel] | None) -> str:
-    name = function.__qualname__
+    name = getattr(function, "__qualname__", repr(function))
     hints = _hints(function)
     first, second, *_ = inspect.signature(function).parameters
     if hints.get(first) is Goal or hints.get(second) is Run:

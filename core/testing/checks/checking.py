@@ -165,9 +165,17 @@ def _try_example(agent: Mapping[str, Any]) -> Verdict:
     if not broken:
         return ok(check, f"all {len(seen)} tests pass with {example!r}")
     said = next(iter(broken.values()))
-    if "instead of a result" in said or "nobody answers" in said or "refused" in said:
+    if any(words in said for words in _NO_CASE):
         return not_checked(check, f"with {example!r} alone {said}")
     return failed(check, said)
+
+
+# How the contract says that the example alone makes no case for it.
+_NO_CASE: Final = (
+    "the contract's own parameters are refused",
+    "the agent waits, and nobody answers",
+    "instead of a result",
+)
 
 
 def _needed(agent: Mapping[str, Any]) -> str:

@@ -2,15 +2,19 @@
 
 import ast
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from holdfast import agents
 from holdfast.testing.checks.verdicts import Verdict, failed, ok
 
 PUBLIC: Final = ("holdfast.agents", "holdfast.adapters")
 FOR_TESTS: Final = "holdfast.testing"
 # An adapter is a module of its own; of the others, only the package is promised.
-_WITH_MODULES: Final = "holdfast.adapters."
+_ADAPTERS: Final = frozenset(
+    f"holdfast.adapters.{name}" for name in ("langgraph", "openai_agents", "pydantic_ai")
+)
 
 
 def check_imports(check: str, folder: Path, *, tests: bool = False) -> Verdict:
@@ -41,7 +45,7 @@ def check_imports(check: str, folder: Path, *, tests: bool = False) -> Verdict:
 def _is_public(module: str, allowed: tuple[str, ...]) -> bool:
     if not module.startswith("holdfast."):
         return True
-    return module in allowed or module.startswith(_WITH_MODULES)
+    return module in allowed or module in _ADAPTERS
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -51,12 +55,21 @@ def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             if node.module == "holdfast":
                 yield from ((node.lineno, f"holdfast.{alias.name}") for alias in node.names)
+            elif node.module in {"holdfast.agents", "holdfast.adapters"}:
+                yield from ((node.lineno, _named_in(node.module, alias)) for alias in node.names)
             else:
                 yield node.lineno, node.module
         elif isinstance(node, ast.Call) and _name_of(node.func) in {"import_module", "__import__"}:
             for given in node.args[:1]:
                 if isinstance(given, ast.Constant) and isinstance(given.value, str):
                     yield node.lineno, given.value
+
+
+def _named_in(package: str, alias: ast.alias) -> str:
+    """Return the module that a name of a package is, or the package where it is no module."""
+    module = f"{package}.{alias.name}"
+    public = package == "holdfast.agents" and alias.name in agents.__all__
+    return package if public or find_spec(module) is None else module
 
 
 def _name_of(function: ast.expr) -> str:

@@ -81,6 +81,8 @@ def _run(project: Path, folder: Path, seed: str, *options: str) -> dict[str, Any
         *(sys.executable, "-m", "pytest", "-q", "-p", "holdfast.testing.contracts.report"),
         *("-p", "no:cacheprovider", "--basetemp", str(folder / "made"), *options, "tests"),
     ]
+    if find_spec("xdist") is not None:
+        command += ["-n", "0"]  # one process sees every contract
     environment = os.environ | {
         "PYTHONHASHSEED": seed,
         "PYTHONSAFEPATH": "1",
