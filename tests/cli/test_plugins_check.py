@@ -47,6 +47,7 @@ async def moss(run: Run, goal: Goal, parameters: MossParameters) -> Result:
 def register_agents():
     return [moss]
 '''
+PYDANTIC = "from pydantic import BaseModel, Field"
 TEST = """
 from holdfast.testing import AgentContract
 
@@ -269,3 +270,32 @@ def test_without_pytest_it_says_its_sentence_all_the_same() -> None:
     command = (sys.executable, "-c", code)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert "no plugin 'nothing' is installed" in json.loads(ended.stdout)["error"]["message"]
+
+
+def test_what_was_not_compared_is_not_said_to_be_the_same(
+    installed: Callable[[Moss], str],
+) -> None:
+    changes = f"{TEST}    import uuid\n\n    parameters = {{'word': uuid.uuid4().hex}}\n"
+    verdicts = {one.check: one for one in check_plugin(installed(Moss(tests=changes)))}
+
+    assert verdicts["contract of moss"].verdict == "ok"
+    assert verdicts["replay of moss"].verdict == "not checked"
+    assert "make them once for the class" in verdicts["replay of moss"].sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from holdfast.agents import steps",
+        "from holdfast.agents import Run, execution",
+        "from holdfast.adapters.langgraph_calls import Calls",
+        "import holdfast.stores",
+    ],
+)
+def test_internals_are_named_however_they_are_imported(
+    line: str, installed: Callable[[Moss], str]
+) -> None:
+    named = installed(does(PYDANTIC, f"{PYDANTIC}\n{line}"))
+    verdict = next(one for one in check_plugin(named) if one.check == "imports")
+    assert verdict.verdict == "failed"
+    assert "which may change at any time" in verdict.sentence

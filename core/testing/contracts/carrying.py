@@ -15,11 +15,18 @@ from pydantic import BaseModel
 from holdfast.agents.journal import Answer, StepKey
 from holdfast.agents.memory import MemoryJournal
 from holdfast.models import Failure, Usage
+from holdfast.testing.contracts.broken import BrokenContract
 from holdfast.testing.contracts.trial import Case, Pass
 
 JOURNALS: Final = "HOLDFAST_CONTRACT_JOURNALS"
 # … and the file in which a test run writes down how each contract ended.
 REPORT: Final = "HOLDFAST_CONTRACT_REPORT"
+# A file that stands among the journals once all of the first run's are there …
+ALL_THERE: Final = "all-there"
+# … so that one that is missing then is told from one that is still to be written.
+DIFFERS: Final = (
+    "its parameters differ from run to run, so nothing was compared: make them once for the class"
+)
 
 
 class _Step(BaseModel):
@@ -36,13 +43,19 @@ class _Carried(BaseModel):
 
 
 def carried(case: Case, first: Pass) -> MemoryJournal | None:
-    """Return the journal of an earlier run of the same case, or leave this one's for the next."""
+    """Return the journal of an earlier run of the same case, or leave this one's for the next.
+
+    Raises:
+        BrokenContract: There was an earlier run, of another case.
+    """
     folder = os.environ.get(JOURNALS)
     if not folder:
         return None
     asked = json.dumps([case.spec.name, case.description, dict(case.parameters)], sort_keys=True)
     place = Path(folder) / f"{hashlib.sha256(asked.encode()).hexdigest()}.json"
     if not place.exists():
+        if (Path(folder) / ALL_THERE).exists():
+            raise BrokenContract(DIFFERS)
         place.write_text(_written(first.journal.kept), encoding="utf-8")
         return None
     journal = MemoryJournal()
