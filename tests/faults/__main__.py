@@ -45,6 +45,7 @@ async def mix(there: World, count: int, pause: float, patience: float) -> tuple[
             harming.cancel()
             await asyncio.gather(harming, return_exceptions=True)
         tell(f"{len(goals.started)} goals are handed in, and no further fault comes from outside")
+        await mischief.see_that_somebody_works()
         await goals.end(patience, attending)
         attending.cancel()
         await asyncio.gather(attending, return_exceptions=True)

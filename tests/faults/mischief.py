@@ -68,7 +68,7 @@ class Mischief:
     async def kill_worker(self) -> None:
         """Kill a worker with SIGKILL."""
         with suppress(psutil.NoSuchProcess):
-            self._worker().kill()
+            (await self._worker()).kill()
         await self._see_to_the_single_one()
 
     async def kill_supervisor(self) -> None:
@@ -83,7 +83,7 @@ class Mischief:
 
     async def freeze_worker(self) -> None:
         """Freeze a worker until Temporal takes it for dead, and let it go on."""
-        worker = self._worker()
+        worker = await self._worker()
         with suppress(psutil.NoSuchProcess):
             worker.suspend()
             await asyncio.sleep(FROZEN_SECONDS)
@@ -132,8 +132,18 @@ class Mischief:
         await asyncio.sleep(AWAY_SECONDS)
         self._world.endpoint.send_signal(signal.SIGCONT)
 
-    def _worker(self) -> psutil.Process:
-        return self._chance.choice(sorted(self._world.workers(), key=lambda worker: worker.pid))
+    async def see_that_somebody_works(self) -> None:
+        """Return once there is a worker."""
+        await self._worker()
+
+    async def _worker(self) -> psutil.Process:
+        while not (workers := self._world.workers()):
+            # A pool that was started just before the server was killed has ended by itself.
+            pool = self._world.pool
+            if pool is None or pool.process.returncode is not None:
+                await self._world.start_pool()
+            await asyncio.sleep(0.2)
+        return self._chance.choice(sorted(workers, key=lambda worker: worker.pid))
 
     async def _see_to_the_single_one(self) -> None:
         single = self._world.single
