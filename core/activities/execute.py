@@ -28,7 +28,7 @@ from holdfast.agents.closing import (
 )
 from holdfast.agents.errors import BudgetExceeded, failure_from
 from holdfast.agents.execution import carry_out, clean_up, partial_result
-from holdfast.agents.factory import AgentFactory, AnyAgent
+from holdfast.agents.factory import AnyAgent, create_agent
 from holdfast.agents.plugins.registry import AgentRegistry, UnknownAgent
 from holdfast.agents.run import Run
 from holdfast.agents.steps import Steps
@@ -134,10 +134,8 @@ class Execute:
         ):
             agent: AnyAgent | None = None
             try:
-                await find_agent(self._registry, self._stores, task.goal.agent_type)
-                agent = AgentFactory.create(
-                    task.goal.agent_type, task.goal.parameters, run, registry=self._registry
-                )
+                found = await find_agent(self._registry, self._stores, task.goal.agent_type)
+                agent = create_agent(found.spec, task.goal.parameters, run)
                 await around.keep(await carry_out(agent, run, on_cancel=_why_cancelled))
             except (Suspended, Interrupted) as closed:
                 told.info("agent let go", reason=str(closed) or type(closed).__name__)

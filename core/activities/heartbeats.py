@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -14,6 +14,27 @@ from holdfast.agents.journal import Listener
 from holdfast.models import Artifact, EventType, Progress
 
 HEARTBEAT_SECONDS: Final = 2.0
+
+
+@asynccontextmanager
+async def heartbeating(details: Callable[[], tuple[object, ...]] = tuple) -> AsyncIterator[None]:
+    """Heartbeat as long as the block runs.
+
+    Args:
+        details: Returns what the next heartbeat carries.
+    """
+
+    async def beat() -> None:
+        # The first one waits too: it would hold up the completion of an activity that is quick.
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            activity.heartbeat(*details())
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 class HeartbeatListener:
@@ -48,18 +69,9 @@ class HeartbeatListener:
     @asynccontextmanager
     async def heartbeats(self) -> AsyncIterator[None]:
         """Heartbeat as long as the block runs, so that an agent that only awaits stays alive."""
-        beating = asyncio.create_task(self._beat())
-        try:
+        # A heartbeat without details would wipe those of the one before.
+        async with heartbeating(lambda: (self._details(),)):
             yield
-        finally:
-            beating.cancel()
-
-    async def _beat(self) -> None:
-        # The first one waits too: it would hold up the completion of an agent that is quick.
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            # A heartbeat without details would wipe those of the one before.
-            activity.heartbeat(self._details())
 
     def _details(self) -> dict[str, object]:
         if self._last is None:

@@ -2,15 +2,14 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.activities.heartbeats import HEARTBEAT_SECONDS
+from holdfast.activities.heartbeats import heartbeating
 from holdfast.agents.errors import PermanentError, shortened
 
 S = TypeVar("S")
@@ -36,7 +35,7 @@ def quick_or_later(
     async def answer(self: S, argument: A) -> T | None:
         if not activity.info().is_local:
             try:
-                async with _heartbeats():
+                async with heartbeating():
                     return await body(self, argument)
             except PermanentError as error:
                 raise permanent(error) from error
@@ -48,20 +47,6 @@ def quick_or_later(
             return None
 
     return answer
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
 
 
 def permanent(error: PermanentError) -> Exception:

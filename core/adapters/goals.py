@@ -7,8 +7,9 @@ from typing import Final
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from holdfast.agents import Goal, Result, Run, Usage
+from holdfast.agents import Decision, Goal, Result, Run, Usage
 
+MESSAGES_FILE: Final = "messages.json"
 SUMMARY_CHARACTERS: Final = 500
 
 Prompt = Callable[[Goal], str]
@@ -42,6 +43,12 @@ async def tell_answer(run: Run, number: int, tools: Sequence[str]) -> None:
     """
     message = f"calls {', '.join(tools)}" if tools else "has answered"
     await run.progress(100 * number / (number + 2), message)
+
+
+def denial(decision: Decision) -> str:
+    """Return what a model is told of a tool's call that people have refused."""
+    reasons = "; ".join(vote.reason for vote in decision.votes if vote.reason)
+    return f"The tool call was denied. {reasons}".strip()
 
 
 def result_for(output: object, usage: Usage) -> Result:

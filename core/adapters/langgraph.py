@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
-from holdfast.adapters.goals import Prompt, prompt_for, result_for
+from holdfast.adapters.goals import MESSAGES_FILE, Prompt, prompt_for, result_for
 from holdfast.agents import AgentSpec, Goal, PermanentError, Result, Run, Usage
 
 try:
@@ -209,7 +209,7 @@ async def _result(run: Run, values: object, usage: Usage) -> Result:
     messages: list[BaseMessage] = list(values[MESSAGES])
     said = [message_to_dict(message) for message in messages]
     text = json.dumps(to_jsonable_python(said, fallback=str), indent=1, ensure_ascii=False)
-    await run.artifact("messages.json", text)
+    await run.artifact(MESSAGES_FILE, text)
     if values.get(STRUCTURED) is not None:
         return result_for(values[STRUCTURED], usage)
     rest = {name: value for name, value in values.items() if name not in {MESSAGES, STRUCTURED}}

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from holdfast.adapters.goals import Prompt, prompt_for, result_for
+from holdfast.adapters.goals import MESSAGES_FILE, Prompt, denial, prompt_for, result_for
 from holdfast.agents import AgentSpec, Goal, Result, Run
 
 try:
@@ -28,7 +28,6 @@ except ImportError as error:
         f" be loaded ({error}): run pip install 'holdfast[openai-agents]'"
     ) from error
 
-MESSAGES: Final = "messages.json"
 MAX_TURNS: Final = 10
 
 
@@ -90,7 +89,7 @@ def durable(
                 done = await _carried_out(agent, run, told, given, provider, max_turns)
         finally:
             await provider.aclose()
-        await run.artifact(MESSAGES, _conversation(done.to_input_list()))
+        await run.artifact(MESSAGES_FILE, _conversation(done.to_input_list()))
         return result_for(done.final_output, asking.usage)
 
     return AgentSpec(
@@ -122,9 +121,7 @@ async def _decide(run: Run, state: RunState[Any], asked: ToolApprovalItem) -> No
     if decision:
         state.approve(asked)
         return
-    reasons = "; ".join(vote.reason for vote in decision.votes if vote.reason)
-    message = f"The tool call was denied. {reasons}".strip()
-    state.reject(asked, rejection_message=message)
+    state.reject(asked, rejection_message=denial(decision))
 
 
 def _arguments(text: str | None) -> object:

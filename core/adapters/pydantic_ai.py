@@ -14,7 +14,14 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue
 
-from holdfast.adapters.goals import Prompt, prompt_for, result_for, tell_answer
+from holdfast.adapters.goals import (
+    MESSAGES_FILE,
+    Prompt,
+    denial,
+    prompt_for,
+    result_for,
+    tell_answer,
+)
 from holdfast.agents import AgentSpec, Goal, Result, Run, Usage
 from holdfast.agents.model_calls.choice import import_model
 
@@ -38,7 +45,6 @@ except ImportError as error:
 D = TypeVar("D")
 Out = TypeVar("Out")
 
-MESSAGES: Final = "messages.json"
 UNJOURNALED: Final = "durable"
 """A tool whose metadata holds this as ``False`` is no step: it runs on every pass, and may wait."""
 
@@ -104,7 +110,7 @@ def durable(
             capabilities=[_Durable(run)],
             event_stream_handler=agent.event_stream_handler or (_drained if streamed else None),
         )
-        await run.artifact(MESSAGES, _repeatable(done.all_messages_json()))
+        await run.artifact(MESSAGES_FILE, _repeatable(done.all_messages_json()))
         return result_for(done.output, _used(done.new_messages()))
 
     return AgentSpec(
@@ -162,8 +168,7 @@ class _Durable(AbstractCapability[Any]):
         decision = await self.run.approve(question, call.args_as_dict())
         if decision:
             return True
-        reasons = "; ".join(vote.reason for vote in decision.votes if vote.reason)
-        return ToolDenied(f"The tool call was denied. {reasons}".strip())
+        return ToolDenied(denial(decision))
 
 
 class _Outcome(BaseModel):

@@ -97,7 +97,7 @@ def _field(
 ) -> Field:
     inner = _inner(part, schema)
     choices = _choices(inner)
-    if inner.get("type") == "boolean" and inner is not part and "anyOf" in part:
+    if inner.get("type") == "boolean" and "anyOf" in part:
         choices = _EITHER  # neither is an answer of its own
     kind = _kind(inner, schema, choices)
     value = _shown(part.get("default", inner.get("default")), kind)

@@ -32,7 +32,7 @@ def install() -> None:
     from holdfast.workflows import agent_goal
 
     agent_goal.HEARTBEAT_TIMEOUT = HEARTBEAT_TIMEOUT
-    # The first and the last activity send no heartbeat: only their time tells of a lost worker.
+    # Where the first and the last activity are slow, for the stores are away, they begin anew.
     agent_goal.PREPARE_TIMEOUT = agent_goal.STORE_TIMEOUT = timedelta(seconds=20)
     heartbeats.HEARTBEAT_SECONDS = 0.5  # type: ignore[misc]
     worker.HEARTBEAT_THROTTLE = timedelta(seconds=0.5)  # type: ignore[misc]
