@@ -1,4 +1,4 @@
-# Set-up, tests and demo of Holdfast. `make` alone prints what there is.
+# Set-up, tests and demo of Perdure. `make` alone prints what there is.
 
 .DEFAULT_GOAL := help
 
@@ -30,7 +30,7 @@ test: install ## Set up and run every test (TOX="-e lint,core" runs some)
 	$(BIN)/tox run --skip-env "^$$($(BIN)/python -c 'import sys; print("py%d%d" % sys.version_info[:2])')$$" $(TOX)
 
 .PHONY: faults
-faults: install ## Run 3,000 goals while workers, server, stores and models fail (HOLDFAST_FAULT_SEED=... repeats)
+faults: install ## Run 3,000 goals while workers, server, stores and models fail (PERDURE_FAULT_SEED=... repeats)
 	$(BIN)/python -m tests.faults
 
 .PHONY: docs

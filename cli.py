@@ -1,6 +1,6 @@
-"""Launcher for a checkout: ``python cli.py run research "…"`` is ``holdfast run research "…"``."""
+"""Launcher for a checkout: ``python cli.py run research "…"`` is ``perdure run research "…"``."""
 
-from holdfast.cli import main
+from perdure.cli import main
 
 if __name__ == "__main__":
     main()

@@ -47,10 +47,10 @@ def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Refuse a run in which the package was imported by its folder's name."""
-    # The same file as core.… and as holdfast.… makes two different classes of one.
+    # The same file as core.… and as perdure.… makes two different classes of one.
     if "core" in sys.modules:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        sys.stderr.write("\nsomething imported core.…: import holdfast.… instead\n")
+        sys.stderr.write("\nsomething imported core.…: import perdure.… instead\n")
 
 
 def pytest_unconfigure() -> None:

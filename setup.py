@@ -2,5 +2,5 @@
 
 from setuptools import find_packages, setup
 
-inner = (f"holdfast.{name}" for name in find_packages("core"))
-setup(packages=["holdfast", *inner, "holdfast.templates"])
+inner = (f"perdure.{name}" for name in find_packages("core"))
+setup(packages=["perdure", *inner, "perdure.templates"])

@@ -8,17 +8,17 @@ from tempfile import TemporaryDirectory
 from temporalio.client import Client
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.server_binary import ensure_server_binary
-from holdfast.temporal.worker import build_worker
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.worker import build_worker
 
 STEPS = 200
 STEP_BYTES = 100_000
@@ -54,7 +54,7 @@ async def installation(folder: Path) -> AsyncIterator[tuple[Client, GoalService]
 
 async def measure() -> bool:
     """Measure and print the verdict."""
-    with TemporaryDirectory(prefix="holdfast-benchmark-") as name:
+    with TemporaryDirectory(prefix="perdure-benchmark-") as name:
         async with installation(Path(name)) as (client, service):
             goal = Goal(goal_id="history", description="read it all", agent_type="reader")
             workflow_id = await service.start(goal)

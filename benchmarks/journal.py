@@ -15,12 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.activities.surroundings import Surroundings
-from holdfast.agents import Goal, Run
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
-from holdfast.stores.fencing import Claim
+from perdure.activities.surroundings import Surroundings
+from perdure.agents import Goal, Run
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
+from perdure.stores.fencing import Claim
 
 WARM_UP = 50
 STEPS = 1_000
@@ -110,7 +110,7 @@ async def measure() -> bool:
     in_memory = Run(Goal(goal_id="memory", description="journal", agent_type="nothing"))
     await each(in_memory, WARM_UP)
     without = statistics.median(await each(in_memory, STEPS))
-    with TemporaryDirectory(prefix="holdfast-benchmark-") as folder:
+    with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         settings = Settings(home=Path(folder), database_url="")
         async with open_stores(settings) as stores:
             async with stored_run(stores, settings, "alone") as run:

@@ -15,17 +15,17 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import by_hand
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import DevelopmentServer, run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.server_binary import ensure_server_binary
-from holdfast.temporal.worker import build_worker
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import DevelopmentServer, run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.worker import build_worker
 
 WARM_UP = 10
 GOALS = 100
@@ -131,7 +131,7 @@ async def on_the_stock_server(binary: Path, home: Path) -> list[float]:
 async def measure() -> bool:
     """Measure and print the verdict."""
     binary = await ensure_server_binary(Settings(), tell)
-    with TemporaryDirectory(prefix="holdfast-benchmark-") as folder:
+    with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         taken, rates = await on_the_tuned_server(binary.path, Path(folder))
         taken["by hand, stock server"] = await on_the_stock_server(binary.path, Path(folder))
     p50 = {name: statistics.median(seconds) for name, seconds in taken.items()}

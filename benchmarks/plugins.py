@@ -1,4 +1,4 @@
-"""What 50 installed plugins add to ``holdfast agents``, and to ``--help``, which loads none.
+"""What 50 installed plugins add to ``perdure agents``, and to ``--help``, which loads none.
 
 Whole processes are timed in turn, with the plugins and without: with a folder on ``PYTHONPATH``
 that holds them as pip would have installed them, and with one that is empty.
@@ -42,7 +42,7 @@ class Parameters(BaseModel):
 '''
 _AGENT = '''"""The agent {name}."""
 
-from holdfast.agents import Goal, InputError, Result, Run, agent
+from perdure.agents import Goal, InputError, Result, Run, agent
 from {module}.parameters import Parameters
 
 
@@ -62,11 +62,11 @@ async def forecast(run: Run, goal: Goal, parameters: Parameters) -> Result:
         found.append(await run.step("measure", measure, parameters.city, day))
     return Result(summary=f"{{max(found):.0f}} degrees at most", data={{"days": found}})
 '''
-_PLUGIN = '''"""What this distribution brings to Holdfast."""
+_PLUGIN = '''"""What this distribution brings to Perdure."""
 
 from collections.abc import Iterable
 
-from holdfast.agents import AgentSpec, hookimpl
+from perdure.agents import AgentSpec, hookimpl
 from {module}.agent import forecast
 
 
@@ -78,10 +78,10 @@ def register_agents() -> Iterable[AgentSpec]:
 _METADATA = """Metadata-Version: 2.4
 Name: {distribution}
 Version: 1.0.{number}
-Summary: A Holdfast agent that tells how warm it will be.
-Keywords: holdfast-plugin
+Summary: A Perdure agent that tells how warm it will be.
+Keywords: perdure-plugin
 Requires-Python: >=3.11
-Requires-Dist: holdfast<0.2,>=0.1
+Requires-Dist: perdure<0.2,>=0.1
 Requires-Dist: pydantic>=2.11
 Requires-Dist: pytest>=8.4; extra == "test"
 
@@ -90,11 +90,11 @@ Requires-Dist: pytest>=8.4; extra == "test"
 
 def install(site: Path, number: int) -> None:
     """Put a plugin where pip would have, compiled as pip does."""
-    name, module = f"forecast-{number}", f"holdfast_forecast_{number}"
+    name, module = f"forecast-{number}", f"perdure_forecast_{number}"
     values = {
         "name": name,
         "module": module,
-        "distribution": f"holdfast-{name}",
+        "distribution": f"perdure-{name}",
         "number": number,
     }
     package = site / module
@@ -108,7 +108,7 @@ def install(site: Path, number: int) -> None:
     readme = "\n".join(f"Line {line} of what it is for and how it is used." for line in range(80))
     (metadata / "METADATA").write_text(_METADATA.format(**values) + readme)
     compile_dir(package, quiet=1)
-    (metadata / "entry_points.txt").write_text(f"[holdfast]\n{name} = {module}.plugin\n")
+    (metadata / "entry_points.txt").write_text(f"[perdure]\n{name} = {module}.plugin\n")
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,12 @@ class Times:
 
 
 def time_once(arguments: list[str], site: Path, home: Path) -> Times:
-    """Run ``holdfast`` once."""
-    environment = os.environ | {"PYTHONPATH": str(site), "HOLDFAST_HOME": str(home)}
+    """Run ``perdure`` once."""
+    environment = os.environ | {"PYTHONPATH": str(site), "PERDURE_HOME": str(home)}
     busy = _busy_seconds()
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "holdfast.cli", *arguments],
+        [sys.executable, "-m", "perdure.cli", *arguments],
         cwd=home,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ def compare(arguments: list[str], none: Path, many: Path, home: Path) -> tuple[T
         if turn >= WARM_UP:
             without.append(alone)
             added.append(with_them - alone)
-    told = f"holdfast {arguments[0]}: {_median(without).wall:.3f} s, and"
+    told = f"perdure {arguments[0]}: {_median(without).wall:.3f} s, and"
     tell(f"{told} {_median(added).wall:+.3f} s with {PLUGINS} plugins")
     return _median(without), _median(added)
 
@@ -169,11 +169,11 @@ def _median(times: list[Times]) -> Times:
 
 
 def count_agents(site: Path, home: Path) -> int:
-    """Return how many of the plugins' agents ``holdfast agents`` lists."""
+    """Return how many of the plugins' agents ``perdure agents`` lists."""
     listed = subprocess.run(
-        [sys.executable, "-m", "holdfast.cli", "agents"],
+        [sys.executable, "-m", "perdure.cli", "agents"],
         cwd=home,
-        env=os.environ | {"PYTHONPATH": str(site), "HOLDFAST_HOME": str(home)},
+        env=os.environ | {"PYTHONPATH": str(site), "PERDURE_HOME": str(home)},
         capture_output=True,
         text=True,
         check=True,
@@ -189,7 +189,7 @@ def measure(folder: Path) -> bool:
     for number in range(PLUGINS):
         install(many, number)
     listed = count_agents(many, home)
-    tell(f"holdfast agents lists {listed} agents of {PLUGINS} plugins")
+    tell(f"perdure agents lists {listed} agents of {PLUGINS} plugins")
     agents, agents_added = compare(["agents"], none, many, home)
     shown, help_added = compare(["--help"], none, many, home)
     return print_verdict(
@@ -210,5 +210,5 @@ def measure(folder: Path) -> bool:
 
 def main() -> bool:
     """Run the benchmark; whether every target is reached."""
-    with TemporaryDirectory(prefix="holdfast-benchmark-") as folder:
+    with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         return measure(Path(folder))

@@ -17,17 +17,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.agents import Goal
-from holdfast.agents.plugins.registry import installed_agents
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.stores.following import follow_events
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.pool import Pool
-from holdfast.temporal.server_binary import ensure_server_binary
+from perdure.agents import Goal
+from perdure.agents.plugins.registry import installed_agents
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.stores.following import follow_events
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.pool import Pool
+from perdure.temporal.server_binary import ensure_server_binary
 
 PROCESSES = 3
 GOALS = 12
@@ -38,7 +38,7 @@ TARGET_SECONDS = 3.0
 AGENT = """
 import os, time
 from pydantic import BaseModel
-from holdfast.agents import AgentSpec, Result, hookimpl
+from perdure.agents import AgentSpec, Result, hookimpl
 
 class Parameters(BaseModel):
     log: str
@@ -73,13 +73,13 @@ class Tick:
 
 def install_agent(folder: Path) -> None:
     """Install the agent's plugin into a folder, as pip would."""
-    (folder / "holdfast_steady.py").write_text(AGENT)
-    information = folder / "holdfast_steady-1.0.dist-info"
+    (folder / "perdure_steady.py").write_text(AGENT)
+    information = folder / "perdure_steady-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: holdfast-steady\nVersion: 1.0\n"
+        "Metadata-Version: 2.1\nName: perdure-steady\nVersion: 1.0\n"
     )
-    (information / "entry_points.txt").write_text("[holdfast]\nsteady = holdfast_steady\n")
+    (information / "entry_points.txt").write_text("[perdure]\nsteady = perdure_steady\n")
 
 
 def ticks(log: Path) -> list[Tick]:
@@ -139,7 +139,7 @@ async def measure(home: Path) -> Measured:
     """Kill workers one after another, then all at once."""
     install_agent(home)
     sys.path.append(str(home))
-    os.environ |= {"PYTHONPATH": str(home), "HOLDFAST_HOME": str(home / "state")}
+    os.environ |= {"PYTHONPATH": str(home), "PERDURE_HOME": str(home / "state")}
     settings = Settings()
     binary = await ensure_server_binary(settings, tell)
     one: list[float] = []

@@ -1,4 +1,4 @@
-"""How long ``holdfast dev`` takes until goals can be handed in, and what each process weighs."""
+"""How long ``perdure dev`` takes until goals can be handed in, and what each process weighs."""
 
 import asyncio
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.temporal.running import read_running
-from holdfast.temporal.server_binary import ensure_server_binary
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.temporal.running import read_running
+from perdure.temporal.server_binary import ensure_server_binary
 
 RUNS = 5
 
@@ -46,14 +46,14 @@ async def start_once(home: Path) -> tuple[float, dict[str, float]]:
     """Return the seconds from start to readiness, and the memory of each process in MB."""
     started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "holdfast.cli", "dev", "--port", "0", "--temporal-port", "0"),
-        env=os.environ | {"HOLDFAST_HOME": str(home)},
+        *(sys.executable, "-m", "perdure.cli", "dev", "--port", "0", "--temporal-port", "0"),
+        env=os.environ | {"PERDURE_HOME": str(home)},
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
         while (running := read_running(home)) is None or running.pid != process.pid:
             if process.returncode is not None:
-                raise RuntimeError(f"holdfast dev ended with status {process.returncode}")
+                raise RuntimeError(f"perdure dev ended with status {process.returncode}")
             await asyncio.sleep(0.01)
         while not await asyncio.to_thread(is_ready, running.api_url):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -73,7 +73,7 @@ async def measure() -> bool:
     await ensure_server_binary(Settings(), tell)
     taken: list[float] = []
     memory: dict[str, float] = {}
-    with TemporaryDirectory(prefix="holdfast-benchmark-") as folder:
+    with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         for number in range(RUNS):
             seconds, memory = await start_once(Path(folder) / str(number))
             tell(f"ready in {seconds:.2f} s on an empty home")

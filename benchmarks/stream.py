@@ -20,14 +20,14 @@ from urllib.parse import urlsplit
 
 from benchmarks import streaming
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.agents import Goal
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.server_binary import ensure_server_binary
+from perdure.agents import Goal
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.server_binary import ensure_server_binary
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ async def measure() -> bool:
     """Measure and print the verdict."""
     binary = await ensure_server_binary(Settings(), tell)
     landline = Landline()
-    with TemporaryDirectory(prefix="holdfast-benchmark-") as folder:
+    with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         home = Path(folder)
         async with (
             run_development_server(binary.path, home / "temporal", port=0, ui_port=0) as server,

@@ -15,17 +15,17 @@ from pathlib import Path
 from pydantic import BaseModel
 from sqlalchemy import event
 
-from holdfast.agents import Agent, AgentSpec, Progress, Result
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.api.app import create_app
-from holdfast.api.server import listen, serve
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.worker import build_worker
+from perdure.agents import Agent, AgentSpec, Progress, Result
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.api.app import create_app
+from perdure.api.server import listen, serve
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.goals import GoalService
+from perdure.temporal.worker import build_worker
 
 
 class TalkParameters(BaseModel):

@@ -20,18 +20,18 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import wasting
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.agents import Goal
-from holdfast.cli.running import run_async
-from holdfast.models import GoalStatus
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.server_binary import ensure_server_binary
-from holdfast.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
+from perdure.agents import Goal
+from perdure.cli.running import run_async
+from perdure.models import GoalStatus
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.server_binary import ensure_server_binary
+from perdure.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
 
-SEED = int(os.environ.get("HOLDFAST_FAULT_SEED", "4"))
+SEED = int(os.environ.get("PERDURE_FAULT_SEED", "4"))
 GOALS = 60
 STEPS = 8
 WORKERS = 3
@@ -162,7 +162,7 @@ async def run_variant(binary: Path, folder: Path, variant: str, seed: int) -> Ou
         service = GoalService(await connect(server.address), stores, wasting.registry())
         with ModelServer(endpoint) as model:
             environment = os.environ | model.environment
-            environment |= {"HOLDFAST_MODEL": "openai-chat:scripted"}
+            environment |= {"PERDURE_MODEL": "openai-chat:scripted"}
             command = (sys.executable, "-m", "benchmarks.wasting", str(settings.home))
             async with workers((*command, server.address, variant), environment) as ends:
                 completed, ledger = await finish(service, goals)
@@ -207,10 +207,10 @@ def described(outcome: Outcome, clean: Outcome) -> dict[str, object]:
 
 async def measure(names: tuple[str, ...]) -> bool:
     """Run every variant and print the verdict."""
-    tell(f"HOLDFAST_FAULT_SEED={SEED}")
+    tell(f"PERDURE_FAULT_SEED={SEED}")
     binary = await ensure_server_binary(Settings(), tell)
     outcomes: dict[str, Outcome] = {}
-    with TemporaryDirectory(prefix="holdfast-benchmark-", ignore_cleanup_errors=True) as name:
+    with TemporaryDirectory(prefix="perdure-benchmark-", ignore_cleanup_errors=True) as name:
         clean = await run_variant(binary.path, Path(name) / "clean", "ours", 0)
         tell(f"clean: {clean.tokens.total():,} tokens, {len(clean.completed)} of {GOALS} completed")
         for place, variant in enumerate(names):

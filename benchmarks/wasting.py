@@ -20,16 +20,16 @@ from pydantic import BaseModel
 from pydantic_ai import Agent
 from temporalio.exceptions import ActivityError
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.memory import MemoryJournal
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.cli.running import run_async
-from holdfast.messages import Carried
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.workflows.enduring import Cause, FailedAttempt
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.memory import MemoryJournal
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.cli.running import run_async
+from perdure.messages import Carried
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.workflows.enduring import Cause, FailedAttempt
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=4)
 AT_ONCE: Final = 6
@@ -96,7 +96,7 @@ def _replace(module: ModuleType, name: str, value: object) -> None:
 
 def forget_steps() -> None:
     """Let each attempt begin from nothing."""
-    from holdfast.activities import surroundings
+    from perdure.activities import surroundings
 
     def forgetful(goal: Goal, _journal: object, *given: Any, **more: Any) -> Run:
         return Run(goal, MemoryJournal(), *given, **more)
@@ -106,8 +106,8 @@ def forget_steps() -> None:
 
 def never_try_again_in_place() -> None:
     """Let whatever fails end the attempt."""
-    from holdfast.agents import performing
-    from holdfast.agents.model_calls import durable_model
+    from perdure.agents import performing
+    from perdure.agents.model_calls import durable_model
 
     async def once(attempt: Callable[[], Awaitable[Any]], **_: object) -> Any:
         return await attempt()
@@ -118,7 +118,7 @@ def never_try_again_in_place() -> None:
 
 def count(*causes: Cause) -> None:
     """Let what is not the agent's fault use up its attempts too."""
-    from holdfast.workflows import agent_goal, enduring
+    from perdure.workflows import agent_goal, enduring
 
     def counted(error: ActivityError, state: Carried) -> tuple[Carried, FailedAttempt]:
         after, failed = enduring.failed_attempt(error, state)
@@ -133,7 +133,7 @@ def count(*causes: Cause) -> None:
 
 def count_lost_workers() -> None:
     """Let a worker's death be found out by Temporal alone, and use up an attempt."""
-    from holdfast.temporal import working
+    from perdure.temporal import working
 
     async def leave(*_: object) -> int:
         return 0
@@ -161,7 +161,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
 
 async def work(settings: Settings, address: str) -> None:
     """Run the worker until stdin ends."""
-    from holdfast.temporal.working import working
+    from perdure.temporal.working import working
 
     client = await connect(address)
     async with open_stores(settings) as stores, working(client, stores, registry(), settings):
@@ -170,8 +170,8 @@ async def work(settings: Settings, address: str) -> None:
 
 def main(home: str, address: str, variant: str) -> None:
     """Switch off what the variant is without, and work."""
-    from holdfast.activities import heartbeats
-    from holdfast.workflows import agent_goal
+    from perdure.activities import heartbeats
+    from perdure.workflows import agent_goal
 
     _replace(agent_goal, "HEARTBEAT_TIMEOUT", HEARTBEAT_TIMEOUT)
     _replace(heartbeats, "HEARTBEAT_SECONDS", 0.5)

@@ -1,6 +1,6 @@
 """What the workflow and its activities hand each other, and the names they know each other by.
 
-Like the models, these import nothing else of Holdfast, so that workflow code may use them.
+Like the models, these import nothing else of Perdure, so that workflow code may use them.
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from holdfast.models import Failure, Goal, GoalStatus, Model, ResultReference
+from perdure.models import Failure, Goal, GoalStatus, Model, ResultReference
 
 WORKFLOW_TYPE = "AgentGoalWorkflow"
 TASK_QUEUE = "ai-agent-queue"

@@ -1,7 +1,7 @@
-"""The words Holdfast speaks: what is handed in, what is told on the way, what comes out.
+"""The words Perdure speaks: what is handed in, what is told on the way, what comes out.
 
 Every value that crosses a boundary (Temporal, HTTP, the stores, a plugin) is one of these models.
-They import nothing else of Holdfast, so that workflow code may use them.
+They import nothing else of Perdure, so that workflow code may use them.
 """
 
 import json
@@ -233,7 +233,7 @@ class GoalRecord(Model):
         execution_time: Seconds from start to end; ``None`` while it has not ended.
         progress: The last progress told.
         agent_version: Distribution and version of the plugin that ran it, such as
-            ``holdfast-research 0.1.0``.
+            ``perdure-research 0.1.0``.
         budget: What it may use at most.
         parent: The run that delegated it.
     """
@@ -307,7 +307,7 @@ class Event(Model):
 
 
 class Check(Model):
-    """One line of ``holdfast doctor``.
+    """One line of ``perdure doctor``.
 
     Attributes:
         part: What was looked for.
@@ -315,7 +315,7 @@ class Check(Model):
         version: Its version, where it has one.
         where: A path or an address.
         advice: What to do when it is not there.
-        required: Whether Holdfast, or the agent that asks, cannot work without it.
+        required: Whether Perdure, or the agent that asks, cannot work without it.
     """
 
     part: str

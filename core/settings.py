@@ -1,4 +1,4 @@
-"""Settings: environment variables ``HOLDFAST_*`` and a ``.env`` file in the current folder.
+"""Settings: environment variables ``PERDURE_*`` and a ``.env`` file in the current folder.
 
 Temporal's own settings (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, TLS, API key, profiles) are
 read by ``temporalio.envconfig`` and stand nowhere here.
@@ -19,46 +19,46 @@ class Settings(BaseSettings):
     """Everything an installation can choose.
 
     Attributes:
-        home: ``HOLDFAST_HOME``: the folder of the embedded server's state, the SQLite stores and
+        home: ``PERDURE_HOME``: the folder of the embedded server's state, the SQLite stores and
             the artifacts.
-        cache: ``HOLDFAST_CACHE``: the folder of what can be had again, such as the server binary.
-        database_url: ``HOLDFAST_DATABASE_URL``: a SQLAlchemy address such as
+        cache: ``PERDURE_CACHE``: the folder of what can be had again, such as the server binary.
+        database_url: ``PERDURE_DATABASE_URL``: a SQLAlchemy address such as
             ``postgresql+asyncpg://…``; SQLite under ``home`` when not set.
-        host: ``HOLDFAST_HOST``: the address the API listens on.
-        port: ``HOLDFAST_PORT``: the API's port.
-        api_keys: ``HOLDFAST_API_KEYS``: comma-separated SHA-256 digests (64 hexadecimal digits) of
+        host: ``PERDURE_HOST``: the address the API listens on.
+        port: ``PERDURE_PORT``: the API's port.
+        api_keys: ``PERDURE_API_KEYS``: comma-separated SHA-256 digests (64 hexadecimal digits) of
             the keys that may use the API; without any, only this machine may.
-        plugins_allow: ``HOLDFAST_PLUGINS_ALLOW``: comma-separated distributions that may be loaded;
+        plugins_allow: ``PERDURE_PLUGINS_ALLOW``: comma-separated distributions that may be loaded;
             all when empty.
-        plugins_deny: ``HOLDFAST_PLUGINS_DENY``: comma-separated distributions never loaded.
-        plugin_files: ``HOLDFAST_PLUGIN_FILES``: comma-separated Python files to load like plugins,
+        plugins_deny: ``PERDURE_PLUGINS_DENY``: comma-separated distributions never loaded.
+        plugin_files: ``PERDURE_PLUGIN_FILES``: comma-separated Python files to load like plugins,
             and anew when they change.
-        plugin_import_seconds: ``HOLDFAST_PLUGIN_IMPORT_SECONDS``: how long a plugin's import may
+        plugin_import_seconds: ``PERDURE_PLUGIN_IMPORT_SECONDS``: how long a plugin's import may
             take before it counts as failed.
-        event_log: ``HOLDFAST_EVENT_LOG``: a file to which workers add every event, one line of JSON
+        event_log: ``PERDURE_EVENT_LOG``: a file to which workers add every event, one line of JSON
             each; none when not set.
-        max_concurrent_goals: ``HOLDFAST_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
-        stall_seconds: ``HOLDFAST_STALL_SECONDS``: how long an agent may go without a step that
+        max_concurrent_goals: ``PERDURE_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
+        stall_seconds: ``PERDURE_STALL_SECONDS``: how long an agent may go without a step that
             begins or ends, and without telling anything, before the attempt fails as stalled.
-        drain_seconds: ``HOLDFAST_DRAIN_SECONDS``: how long agents may take to reach the end of a
+        drain_seconds: ``PERDURE_DRAIN_SECONDS``: how long agents may take to reach the end of a
             step when their worker is told to stop; then it is cut off, and done again elsewhere.
-        memory_target: ``HOLDFAST_MEMORY_TARGET``: the part of this machine's memory, from 0 to 1,
+        memory_target: ``PERDURE_MEMORY_TARGET``: the part of this machine's memory, from 0 to 1,
             above which a worker takes no further goals.
-        build_id: ``HOLDFAST_BUILD_ID``: the version of what a worker runs, for Temporal's worker
+        build_id: ``PERDURE_BUILD_ID``: the version of what a worker runs, for Temporal's worker
             versioning; without one it is off.
-        make_current: ``HOLDFAST_MAKE_CURRENT``: let this version get the goals from now on, instead
+        make_current: ``PERDURE_MAKE_CURRENT``: let this version get the goals from now on, instead
             of the one that is current.
-        model: ``HOLDFAST_MODEL``: the model that agents ask, such as ``openai:gpt-4o-mini``.
-        model_cache: ``HOLDFAST_MODEL_CACHE``: answer a request that any goal has made before from
+        model: ``PERDURE_MODEL``: the model that agents ask, such as ``openai:gpt-4o-mini``.
+        model_cache: ``PERDURE_MODEL_CACHE``: answer a request that any goal has made before from
             the stores.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="HOLDFAST_", env_file=".env", env_ignore_empty=True, extra="ignore"
+        env_prefix="PERDURE_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
 
-    home: Path = Field(default_factory=lambda: platformdirs.user_data_path("holdfast"))
-    cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("holdfast"))
+    home: Path = Field(default_factory=lambda: platformdirs.user_data_path("perdure"))
+    cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("perdure"))
     database_url: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -102,4 +102,4 @@ class Settings(BaseSettings):
     @cached_property
     def stores_url(self) -> str:
         """The address of the database that holds the stores."""
-        return self.database_url or f"sqlite:///{self.home / 'holdfast.db'}"
+        return self.database_url or f"sqlite:///{self.home / 'perdure.db'}"

@@ -7,10 +7,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-project = "Holdfast"
-author = "The authors of Holdfast"
-project_copyright = "the authors of Holdfast"
-version = release = version_of("holdfast")
+project = "Perdure"
+author = "The authors of Perdure"
+project_copyright = "the authors of Perdure"
+version = release = version_of("perdure")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "reference"]
 exclude_patterns = ["_ext"]
@@ -23,8 +23,8 @@ myst_enable_extensions = ["colon_fence"]
 nitpicky = True
 # Nor do those that are not public, which some signatures show.
 nitpick_ignore_regex = [
-    ("py:.*", r"(?!holdfast\.).*"),
-    ("py:.*", r"holdfast\.(?:models|[a-z]+(?:\.[a-z_]+)+)\.\w+"),
+    ("py:.*", r"(?!perdure\.).*"),
+    ("py:.*", r"perdure\.(?:models|[a-z]+(?:\.[a-z_]+)+)\.\w+"),
 ]
 
 autodoc_member_order = "bysource"
@@ -37,9 +37,9 @@ napoleon_use_ivar = True
 napoleon_numpy_docstring = False
 
 html_theme = "furo"
-html_title = "Holdfast"
+html_title = "Perdure"
 html_static_path = ["_static"]
-html_css_files = ["holdfast.css"]
+html_css_files = ["perdure.css"]
 html_show_sourcelink = False
 html_copy_source = False
 pygments_style = "friendly"

@@ -13,15 +13,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from holdfast.cli.output import print_table, say
-from holdfast.cli.results import save_result
-from holdfast.cli.running import command_errors, run_async
-from holdfast.cli.watching import display_for, watch
-from holdfast.models import GoalRecord
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.running import Running, read_running
-from holdfast.temporal.server_binary import ensure_server_binary
+from perdure.cli.output import print_table, say
+from perdure.cli.results import save_result
+from perdure.cli.running import command_errors, run_async
+from perdure.cli.watching import display_for, watch
+from perdure.models import GoalRecord
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.running import Running, read_running
+from perdure.temporal.server_binary import ensure_server_binary
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -53,14 +53,14 @@ class DemoFailed(Exception):
 
 @asynccontextmanager
 async def running_installation(settings: Settings) -> AsyncIterator[Running]:
-    """Run ``holdfast dev`` on free ports as long as the block runs."""
-    command = [sys.executable, "-m", "holdfast.cli", "dev", "--port", "0", "--temporal-port", "0"]
+    """Run ``perdure dev`` on free ports as long as the block runs."""
+    command = [sys.executable, "-m", "perdure.cli", "dev", "--port", "0", "--temporal-port", "0"]
     log = PLACE / "dev.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as told:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=os.environ | {"HOLDFAST_HOME": str(settings.home)},
+            env=os.environ | {"PERDURE_HOME": str(settings.home)},
             stdout=told,
             stderr=told,
             start_new_session=True,
@@ -69,7 +69,7 @@ async def running_installation(settings: Settings) -> AsyncIterator[Running]:
         while (running := read_running(settings.home)) is None or running.pid != process.pid:
             if process.returncode is not None:
                 last = (log.read_text().strip().splitlines() or ["without a word"])[-1]
-                raise DemoFailed(f"holdfast dev ended: {last}")
+                raise DemoFailed(f"perdure dev ended: {last}")
             await asyncio.sleep(0.05)
         yield running
     finally:
@@ -131,7 +131,7 @@ def show(records: dict[str, GoalRecord]) -> None:
             print(f"{agent} failed: {record.error.type}: {record.error.message}")
         elif record.result is not None:
             print(wrapped(f"{agent}: {record.result.summary}"), end="\n\n")
-    print("Everything is stopped. holdfast dev starts an installation that stays.")
+    print("Everything is stopped. perdure dev starts an installation that stays.")
 
 
 @command_errors

@@ -1,1 +1,1 @@
-"""Scaffolds for authors: data that ``holdfast plugins new`` copies, no code of ours."""
+"""Scaffolds for authors: data that ``perdure plugins new`` copies, no code of ours."""

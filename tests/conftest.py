@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from holdfast.settings import Settings
-from holdfast.temporal.development_server import DevelopmentServer, run_development_server
-from holdfast.temporal.server_binary import ensure_server_binary
+from perdure.settings import Settings
+from perdure.temporal.development_server import DevelopmentServer, run_development_server
+from perdure.temporal.server_binary import ensure_server_binary
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register ``postgresql`` and ``install``: the tests are no package to import them from."""
     for name in ("postgresql", "installation"):
         place = Path(__file__).with_name(f"{name}.py")
-        spec = importlib.util.spec_from_file_location(f"holdfast_tests_{name}", place)
+        spec = importlib.util.spec_from_file_location(f"perdure_tests_{name}", place)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         # Dataclasses look their module up while it is being made.
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-        config.pluginmanager.register(module, f"holdfast-{name}")
+        config.pluginmanager.register(module, f"perdure-{name}")
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ async def server(server_binary: Path) -> AsyncIterator[DevelopmentServer]:
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test a home of its own, away from the user's."""
     home = tmp_path / "home"
-    monkeypatch.setenv("HOLDFAST_HOME", str(home))
-    for name in ("TEMPORAL_ADDRESS", "HOLDFAST_DATABASE_URL", "HOLDFAST_API_KEYS"):
+    monkeypatch.setenv("PERDURE_HOME", str(home))
+    for name in ("TEMPORAL_ADDRESS", "PERDURE_DATABASE_URL", "PERDURE_API_KEYS"):
         monkeypatch.delenv(name, raising=False)
     return home

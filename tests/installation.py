@@ -22,20 +22,20 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
-from holdfast.agents import AgentSpec, Observer
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.messages import Executed, GoalOutput
-from holdfast.models import Budget, Event, Goal, GoalRecord, GoalStatus, Parameters, Vote
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
-from holdfast.stores.approvals import ApprovalRecord
-from holdfast.stores.following import follow_events
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import DevelopmentServer
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.worker import build_worker
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from perdure.agents import AgentSpec, Observer
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.messages import Executed, GoalOutput
+from perdure.models import Budget, Event, Goal, GoalRecord, GoalStatus, Parameters, Vote
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
+from perdure.stores.approvals import ApprovalRecord
+from perdure.stores.following import follow_events
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import DevelopmentServer
+from perdure.temporal.goals import GoalService
+from perdure.temporal.worker import build_worker
+from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ _LOOK_AGAIN = 0.02
 def registry_of(*specs: AgentSpec, observers: tuple[Observer, ...] = ()) -> AgentRegistry:
     """Return a registry as if one plugin had brought these agents."""
     names = tuple(spec.name for spec in specs)
-    plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=names)
+    plugin = Plugin("perdure-test", "1.0", "perdure_test", "loaded", agents=names)
     return AgentRegistry.of({plugin: Loaded((), specs, observers)}, [])
 
 

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-_OWNER = "holdfast"
+_OWNER = "perdure"
 _ATTEMPTS = 5
 _QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
@@ -34,7 +34,7 @@ class PostgreSQL:
         self.port = port
 
     def url(self, database: str = "postgres") -> str:
-        """Return the address of one of its databases, as ``HOLDFAST_DATABASE_URL`` takes it."""
+        """Return the address of one of its databases, as ``PERDURE_DATABASE_URL`` takes it."""
         parts = URL.create(
             "postgresql+asyncpg",
             username=_OWNER,
@@ -69,7 +69,7 @@ def postgresql() -> Iterator[PostgreSQL]:
     """Start a server for the whole test run; no PostgreSQL on this machine is an error."""
     programs = _programs()
     # Not below pytest's own folder: the server's user may not enter that.
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-postgresql-"))
+    folder = Path(tempfile.mkdtemp(prefix="perdure-postgresql-"))
     data = folder / "data"
     try:
         if os.geteuid() == 0:

@@ -2,12 +2,12 @@
 
 from temporalio import activity
 
-from holdfast.agents.execution import clean_up
-from holdfast.agents.factory import AgentFactory
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.agents.run import Run
-from holdfast.messages import CLEAN_UP_ACTIVITY
-from holdfast.models import Goal
+from perdure.agents.execution import clean_up
+from perdure.agents.factory import AgentFactory
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.agents.run import Run
+from perdure.messages import CLEAN_UP_ACTIVITY
+from perdure.models import Goal
 
 
 class CleanUp:

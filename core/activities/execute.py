@@ -10,11 +10,11 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.activities.failing import failed_activity
-from holdfast.activities.finding import find_agent
-from holdfast.activities.passes import Pass, Passes
-from holdfast.activities.surroundings import Surroundings
-from holdfast.agents.closing import (
+from perdure.activities.failing import failed_activity
+from perdure.activities.finding import find_agent
+from perdure.activities.passes import Pass, Passes
+from perdure.activities.surroundings import Surroundings
+from perdure.agents.closing import (
     Cancelled,
     Ended,
     Fenced,
@@ -26,17 +26,17 @@ from holdfast.agents.closing import (
     StepTooLong,
     Suspended,
 )
-from holdfast.agents.errors import BudgetExceeded, failure_from
-from holdfast.agents.execution import carry_out, clean_up, partial_result
-from holdfast.agents.factory import AnyAgent, create_agent
-from holdfast.agents.plugins.registry import AgentRegistry, UnknownAgent
-from holdfast.agents.run import Run
-from holdfast.agents.steps import Steps
-from holdfast.messages import EXECUTE_ACTIVITY, STORES_AWAY, Executed, ExecuteInput
-from holdfast.models import EventType, Failure, FailureKind, GoalStatus
-from holdfast.settings import Settings
-from holdfast.stores import Stores, StoreUnavailable, UnknownGoal
-from holdfast.stores.fencing import Claim
+from perdure.agents.errors import BudgetExceeded, failure_from
+from perdure.agents.execution import carry_out, clean_up, partial_result
+from perdure.agents.factory import AnyAgent, create_agent
+from perdure.agents.plugins.registry import AgentRegistry, UnknownAgent
+from perdure.agents.run import Run
+from perdure.agents.steps import Steps
+from perdure.messages import EXECUTE_ACTIVITY, STORES_AWAY, Executed, ExecuteInput
+from perdure.models import EventType, Failure, FailureKind, GoalStatus
+from perdure.settings import Settings
+from perdure.stores import Stores, StoreUnavailable, UnknownGoal
+from perdure.stores.fencing import Claim
 
 # Failures after which the goal goes on although no attempt is left.
 _USE_UP_NOTHING: Final = frozenset(
@@ -60,11 +60,11 @@ class Execute:
         """Run the agent until it has ended or has to wait, and keep its result as a draft.
 
         Returns:
-            What came of it: see :class:`~holdfast.messages.Executed`.
+            What came of it: see :class:`~perdure.messages.Executed`.
 
         Raises:
             ApplicationError: The stores do not answer, the agent failed, or another execution has
-                taken the run over; its details hold the :class:`~holdfast.models.Failure` and
+                taken the run over; its details hold the :class:`~perdure.models.Failure` and
                 whether the agent's clean-up is done. What was made by then is kept.
         """
         try:
@@ -95,7 +95,7 @@ class Execute:
         if task.stores_id not in {None, self._stores.stores_id}:
             raise StoreUnavailable(
                 "this worker has other stores than those the run began in: give every worker of a"
-                " task queue the same HOLDFAST_HOME and HOLDFAST_DATABASE_URL"
+                " task queue the same PERDURE_HOME and PERDURE_DATABASE_URL"
             )
 
     async def _take_over(self, task: ExecuteInput) -> tuple[Claim, bool]:
@@ -226,7 +226,7 @@ def _told_of(task: ExecuteInput) -> tuple[EventType, dict[str, JsonValue]]:
 
 def _failure_of(error: BaseException) -> Failure:
     if isinstance(error, Stalled):
-        message = f"{error}: see what it waits for, or raise HOLDFAST_STALL_SECONDS"
+        message = f"{error}: see what it waits for, or raise PERDURE_STALL_SECONDS"
         return Failure(type="Stalled", message=message, kind=FailureKind.STALLED)
     if isinstance(error, StepTooLong):
         kind = FailureKind.PERMANENT

@@ -2,7 +2,7 @@
 
 from temporalio.exceptions import ApplicationError
 
-from holdfast.models import Failure
+from perdure.models import Failure
 
 
 def failed_activity(failure: Failure, *, cleaned: bool = False) -> ApplicationError:

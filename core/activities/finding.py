@@ -3,8 +3,8 @@
 from contextlib import suppress
 from typing import Final
 
-from holdfast.agents.plugins.registry import AgentRegistry, InstalledAgent, UnknownAgent
-from holdfast.stores import Stores, StoreUnavailable
+from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent, UnknownAgent
+from perdure.stores import Stores, StoreUnavailable
 
 # How far back to look for a run of it: the newest may have found it missing already.
 _RUNS: Final = 20

@@ -9,9 +9,9 @@ from typing import Final
 from pydantic import JsonValue
 from temporalio import activity
 
-from holdfast.agents.errors import shortened
-from holdfast.agents.journal import Listener
-from holdfast.models import Artifact, EventType, Progress
+from perdure.agents.errors import shortened
+from perdure.agents.journal import Listener
+from perdure.models import Artifact, EventType, Progress
 
 HEARTBEAT_SECONDS: Final = 2.0
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import structlog
 
-from holdfast.agents.spec import Observer
-from holdfast.models import Event
-from holdfast.stores import EventStore
+from perdure.agents.spec import Observer
+from perdure.models import Event
+from perdure.stores import EventStore
 
 OBSERVER_SECONDS: Final = 5.0
 BACKLOG: Final = 10_000

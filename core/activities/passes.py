@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from holdfast.agents.closing import (
+from perdure.agents.closing import (
     Cancelled,
     Fenced,
     Interrupted,
@@ -22,9 +22,9 @@ from holdfast.agents.closing import (
     Stalled,
     StepTooLong,
 )
-from holdfast.agents.steps import Steps
-from holdfast.stores import Stores, StoreUnavailable
-from holdfast.stores.fencing import Claim
+from perdure.agents.steps import Steps
+from perdure.stores import Stores, StoreUnavailable
+from perdure.stores.fencing import Claim
 
 LOOK_SECONDS: Final = 0.5
 # Temporal ends an execution after thirty minutes. Before that its run goes on in another one.

@@ -2,12 +2,12 @@
 
 from temporalio import activity
 
-from holdfast.activities.quick import quick_or_later
-from holdfast.agents.parameters import check_parameters
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.messages import PREPARE_ACTIVITY, Prepared
-from holdfast.models import Goal
-from holdfast.stores import Stores
+from perdure.activities.quick import quick_or_later
+from perdure.agents.parameters import check_parameters
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.messages import PREPARE_ACTIVITY, Prepared
+from perdure.models import Goal
+from perdure.stores import Stores
 
 
 class Prepare:

@@ -9,8 +9,8 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.activities.heartbeats import heartbeating
-from holdfast.agents.errors import PermanentError, shortened
+from perdure.activities.heartbeats import heartbeating
+from perdure.agents.errors import PermanentError, shortened
 
 S = TypeVar("S")
 A = TypeVar("A")
@@ -28,7 +28,7 @@ def quick_or_later(
 
     As a local activity the body gets two seconds, and whatever it raises also means "later": the
     ordinary activity that follows has the full time and reports the error. There a
-    :class:`~holdfast.agents.PermanentError` is not retried, and it heartbeats: its worker may die.
+    :class:`~perdure.agents.PermanentError` is not retried, and it heartbeats: its worker may die.
     """
 
     @functools.wraps(body)

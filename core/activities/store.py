@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from holdfast.activities.quick import quick_or_later
-from holdfast.messages import STORE_ACTIVITY, StoreInput
-from holdfast.models import ResultReference
-from holdfast.stores import Stores, UnknownGoal
+from perdure.activities.quick import quick_or_later
+from perdure.messages import STORE_ACTIVITY, StoreInput
+from perdure.models import ResultReference
+from perdure.stores import Stores, UnknownGoal
 
 
 class Store:

@@ -1,11 +1,11 @@
 """What an agent's run stands on in a worker: the stores, for one execution."""
 
-from holdfast.activities.heartbeats import HeartbeatListener
-from holdfast.agents.run import Run
-from holdfast.models import Goal, Result, Usage
-from holdfast.settings import Settings
-from holdfast.stores import Stores
-from holdfast.stores.fencing import Claim
+from perdure.activities.heartbeats import HeartbeatListener
+from perdure.agents.run import Run
+from perdure.models import Goal, Result, Usage
+from perdure.settings import Settings
+from perdure.stores import Stores
+from perdure.stores.fencing import Claim
 
 
 class Surroundings:

@@ -2,7 +2,7 @@
 
 A request is wrapped as a pydantic-ai model that is asked once. So it is journaled, tried again,
 reserved in the budget, counted and told to readers by the same code as every other, see
-:class:`~holdfast.agents.model_calls.durable_model.DurableModel`.
+:class:`~perdure.agents.model_calls.durable_model.DurableModel`.
 """
 
 import json
@@ -28,8 +28,8 @@ from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
-from holdfast.agents import Run, TransientError, Usage
-from holdfast.agents.model_calls.responses import usage_of
+from perdure.agents import Run, TransientError, Usage
+from perdure.agents.model_calls.responses import usage_of
 
 ANSWER: Final = "answer"
 # Not every library streams, and then the first piece is the whole answer.

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from holdfast.agents import Decision, Goal, Result, Run, Usage
+from perdure.agents import Decision, Goal, Result, Run, Usage
 
 MESSAGES_FILE: Final = "messages.json"
 SUMMARY_CHARACTERS: Final = 500

@@ -14,8 +14,8 @@ from typing import Any, Final
 from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
-from holdfast.adapters.goals import MESSAGES_FILE, Prompt, prompt_for, result_for
-from holdfast.agents import AgentSpec, Goal, PermanentError, Result, Run, Usage
+from perdure.adapters.goals import MESSAGES_FILE, Prompt, prompt_for, result_for
+from perdure.agents import AgentSpec, Goal, PermanentError, Result, Run, Usage
 
 try:
     from langchain_core.messages import BaseMessage, HumanMessage, message_to_dict
@@ -24,17 +24,17 @@ try:
     from langgraph.pregel import Pregel
     from langgraph.types import Command, Interrupt, StateSnapshot
 
-    from holdfast.adapters.langgraph_calls import Call, Calls
-    from holdfast.adapters.langgraph_chat import HoldfastChat
-    from holdfast.adapters.langgraph_patches import install
-    from holdfast.adapters.langgraph_saver import JournalSaver
+    from perdure.adapters.langgraph_calls import Call, Calls
+    from perdure.adapters.langgraph_chat import PerdureChat
+    from perdure.adapters.langgraph_patches import install
+    from perdure.adapters.langgraph_saver import JournalSaver
 except ImportError as error:
     raise ImportError(
-        "holdfast.adapters.langgraph needs LangGraph and pydantic-ai, which cannot be loaded"
-        f" ({error}): run pip install 'holdfast[langgraph]'"
+        "perdure.adapters.langgraph needs LangGraph and pydantic-ai, which cannot be loaded"
+        f" ({error}): run pip install 'perdure[langgraph]'"
     ) from error
 
-__all__ = ["Answering", "HoldfastChat", "durable"]
+__all__ = ["Answering", "PerdureChat", "durable"]
 
 MESSAGES: Final = "messages"
 STRUCTURED: Final = "structured_response"

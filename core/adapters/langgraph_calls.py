@@ -25,9 +25,9 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_ai.models import Model
 from pydantic_core import to_jsonable_python
 
-from holdfast.adapters.asking import ModelRequestOf, ask
-from holdfast.agents import PermanentError, Run, Usage
-from holdfast.agents.encoding import digest_of
+from perdure.adapters.asking import ModelRequestOf, ask
+from perdure.agents import PermanentError, Run, Usage
+from perdure.agents.encoding import digest_of
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class Calls:
 
     @property
     def chosen(self) -> Model:
-        """The model that ``HOLDFAST_MODEL`` names, not yet durable; in any thread.
+        """The model that ``PERDURE_MODEL`` names, not yet durable; in any thread.
 
         Raises:
             PermanentError: None is named, or it cannot be used.
@@ -140,7 +140,7 @@ class Calls:
         await asyncio.gather(*making, return_exceptions=True)
 
     async def model(self, request: ModelRequestOf) -> JsonValue:
-        """Answer a model request; see :func:`~holdfast.adapters.asking.ask`."""
+        """Answer a model request; see :func:`~perdure.adapters.asking.ask`."""
         identity, number = self._identify(["model", request.model, request.shown])
         request.shown = {"task": _task(), "number": number, "shown": request.shown}
 

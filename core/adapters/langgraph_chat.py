@@ -1,4 +1,4 @@
-"""LangChain's chat model that asks what ``HOLDFAST_MODEL`` names, whoever its vendor is."""
+"""LangChain's chat model that asks what ``PERDURE_MODEL`` names, whoever its vendor is."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -38,13 +38,13 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
-from holdfast.adapters.langgraph_calls import Calls, calls_now
-from holdfast.agents import PermanentError
-from holdfast.agents.model_calls.responses import text_in
+from perdure.adapters.langgraph_calls import Calls, calls_now
+from perdure.agents import PermanentError
+from perdure.agents.model_calls.responses import text_in
 
 
-class HoldfastChat(BaseChatModel):
-    """Asks the model that ``HOLDFAST_MODEL`` names, within a goal; text and tools.
+class PerdureChat(BaseChatModel):
+    """Asks the model that ``PERDURE_MODEL`` names, within a goal; text and tools.
 
     Attributes:
         temperature: How free its answers are; the model's own when not given.
@@ -56,7 +56,7 @@ class HoldfastChat(BaseChatModel):
 
     @property
     def _llm_type(self) -> str:
-        return "holdfast"
+        return "perdure"
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _calls() -> Calls:
     calls = calls_now()
     if calls is None:
         raise PermanentError(
-            "HoldfastChat asks the model of a goal, and there is none here: execute the graph as a"
+            "PerdureChat asks the model of a goal, and there is none here: execute the graph as a"
             " durable agent"
         )
     return calls

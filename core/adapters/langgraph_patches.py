@@ -21,8 +21,8 @@ from langchain_core.tools import BaseTool
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from holdfast.adapters.asking import Answered
-from holdfast.adapters.langgraph_calls import Calls, calls_now
+from perdure.adapters.asking import Answered
+from perdure.adapters.langgraph_calls import Calls, calls_now
 
 Generate = Callable[..., Awaitable[ChatResult]]
 

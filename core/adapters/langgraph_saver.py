@@ -15,8 +15,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 
-from holdfast.agents import Run
-from holdfast.agents.journal import Answer
+from perdure.agents import Run
+from perdure.agents.journal import Answer
 
 STEP: Final = "graph"
 

@@ -12,20 +12,20 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from holdfast.adapters.goals import MESSAGES_FILE, Prompt, denial, prompt_for, result_for
-from holdfast.agents import AgentSpec, Goal, Result, Run
+from perdure.adapters.goals import MESSAGES_FILE, Prompt, denial, prompt_for, result_for
+from perdure.agents import AgentSpec, Goal, Result, Run
 
 try:
     from agents import Agent, RunConfig, Runner, RunResult, TResponseInputItem
     from agents.items import ToolApprovalItem
     from agents.run_state import RunState
 
-    from holdfast.adapters.openai_agents_models import Asking, Provider
-    from holdfast.adapters.openai_agents_wrapping import asking_now, wrap
+    from perdure.adapters.openai_agents_models import Asking, Provider
+    from perdure.adapters.openai_agents_wrapping import asking_now, wrap
 except ImportError as error:
     raise ImportError(
-        "holdfast.adapters.openai_agents needs the OpenAI Agents SDK and pydantic-ai, which cannot"
-        f" be loaded ({error}): run pip install 'holdfast[openai-agents]'"
+        "perdure.adapters.openai_agents needs the OpenAI Agents SDK and pydantic-ai, which cannot"
+        f" be loaded ({error}): run pip install 'perdure[openai-agents]'"
     ) from error
 
 MAX_TURNS: Final = 10
@@ -49,7 +49,7 @@ def durable(
         agent = agents.Agent(name="Answers", instructions="Answer in one sentence.")
         ANSWER = durable(agent, name="answer", description="Answers a question.")
 
-    An agent that names no model asks the one that ``HOLDFAST_MODEL`` names, which has to speak one
+    An agent that names no model asks the one that ``PERDURE_MODEL`` names, which has to speak one
     of OpenAI's protocols. The final output is the result: text as its summary, anything else as its
     data. The conversation is an artifact, ``messages.json``. Nothing is traced.
 

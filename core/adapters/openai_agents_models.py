@@ -38,10 +38,10 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.openai import OpenAIResponsesModel as PydanticResponsesModel
 from pydantic_core import to_jsonable_python
 
-from holdfast.adapters.asking import Answered, ask
-from holdfast.adapters.goals import tell_answer
-from holdfast.agents import PermanentError, Run, TransientError
-from holdfast.agents import Usage as Spent
+from perdure.adapters.asking import Answered, ask
+from perdure.adapters.goals import tell_answer
+from perdure.agents import PermanentError, Run, TransientError
+from perdure.agents import Usage as Spent
 
 _OUTPUT: Final[TypeAdapter[list[TResponseOutputItem]]] = TypeAdapter(list[TResponseOutputItem])
 _USAGE: Final = TypeAdapter(ResponseUsage)
@@ -294,7 +294,7 @@ class DurableModel(Model):
 
 
 class Provider(ModelProvider):
-    """Finds the models that agents name; one that names none gets what ``HOLDFAST_MODEL`` names."""
+    """Finds the models that agents name; one that names none gets what ``PERDURE_MODEL`` names."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
@@ -316,7 +316,7 @@ class Provider(ModelProvider):
 
 
 def _chosen(run: Run) -> Model:
-    """Return the model that ``HOLDFAST_MODEL`` names, with the client that pydantic-ai made."""
+    """Return the model that ``PERDURE_MODEL`` names, with the client that pydantic-ai made."""
     chosen = run.model.wrapped
     # Tries are counted, waited for and paid for by the run, not once more in the client.
     if isinstance(chosen, OpenAIChatModel):
@@ -326,7 +326,7 @@ def _chosen(run: Run) -> Model:
         client = chosen.client.with_options(max_retries=0)
         return OpenAIResponsesModel(chosen.model_name, client)
     raise PermanentError(
-        f"HOLDFAST_MODEL names {chosen.system}:{chosen.model_name}, which speaks none of OpenAI's"
+        f"PERDURE_MODEL names {chosen.system}:{chosen.model_name}, which speaks none of OpenAI's"
         " protocols: name another, or give the agent a model of its own"
     )
 

@@ -29,7 +29,7 @@ from agents.tool_context import ToolContext
 from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
-from holdfast.adapters.openai_agents_models import Asking, DurableModel
+from perdure.adapters.openai_agents_models import Asking, DurableModel
 
 _ASKING: Final[ContextVar[Asking | None]] = ContextVar("asking", default=None)
 _UNJOURNALED: Final = (ApplyPatchTool, ComputerTool, CustomTool, LocalShellTool, ShellTool)

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue
 
-from holdfast.adapters.goals import (
+from perdure.adapters.goals import (
     MESSAGES_FILE,
     Prompt,
     denial,
@@ -22,8 +22,8 @@ from holdfast.adapters.goals import (
     result_for,
     tell_answer,
 )
-from holdfast.agents import AgentSpec, Goal, Result, Run, Usage
-from holdfast.agents.model_calls.choice import import_model
+from perdure.agents import AgentSpec, Goal, Result, Run, Usage
+from perdure.agents.model_calls.choice import import_model
 
 try:
     from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext
@@ -35,11 +35,11 @@ try:
     from pydantic_ai.toolsets import AbstractToolset, WrapperToolset
     from pydantic_ai.toolsets.abstract import ToolsetTool
 
-    from holdfast.agents.model_calls.responses import usage_of
+    from perdure.agents.model_calls.responses import usage_of
 except ImportError as error:
     raise ImportError(
-        f"holdfast.adapters.pydantic_ai needs pydantic-ai, which cannot be loaded ({error}): run"
-        " pip install 'holdfast[models]'"
+        f"perdure.adapters.pydantic_ai needs pydantic-ai, which cannot be loaded ({error}): run"
+        " pip install 'perdure[models]'"
     ) from error
 
 D = TypeVar("D")
@@ -67,7 +67,7 @@ def durable(
         agent = pydantic_ai.Agent(instructions="Answer in one sentence.")
         ANSWER = durable(agent, name="answer", description="Answers a question.")
 
-    The agent's own model is asked, or the one that ``HOLDFAST_MODEL`` names where it has none. Its
+    The agent's own model is asked, or the one that ``PERDURE_MODEL`` names where it has none. Its
     output is the result: text as its summary, anything else as its data. The messages are an
     artifact, ``messages.json``.
 

@@ -1,10 +1,10 @@
 """The public agent API: everything an agent's author imports.
 
-Semantic versioning covers this package and :mod:`holdfast.testing`; nothing deeper is promised.
+Semantic versioning covers this package and :mod:`perdure.testing`; nothing deeper is promised.
 """
 
-from holdfast.agents.decorator import agent
-from holdfast.agents.errors import (
+from perdure.agents.decorator import agent
+from perdure.agents.errors import (
     BudgetExceeded,
     InputError,
     OutcomeUnknown,
@@ -13,14 +13,14 @@ from holdfast.agents.errors import (
     Throttled,
     TransientError,
 )
-from holdfast.agents.factory import AgentFactory
-from holdfast.agents.forms import Agent, AgentFunction, FunctionAgent
-from holdfast.agents.hookspecs import hookimpl
-from holdfast.agents.parameters import InputPath, ParametersRefused
-from holdfast.agents.plugins.registry import UnknownAgent
-from holdfast.agents.run import Run
-from holdfast.agents.spec import AgentSpec, Observer
-from holdfast.models import (
+from perdure.agents.factory import AgentFactory
+from perdure.agents.forms import Agent, AgentFunction, FunctionAgent
+from perdure.agents.hookspecs import hookimpl
+from perdure.agents.parameters import InputPath, ParametersRefused
+from perdure.agents.plugins.registry import UnknownAgent
+from perdure.agents.run import Run
+from perdure.agents.spec import AgentSpec, Observer
+from perdure.models import (
     Artifact,
     Budget,
     Check,

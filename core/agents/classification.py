@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from holdfast.models import FailureKind
+from perdure.models import FailureKind
 
 LONGEST_RETRY_AFTER: Final = 86_400.0
 

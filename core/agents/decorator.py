@@ -7,9 +7,9 @@ from typing import TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel
 
-from holdfast.agents.forms import AgentFunction, parameters_of
-from holdfast.agents.spec import AgentSpec
-from holdfast.models import Check
+from perdure.agents.forms import AgentFunction, parameters_of
+from perdure.agents.spec import AgentSpec
+from perdure.models import Check
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -47,7 +47,7 @@ def agent(
         name: The agent's name; the function's, with hyphens for underscores, when not given.
         description: What it does; the first line of the function's docstring when not given.
         examples: Descriptions of goals it is good at.
-        check: Called by ``holdfast doctor``; returns what it looked for on this machine.
+        check: Called by ``perdure doctor``; returns what it looked for on this machine.
 
     Returns:
         The specification, to be returned from the hook ``register_agents``. The function itself is

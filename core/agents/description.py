@@ -7,8 +7,8 @@ import typing
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
-from holdfast.agents.parameters_schema import schema_of
-from holdfast.agents.plugins.registry import AgentRegistry, InstalledAgent
+from perdure.agents.parameters_schema import schema_of
+from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
 
 
 class ParameterDescription(BaseModel):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from holdfast.agents.errors import PermanentError
+from perdure.agents.errors import PermanentError
 
 
 def digest_of(value: object, *, what: str) -> str:

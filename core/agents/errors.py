@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from holdfast.agents.classification import Recognised, cause_of, recognise
-from holdfast.agents.journal import StepKey
-from holdfast.models import Failure, FailureKind
+from perdure.agents.classification import Recognised, cause_of, recognise
+from perdure.agents.journal import StepKey
+from perdure.models import Failure, FailureKind
 
 MESSAGE_CHARACTERS: Final = 2_000
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Final
 
-from holdfast.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
-from holdfast.agents.errors import PermanentError, no_exit
-from holdfast.agents.factory import AnyAgent
-from holdfast.agents.forms import checked
-from holdfast.agents.run import Run
-from holdfast.agents.steps import Steps
-from holdfast.models import Progress, Result
+from perdure.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
+from perdure.agents.errors import PermanentError, no_exit
+from perdure.agents.factory import AnyAgent
+from perdure.agents.forms import checked
+from perdure.agents.run import Run
+from perdure.agents.steps import Steps
+from perdure.models import Progress, Result
 
 PARTIAL_RESULT_SECONDS: Final = 10.0
 CLEANUP_SECONDS: Final = 30.0
@@ -70,7 +70,7 @@ def _progress(told: object, run: Run) -> Progress:
         return told
     raise PermanentError(
         f"agent {run.goal.agent_type!r} yielded {type(told).__name__}: yield a"
-        " holdfast.agents.Progress"
+        " perdure.agents.Progress"
     )
 
 

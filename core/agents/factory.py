@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, JsonValue
 
-from holdfast.agents.forms import Agent, FunctionAgent
-from holdfast.agents.parameters import check_parameters
-from holdfast.agents.plugins.registry import AgentRegistry, installed_agents
-from holdfast.agents.run import Run
-from holdfast.agents.spec import AgentSpec
-from holdfast.models import Goal
+from perdure.agents.forms import Agent, FunctionAgent
+from perdure.agents.parameters import check_parameters
+from perdure.agents.plugins.registry import AgentRegistry, installed_agents
+from perdure.agents.run import Run
+from perdure.agents.spec import AgentSpec
+from perdure.models import Goal
 
 AnyAgent = Agent[BaseModel | None]
 

@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from holdfast.agents.errors import PermanentError, no_exit
-from holdfast.agents.run import Run
-from holdfast.models import Goal, Progress, Result
+from perdure.agents.errors import PermanentError, no_exit
+from perdure.agents.run import Run
+from perdure.models import Goal, Progress, Result
 
 P = TypeVar("P", bound=BaseModel | None)
 M = TypeVar("M", bound=BaseModel)
@@ -74,7 +74,7 @@ def checked(result: object, run: Run) -> Result:
         return result
     raise PermanentError(
         f"agent {run.goal.agent_type!r} returned {type(result).__name__}: return a"
-        " holdfast.agents.Result"
+        " perdure.agents.Result"
     )
 
 

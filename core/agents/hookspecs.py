@@ -2,16 +2,16 @@
 
 A hook can be given arguments later: a plugin is called with those that its function names, so that
 one written before goes on unchanged. A hook that is to go is marked with ``warn_on_impl`` first,
-which ``holdfast plugins`` shows for each plugin that implements it.
+which ``perdure plugins`` shows for each plugin that implements it.
 """
 
 from collections.abc import Iterable
 
 import pluggy
 
-from holdfast.agents.spec import AgentSpec, Observer
+from perdure.agents.spec import AgentSpec, Observer
 
-PROJECT = "holdfast"
+PROJECT = "perdure"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -23,12 +23,12 @@ def register_agents() -> Iterable[AgentSpec]:
     """Return the agents this plugin brings.
 
     Since 0.1. Every plugin's answer counts. An agent name that two plugins claim is disabled in
-    both, and ``holdfast plugins`` names the two.
+    both, and ``perdure plugins`` names the two.
 
     Example:
         ::
 
-            from holdfast.agents import Goal, Result, Run, agent, hookimpl
+            from perdure.agents import Goal, Result, Run, agent, hookimpl
 
             @agent
             async def weather(run: Run, goal: Goal) -> Result:
@@ -52,12 +52,12 @@ def register_observers() -> Iterable[Observer]:
 
     Since 0.1. Every plugin's answer counts. An observer hears what its own worker stores, in order.
     One that raises, or takes longer than five seconds, is counted and logged, and hurts no goal.
-    The core's own user of it is ``HOLDFAST_EVENT_LOG``.
+    The core's own user of it is ``PERDURE_EVENT_LOG``.
 
     Example:
         ::
 
-            from holdfast.agents import Event, hookimpl
+            from perdure.agents import Event, hookimpl
 
             class Bell:
                 async def on_event(self, event: Event) -> None:

@@ -1,7 +1,7 @@
 """What a run needs from the outside: a journal of its steps, a ledger, a place for artifacts.
 
 The core hands in its stores; without a core (an author's test) the ones in
-:mod:`holdfast.agents.memory` serve. Each write raises :class:`~holdfast.agents.closing.Fenced` when
+:mod:`perdure.agents.memory` serve. Each write raises :class:`~perdure.agents.closing.Fenced` when
 a later execution of the run has taken over.
 """
 
@@ -13,8 +13,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from holdfast.messages import Wait
-from holdfast.models import Artifact, EventType, Failure, Parameters, Progress, Usage
+from perdure.messages import Wait
+from perdure.models import Artifact, EventType, Failure, Parameters, Progress, Usage
 
 
 @dataclass(frozen=True, slots=True)

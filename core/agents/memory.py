@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from holdfast.agents.journal import (
+from perdure.agents.journal import (
     Answer,
     Awaited,
     Delegation,
@@ -19,8 +19,8 @@ from holdfast.agents.journal import (
     Wanted,
     stream_of,
 )
-from holdfast.messages import Wait, WaitKind
-from holdfast.models import Artifact, Decision, EventType, Progress, Result, Spending, Usage, Vote
+from perdure.messages import Wait, WaitKind
+from perdure.models import Artifact, Decision, EventType, Progress, Result, Spending, Usage, Vote
 
 
 class MemoryJournal:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from holdfast.agents.errors import InputError
-from holdfast.agents.spec import AgentSpec
+from perdure.agents.errors import InputError
+from perdure.agents.spec import AgentSpec
 
 InputPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]
 """A parameter that names a file or folder, as the worker sees it.
@@ -40,7 +40,7 @@ class ParametersRefused(InputError):
         details = "; ".join(f"{problem.name}: {problem.message}" for problem in problems)
         super().__init__(
             f"agent {agent!r} cannot take these parameters ({details}):"
-            f" holdfast agents {agent} lists what it takes"
+            f" perdure agents {agent} lists what it takes"
         )
         self.problems = problems
 

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from holdfast.agents.encoding import encode
-from holdfast.agents.errors import failure_from, no_exit
-from holdfast.agents.journal import Answer, Listener, StepKey
-from holdfast.agents.retrying import retried
-from holdfast.agents.threads import in_thread
-from holdfast.models import Usage
+from perdure.agents.encoding import encode
+from perdure.agents.errors import failure_from, no_exit
+from perdure.agents.journal import Answer, Listener, StepKey
+from perdure.agents.retrying import retried
+from perdure.agents.threads import in_thread
+from perdure.models import Usage
 
 WONDER_SECONDS: Final = 0.5
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.agents.errors import BudgetExceeded
-from holdfast.agents.journal import Ledger, StepKey
-from holdfast.models import Usage
+from perdure.agents.errors import BudgetExceeded
+from perdure.agents.journal import Ledger, StepKey
+from perdure.models import Usage
 
 # Shorter answers are cut off before they say anything, and some providers refuse to be asked.
 LEAST_OUTPUT: Final = 16

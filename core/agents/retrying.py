@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from holdfast.agents.errors import failed_steps, recognised_failure
-from holdfast.models import FailureKind
+from perdure.agents.errors import failed_steps, recognised_failure
+from perdure.models import FailureKind
 
 T = TypeVar("T")
 

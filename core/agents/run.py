@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final, TypeVar, overload
 
 from pydantic import JsonValue
 
-from holdfast.agents.encoding import decode, encode, returned_type
-from holdfast.agents.errors import (
+from perdure.agents.encoding import decode, encode, returned_type
+from perdure.agents.errors import (
     OutcomeUnknown,
     PermanentError,
     StepFailed,
     failed_steps,
 )
-from holdfast.agents.journal import (
+from perdure.agents.journal import (
     Answer,
     ArtifactWriter,
     Awaited,
@@ -37,23 +37,23 @@ from holdfast.agents.journal import (
     Wanted,
     stream_of,
 )
-from holdfast.agents.memory import (
+from perdure.agents.memory import (
     MemoryArtifacts,
     MemoryJournal,
     MemoryLedger,
     MemoryListener,
     MemoryWaits,
 )
-from holdfast.agents.model_calls.choice import durable_model, import_model
-from holdfast.agents.performing import announced, perform, spent_here
-from holdfast.agents.purse import Purse
-from holdfast.agents.steps import Steps, current_step
-from holdfast.models import Artifact, Decision, Goal, Parameters, Progress, Result, Usage
+from perdure.agents.model_calls.choice import durable_model, import_model
+from perdure.agents.performing import announced, perform, spent_here
+from perdure.agents.purse import Purse
+from perdure.agents.steps import Steps, current_step
+from perdure.models import Artifact, Decision, Goal, Parameters, Progress, Result, Usage
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-    from holdfast.agents.model_calls.durable_model import DurableModel, ResponseCache
+    from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class Run:
 
     @property
     def model(self) -> "DurableModel":
-        """The model that ``HOLDFAST_MODEL`` names, for pydantic-ai: each request is a step.
+        """The model that ``PERDURE_MODEL`` names, for pydantic-ai: each request is a step.
 
         Raises:
             PermanentError: None is named, or it cannot be used.

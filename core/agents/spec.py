@@ -8,8 +8,8 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from holdfast.agents.forms import Agent, AgentFunction, parameters_of
-from holdfast.models import AGENT_NAME_PATTERN, Check, Event
+from perdure.agents.forms import Agent, AgentFunction, parameters_of
+from perdure.models import AGENT_NAME_PATTERN, Check, Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +19,11 @@ class AgentSpec:
     Attributes:
         name: Lower-case words joined by hyphens, such as ``research``; goals name it.
         description: What it does, in one sentence.
-        agent: A subclass of :class:`~holdfast.agents.Agent`, or an async function
+        agent: A subclass of :class:`~perdure.agents.Agent`, or an async function
             ``(run, goal) -> Result`` or ``(run, goal, parameters) -> Result``.
         parameters: The Pydantic model of its parameters; ``None`` when it takes none.
         examples: Descriptions of goals it is good at.
-        check: Called by ``holdfast doctor``; returns what it looked for on this machine.
+        check: Called by ``perdure doctor``; returns what it looked for on this machine.
 
     Raises:
         ValueError: A field is not as described; the message names it.
@@ -46,7 +46,7 @@ class AgentSpec:
             if not issubclass(self.agent, Agent):
                 raise ValueError(
                     f"agent {self.name!r}: {self.agent.__qualname__} must be a subclass of"
-                    " holdfast.agents.Agent"
+                    " perdure.agents.Agent"
                 )
             if inspect.isabstract(self.agent):
                 missing = ", ".join(sorted(self.agent.__abstractmethods__))
@@ -55,7 +55,7 @@ class AgentSpec:
                 )
         elif not inspect.iscoroutinefunction(self.agent):
             raise ValueError(
-                f"agent {self.name!r} must be a subclass of holdfast.agents.Agent or an async"
+                f"agent {self.name!r} must be a subclass of perdure.agents.Agent or an async"
                 " function (run, goal) -> Result"
             )
         elif parameters_of(self.agent) is not None and self.parameters is None:

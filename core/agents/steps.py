@@ -9,11 +9,11 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Final, NoReturn
 
-from holdfast.agents.closing import RunClosed
-from holdfast.agents.encoding import digest_of
-from holdfast.agents.errors import PermanentError
-from holdfast.agents.journal import Answer, Journal, StepKey, Waits, Wanted
-from holdfast.messages import Wait
+from perdure.agents.closing import RunClosed
+from perdure.agents.encoding import digest_of
+from perdure.agents.errors import PermanentError
+from perdure.agents.journal import Answer, Journal, StepKey, Waits, Wanted
+from perdure.messages import Wait
 
 STEP_NAME_CHARACTERS: Final = 200
 # Far less than the heartbeat timeout, far more than the question takes.

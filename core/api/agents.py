@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from holdfast.agents.description import AgentList, describe_agents
-from holdfast.api.state import Service
+from perdure.agents.description import AgentList, describe_agents
+from perdure.api.state import Service
 
 router = APIRouter(prefix="/api", tags=["agents"])
 

@@ -6,13 +6,13 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from holdfast.api import agents, approvals, control, events, goals, health, pages
-from holdfast.api.keys import KeyCheck
-from holdfast.api.problems import add_problem_handlers
-from holdfast.api.reference import DescribedApi
-from holdfast.api.state import ApiState
-from holdfast.settings import Settings
-from holdfast.temporal.goals import GoalService
+from perdure.api import agents, approvals, control, events, goals, health, pages
+from perdure.api.keys import KeyCheck
+from perdure.api.problems import add_problem_handlers
+from perdure.api.reference import DescribedApi
+from perdure.api.state import ApiState
+from perdure.settings import Settings
+from perdure.temporal.goals import GoalService
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -29,11 +29,11 @@ def create_app(service: GoalService, settings: Settings) -> FastAPI:
         settings: The keys.
     """
     app = DescribedApi(
-        title="Holdfast",
-        version=version("holdfast"),
+        title="Perdure",
+        version=version("perdure"),
         description="Hand in goals, follow them, take their results.",
     )
-    app.state.holdfast = ApiState(service)
+    app.state.perdure = ApiState(service)
     add_problem_handlers(app)
     for part in (goals, control, approvals, events, agents, health, pages):
         app.include_router(part.router)
@@ -55,6 +55,6 @@ def check_address(settings: Settings) -> None:
     """
     if settings.host not in LOOPBACK and not settings.api_keys:
         raise RefusedAddress(
-            f"the API does not listen on {settings.host} without keys: make one with holdfast api"
-            " --new-key and set HOLDFAST_API_KEYS, or leave HOLDFAST_HOST at 127.0.0.1"
+            f"the API does not listen on {settings.host} without keys: make one with perdure api"
+            " --new-key and set PERDURE_API_KEYS, or leave PERDURE_HOST at 127.0.0.1"
         )

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from holdfast.api.problems import Problem
-from holdfast.api.state import Service
-from holdfast.models import Vote
-from holdfast.stores.approvals import ApprovalRecord, ApprovalStatus, place_of
-from holdfast.stores.paging import Place
+from perdure.api.problems import Problem
+from perdure.api.state import Service
+from perdure.models import Vote
+from perdure.stores.approvals import ApprovalRecord, ApprovalStatus, place_of
+from perdure.stores.paging import Place
 
 _UNKNOWN = {"model": Problem, "description": "There is no such approval"}
 _NOT_ASKED = {"model": Problem, "description": "Somebody else was asked"}

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from holdfast.api.state import Service
+from perdure.api.state import Service
 
 router = APIRouter(tags=["health"])
 

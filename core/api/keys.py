@@ -9,7 +9,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from holdfast.api.problems import problem
+from perdure.api.problems import problem
 
 _OPEN: Final = ("/healthz", "/readyz")
 

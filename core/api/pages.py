@@ -7,16 +7,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
-from holdfast.agents.description import AgentDescription, describe_agents
-from holdfast.agents.parameters import ParametersRefused
-from holdfast.api.problems import problem
-from holdfast.api.state import Service
-from holdfast.models import Goal, Parameters
-from holdfast.stores import StoreUnavailable
-from holdfast.stores.refusals import Refused
-from holdfast.temporal.connection import TemporalUnavailable
-from holdfast.web.fields import PREFIX, fields_of, parameters_from
-from holdfast.web.pages import draw
+from perdure.agents.description import AgentDescription, describe_agents
+from perdure.agents.parameters import ParametersRefused
+from perdure.api.problems import problem
+from perdure.api.state import Service
+from perdure.models import Goal, Parameters
+from perdure.stores import StoreUnavailable
+from perdure.stores.refusals import Refused
+from perdure.temporal.connection import TemporalUnavailable
+from perdure.web.fields import PREFIX, fields_of, parameters_from
+from perdure.web.pages import draw
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

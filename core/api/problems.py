@@ -9,11 +9,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from holdfast.agents.parameters import ParametersRefused
-from holdfast.agents.plugins.registry import UnknownAgent
-from holdfast.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
-from holdfast.stores.refusals import InputRefused, NotAsked, Refused, UnknownApproval
-from holdfast.temporal.connection import TemporalUnavailable
+from perdure.agents.parameters import ParametersRefused
+from perdure.agents.plugins.registry import UnknownAgent
+from perdure.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
+from perdure.stores.refusals import InputRefused, NotAsked, Refused, UnknownApproval
+from perdure.temporal.connection import TemporalUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from holdfast.agents.parameters_schema import schema_of
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.agents.spec import AgentSpec
+from perdure.agents.parameters_schema import schema_of
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.agents.spec import AgentSpec
 
 _COMPONENTS: Final = "#/components/schemas/"
 _Document = dict[str, Any]
@@ -22,7 +22,7 @@ class DescribedApi(FastAPI):
     def openapi(self) -> _Document:
         """Return the document."""
         document = deepcopy(super().openapi())
-        registry: AgentRegistry = self.state.holdfast.service.registry
+        registry: AgentRegistry = self.state.perdure.service.registry
         if registry.agents:
             _describe(document, [agent.spec for _, agent in sorted(registry.agents.items())])
         return document

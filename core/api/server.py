@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from holdfast.api.state import ApiState
-from holdfast.settings import Settings
+from perdure.api.state import ApiState
+from perdure.settings import Settings
 
 
 class AddressTaken(Exception):
@@ -33,7 +33,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise AddressTaken(
             f"the API cannot listen on {host}:{port} ({error.strerror or error}): choose another"
-            " port with --port or HOLDFAST_PORT"
+            " port with --port or PERDURE_PORT"
         ) from error
     return listener
 
@@ -52,7 +52,7 @@ async def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> As
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
-        state: ApiState = app.state.holdfast
+        state: ApiState = app.state.perdure
         state.streams.end()
         server.should_exit = True
         await serving

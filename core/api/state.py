@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from holdfast.stores.feed import Reader
-from holdfast.temporal.goals import GoalService
+from perdure.stores.feed import Reader
+from perdure.temporal.goals import GoalService
 
 
 class Streams:
@@ -50,7 +50,7 @@ class ApiState:
 
 
 def _state(request: Request) -> ApiState:
-    state: ApiState = request.app.state.holdfast
+    state: ApiState = request.app.state.perdure
     return state
 
 

@@ -1,5 +1,5 @@
-"""``python -m holdfast.cli`` is ``holdfast``."""
+"""``python -m perdure.cli`` is ``perdure``."""
 
-from holdfast.cli.main import main
+from perdure.cli.main import main
 
 main()

@@ -1,16 +1,16 @@
-"""``holdfast run AGENT --help``: what that agent takes, from the model of its parameters."""
+"""``perdure run AGENT --help``: what that agent takes, from the model of its parameters."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from holdfast.cli.reaching import settings_with
+from perdure.cli.reaching import settings_with
 
 if TYPE_CHECKING:
-    from holdfast.agents.description import AgentDescription, ParameterDescription
+    from perdure.agents.description import AgentDescription, ParameterDescription
 
-_GIVEN: Final = "holdfast.cli.given"
+_GIVEN: Final = "perdure.cli.given"
 
 
 class CommandWithAgent(click.Command):
@@ -33,9 +33,9 @@ class CommandWithAgent(click.Command):
 
 
 def _write(name: str, files: tuple[Path, ...], formatter: click.HelpFormatter) -> None:
-    from holdfast.agents.description import describe_agents
-    from holdfast.agents.plugins.registry import UnknownAgent
-    from holdfast.temporal.running import known_agents
+    from perdure.agents.description import describe_agents
+    from perdure.agents.plugins.registry import UnknownAgent
+    from perdure.temporal.running import known_agents
 
     registry = known_agents(settings_with(files))
     try:

@@ -1,10 +1,10 @@
-"""``holdfast agents``: what is installed and what each takes."""
+"""``perdure agents``: what is installed and what each takes."""
 
 import click
 
-from holdfast.cli.completion import complete_agents
-from holdfast.cli.output import print_json, print_table, say
-from holdfast.cli.running import command_errors, json_option
+from perdure.cli.completion import complete_agents
+from perdure.cli.output import print_json, print_table, say
+from perdure.cli.running import command_errors, json_option
 
 
 @click.command()
@@ -13,9 +13,9 @@ from holdfast.cli.running import command_errors, json_option
 @command_errors
 def agents(agent: str | None, as_json: bool) -> None:
     """List the installed agents, or show one with its parameters."""
-    from holdfast.agents.description import describe_agents
-    from holdfast.settings import Settings
-    from holdfast.temporal.running import known_agents
+    from perdure.agents.description import describe_agents
+    from perdure.settings import Settings
+    from perdure.temporal.running import known_agents
 
     registry = known_agents(Settings())
     if agent is not None:
@@ -27,15 +27,15 @@ def agents(agent: str | None, as_json: bool) -> None:
     failed = sum(plugin.status == "failed" for plugin in registry.plugins)
     if failed:
         some = "1 plugin is" if failed == 1 else f"{failed} plugins are"
-        say(f"{some} left out: holdfast plugins says why")
+        say(f"{some} left out: perdure plugins says why")
     if not described.agents:
-        click.echo("No agent is installed: install one, e.g. pip install holdfast-research")
+        click.echo("No agent is installed: install one, e.g. pip install perdure-research")
         return
     for item in described.agents:
         click.echo(f"{item.name}  {item.version}  ({item.distribution})")
         click.echo(f"  {item.description}")
         for example in item.examples:
-            click.echo(f'  e.g. holdfast run {item.name} "{example}"')
+            click.echo(f'  e.g. perdure run {item.name} "{example}"')
         if item.parameters:
             print_table(
                 ["  parameter", "type", "default", "meaning"],

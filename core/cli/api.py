@@ -1,11 +1,11 @@
-"""``holdfast api``: the HTTP API alone, for a Temporal server that runs elsewhere."""
+"""``perdure api``: the HTTP API alone, for a Temporal server that runs elsewhere."""
 
 import logging
 
 import click
 
-from holdfast.cli.output import print_json, say
-from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
+from perdure.cli.output import print_json, say
+from perdure.cli.running import command_errors, json_option, run_async, until_stopped
 
 
 @click.command()
@@ -16,8 +16,8 @@ from holdfast.cli.running import command_errors, json_option, run_async, until_s
 def api(port: int | None, new_key: bool, as_json: bool) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM.
 
-    Listens on HOLDFAST_HOST, 127.0.0.1 unless told otherwise; any other address needs
-    HOLDFAST_API_KEYS.
+    Listens on PERDURE_HOST, 127.0.0.1 unless told otherwise; any other address needs
+    PERDURE_API_KEYS.
     """
     if new_key:
         _print_new_key(as_json)
@@ -26,25 +26,25 @@ def api(port: int | None, new_key: bool, as_json: bool) -> None:
 
 
 def _print_new_key(as_json: bool) -> None:
-    from holdfast.api.keys import new_key
+    from perdure.api.keys import new_key
 
     key, digest = new_key()
     if as_json:
         print_json({"key": key, "digest": digest})
         return
     click.echo(f"key     {key}   (give it to the caller; it is shown only now)")
-    click.echo(f"digest  {digest}   (add it to HOLDFAST_API_KEYS)")
+    click.echo(f"digest  {digest}   (add it to PERDURE_API_KEYS)")
 
 
 async def _api(port: int | None, as_json: bool) -> None:
-    from holdfast.agents.plugins.file_watch import watch_files
-    from holdfast.api.app import check_address, create_app
-    from holdfast.api.server import listen, serve
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
-    from holdfast.temporal.connection import connect
-    from holdfast.temporal.goals import GoalService
-    from holdfast.temporal.running import known_address, known_agents
+    from perdure.agents.plugins.file_watch import watch_files
+    from perdure.api.app import check_address, create_app
+    from perdure.api.server import listen, serve
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
+    from perdure.temporal.connection import connect
+    from perdure.temporal.goals import GoalService
+    from perdure.temporal.running import known_address, known_agents
 
     settings = Settings()
     check_address(settings)

@@ -1,4 +1,4 @@
-"""``holdfast approvals``: what goals ask people, and the answers."""
+"""``perdure approvals``: what goals ask people, and the answers."""
 
 import getpass
 import json
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.completion import complete_approvals
-from holdfast.cli.output import mark, print_json, print_table
-from holdfast.cli.reaching import answering, with_stores
-from holdfast.cli.running import command_errors, json_option, run_async
+from perdure.cli.completion import complete_approvals
+from perdure.cli.output import mark, print_json, print_table
+from perdure.cli.reaching import answering, with_stores
+from perdure.cli.running import command_errors, json_option, run_async
 
 if TYPE_CHECKING:
-    from holdfast.settings import Settings
-    from holdfast.stores import Stores
-    from holdfast.stores.approvals import ApprovalRecord
+    from perdure.settings import Settings
+    from perdure.stores import Stores
+    from perdure.stores.approvals import ApprovalRecord
 
 approval_argument = click.argument("approval", shell_complete=complete_approvals)
 all_option = click.option("--all", "show_all", is_flag=True, help="Those that are decided too.")
@@ -47,7 +47,7 @@ def list_approvals(show_all: bool, as_json: bool) -> None:
 
 def _list(show_all: bool, as_json: bool) -> None:
     async def show(stores: "Stores", _: "Settings") -> None:
-        from holdfast.stores.approvals import ApprovalStatus
+        from perdure.stores.approvals import ApprovalStatus
 
         status = None if show_all else ApprovalStatus.OPEN
         found = await stores.approvals.list(limit=500, status=status)
@@ -110,7 +110,7 @@ def refuse(approval: str, by: str | None, reason: str, as_json: bool) -> None:
 async def _vote(approval: str, approved: bool, by: str | None, reason: str, as_json: bool) -> None:
     from datetime import UTC, datetime
 
-    from holdfast.models import Vote
+    from perdure.models import Vote
 
     vote = Vote(by=by or getpass.getuser(), approved=approved, reason=reason, at=datetime.now(UTC))
     async with answering() as (stores, takes):

@@ -8,8 +8,8 @@ def complete_agents(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the installed agents that begin so."""
-    from holdfast.settings import Settings
-    from holdfast.temporal.running import known_agents
+    from perdure.settings import Settings
+    from perdure.temporal.running import known_agents
 
     return [
         CompletionItem(name, help=agent.spec.description)
@@ -24,8 +24,8 @@ def complete_goals(
     """Return the newest goals that begin so."""
     import asyncio
 
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
 
     async def newest() -> list[CompletionItem]:
         async with open_stores(Settings()) as stores:
@@ -44,9 +44,9 @@ def complete_approvals(
     """Return the open approvals that begin so."""
     import asyncio
 
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
-    from holdfast.stores.approvals import ApprovalStatus
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
+    from perdure.stores.approvals import ApprovalStatus
 
     async def are_open() -> list[CompletionItem]:
         async with open_stores(Settings()) as stores:

@@ -1,4 +1,4 @@
-"""``holdfast goals cancel, pause, resume, terminate, signal, retry, dead-letters``."""
+"""``perdure goals cancel, pause, resume, terminate, signal, retry, dead-letters``."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from holdfast.cli.output import print_json, print_table, say
-from holdfast.cli.reaching import answering, goal_argument, record_by_name, with_stores
-from holdfast.cli.running import command_errors, json_option, run_async
-from holdfast.cli.watching import watch_one
+from perdure.cli.output import print_json, print_table, say
+from perdure.cli.reaching import answering, goal_argument, record_by_name, with_stores
+from perdure.cli.running import command_errors, json_option, run_async
+from perdure.cli.watching import watch_one
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from holdfast.models import GoalRecord
-    from holdfast.settings import Settings
-    from holdfast.stores import Stores
-    from holdfast.temporal.session import Session
+    from perdure.models import GoalRecord
+    from perdure.settings import Settings
+    from perdure.stores import Stores
+    from perdure.temporal.session import Session
 
 
 class WrongInput(Exception):
@@ -78,7 +78,7 @@ def resume(goal: str, as_json: bool) -> None:
 def terminate(goal: str, reason: str, as_json: bool) -> None:
     """End a goal at once: the last resort, for its agent cleans nothing up.
 
-    What it made by then is kept, and holdfast goals retry picks it up again.
+    What it made by then is kept, and perdure goals retry picks it up again.
     """
 
     async def ask(session: "Session", record: "GoalRecord") -> str:
@@ -138,8 +138,8 @@ def retry(goal: str | None, all_failed: bool, agent: str | None, as_json: bool) 
 
 
 async def _retry_all(agent: str | None, as_json: bool) -> None:
-    from holdfast.settings import Settings
-    from holdfast.temporal.session import open_session
+    from perdure.settings import Settings
+    from perdure.temporal.session import open_session
 
     async with open_session(Settings(), say) as session:
         retried = await session.service.control.retry_all(agent)
@@ -163,11 +163,11 @@ async def _retry_all(agent: str | None, as_json: bool) -> None:
 def dead_letters(agent: str | None, limit: int, as_json: bool) -> None:
     """List the goals that failed for good, with the reason, newest first.
 
-    holdfast goals retry picks one up, or with --all every one.
+    perdure goals retry picks one up, or with --all every one.
     """
 
     async def show(stores: "Stores", _: "Settings") -> None:
-        from holdfast.models import GoalStatus
+        from perdure.models import GoalStatus
 
         records = await stores.goals.list(
             limit=limit, status=GoalStatus.FAILED, agent_type=agent, delegated=False
@@ -196,8 +196,8 @@ async def _control(
     *,
     unless_ended: bool = False,
 ) -> None:
-    from holdfast.settings import Settings
-    from holdfast.temporal.session import open_session
+    from perdure.settings import Settings
+    from perdure.temporal.session import open_session
 
     # What is not there, or has ended, needs no server to say so.
     record = await record_by_name(goal)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from holdfast.models import Event
+    from perdure.models import Event
 
 Data = Mapping[str, "JsonValue"]
 
@@ -103,7 +103,7 @@ def _asked(data: Data) -> str:
     several = f", {needed} must agree" if isinstance(needed, int) and needed > 1 else ""
     who = f", of {', '.join(map(str, of))}" if isinstance(of, list) and of else ""
     until = f", until {data['expires_at']}" if data.get("expires_at") else ""
-    how = f"holdfast approvals approve {data['approval_id']}"
+    how = f"perdure approvals approve {data['approval_id']}"
     return f"asks: {data['question']}  ({how}{several}{who}{until})"
 
 

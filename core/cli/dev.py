@@ -1,4 +1,4 @@
-"""``holdfast dev``: server, API and worker in the foreground."""
+"""``perdure dev``: server, API and worker in the foreground."""
 
 import logging
 import os
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.output import print_json, say
-from holdfast.cli.reaching import plugin_option, settings_with
-from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
+from perdure.cli.output import print_json, say
+from perdure.cli.reaching import plugin_option, settings_with
+from perdure.cli.running import command_errors, json_option, run_async, until_stopped
 
 if TYPE_CHECKING:
-    from holdfast.agents.plugins.registry import AgentRegistry
-    from holdfast.temporal.running import Running
+    from perdure.agents.plugins.registry import AgentRegistry
+    from perdure.temporal.running import Running
 
-_HOW_TO_INSTALL = ": install one, e.g. pip install holdfast-research"
+_HOW_TO_INSTALL = ": install one, e.g. pip install perdure-research"
 
 
 @click.command()
@@ -36,7 +36,7 @@ def dev(
 ) -> None:
     """Run the Temporal server, the API and a worker until Ctrl-C.
 
-    Goals, results and the server's state survive a restart: they lie under HOLDFAST_HOME. Ports
+    Goals, results and the server's state survive a restart: they lie under PERDURE_HOME. Ports
     that are taken are replaced by free ones, which are told; 0 stands for any free one.
     """
     run_async(_dev(port, temporal_port, plugin_files, as_json), log_level=logging.INFO)
@@ -45,10 +45,10 @@ def dev(
 async def _dev(
     port: int | None, temporal_port: int, plugin_files: tuple[Path, ...], as_json: bool
 ) -> None:
-    from holdfast.api.app import check_address, create_app
-    from holdfast.api.server import serve
-    from holdfast.temporal.running import Running, files_of, written_down
-    from holdfast.temporal.session import embedded_session
+    from perdure.api.app import check_address, create_app
+    from perdure.api.server import serve
+    from perdure.temporal.running import Running, files_of, written_down
+    from perdure.temporal.session import embedded_session
 
     settings = settings_with(plugin_files)
     check_address(settings)
@@ -85,7 +85,7 @@ def _left_out(registry: "AgentRegistry") -> list[str]:
 
 
 def _listen_somewhere(host: str, port: int) -> socket.socket:
-    from holdfast.api.server import AddressTaken, listen
+    from perdure.api.server import AddressTaken, listen
 
     try:
         return listen(host, port)

@@ -1,4 +1,4 @@
-"""``holdfast doctor``: every part, whether it is there, and what to do when it is not."""
+"""``perdure doctor``: every part, whether it is there, and what to do when it is not."""
 
 import platform
 import sys
@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.output import print_json, print_table
-from holdfast.cli.running import command_errors, explained, json_option, run_async
+from perdure.cli.output import print_json, print_table
+from perdure.cli.running import command_errors, explained, json_option, run_async
 
 if TYPE_CHECKING:
-    from holdfast.models import Check
-    from holdfast.settings import Settings
+    from perdure.models import Check
+    from perdure.settings import Settings
 
 
 @click.command()
 @json_option
 @command_errors
 def doctor(as_json: bool) -> None:
-    """Look for every part that Holdfast and its agents need; status 1 when one is missing."""
+    """Look for every part that Perdure and its agents need; status 1 when one is missing."""
     checks = run_async(_look())
     missing = any(check.required and not check.found for check in checks)
     if as_json:
@@ -41,14 +41,14 @@ def doctor(as_json: bool) -> None:
 
 
 async def _look() -> "list[Check]":
-    from holdfast.agents.plugins.discovery import core_version
-    from holdfast.models import Check
-    from holdfast.settings import Settings
+    from perdure.agents.plugins.discovery import core_version
+    from perdure.models import Check
+    from perdure.settings import Settings
 
     settings = Settings()
     return [
         Check(part="Python", found=True, version=platform.python_version(), where=sys.executable),
-        Check(part="holdfast", found=True, version=core_version(), where=str(_package())),
+        Check(part="perdure", found=True, version=core_version(), where=str(_package())),
         await _stores(settings),
         *await _temporal(settings),
         *_plugins(settings),
@@ -56,14 +56,14 @@ async def _look() -> "list[Check]":
 
 
 def _package() -> object:
-    import holdfast
+    import perdure
 
-    return holdfast.__path__[0]
+    return perdure.__path__[0]
 
 
 async def _stores(settings: "Settings") -> "Check":
-    from holdfast.models import Check
-    from holdfast.stores import StoreUnavailable, open_stores
+    from perdure.models import Check
+    from perdure.stores import StoreUnavailable, open_stores
 
     try:
         async with open_stores(settings) as stores:
@@ -73,10 +73,10 @@ async def _stores(settings: "Settings") -> "Check":
 
 
 async def _temporal(settings: "Settings") -> "list[Check]":
-    from holdfast.models import Check
-    from holdfast.temporal.connection import TemporalUnavailable, connect
-    from holdfast.temporal.running import known_address
-    from holdfast.temporal.server_binary import find_server_binary
+    from perdure.models import Check
+    from perdure.temporal.connection import TemporalUnavailable, connect
+    from perdure.temporal.running import known_address
+    from perdure.temporal.server_binary import find_server_binary
 
     checks = []
     address = known_address(settings.home)
@@ -95,7 +95,7 @@ async def _temporal(settings: "Settings") -> "list[Check]":
             found=binary is not None,
             version=binary.version if binary else "",
             where=str(binary.path) if binary else "",
-            advice="holdfast dev gets one by itself: a download, or a build with Go",
+            advice="perdure dev gets one by itself: a download, or a build with Go",
             required=False,
         )
     )
@@ -103,8 +103,8 @@ async def _temporal(settings: "Settings") -> "list[Check]":
 
 
 def _plugins(settings: "Settings") -> "list[Check]":
-    from holdfast.models import Check
-    from holdfast.temporal.running import known_agents
+    from perdure.models import Check
+    from perdure.temporal.running import known_agents
 
     registry = known_agents(settings)
     checks = [
@@ -134,7 +134,7 @@ def _plugins(settings: "Settings") -> "list[Check]":
             Check(
                 part="agents",
                 found=False,
-                advice="install one, e.g. pip install holdfast-research",
+                advice="install one, e.g. pip install perdure-research",
                 required=False,
             )
         )

@@ -1,4 +1,4 @@
-"""``holdfast goals``: the runs on record."""
+"""``perdure goals``: the runs on record."""
 
 import sys
 from pathlib import Path
@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.control import control_commands
-from holdfast.cli.output import print_json, print_table, say
-from holdfast.cli.reaching import (
+from perdure.cli.control import control_commands
+from perdure.cli.output import print_json, print_table, say
+from perdure.cli.reaching import (
     goal_argument,
     plugin_option,
     record_of,
     settings_with,
     with_stores,
 )
-from holdfast.cli.results import default_folder, print_result, save_result
-from holdfast.cli.running import command_errors, json_option, run_async
-from holdfast.cli.standing import print_standing, standing_of
-from holdfast.cli.watching import watch_one
+from perdure.cli.results import default_folder, print_result, save_result
+from perdure.cli.running import command_errors, json_option, run_async
+from perdure.cli.standing import print_standing, standing_of
+from perdure.cli.watching import watch_one
 
 if TYPE_CHECKING:
-    from holdfast.models import GoalRecord
-    from holdfast.settings import Settings
-    from holdfast.stores import Stores
+    from perdure.models import GoalRecord
+    from perdure.settings import Settings
+    from perdure.stores import Stores
 
 STATUSES = ("running", "waiting", "paused", "completed", "failed", "cancelled", "terminated")
 
@@ -51,7 +51,7 @@ def list_goals(status: str | None, agent: str | None, limit: int, as_json: bool)
     """List goals, newest first."""
 
     async def show(stores: "Stores", _: "Settings") -> None:
-        from holdfast.models import GoalStatus
+        from perdure.models import GoalStatus
 
         records = await stores.goals.list(
             limit=limit, status=GoalStatus(status) if status else None, agent_type=agent
@@ -114,8 +114,8 @@ def watch_goal(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> None
 
 
 async def _watch(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> int:
-    from holdfast.stores import open_stores
-    from holdfast.temporal.session import open_session
+    from perdure.stores import open_stores
+    from perdure.temporal.session import open_session
 
     settings = settings_with(plugin_files)
     async with open_stores(settings) as stores:
@@ -126,7 +126,7 @@ async def _watch(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> in
         return 0 if record.success else 1
     async with open_session(settings, say) as session:
         if not await watch_one(session, record.agent_type, workflow_id, quiet=as_json):
-            say(f"\nthe goal is not stopped by this: holdfast goals cancel {workflow_id} stops it")
+            say(f"\nthe goal is not stopped by this: perdure goals cancel {workflow_id} stops it")
             return 130
         record = await session.stores.goals.get(workflow_id)
     _print(record, as_json)
@@ -145,7 +145,7 @@ def _print(record: "GoalRecord", as_json: bool) -> None:
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to write its files; under HOLDFAST_HOME when not given.",
+    help="Where to write its files; under PERDURE_HOME when not given.",
 )
 @json_option
 @command_errors

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from holdfast.cli.describing import ENDS, describe, one_line, usage_in, used
+from perdure.cli.describing import ENDS, describe, one_line, usage_in, used
 
 if TYPE_CHECKING:
-    from holdfast.models import Event
+    from perdure.models import Event
 
 LINE_CHARACTERS: Final = 200
 

@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from holdfast.cli.describing import ENDS, describe, one_line, plain, usage_in, used
+from perdure.cli.describing import ENDS, describe, one_line, plain, usage_in, used
 
 if TYPE_CHECKING:
-    from holdfast.models import Event
+    from perdure.models import Event
 
 FRAMES_A_SECOND: Final = 12
 STREAMS: Final = 3

@@ -1,25 +1,25 @@
-"""The command ``holdfast``."""
+"""The command ``perdure``."""
 
 import click
 
-from holdfast.cli.agents import agents
-from holdfast.cli.api import api
-from holdfast.cli.approvals import approvals
-from holdfast.cli.dev import dev
-from holdfast.cli.doctor import doctor
-from holdfast.cli.goals import goals
-from holdfast.cli.plugins import plugins
-from holdfast.cli.run import run
-from holdfast.cli.stdout import native_output_on_stderr
-from holdfast.cli.testing import testing
-from holdfast.cli.worker import worker
+from perdure.cli.agents import agents
+from perdure.cli.api import api
+from perdure.cli.approvals import approvals
+from perdure.cli.dev import dev
+from perdure.cli.doctor import doctor
+from perdure.cli.goals import goals
+from perdure.cli.plugins import plugins
+from perdure.cli.run import run
+from perdure.cli.stdout import native_output_on_stderr
+from perdure.cli.testing import testing
+from perdure.cli.worker import worker
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"holdfast {version('holdfast')}")
+        click.echo(f"perdure {version('perdure')}")
         context.exit()
 
 
@@ -32,25 +32,25 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=_version,
     help="Show the version and exit.",
 )
-def holdfast() -> None:
+def perdure() -> None:
     """Run AI agents that finish what they start.
 
     \b
-    holdfast run analysis "Profile the sales" --param path=sales.csv
-    holdfast dev                        server, API and worker in the foreground
-    holdfast goals watch GOAL           follow a goal
-    holdfast approvals                  see what goals ask people
-    holdfast doctor                     see what is there and what is missing
+    perdure run analysis "Profile the sales" --param path=sales.csv
+    perdure dev                        server, API and worker in the foreground
+    perdure goals watch GOAL           follow a goal
+    perdure approvals                  see what goals ask people
+    perdure doctor                     see what is there and what is missing
 
-    Shell completion: eval "$(_HOLDFAST_COMPLETE=bash_source holdfast)", likewise zsh and fish.
+    Shell completion: eval "$(_PERDURE_COMPLETE=bash_source perdure)", likewise zsh and fish.
     """  # noqa: D301 -- \b keeps click from joining the lines
 
 
 for command in (run, dev, worker, api, goals, approvals, agents, plugins, testing, doctor):
-    holdfast.add_command(command)
+    perdure.add_command(command)
 
 
 def main() -> None:
     """Run the command line."""
     with native_output_on_stderr():
-        holdfast(prog_name="holdfast")
+        perdure(prog_name="perdure")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.stdout import answers
+from perdure.cli.stdout import answers
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-PRINTED = "holdfast.cli.printed"
+PRINTED = "perdure.cli.printed"
 
 _MARKS = {
     "completed": "green",

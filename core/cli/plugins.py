@@ -1,13 +1,13 @@
-"""``holdfast plugins``: what is installed, what of it works, and what its authors need."""
+"""``perdure plugins``: what is installed, what of it works, and what its authors need."""
 
 import dataclasses
 
 import click
 
-from holdfast.cli.output import mark, print_json, print_table
-from holdfast.cli.plugins_check import check
-from holdfast.cli.plugins_new import new
-from holdfast.cli.running import command_errors, json_option
+from perdure.cli.output import mark, print_json, print_table
+from perdure.cli.plugins_check import check
+from perdure.cli.plugins_new import new
+from perdure.cli.running import command_errors, json_option
 
 
 @click.group(invoke_without_command=True)
@@ -25,15 +25,15 @@ plugins.add_command(new)
 
 
 def _list(as_json: bool) -> None:
-    from holdfast.settings import Settings
-    from holdfast.temporal.running import known_agents
+    from perdure.settings import Settings
+    from perdure.temporal.running import known_agents
 
     installed = known_agents(Settings()).plugins
     if as_json:
         print_json({"plugins": [dataclasses.asdict(plugin) for plugin in installed]})
         return
     if not installed:
-        click.echo("No plugin is installed: install one, e.g. pip install holdfast-research")
+        click.echo("No plugin is installed: install one, e.g. pip install perdure-research")
         return
     print_table(
         ["distribution", "version", "status", "agents", "hooks"],

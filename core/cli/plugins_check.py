@@ -1,12 +1,12 @@
-"""``holdfast plugins check``: a verdict on a plugin, before strangers install it."""
+"""``perdure plugins check``: a verdict on a plugin, before strangers install it."""
 
 import dataclasses
 import sys
 
 import click
 
-from holdfast.cli.output import print_json, print_table
-from holdfast.cli.running import command_errors, json_option
+from perdure.cli.output import print_json, print_table
+from perdure.cli.running import command_errors, json_option
 
 
 @click.command()
@@ -19,7 +19,7 @@ def check(plugin: str, as_json: bool) -> None:
     PATH is the folder of a project that is installed here: its tests are run too, the contract in
     them, and that once more in another process. NAME is an installed distribution.
     """
-    from holdfast.testing.checks.checking import check_plugin
+    from perdure.testing.checks.checking import check_plugin
 
     verdicts = list(check_plugin(plugin))
     broken = any(one.verdict == "failed" for one in verdicts)

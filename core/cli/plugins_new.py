@@ -1,4 +1,4 @@
-"""``holdfast plugins new``: make a package with one agent, as ``templates/agent`` has it."""
+"""``perdure plugins new``: make a package with one agent, as ``templates/agent`` has it."""
 
 import keyword
 import re
@@ -11,12 +11,12 @@ from typing import Final
 
 import click
 
-from holdfast.cli.output import print_json
-from holdfast.cli.running import command_errors, json_option
+from perdure.cli.output import print_json
+from perdure.cli.running import command_errors, json_option
 
 # What the template's own agent is called; every other name is put in its place.
 TEMPLATE_NAME: Final = "my-agent"
-TEMPLATE_BOUNDS: Final = "holdfast>=0.1,<0.2"
+TEMPLATE_BOUNDS: Final = "perdure>=0.1,<0.2"
 # Longer ones would not fit on one line of the package, which is formatted as it is made.
 LONGEST_NAME: Final = 32
 # The agent's function has the agent's name, among these others.
@@ -47,7 +47,7 @@ class FolderRefused(Exception):
 def new(name: str, directory: Path, as_json: bool) -> None:
     """Make a package with the agent NAME, its tests and all it needs to be published.
 
-    The package is called holdfast-NAME and lies in the folder NAME. It works as it is: install it,
+    The package is called perdure-NAME and lies in the folder NAME. It works as it is: install it,
     run its tests, run the agent.
     """
     check_name(name)
@@ -57,20 +57,20 @@ def new(name: str, directory: Path, as_json: bool) -> None:
     steps = [
         f"pip install --editable {shlex.quote(f'{folder}[test]')}",
         f"pytest {shown}",
-        f"holdfast run {name} {_EXAMPLE}",
+        f"perdure run {name} {_EXAMPLE}",
     ]
     if as_json:
         print_json(
             {
                 "name": name,
-                "distribution": f"holdfast-{name}",
+                "distribution": f"perdure-{name}",
                 "folder": str(folder.absolute()),
                 "files": [str(path) for path in written],
                 "next": steps,
             }
         )
         return
-    click.echo(f"Made {shown}, the package holdfast-{name} with the agent {name}. Next:\n")
+    click.echo(f"Made {shown}, the package perdure-{name} with the agent {name}. Next:\n")
     for step in steps:
         click.echo(f"  {step}")
 
@@ -81,8 +81,8 @@ def check_name(name: str) -> None:
     Raises:
         NameRefused: It is none for an agent, or somebody has it.
     """
-    from holdfast.agents.plugins.registry import installed_agents
-    from holdfast.models import AGENT_NAME_PATTERN
+    from perdure.agents.plugins.registry import installed_agents
+    from perdure.models import AGENT_NAME_PATTERN
 
     if not re.fullmatch(AGENT_NAME_PATTERN, name):
         raise NameRefused(
@@ -92,10 +92,10 @@ def check_name(name: str) -> None:
         raise NameRefused(
             f"agent name {name!r} is too long: choose one of at most {LONGEST_NAME} characters"
         )
-    if name.startswith("holdfast-"):
-        bare = name.removeprefix("holdfast-")
+    if name.startswith("perdure-"):
+        bare = name.removeprefix("perdure-")
         raise NameRefused(
-            f"the package's name begins with holdfast- by itself: holdfast plugins new {bare}"
+            f"the package's name begins with perdure- by itself: perdure plugins new {bare}"
         )
     if keyword.iskeyword(_module_of(name)) or _module_of(name) in NAMES_IN_TEMPLATE:
         raise NameRefused(
@@ -108,8 +108,8 @@ def check_name(name: str) -> None:
             f"agent {name!r} is installed already, by {registry.agents[name].distribution}:"
             " choose another name"
         )
-    if any(plugin.distribution == f"holdfast-{name}" for plugin in registry.plugins):
-        raise NameRefused(f"holdfast-{name} is installed already: choose another name")
+    if any(plugin.distribution == f"perdure-{name}" for plugin in registry.plugins):
+        raise NameRefused(f"perdure-{name} is installed already: choose another name")
 
 
 def make_package(name: str, folder: Path) -> list[PurePosixPath]:
@@ -126,7 +126,7 @@ def make_package(name: str, folder: Path) -> list[PurePosixPath]:
         FolderRefused: The folder holds something, or cannot be written.
     """
     words = {
-        TEMPLATE_BOUNDS: f"holdfast{core_bounds()}",
+        TEMPLATE_BOUNDS: f"perdure{core_bounds()}",
         TEMPLATE_NAME: name,
         _module_of(TEMPLATE_NAME): _module_of(name),
     }
@@ -150,13 +150,13 @@ def make_package(name: str, folder: Path) -> list[PurePosixPath]:
 
 
 def core_bounds() -> str:
-    """Return the versions of Holdfast that a package made now fits, such as ``>=0.1,<0.2``.
+    """Return the versions of Perdure that a package made now fits, such as ``>=0.1,<0.2``.
 
     Below 1.0 a minor version may break plugins, from then on a major one.
     """
     from packaging.version import Version
 
-    from holdfast.agents.plugins.discovery import core_version
+    from perdure.agents.plugins.discovery import core_version
 
     core = Version(core_version())
     least = str(core) if core.is_prerelease else f"{core.major}.{core.minor}"
@@ -175,7 +175,7 @@ def _template() -> Iterator[tuple[PurePosixPath, str]]:
             else:
                 yield path / entry.name, entry.read_text(encoding="utf-8")
 
-    return walk(files("holdfast.templates") / "agent", PurePosixPath())
+    return walk(files("perdure.templates") / "agent", PurePosixPath())
 
 
 def _renamed(text: str, words: dict[str, str]) -> str:
@@ -190,4 +190,4 @@ def _module_of(name: str) -> str:
 def _better(name: str) -> str:
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower())
     better = "-".join(words).lstrip("0123456789-")
-    return f"holdfast plugins new {better or 'my-agent'}"
+    return f"perdure plugins new {better or 'my-agent'}"

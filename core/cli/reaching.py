@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.completion import complete_goals
-from holdfast.cli.running import run_async
+from perdure.cli.completion import complete_goals
+from perdure.cli.running import run_async
 
 if TYPE_CHECKING:
-    from holdfast.models import GoalRecord
-    from holdfast.settings import Settings
-    from holdfast.stores import Stores
-    from holdfast.temporal.answering import Answering
+    from perdure.models import GoalRecord
+    from perdure.settings import Settings
+    from perdure.stores import Stores
+    from perdure.temporal.answering import Answering
 
 plugin_option = click.option(
     "--plugin",
@@ -30,7 +30,7 @@ goal_argument = click.argument("goal", shell_complete=complete_goals)
 
 def settings_with(plugin_files: tuple[Path, ...]) -> "Settings":
     """Return the settings, with the plugin files that a command was given besides."""
-    from holdfast.settings import Settings
+    from perdure.settings import Settings
 
     settings = Settings()
     given = [file.expanduser().absolute() for file in plugin_files]
@@ -40,8 +40,8 @@ def settings_with(plugin_files: tuple[Path, ...]) -> "Settings":
 
 def with_stores(act: "Callable[[Stores, Settings], Awaitable[None]]") -> None:
     """Run a command that needs the stores alone."""
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
 
     async def main() -> None:
         settings = Settings()
@@ -58,8 +58,8 @@ async def record_of(goal: str, stores: "Stores") -> "GoalRecord":
 
 async def record_by_name(goal: str) -> "GoalRecord":
     """Return the run that a person means, before a server is looked for."""
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
 
     async with open_stores(Settings()) as stores:
         return await record_of(goal, stores)
@@ -68,12 +68,12 @@ async def record_by_name(goal: str) -> "GoalRecord":
 @asynccontextmanager
 async def answering() -> "AsyncIterator[tuple[Stores, Answering]]":
     """Give the stores, and what takes answers; a server is told if one is known, and not needed."""
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
-    from holdfast.temporal.answering import Answering
-    from holdfast.temporal.calls import RunCalls
-    from holdfast.temporal.connection import connect
-    from holdfast.temporal.running import known_address
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
+    from perdure.temporal.answering import Answering
+    from perdure.temporal.calls import RunCalls
+    from perdure.temporal.connection import connect
+    from perdure.temporal.running import known_address
 
     settings = Settings()
     address = known_address(settings.home)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.output import mark, sized
+from perdure.cli.output import mark, sized
 
 if TYPE_CHECKING:
-    from holdfast.models import GoalRecord
-    from holdfast.stores import Stores
+    from perdure.models import GoalRecord
+    from perdure.stores import Stores
 
 
 class UnwritableFolder(Exception):
@@ -75,4 +75,4 @@ def print_result(record: "GoalRecord", folder: Path | None) -> None:
 
 
 def _how_to_get(record: "GoalRecord") -> str:
-    return f"holdfast goals result {record.workflow_id} writes them"
+    return f"perdure goals result {record.workflow_id} writes them"

@@ -1,4 +1,4 @@
-"""``holdfast run``: hand in a goal and see it through."""
+"""``perdure run``: hand in a goal and see it through."""
 
 import json
 import sys
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.agent_help import CommandWithAgent
-from holdfast.cli.completion import complete_agents
-from holdfast.cli.output import print_json, say
-from holdfast.cli.reaching import plugin_option, settings_with
-from holdfast.cli.results import default_folder, print_result, save_result
-from holdfast.cli.running import command_errors, json_option, run_async
-from holdfast.cli.watching import watch_one
+from perdure.cli.agent_help import CommandWithAgent
+from perdure.cli.completion import complete_agents
+from perdure.cli.output import print_json, say
+from perdure.cli.reaching import plugin_option, settings_with
+from perdure.cli.results import default_folder, print_result, save_result
+from perdure.cli.running import command_errors, json_option, run_async
+from perdure.cli.watching import watch_one
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, JsonValue
 
-    from holdfast.agents.plugins.registry import InstalledAgent
-    from holdfast.models import Goal
-    from holdfast.settings import Settings
-    from holdfast.temporal.session import Session
+    from perdure.agents.plugins.registry import InstalledAgent
+    from perdure.models import Goal
+    from perdure.settings import Settings
+    from perdure.temporal.session import Session
 
 
 class FileNotServed(Exception):
@@ -49,7 +49,7 @@ class WrongParameter(Exception):
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to write the files it makes; under HOLDFAST_HOME when not given.",
+    help="Where to write the files it makes; under PERDURE_HOME when not given.",
 )
 @plugin_option
 @click.option("--detach", is_flag=True, help="Hand the goal in and return; a server must run.")
@@ -67,7 +67,7 @@ def run(
 ) -> None:
     """Hand a goal to AGENT and see it through.
 
-    Uses the server that is configured (TEMPORAL_ADDRESS) or runs (holdfast dev), and starts the
+    Uses the server that is configured (TEMPORAL_ADDRESS) or runs (perdure dev), and starts the
     embedded one for the time of the run when there is none. DESCRIPTION says what to achieve.
     With an AGENT, --help shows the parameters it takes.
     """
@@ -86,10 +86,10 @@ async def _run(
     detach: bool,
     as_json: bool,
 ) -> int:
-    from holdfast.agents.parameters import check_parameters
-    from holdfast.models import Goal
-    from holdfast.temporal.running import NothingRuns, known_address
-    from holdfast.temporal.session import open_session
+    from perdure.agents.parameters import check_parameters
+    from perdure.models import Goal
+    from perdure.temporal.running import NothingRuns, known_address
+    from perdure.temporal.session import open_session
 
     settings = settings_with(plugin_files)
     _check_files(settings)
@@ -99,7 +99,7 @@ async def _run(
     goal = Goal(goal_id=goal_id, description=description, agent_type=agent, parameters=parameters)
     check_parameters(spec, parameters)
     if detach and known_address(settings.home) is None:
-        raise NothingRuns("no server runs that could go on with the goal: start one, holdfast dev")
+        raise NothingRuns("no server runs that could go on with the goal: start one, perdure dev")
     async with open_session(settings, say) as session:
         workflow_id = await session.service.start(goal)
         if detach:
@@ -112,9 +112,9 @@ async def _run(
 
 
 async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
-    from holdfast.activities.finding import find_agent
-    from holdfast.stores import open_stores
-    from holdfast.temporal.running import known_agents
+    from perdure.activities.finding import find_agent
+    from perdure.stores import open_stores
+    from perdure.temporal.running import known_agents
 
     registry = known_agents(settings)
     if name in registry.agents:
@@ -124,7 +124,7 @@ async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
 
 
 def _check_files(settings: "Settings") -> None:
-    from holdfast.temporal.running import known_address, read_running
+    from perdure.temporal.running import known_address, read_running
 
     running = read_running(settings.home)
     if running is None or known_address(settings.home) != running.temporal_address:
@@ -133,7 +133,7 @@ def _check_files(settings: "Settings") -> None:
     missing = [str(file) for file in settings.plugin_files if file not in known]
     if missing:
         raise FileNotServed(
-            f"holdfast dev runs and does not know {', '.join(missing)}: start it again with"
+            f"perdure dev runs and does not know {', '.join(missing)}: start it again with"
             f" --plugin {missing[0]}"
         )
 
@@ -152,9 +152,7 @@ async def see_through(
         The exit status: 0 when the goal completed, 1 when not, 130 after Ctrl-C.
     """
     if session.server is None and not await session.service.has_worker():
-        say(
-            "no worker is there to take the goal: start one, holdfast worker; the goal waits for it"
-        )
+        say("no worker is there to take the goal: start one, perdure worker; the goal waits for it")
     if not await watch_one(session, goal.agent_type, workflow_id, quiet=as_json):
         _say_what_goes_on(session, workflow_id, as_json)
         return 130
@@ -175,8 +173,8 @@ def _say_what_goes_on(session: "Session", workflow_id: str, as_json: bool) -> No
     else:
         fate = "the goal is kept, and goes on when a server runs again"
     say(
-        f"\n{fate}: holdfast goals watch {workflow_id} picks it up,"
-        f" holdfast goals cancel {workflow_id} ends it"
+        f"\n{fate}: perdure goals watch {workflow_id} picks it up,"
+        f" perdure goals cancel {workflow_id} ends it"
     )
     if as_json:
         print_json({"workflow_id": workflow_id, "status": "running"})

@@ -13,8 +13,8 @@ from typing import Final, ParamSpec, TypeVar
 
 import click
 
-from holdfast.cli.output import PRINTED, print_json
-from holdfast.cli.stdout import keep_for_answers
+from perdure.cli.output import PRINTED, print_json
+from perdure.cli.stdout import keep_for_answers
 
 STOP_SECONDS: Final = 8.0
 
@@ -47,14 +47,14 @@ json_option = click.option(
 
 
 def command_errors(function: Callable[P, T]) -> Callable[P, T]:
-    """Turn the errors of Holdfast into one line on stderr, or a JSON document, and status 1."""
+    """Turn the errors of Perdure into one line on stderr, or a JSON document, and status 1."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except KeyboardInterrupt:
-            click.echo("\nholdfast: stopped before it was done; nothing was lost", err=True)
+            click.echo("\nperdure: stopped before it was done; nothing was lost", err=True)
             sys.exit(128 + signal.SIGINT)
         except Exception as error:
             sentence = explained(error)
@@ -64,15 +64,15 @@ def command_errors(function: Callable[P, T]) -> Callable[P, T]:
             if kwargs.get("as_json") and PRINTED not in click.get_current_context().meta:
                 print_json({"error": {"type": type(error).__name__, "message": sentence}})
             else:
-                click.echo(f"holdfast: {sentence}", err=True)
+                click.echo(f"perdure: {sentence}", err=True)
             sys.exit(1)
 
     return run
 
 
 def explained(error: Exception) -> str | None:
-    """Return the sentence of an error that Holdfast raised; ``None`` for any other."""
-    if type(error).__module__.partition(".")[0] == "holdfast":
+    """Return the sentence of an error that Perdure raised; ``None`` for any other."""
+    if type(error).__module__.partition(".")[0] == "perdure":
         return str(error.args[0]) if error.args else str(error)
     if type(error).__module__.startswith("pydantic") and hasattr(error, "errors"):
         is_setting = getattr(error, "title", "") == "Settings"
@@ -85,7 +85,7 @@ def explained(error: Exception) -> str | None:
 
 def _name(location: tuple[str | int, ...], is_setting: bool) -> str:
     name = ".".join(map(str, location))
-    return f"HOLDFAST_{name.upper()}" if is_setting else name
+    return f"PERDURE_{name.upper()}" if is_setting else name
 
 
 def run_async(main: Coroutine[object, object, T], *, log_level: int = logging.WARNING) -> T:
@@ -123,7 +123,7 @@ async def _until_sigterm(main: Coroutine[object, object, T]) -> T:
 
 
 def configure_logs(level: int) -> None:
-    """Log on stderr: Holdfast from ``level`` on, libraries only their warnings.
+    """Log on stderr: Perdure from ``level`` on, libraries only their warnings.
 
     A failed attempt is told by us, in one line; the SDK's own traceback of it is left out.
     """
@@ -157,7 +157,7 @@ def end_soon(seconds: float | None = None) -> None:
 
 def _end_now(seconds: float) -> None:
     sys.stderr.write(
-        f"holdfast: an agent did not let go within {seconds:g} s; ended all the same, and its"
+        f"perdure: an agent did not let go within {seconds:g} s; ended all the same, and its"
         " goal goes on when a worker runs again\n"
     )
     sys.stderr.flush()

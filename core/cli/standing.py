@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from holdfast.models import GoalRecord, Spending, Usage
-    from holdfast.stores import Stores
-    from holdfast.stores.waits import OpenWait
+    from perdure.models import GoalRecord, Spending, Usage
+    from perdure.stores import Stores
+    from perdure.stores.waits import OpenWait
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _described(wait: "OpenWait") -> str:
     if wait.is_over:
         return f"its turn: {wait.kind.value} {wait.about!r} is there"
     what = {
-        "approval": f"an answer to {wait.about!r}{until}: holdfast approvals show {wait.wait_id}",
+        "approval": f"an answer to {wait.about!r}{until}: perdure approvals show {wait.wait_id}",
         "delegate": f"the goal {wait.child} that it delegated to {wait.about}",
         "signal": f"the signal {wait.about!r}{until}",
     }

@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 
 import click
 
-_ANSWERS: Final = "holdfast.cli.answers"
+_ANSWERS: Final = "perdure.cli.answers"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``holdfast testing``: what authors try their agents with by hand."""
+"""``perdure testing``: what authors try their agents with by hand."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.output import print_json, say
-from holdfast.cli.running import command_errors, json_option, run_async, until_stopped
+from perdure.cli.output import print_json, say
+from perdure.cli.running import command_errors, json_option, run_async, until_stopped
 
 if TYPE_CHECKING:
-    from holdfast.testing import Asked, ModelServer, Reply
+    from perdure.testing import Asked, ModelServer, Reply
 
 _SHOWN = 60
 
@@ -40,15 +40,15 @@ def serve_model(script: Path, port: int, as_json: bool) -> None:
 
     A reply has text, calls, or status (with retry_after, code); or garbage: true, or silent: true;
     besides delay and pause (seconds), pieces, cut_after, times. It speaks OpenAI's protocol: type
-    the lines that it prints where the agent runs, and each agent that asks through HOLDFAST_MODEL
+    the lines that it prints where the agent runs, and each agent that asks through PERDURE_MODEL
     asks this model.
     """  # noqa: D301 -- \b keeps click from joining the lines
     run_async(_serve(script, port, as_json))
 
 
 async def _serve(script: Path, port: int, as_json: bool) -> None:
-    from holdfast.testing import ModelServer
-    from holdfast.testing.model_endpoint.written_script import read_script
+    from perdure.testing import ModelServer
+    from perdure.testing.model_endpoint.written_script import read_script
 
     written = read_script(script)
 

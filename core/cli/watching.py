@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from holdfast.cli.lines import Lines
-from holdfast.cli.running import take_back_cancel
+from perdure.cli.lines import Lines
+from perdure.cli.running import take_back_cancel
 
 if TYPE_CHECKING:
-    from holdfast.models import Event
-    from holdfast.stores import Stores
-    from holdfast.temporal.session import Session
+    from perdure.models import Event
+    from perdure.stores import Stores
+    from perdure.temporal.session import Session
 
 
 class Display(Protocol):
@@ -33,7 +33,7 @@ async def watch(
         display: Where to show them.
         after: The number of the last event not to show again.
     """
-    from holdfast.stores.following import follow_events
+    from perdure.stores.following import follow_events
 
     async def one(name: str, workflow_id: str) -> None:
         async for event in follow_events(stores, workflow_id, after):
@@ -78,7 +78,7 @@ def display_for(names: Sequence[str], *, quiet: bool) -> Iterator[Display]:
     if quiet:
         yield _Nothing()
     elif sys.stderr.isatty():
-        from holdfast.cli.live import LiveView
+        from perdure.cli.live import LiveView
 
         with LiveView(names) as view:
             yield view

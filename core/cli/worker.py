@@ -1,4 +1,4 @@
-"""``holdfast worker``: run goals for a Temporal server that runs elsewhere."""
+"""``perdure worker``: run goals for a Temporal server that runs elsewhere."""
 
 import asyncio
 import logging
@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import click
 
-from holdfast.cli.output import print_json, say
-from holdfast.cli.running import (
+from perdure.cli.output import print_json, say
+from perdure.cli.running import (
     command_errors,
     end_soon,
     json_option,
@@ -43,14 +43,14 @@ def worker(
 ) -> None:
     """Run goals until Ctrl-C or SIGTERM.
 
-    Connects where TEMPORAL_ADDRESS says, or to the server of a running holdfast dev. Told to stop,
+    Connects where TEMPORAL_ADDRESS says, or to the server of a running perdure dev. Told to stop,
     it lets agents reach the end of a step; their goals go on at another worker.
     """
     # Where a pool's workers find them too.
     if build_id is not None:
-        os.environ["HOLDFAST_BUILD_ID"] = build_id
+        os.environ["PERDURE_BUILD_ID"] = build_id
     if make_current:
-        os.environ["HOLDFAST_MAKE_CURRENT"] = "true"
+        os.environ["PERDURE_MAKE_CURRENT"] = "true"
     if processes > 1:
         run_async(_pool(processes, as_json), log_level=logging.INFO)
     else:
@@ -58,12 +58,12 @@ def worker(
 
 
 async def _worker(supervised: bool, as_json: bool) -> None:
-    from holdfast.messages import TASK_QUEUE
-    from holdfast.settings import Settings
-    from holdfast.stores import open_stores
-    from holdfast.temporal.connection import connect
-    from holdfast.temporal.running import known_address, known_agents
-    from holdfast.temporal.working import tell_left_out, working
+    from perdure.messages import TASK_QUEUE
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
+    from perdure.temporal.connection import connect
+    from perdure.temporal.running import known_address, known_agents
+    from perdure.temporal.working import tell_left_out, working
 
     settings = Settings()
     # Before any plugin is loaded, which might read it, or start something that holds it open.
@@ -89,11 +89,11 @@ async def _worker(supervised: bool, as_json: bool) -> None:
 
 
 async def _pool(processes: int, as_json: bool) -> None:
-    from holdfast.messages import TASK_QUEUE
-    from holdfast.settings import Settings
-    from holdfast.temporal.connection import connect
-    from holdfast.temporal.pool import KILL_AFTER_SECONDS, Pool
-    from holdfast.temporal.running import known_address
+    from perdure.messages import TASK_QUEUE
+    from perdure.settings import Settings
+    from perdure.temporal.connection import connect
+    from perdure.temporal.pool import KILL_AFTER_SECONDS, Pool
+    from perdure.temporal.running import known_address
 
     settings = Settings()
     client = await connect(known_address(settings.home))

@@ -1,14 +1,14 @@
-"""What Holdfast remembers: goals, results, context (the journal), events, metrics, artifacts."""
+"""What Perdure remembers: goals, results, context (the journal), events, metrics, artifacts."""
 
-from holdfast.stores.artifacts import ArtifactStore
-from holdfast.stores.context import ContextStore
-from holdfast.stores.database import Database
-from holdfast.stores.errors import StoreUnavailable, UnknownArtifact, UnknownGoal
-from holdfast.stores.events import EventStore
-from holdfast.stores.goals import GoalStore
-from holdfast.stores.metrics import MetricStore
-from holdfast.stores.opening import Stores, open_stores
-from holdfast.stores.results import ResultStore
+from perdure.stores.artifacts import ArtifactStore
+from perdure.stores.context import ContextStore
+from perdure.stores.database import Database
+from perdure.stores.errors import StoreUnavailable, UnknownArtifact, UnknownGoal
+from perdure.stores.events import EventStore
+from perdure.stores.goals import GoalStore
+from perdure.stores.metrics import MetricStore
+from perdure.stores.opening import Stores, open_stores
+from perdure.stores.results import ResultStore
 
 __all__ = [
     "ArtifactStore",

@@ -18,19 +18,19 @@ from sqlalchemy import (
     select,
 )
 
-from holdfast.models import Approval, Decision, Vote
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.deciding import decide, votes_of
-from holdfast.stores.paging import SHORTEST_BEGINNING, Place, begins, comes_after
-from holdfast.stores.refusals import (
+from perdure.models import Approval, Decision, Vote
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.deciding import decide, votes_of
+from perdure.stores.paging import SHORTEST_BEGINNING, Place, begins, comes_after
+from perdure.stores.refusals import (
     AmbiguousName,
     InputRefused,
     NotAsked,
     UnknownApproval,
     VoteRefused,
 )
-from holdfast.stores.signals import ended
+from perdure.stores.signals import ended
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])

@@ -11,13 +11,13 @@ from typing import BinaryIO, Final
 
 from sqlalchemy import Connection, bindparam, select
 
-from holdfast.agents.journal import ArtifactWriter
-from holdfast.models import Artifact
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.errors import StoreUnavailable, UnknownArtifact
-from holdfast.stores.fencing import Claim
-from holdfast.stores.patience import patiently
+from perdure.agents.journal import ArtifactWriter
+from perdure.models import Artifact
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.errors import StoreUnavailable, UnknownArtifact
+from perdure.stores.fencing import Claim
+from perdure.stores.patience import patiently
 
 _CHUNK: Final = 1024 * 1024
 
@@ -61,7 +61,7 @@ class ArtifactStore:
         place = self._place(digest)
         if not place.is_file():
             raise UnknownArtifact(
-                f"no artifact {digest} lies under {self.folder}: see that HOLDFAST_HOME is the"
+                f"no artifact {digest} lies under {self.folder}: see that PERDURE_HOME is the"
                 " worker's"
             )
         return place

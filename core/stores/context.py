@@ -17,14 +17,14 @@ from sqlalchemy import (
     select,
 )
 
-from holdfast.agents.errors import BudgetExceeded
-from holdfast.agents.journal import Answer, StepKey, stream_of
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.fencing import Claim
-from holdfast.stores.patience import patiently
-from holdfast.stores.steps import Recording, answer_in, named, step_row, this_step
-from holdfast.stores.totals import adding_totals, steps_and_seconds, totals_row
+from perdure.agents.errors import BudgetExceeded
+from perdure.agents.journal import Answer, StepKey, stream_of
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.fencing import Claim
+from perdure.stores.patience import patiently
+from perdure.stores.steps import Recording, answer_in, named, step_row, this_step
+from perdure.stores.totals import adding_totals, steps_and_seconds, totals_row
 
 # A larger value stays in the database until its step is asked for: a pass over a long journal then
 # costs neither the memory nor the time of what it may not need.
@@ -89,7 +89,7 @@ class _Statements:
 
 
 class StoredJournal:
-    """The journal of a run, for one execution; a :class:`~holdfast.agents.journal.Journal`."""
+    """The journal of a run, for one execution; a :class:`~perdure.agents.journal.Journal`."""
 
     def __init__(
         self,

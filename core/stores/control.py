@@ -6,14 +6,14 @@ from typing import Final, Literal
 
 from sqlalchemy import and_, bindparam, null, or_, select, update
 
-from holdfast.models import Failure, GoalStatus
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.errors import UnknownGoal
-from holdfast.stores.events import add_event
-from holdfast.stores.refusals import RunNotEnded
-from holdfast.stores.reopening import RETRIABLE, Before, put_back, reopen
-from holdfast.stores.results import tell_end
+from perdure.models import Failure, GoalStatus
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.errors import UnknownGoal
+from perdure.stores.events import add_event
+from perdure.stores.refusals import RunNotEnded
+from perdure.stores.reopening import RETRIABLE, Before, put_back, reopen
+from perdure.stores.results import tell_end
 
 Request = Literal["pause", "cancel"]
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from holdfast.models import Event
-from holdfast.stores.errors import StoreUnavailable, explained
+from perdure.models import Event
+from perdure.stores.errors import StoreUnavailable, explained
 
 T = TypeVar("T")
 
@@ -167,20 +167,20 @@ def open_database(url: str) -> Database:
         parsed = make_url(url)
     except ArgumentError as error:  # the address itself may hold a password
         raise StoreUnavailable(
-            "HOLDFAST_DATABASE_URL is not an address: write sqlite:///path/of/a/file or"
+            "PERDURE_DATABASE_URL is not an address: write sqlite:///path/of/a/file or"
             " postgresql+asyncpg://user:password@host/database"
         ) from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database in {None, "", ":memory:"} or "mode" in parsed.query:
             raise StoreUnavailable(
-                "HOLDFAST_DATABASE_URL names a database in memory, where nothing lasts: write"
+                "PERDURE_DATABASE_URL names a database in memory, where nothing lasts: write"
                 " sqlite:///path/of/a/file"
             )
         return _Sqlite(parsed)
     if parsed.drivername == "postgresql+asyncpg":
         return _PostgreSQL(parsed)
     raise StoreUnavailable(
-        f"HOLDFAST_DATABASE_URL names {parsed.drivername}: use sqlite:/// or postgresql+asyncpg://"
+        f"PERDURE_DATABASE_URL names {parsed.drivername}: use sqlite:/// or postgresql+asyncpg://"
     )
 
 
@@ -217,7 +217,7 @@ class _Sqlite(Database):
 
         def run() -> T:
             with self._engine.connect() as connection:
-                connection.execution_options(holdfast_writes=True)
+                connection.execution_options(perdure_writes=True)
                 with connection.begin():
                     transaction = Transaction(connection)
                     value = change(transaction)
@@ -278,7 +278,7 @@ class _PostgreSQL(Database):
         except ModuleNotFoundError as error:
             raise StoreUnavailable(
                 f"the database {self.url} needs {error.name}, which is not installed: pip install"
-                " 'holdfast[postgresql]'"
+                " 'perdure[postgresql]'"
             ) from error
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
@@ -325,5 +325,5 @@ def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> No
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing fails at once when another process wrote
     # meanwhile; an immediate one waits its turn.
-    writes = connection.get_execution_options().get("holdfast_writes", False)
+    writes = connection.get_execution_options().get("perdure_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -8,11 +8,11 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from holdfast.agents.journal import Question
-from holdfast.models import Approval, Decision, Vote
-from holdfast.stores import schema
-from holdfast.stores.database import Transaction
-from holdfast.stores.events import add_event
+from perdure.agents.journal import Question
+from perdure.models import Approval, Decision, Vote
+from perdure.stores import schema
+from perdure.stores.database import Transaction
+from perdure.stores.events import add_event
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])

@@ -6,15 +6,15 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 
-from holdfast.agents.errors import InputError, PermanentError
-from holdfast.agents.journal import Answer, Delegation
-from holdfast.messages import WaitKind
-from holdfast.models import Failure, FailureKind, Goal, GoalStatus, Parameters, Result
-from holdfast.stores import schema
-from holdfast.stores.database import Transaction
-from holdfast.stores.events import add_event
-from holdfast.stores.reopening import reopen
-from holdfast.stores.waitids import child_uuid
+from perdure.agents.errors import InputError, PermanentError
+from perdure.agents.journal import Answer, Delegation
+from perdure.messages import WaitKind
+from perdure.models import Failure, FailureKind, Goal, GoalStatus, Parameters, Result
+from perdure.stores import schema
+from perdure.stores.database import Transaction
+from perdure.stores.events import add_event
+from perdure.stores.reopening import reopen
+from perdure.stores.waitids import child_uuid
 
 MAXIMUM_DEPTH: Final = 5
 _GOAL_ID_CHARACTERS: Final = 100

@@ -18,14 +18,14 @@ _ADVICE: Final = (
     ("full", "free some space on its disk"),
     ("i/o error", "free some space on its disk, or see that the disk is sound"),
     ("no space", "free some space on its disk"),
-    ("readonly", "make it writable, or set HOLDFAST_HOME to another folder"),
+    ("readonly", "make it writable, or set PERDURE_HOME to another folder"),
     ("read-only", "make it writable"),
-    ("unable to open", "make it writable, or set HOLDFAST_HOME to another folder"),
+    ("unable to open", "make it writable, or set PERDURE_HOME to another folder"),
     ("locked", "end the process that holds it"),
-    ("not a database", "move that file away, or set HOLDFAST_HOME to another folder"),
+    ("not a database", "move that file away, or set PERDURE_HOME to another folder"),
     ("malformed", "put back a backup of it, or move it away to begin anew"),
-    ("does not exist", "create it, or correct HOLDFAST_DATABASE_URL"),
-    ("password", "correct HOLDFAST_DATABASE_URL"),
+    ("does not exist", "create it, or correct PERDURE_DATABASE_URL"),
+    ("password", "correct PERDURE_DATABASE_URL"),
 )
 
 # PostgreSQL's classes of errors that lie with the server and not with what was asked: connection,
@@ -41,7 +41,7 @@ class UnknownGoal(LookupError):
     """There is no run of that workflow id."""
 
     def __init__(self, workflow_id: str) -> None:
-        super().__init__(f"no goal {workflow_id!r} is on record: holdfast goals list shows all")
+        super().__init__(f"no goal {workflow_id!r} is on record: perdure goals list shows all")
 
 
 class UnknownArtifact(LookupError):

@@ -7,10 +7,10 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import bindparam, insert, select, update
 
-from holdfast.models import Event, EventType, Progress
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.errors import UnknownGoal
+from perdure.models import Event, EventType, Progress
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.errors import UnknownGoal
 
 DATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 

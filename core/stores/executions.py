@@ -7,13 +7,13 @@ from typing import Final
 from pydantic import JsonValue
 from sqlalchemy import bindparam, delete, func, select, update
 
-from holdfast.models import Budget, EventType, GoalStatus
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.events import add_event
-from holdfast.stores.fencing import Claim
-from holdfast.stores.ledger import abandon_requests
-from holdfast.stores.patience import patiently
+from perdure.models import Budget, EventType, GoalStatus
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.events import add_event
+from perdure.stores.fencing import Claim
+from perdure.stores.ledger import abandon_requests
+from perdure.stores.patience import patiently
 
 _GOALS: Final = schema.goals.c
 _ROOT: Final = schema.goals.alias("root")

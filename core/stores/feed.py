@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 
-from holdfast.models import Event
-from holdfast.stores.database import Database, Mark
-from holdfast.stores.errors import StoreUnavailable
-from holdfast.stores.watched import READ_SECONDS, Told, WatchedRun, read_states
+from perdure.models import Event
+from perdure.stores.database import Database, Mark
+from perdure.stores.errors import StoreUnavailable
+from perdure.stores.watched import READ_SECONDS, Told, WatchedRun, read_states
 
 LOOK_SECONDS: Final = 0.02
 SQLITE_LOOK_SECONDS: Final = 0.01

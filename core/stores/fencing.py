@@ -11,11 +11,11 @@ from typing import Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
-from holdfast.agents.closing import Ended, Fenced
-from holdfast.models import Budget
-from holdfast.stores import schema
-from holdfast.stores.database import Transaction
-from holdfast.stores.errors import UnknownGoal
+from perdure.agents.closing import Ended, Fenced
+from perdure.models import Budget
+from perdure.stores import schema
+from perdure.stores.database import Transaction
+from perdure.stores.errors import UnknownGoal
 
 _GOALS: Final = schema.goals.c
 _LOOK: Final = select(_GOALS.fence, _GOALS.fence_time, _GOALS.ended_at).where(

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from holdfast.models import Event
-from holdfast.stores.feed import feed_of
-from holdfast.stores.opening import Stores
+from perdure.models import Event
+from perdure.stores.feed import feed_of
+from perdure.stores.opening import Stores
 
 
 async def follow_events(stores: Stores, workflow_id: str, after: int = 0) -> AsyncIterator[Event]:

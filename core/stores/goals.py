@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
-from holdfast.models import (
+from perdure.models import (
     Artifact,
     Budget,
     Failure,
@@ -18,13 +18,13 @@ from holdfast.models import (
     Progress,
     Result,
 )
-from holdfast.stores import schema
-from holdfast.stores.artifacts import artifacts_of
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.errors import UnknownGoal
-from holdfast.stores.events import add_event
-from holdfast.stores.paging import SHORTEST_BEGINNING, Place, begins, comes_after
-from holdfast.stores.refusals import AmbiguousName
+from perdure.stores import schema
+from perdure.stores.artifacts import artifacts_of
+from perdure.stores.database import Database, Transaction
+from perdure.stores.errors import UnknownGoal
+from perdure.stores.events import add_event
+from perdure.stores.paging import SHORTEST_BEGINNING, Place, begins, comes_after
+from perdure.stores.refusals import AmbiguousName
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy import bindparam, select
 
-from holdfast.models import Goal
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.refusals import InputRefused, KeyConflict
+from perdure.models import Goal
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.refusals import InputRefused, KeyConflict
 
 KEY_CHARACTERS: Final = 255
 

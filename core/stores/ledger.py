@@ -5,14 +5,14 @@ from typing import Final
 
 from sqlalchemy import Connection, Executable, bindparam, case, func, insert, select, update
 
-from holdfast.agents.errors import BudgetExceeded
-from holdfast.agents.journal import StepKey
-from holdfast.models import Spending, Usage
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.fencing import Claim
-from holdfast.stores.patience import patiently
-from holdfast.stores.totals import adding_totals, steps_and_seconds, totals_row
+from perdure.agents.errors import BudgetExceeded
+from perdure.agents.journal import StepKey
+from perdure.models import Spending, Usage
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.fencing import Claim
+from perdure.stores.patience import patiently
+from perdure.stores.totals import adding_totals, steps_and_seconds, totals_row
 
 OPEN: Final = "open"
 KEPT: Final = "kept"
@@ -107,7 +107,7 @@ class LedgerStore:
 
 
 class StoredLedger:
-    """The ledger of a run, for one execution; a :class:`~holdfast.agents.journal.Ledger`.
+    """The ledger of a run, for one execution; a :class:`~perdure.agents.journal.Ledger`.
 
     Attributes:
         touched: Whether anything was entered.

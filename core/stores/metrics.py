@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Executable, func, select
 
-from holdfast.stores import schema
-from holdfast.stores.database import Database
-from holdfast.stores.errors import known_run
+from perdure.stores import schema
+from perdure.stores.database import Database
+from perdure.stores.errors import known_run
 
 
 @dataclass(frozen=True, slots=True)

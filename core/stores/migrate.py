@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, inspect, text
 
-from holdfast.stores.database import Database
-from holdfast.stores.errors import StoreUnavailable
+from perdure.stores.database import Database
+from perdure.stores.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -29,7 +29,7 @@ async def migrate(database: Database, home: Path) -> None:
         home: The home folder, for the lock that SQLite needs.
 
     Raises:
-        StoreUnavailable: The schema is newer than this version of Holdfast, or another process
+        StoreUnavailable: The schema is newer than this version of Perdure, or another process
             holds the lock for a minute.
     """
     if database.is_sqlite:
@@ -66,7 +66,7 @@ async def _one_at_a_time(place: Path) -> AsyncIterator[None]:
         except OSError as error:
             raise StoreUnavailable(
                 f"the file {place} cannot be written ({error.strerror or error}): make its folder"
-                " writable, or set HOLDFAST_HOME to another"
+                " writable, or set PERDURE_HOME to another"
             ) from error
     try:
         yield
@@ -80,8 +80,8 @@ def _upgrade(connection: Connection, database: Database) -> None:
     revision = _read_revision(connection)
     if revision is not None and revision not in _known_revisions():
         raise StoreUnavailable(
-            f"the database {database.url} was written by a newer Holdfast (schema {revision},"
-            f" this one knows {HEAD}): upgrade with pip install --upgrade holdfast"
+            f"the database {database.url} was written by a newer Perdure (schema {revision},"
+            f" this one knows {HEAD}): upgrade with pip install --upgrade perdure"
         )
     if revision != HEAD:
         _run_migrations(connection)

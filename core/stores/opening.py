@@ -8,27 +8,27 @@ from typing import Final
 
 from sqlalchemy import select
 
-from holdfast.settings import Settings
-from holdfast.stores import schema
-from holdfast.stores.approvals import ApprovalStore
-from holdfast.stores.artifacts import ArtifactStore
-from holdfast.stores.context import ContextStore
-from holdfast.stores.control import ControlStore
-from holdfast.stores.database import Database, open_database
-from holdfast.stores.errors import StoreUnavailable
-from holdfast.stores.events import EventStore
-from holdfast.stores.executions import ExecutionStore
-from holdfast.stores.fencing import Claim
-from holdfast.stores.goals import GoalStore
-from holdfast.stores.idempotency import KeyStore
-from holdfast.stores.ledger import LedgerStore
-from holdfast.stores.metrics import MetricStore
-from holdfast.stores.migrate import migrate
-from holdfast.stores.responses import ResponseStore
-from holdfast.stores.results import ResultStore
-from holdfast.stores.signals import SignalStore
-from holdfast.stores.telling import StoringListener
-from holdfast.stores.waits import WaitStore
+from perdure.settings import Settings
+from perdure.stores import schema
+from perdure.stores.approvals import ApprovalStore
+from perdure.stores.artifacts import ArtifactStore
+from perdure.stores.context import ContextStore
+from perdure.stores.control import ControlStore
+from perdure.stores.database import Database, open_database
+from perdure.stores.errors import StoreUnavailable
+from perdure.stores.events import EventStore
+from perdure.stores.executions import ExecutionStore
+from perdure.stores.fencing import Claim
+from perdure.stores.goals import GoalStore
+from perdure.stores.idempotency import KeyStore
+from perdure.stores.ledger import LedgerStore
+from perdure.stores.metrics import MetricStore
+from perdure.stores.migrate import migrate
+from perdure.stores.responses import ResponseStore
+from perdure.stores.results import ResultStore
+from perdure.stores.signals import SignalStore
+from perdure.stores.telling import StoringListener
+from perdure.stores.waits import WaitStore
 
 _STORES_ID: Final = select(schema.installation.c.stores_id)
 
@@ -112,5 +112,5 @@ def _make_home(settings: Settings) -> None:
     except OSError as error:
         raise StoreUnavailable(
             f"the folder {settings.home} cannot be written ({error.strerror or error}): make it"
-            " writable, or set HOLDFAST_HOME to another"
+            " writable, or set PERDURE_HOME to another"
         ) from error

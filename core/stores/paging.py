@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, or_
 
-from holdfast.stores.refusals import InputRefused
+from perdure.stores.refusals import InputRefused
 
 # Fewer characters would fit whatever there is.
 SHORTEST_BEGINNING: Final = 6

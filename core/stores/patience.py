@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 import structlog
 
-from holdfast.agents.closing import JournalFailed
-from holdfast.stores.errors import StoreUnavailable
+from perdure.agents.closing import JournalFailed
+from perdure.stores.errors import StoreUnavailable
 
 T = TypeVar("T")
 

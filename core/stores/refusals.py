@@ -6,8 +6,7 @@ class UnknownApproval(LookupError):
 
     def __init__(self, approval_id: str) -> None:
         super().__init__(
-            f"no approval {approval_id!r} is on record: holdfast approvals shows those that are"
-            " open"
+            f"no approval {approval_id!r} is on record: perdure approvals shows those that are open"
         )
 
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, case, delete, null, select, update
 
-from holdfast.agents.journal import StepKey
-from holdfast.messages import WaitKind
-from holdfast.models import GoalStatus
-from holdfast.stores import schema
-from holdfast.stores.database import Transaction
-from holdfast.stores.events import add_event
-from holdfast.stores.signals import EXPIRED, signal_wait
-from holdfast.stores.waitids import step_wait, wait_id
+from perdure.agents.journal import StepKey
+from perdure.messages import WaitKind
+from perdure.models import GoalStatus
+from perdure.stores import schema
+from perdure.stores.database import Transaction
+from perdure.stores.events import add_event
+from perdure.stores.signals import EXPIRED, signal_wait
+from perdure.stores.waitids import step_wait, wait_id
 
 RETRIABLE: Final = (GoalStatus.FAILED, GoalStatus.CANCELLED, GoalStatus.TERMINATED)
 

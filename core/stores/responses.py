@@ -5,9 +5,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, select
 
-from holdfast.models import Usage
-from holdfast.stores import schema
-from holdfast.stores.database import Database
+from perdure.models import Usage
+from perdure.stores import schema
+from perdure.stores.database import Database
 
 _GET: Final = select(schema.responses.c.response).where(
     schema.responses.c.digest == bindparam("asked")

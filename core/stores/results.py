@@ -6,15 +6,15 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import bindparam, func, select, update
 
-from holdfast.models import EventType, Failure, GoalStatus, Result, ResultReference
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.delegates import child_ended
-from holdfast.stores.errors import UnknownGoal
-from holdfast.stores.events import add_event
-from holdfast.stores.fencing import Claim
-from holdfast.stores.metrics import keeping_metric, metric_row
-from holdfast.stores.patience import patiently
+from perdure.models import EventType, Failure, GoalStatus, Result, ResultReference
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.delegates import child_ended
+from perdure.stores.errors import UnknownGoal
+from perdure.stores.events import add_event
+from perdure.stores.fencing import Claim
+from perdure.stores.metrics import keeping_metric, metric_row
+from perdure.stores.patience import patiently
 
 SUMMARY_CHARACTERS: Final = 200
 # What a reference tells of the metadata; all of it stands in the result.

@@ -8,13 +8,13 @@ from typing import Final
 from pydantic import JsonValue
 from sqlalchemy import bindparam, func, insert, select, update
 
-from holdfast.models import GoalStatus
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.errors import UnknownGoal
-from holdfast.stores.events import add_event
-from holdfast.stores.refusals import InputRefused, RunEnded
-from holdfast.stores.waitids import wait_id
+from perdure.models import GoalStatus
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.errors import UnknownGoal
+from perdure.stores.events import add_event
+from perdure.stores.refusals import InputRefused, RunEnded
+from perdure.stores.waitids import wait_id
 
 SIGNAL_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 MAX_SIGNAL_BYTES: Final = 262_144
@@ -121,5 +121,5 @@ def ended(workflow_id: str, status: str) -> RunEnded:
     word = GoalStatus(status).value
     return RunEnded(
         f"goal {workflow_id} has ended ({word}) and takes nothing more: hand in another, or pick"
-        " it up again with holdfast goals retry when it failed"
+        " it up again with perdure goals retry when it failed"
     )

@@ -6,11 +6,11 @@ from typing import Final
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, bindparam
 
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.models import EventType, Failure, Usage
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.events import add_event
+from perdure.agents.journal import Answer, StepKey
+from perdure.models import EventType, Failure, Usage
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.events import add_event
 
 
 def this_step(table: Table) -> ColumnElement[bool]:

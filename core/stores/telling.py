@@ -11,12 +11,12 @@ from typing import Final
 from pydantic import JsonValue
 from sqlalchemy import Executable, bindparam, select
 
-from holdfast.models import Artifact, EventType, Progress
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.events import DATA, add_event
-from holdfast.stores.fencing import Claim
-from holdfast.stores.patience import patiently
+from perdure.models import Artifact, EventType, Progress
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.events import DATA, add_event
+from perdure.stores.fencing import Claim
+from perdure.stores.patience import patiently
 
 # An agent that tells more than this in one pass is heard once a second from there on, so that a
 # loop gone wild fills neither the disk nor its readers' screens.

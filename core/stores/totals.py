@@ -4,9 +4,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Executable, bindparam, func, select
 
-from holdfast.models import Usage
-from holdfast.stores import schema
-from holdfast.stores.database import Database
+from perdure.models import Usage
+from perdure.stores import schema
+from perdure.stores.database import Database
 
 _TOTALS: Final = schema.totals.c
 _ADDED: Final = ("steps", "seconds", "saved_input_tokens", "saved_output_tokens", "saved_cost")

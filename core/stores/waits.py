@@ -12,20 +12,20 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
-from holdfast.agents.errors import InputError
-from holdfast.agents.journal import Answer, Awaited, Delegation, Nap, Question, StepKey, Wanted
-from holdfast.messages import Wait, WaitKind
-from holdfast.models import Failure, FailureKind, GoalStatus
-from holdfast.stores import schema
-from holdfast.stores.database import Database, Transaction
-from holdfast.stores.deciding import ask, decision_of
-from holdfast.stores.delegates import answer_of, child_of, delegate, goal_of, start_again
-from holdfast.stores.fencing import Claim
-from holdfast.stores.patience import patiently
-from holdfast.stores.refusals import InputRefused
-from holdfast.stores.signals import EXPIRED, check_signal_name, signal_wait
-from holdfast.stores.steps import Recording, answer_in, named, this_step
-from holdfast.stores.waitids import step_wait, wait_id
+from perdure.agents.errors import InputError
+from perdure.agents.journal import Answer, Awaited, Delegation, Nap, Question, StepKey, Wanted
+from perdure.messages import Wait, WaitKind
+from perdure.models import Failure, FailureKind, GoalStatus
+from perdure.stores import schema
+from perdure.stores.database import Database, Transaction
+from perdure.stores.deciding import ask, decision_of
+from perdure.stores.delegates import answer_of, child_of, delegate, goal_of, start_again
+from perdure.stores.fencing import Claim
+from perdure.stores.patience import patiently
+from perdure.stores.refusals import InputRefused
+from perdure.stores.signals import EXPIRED, check_signal_name, signal_wait
+from perdure.stores.steps import Recording, answer_in, named, this_step
+from perdure.stores.waitids import step_wait, wait_id
 
 # A wait that is over so soon is sat out: to let go of the worker would take longer.
 SAT_OUT_SECONDS: Final = 2.0
@@ -142,7 +142,7 @@ class WaitStore:
 
 
 class StoredWaits:
-    """The waits of a run, for one execution; :class:`~holdfast.agents.journal.Waits`."""
+    """The waits of a run, for one execution; :class:`~perdure.agents.journal.Waits`."""
 
     def __init__(self, database: Database, claim: Claim, recording: Recording) -> None:
         self._database = database

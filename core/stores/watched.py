@@ -10,10 +10,10 @@ from typing import Final, cast
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
-from holdfast.models import Event, EventType, GoalStatus
-from holdfast.stores import schema
-from holdfast.stores.database import Database
-from holdfast.stores.errors import StoreUnavailable, UnknownGoal
+from perdure.models import Event, EventType, GoalStatus
+from perdure.stores import schema
+from perdure.stores.database import Database
+from perdure.stores.errors import StoreUnavailable, UnknownGoal
 
 PAGE: Final = 500
 WINDOW: Final = 256

@@ -3,14 +3,14 @@
 import structlog
 from pydantic import JsonValue
 
-from holdfast.messages import WAKE_SIGNAL
-from holdfast.models import Vote
-from holdfast.stores import Stores
-from holdfast.stores.approvals import ApprovalRecord
-from holdfast.stores.signals import signal_wait
-from holdfast.stores.waitids import wait_id
-from holdfast.temporal.calls import RunCalls
-from holdfast.temporal.connection import TemporalUnavailable
+from perdure.messages import WAKE_SIGNAL
+from perdure.models import Vote
+from perdure.stores import Stores
+from perdure.stores.approvals import ApprovalRecord
+from perdure.stores.signals import signal_wait
+from perdure.stores.waitids import wait_id
+from perdure.temporal.calls import RunCalls
+from perdure.temporal.connection import TemporalUnavailable
 
 log = structlog.get_logger()
 

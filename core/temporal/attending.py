@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from holdfast.stores import StoreUnavailable
-from holdfast.temporal.connection import TemporalUnavailable
-from holdfast.temporal.goals import GoalService
+from perdure.stores import StoreUnavailable
+from perdure.temporal.connection import TemporalUnavailable
+from perdure.temporal.goals import GoalService
 
 WAKE_SECONDS: Final = 10.0
 RECONCILE_SECONDS: Final = 60.0

@@ -12,9 +12,9 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from holdfast.messages import TASK_QUEUE, WORKFLOW_TYPE
-from holdfast.models import Goal
-from holdfast.temporal.connection import RPC_TIMEOUT, is_away, unavailable
+from perdure.messages import TASK_QUEUE, WORKFLOW_TYPE
+from perdure.models import Goal
+from perdure.temporal.connection import RPC_TIMEOUT, is_away, unavailable
 
 # Every other status, those of later servers included, means that it goes on.
 _ENDED: Final = {

@@ -61,7 +61,7 @@ def unavailable(address: str, error: Exception) -> TemporalUnavailable:
     """Return the error that says a server does not answer, in one sentence."""
     reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     return TemporalUnavailable(
-        f"no Temporal server answers at {address} ({reason}): start one with holdfast dev, or set"
+        f"no Temporal server answers at {address} ({reason}): start one with perdure dev, or set"
         " TEMPORAL_ADDRESS"
     )
 

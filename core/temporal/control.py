@@ -6,13 +6,13 @@ from typing import Final
 
 import structlog
 
-from holdfast.messages import PAUSE_SIGNAL, RESUME_SIGNAL
-from holdfast.models import Goal, GoalRecord, GoalStatus
-from holdfast.stores import Stores, StoreUnavailable
-from holdfast.stores.refusals import Refused, RunNotEnded
-from holdfast.stores.signals import ended
-from holdfast.temporal.calls import RunCalls, Start
-from holdfast.temporal.reconciliation import Reconciliation, close, ended_badly
+from perdure.messages import PAUSE_SIGNAL, RESUME_SIGNAL
+from perdure.models import Goal, GoalRecord, GoalStatus
+from perdure.stores import Stores, StoreUnavailable
+from perdure.stores.refusals import Refused, RunNotEnded
+from perdure.stores.signals import ended
+from perdure.temporal.calls import RunCalls, Start
+from perdure.temporal.reconciliation import Reconciliation, close, ended_badly
 
 # A run's record is closed a moment before its workflow ends.
 ENDING_SECONDS: Final = 5.0

@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from holdfast.temporal.ports import LOOPBACK, ServerPorts, choose_ports
-from holdfast.temporal.processes import start_process, stop_process
-from holdfast.temporal.server_binary import ServerUnavailable
-from holdfast.temporal.server_log import ServerLog
-from holdfast.temporal.state_lock import StateInUse, StateLock
+from perdure.temporal.ports import LOOPBACK, ServerPorts, choose_ports
+from perdure.temporal.processes import start_process, stop_process
+from perdure.temporal.server_binary import ServerUnavailable
+from perdure.temporal.server_log import ServerLog
+from perdure.temporal.state_lock import StateInUse, StateLock
 
 PORT: Final = 7233
 UI_PORT: Final = 8233
@@ -134,7 +134,7 @@ async def run_development_server(
 @contextmanager
 def _state_folder(home: Path | None) -> Iterator[Path]:
     if home is None:
-        with TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True) as folder:
+        with TemporaryDirectory(prefix="perdure-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
     else:
         yield home
@@ -150,7 +150,7 @@ async def _lock(folder: Path) -> StateLock:
         except StateInUse as error:
             if time.monotonic() > give_up:
                 raise DevelopmentServerFailed(
-                    f"{folder} is in use by {error}: stop that one, or set HOLDFAST_HOME to another"
+                    f"{folder} is in use by {error}: stop that one, or set PERDURE_HOME to another"
                     " folder"
                 ) from error
         await asyncio.sleep(_POLL_SECONDS)
@@ -159,7 +159,7 @@ async def _lock(folder: Path) -> StateLock:
 def _cannot_write(folder: Path, error: OSError) -> DevelopmentServerFailed:
     return DevelopmentServerFailed(
         f"the Temporal server cannot keep its state in {folder} ({error.strerror or error}): make"
-        " the folder writable or set HOLDFAST_HOME to another one"
+        " the folder writable or set PERDURE_HOME to another one"
     )
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from holdfast.temporal.processes import CommandFailed, run_command
-from holdfast.temporal.reporting import Report, reporting
-from holdfast.temporal.versions import (
+from perdure.temporal.processes import CommandFailed, run_command
+from perdure.temporal.reporting import Report, reporting
+from perdure.temporal.versions import (
     GO_WHEEL,
     TEMPORAL_CLI,
     TEMPORAL_CLI_MODULE,

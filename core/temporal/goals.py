@@ -10,18 +10,18 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from holdfast.activities.finding import find_agent
-from holdfast.agents.parameters import check_parameters
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.messages import TASK_QUEUE
-from holdfast.models import Goal
-from holdfast.stores import Stores, StoreUnavailable, UnknownGoal
-from holdfast.stores.idempotency import check_key, digest_of
-from holdfast.temporal.answering import Answering
-from holdfast.temporal.calls import RunCalls
-from holdfast.temporal.connection import RPC_TIMEOUT, is_away, unavailable
-from holdfast.temporal.control import RunControl
-from holdfast.temporal.reconciliation import Reconciliation
+from perdure.activities.finding import find_agent
+from perdure.agents.parameters import check_parameters
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.messages import TASK_QUEUE
+from perdure.models import Goal
+from perdure.stores import Stores, StoreUnavailable, UnknownGoal
+from perdure.stores.idempotency import check_key, digest_of
+from perdure.temporal.answering import Answering
+from perdure.temporal.calls import RunCalls
+from perdure.temporal.connection import RPC_TIMEOUT, is_away, unavailable
+from perdure.temporal.control import RunControl
+from perdure.temporal.reconciliation import Reconciliation
 
 
 class GoalService:

@@ -19,8 +19,8 @@ import psutil
 import structlog
 from temporalio.client import Client
 
-from holdfast.settings import Settings
-from holdfast.temporal.recovery import recover
+from perdure.settings import Settings
+from perdure.temporal.recovery import recover
 
 LOOK_SECONDS: Final = 5.0
 FIRST_PAUSE: Final = 1.0
@@ -113,7 +113,7 @@ class Pool:
         with line, end:
             try:
                 child = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "holdfast.cli", "worker", "--supervised"),
+                    *(sys.executable, "-m", "perdure.cli", "worker", "--supervised"),
                     stdin=end.fileno(),
                     stdout=2,
                     start_new_session=True,
@@ -149,7 +149,7 @@ class Pool:
             self.working.add(place)
             # It was meant for now: one that takes a dead one's place, after a newer version has
             # taken over, must not take the goals back.
-            self._environment["HOLDFAST_MAKE_CURRENT"] = "false"
+            self._environment["PERDURE_MAKE_CURRENT"] = "false"
         return is_ready
 
     async def _stop(self, child: asyncio.subprocess.Process) -> None:

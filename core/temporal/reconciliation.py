@@ -10,9 +10,9 @@ from typing import Final
 import structlog
 from temporalio.client import WorkflowExecutionStatus
 
-from holdfast.models import Failure, FailureKind, GoalStatus
-from holdfast.stores import Stores, UnknownGoal
-from holdfast.temporal.calls import Execution, RunCalls
+from perdure.models import Failure, FailureKind, GoalStatus
+from perdure.stores import Stores, UnknownGoal
+from perdure.temporal.calls import Execution, RunCalls
 
 # A run that was picked up again has an execution that ended, until the new one has started.
 SETTLING: Final = timedelta(seconds=30)
@@ -140,7 +140,7 @@ def ended_badly(type_: str, what_happened: str) -> Failure:
     """Return the failure of a run that was ended from outside."""
     return Failure(
         type=type_,
-        message=f"{what_happened}: holdfast goals retry picks it up from its journal",
+        message=f"{what_happened}: perdure goals retry picks it up from its journal",
         permanent=True,
         kind=FailureKind.PERMANENT,
     )

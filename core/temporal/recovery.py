@@ -14,9 +14,9 @@ from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from holdfast.messages import Executed
-from holdfast.temporal.connection import RPC_TIMEOUT, is_away
-from holdfast.temporal.task_register import LostTask, registers_of_the_dead
+from perdure.messages import Executed
+from perdure.temporal.connection import RPC_TIMEOUT, is_away
+from perdure.temporal.task_register import LostTask, registers_of_the_dead
 
 AT_ONCE: Final = 50
 # Until the server has heard that the dead worker's connections are closed, and those of others that

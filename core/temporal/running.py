@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from holdfast.agents.plugins.registry import AgentRegistry, installed_agents
-from holdfast.settings import Settings
+from perdure.agents.plugins.registry import AgentRegistry, installed_agents
+from perdure.settings import Settings
 
 
 class NothingRuns(Exception):
@@ -32,7 +32,7 @@ class RunningFile(BaseModel):
 
 
 class Running(BaseModel):
-    """What ``holdfast dev`` writes down while it runs, so that other commands find it.
+    """What ``perdure dev`` writes down while it runs, so that other commands find it.
 
     Attributes:
         pid: Its process.
@@ -69,7 +69,7 @@ def read_running(home: Path) -> Running | None:
 
 def known_address(home: Path) -> str | None:
     """Return the Temporal address that is configured, or that of what runs on this home folder."""
-    from holdfast.temporal.connection import configured_address
+    from perdure.temporal.connection import configured_address
 
     running = read_running(home)
     return configured_address() or (running.temporal_address if running else None)

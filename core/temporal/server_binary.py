@@ -18,11 +18,11 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from holdfast.settings import Settings
-from holdfast.temporal.go_build import build_with_go, install_go, own_go_home
-from holdfast.temporal.processes import CommandFailed, run_command
-from holdfast.temporal.reporting import Report, reporting
-from holdfast.temporal.versions import TEMPORAL_CLI
+from perdure.settings import Settings
+from perdure.temporal.go_build import build_with_go, install_go, own_go_home
+from perdure.temporal.processes import CommandFailed, run_command
+from perdure.temporal.reporting import Report, reporting
+from perdure.temporal.versions import TEMPORAL_CLI
 
 _PROBE_SECONDS: Final = 20.0
 _DOWNLOAD_SECONDS: Final = 300.0
@@ -113,7 +113,7 @@ async def ensure_server_binary(settings: Settings, report: Report) -> ServerBina
     except OSError as error:
         raise ServerUnavailable(
             f"the Temporal server cannot be put into {folder} ({error.strerror or error}): make"
-            " room or set HOLDFAST_CACHE to another folder"
+            " room or set PERDURE_CACHE to another folder"
         ) from error
 
 

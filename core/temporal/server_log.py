@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import IO, Final
 
-from holdfast.temporal.processes import last_words
+from perdure.temporal.processes import last_words
 
 _LARGEST_BYTES: Final = 10_000_000
 _READ_BYTES: Final = 65_536

@@ -7,15 +7,15 @@ from typing import Final
 
 from temporalio.client import Client
 
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
-from holdfast.temporal.connection import TemporalUnavailable, configured_address, connect
-from holdfast.temporal.development_server import DevelopmentServer, run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.running import known_address, known_agents
-from holdfast.temporal.server_binary import ensure_server_binary
-from holdfast.temporal.working import working
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
+from perdure.temporal.connection import TemporalUnavailable, configured_address, connect
+from perdure.temporal.development_server import DevelopmentServer, run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.running import known_address, known_agents
+from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.working import working
 
 EMBEDDED_DRAIN_SECONDS: Final = 3.0
 

@@ -15,7 +15,7 @@ import structlog
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from holdfast.messages import EXECUTE_ACTIVITY
+from perdure.messages import EXECUTE_ACTIVITY
 
 FOLDER: Final = "workers"
 SUFFIX: Final = ".tasks"

@@ -15,9 +15,9 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from holdfast.temporal.connection import RPC_TIMEOUT
+from perdure.temporal.connection import RPC_TIMEOUT
 
-DEPLOYMENT: Final = "holdfast"
+DEPLOYMENT: Final = "perdure"
 # The server hears of a version when its first worker asks for work.
 HEARD_SECONDS: Final = 30.0
 _LOOK_AGAIN: Final = 0.2

@@ -16,17 +16,17 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
-from holdfast.activities.clean_up import CleanUp
-from holdfast.activities.execute import Execute
-from holdfast.activities.prepare import Prepare
-from holdfast.activities.store import Store
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.messages import TASK_QUEUE
-from holdfast.settings import Settings
-from holdfast.stores import Stores
-from holdfast.temporal.task_register import Registering
-from holdfast.temporal.versioning import DEPLOYMENT
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from perdure.activities.clean_up import CleanUp
+from perdure.activities.execute import Execute
+from perdure.activities.prepare import Prepare
+from perdure.activities.store import Store
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.messages import TASK_QUEUE
+from perdure.settings import Settings
+from perdure.stores import Stores
+from perdure.temporal.task_register import Registering
+from perdure.temporal.versioning import DEPLOYMENT
+from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)
 # A worker that died without a word is passed over after this time; the SDK's ten seconds would hold

@@ -9,17 +9,17 @@ from typing import Final
 import structlog
 from temporalio.client import Client
 
-from holdfast.activities.observing import observe
-from holdfast.agents.plugins.file_watch import watch_files
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.settings import Settings
-from holdfast.stores import Stores
-from holdfast.temporal.attending import attend
-from holdfast.temporal.blocked_loop import watch_loop
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.recovery import recover
-from holdfast.temporal.versioning import make_current
-from holdfast.temporal.worker import build_worker
+from perdure.activities.observing import observe
+from perdure.agents.plugins.file_watch import watch_files
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.settings import Settings
+from perdure.stores import Stores
+from perdure.temporal.attending import attend
+from perdure.temporal.blocked_loop import watch_loop
+from perdure.temporal.goals import GoalService
+from perdure.temporal.recovery import recover
+from perdure.temporal.versioning import make_current
+from perdure.temporal.worker import build_worker
 
 RECOVER_SECONDS: Final = 5.0
 

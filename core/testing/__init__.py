@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from holdfast.agents.memory import MemoryJournal
-    from holdfast.testing.contracts.broken import BrokenContract
-    from holdfast.testing.contracts.contract import AgentContract
-    from holdfast.testing.installation import GoalFailed, Installation
-    from holdfast.testing.model_endpoint.script import (
+    from perdure.agents.memory import MemoryJournal
+    from perdure.testing.contracts.broken import BrokenContract
+    from perdure.testing.contracts.contract import AgentContract
+    from perdure.testing.installation import GoalFailed, Installation
+    from perdure.testing.model_endpoint.script import (
         Asked,
         Reply,
         ToolCall,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         refuses,
         says,
     )
-    from holdfast.testing.model_endpoint.server import ModelServer, Recorded
-    from holdfast.testing.rehearsal import Rehearsal, StillWaiting, rehearse
+    from perdure.testing.model_endpoint.server import ModelServer, Recorded
+    from perdure.testing.rehearsal import Rehearsal, StillWaiting, rehearse
 
 __all__ = [
     "AgentContract",
@@ -48,26 +48,26 @@ __all__ = [
     "says",
 ]
 
-_SCRIPT: Final = "holdfast.testing.model_endpoint.script"
+_SCRIPT: Final = "perdure.testing.model_endpoint.script"
 _PLACES: Final = {
-    "AgentContract": "holdfast.testing.contracts.contract",
+    "AgentContract": "perdure.testing.contracts.contract",
     "Asked": _SCRIPT,
-    "BrokenContract": "holdfast.testing.contracts.broken",
-    "GoalFailed": "holdfast.testing.installation",
-    "Installation": "holdfast.testing.installation",
-    "MemoryJournal": "holdfast.agents.memory",
-    "ModelServer": "holdfast.testing.model_endpoint.server",
-    "Recorded": "holdfast.testing.model_endpoint.server",
-    "Rehearsal": "holdfast.testing.rehearsal",
+    "BrokenContract": "perdure.testing.contracts.broken",
+    "GoalFailed": "perdure.testing.installation",
+    "Installation": "perdure.testing.installation",
+    "MemoryJournal": "perdure.agents.memory",
+    "ModelServer": "perdure.testing.model_endpoint.server",
+    "Recorded": "perdure.testing.model_endpoint.server",
+    "Rehearsal": "perdure.testing.rehearsal",
     "Reply": _SCRIPT,
-    "StillWaiting": "holdfast.testing.rehearsal",
+    "StillWaiting": "perdure.testing.rehearsal",
     "ToolCall": _SCRIPT,
     "breaks_off": _SCRIPT,
     "calls": _SCRIPT,
     "garbles": _SCRIPT,
     "keeps_silent": _SCRIPT,
     "refuses": _SCRIPT,
-    "rehearse": "holdfast.testing.rehearsal",
+    "rehearse": "perdure.testing.rehearsal",
     "says": _SCRIPT,
 }
 

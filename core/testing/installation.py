@@ -14,17 +14,17 @@ from typing import Any, Final, Self, TypeVar
 
 from pydantic import JsonValue
 
-from holdfast.agents.plugins.registry import AgentRegistry, InstalledAgent, installed_agents
-from holdfast.agents.spec import AgentSpec
-from holdfast.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
-from holdfast.stores.following import follow_events
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.server_binary import ensure_server_binary
-from holdfast.temporal.working import working
+from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent, installed_agents
+from perdure.agents.spec import AgentSpec
+from perdure.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
+from perdure.stores.following import follow_events
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.working import working
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Installation:
     It serves tests that are async and tests that are not, whatever runs the async ones.
 
     Attributes:
-        home: Its folder, as ``HOLDFAST_HOME`` names one.
+        home: Its folder, as ``PERDURE_HOME`` names one.
     """
 
     def __init__(self, home: Path, report: Callable[[str], None] = print) -> None:
@@ -73,7 +73,7 @@ class Installation:
         self.home = home
         self._report = report
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._live, name="holdfast installation")
+        self._thread = threading.Thread(target=self._live, name="perdure installation")
         self._ready: Future[_Parts] = Future()
         self._over = asyncio.Event()
 
@@ -167,7 +167,7 @@ class Installation:
     ) -> Result:
         parts = self._parts
         if isinstance(agent, AgentSpec):
-            parts.agents[agent.name] = InstalledAgent(agent, "holdfast-test", "0")
+            parts.agents[agent.name] = InstalledAgent(agent, "perdure-test", "0")
         workflow_id = await parts.service.start(goal)
         async with asyncio.timeout(GOAL_SECONDS):
             async for event in follow_events(parts.stores, workflow_id):

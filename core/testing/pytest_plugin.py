@@ -1,4 +1,4 @@
-"""What pytest gains where Holdfast is installed: fixtures for the tests of agents.
+"""What pytest gains where Perdure is installed: fixtures for the tests of agents.
 
 pytest loads this in every run, so it imports nothing before a fixture is used. The fixtures serve
 plain tests as well as async ones; async ones need pytest-asyncio (or another runner), as anywhere.
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from holdfast.testing.installation import Installation
-    from holdfast.testing.model_endpoint.server import ModelServer
+    from perdure.testing.installation import Installation
+    from perdure.testing.model_endpoint.server import ModelServer
 
 pytest.register_assert_rewrite(
-    "holdfast.testing.contracts.contract", "holdfast.testing.contracts.clauses"
+    "perdure.testing.contracts.contract", "perdure.testing.contracts.clauses"
 )
 
 
@@ -26,7 +26,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show of a broken contract its sentence, and of the agent's own error where it comes from."""
     report = yield
-    broken = sys.modules.get("holdfast.testing.contracts.broken")
+    broken = sys.modules.get("perdure.testing.contracts.broken")
     error = None if call.excinfo is None else call.excinfo.value
     if broken is not None and isinstance(error, broken.BrokenContract):
         cause = error.__cause__
@@ -36,9 +36,9 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def _holdfast_models() -> "Iterator[ModelServer]":
+def _perdure_models() -> "Iterator[ModelServer]":
     """Serve one scripted model for the whole run: a worker keeps its connection to it."""
-    from holdfast.testing.model_endpoint.server import ModelServer
+    from perdure.testing.model_endpoint.server import ModelServer
 
     with ModelServer() as server, pytest.MonkeyPatch.context() as environment:
         for name, value in server.environment.items():
@@ -47,8 +47,8 @@ def _holdfast_models() -> "Iterator[ModelServer]":
 
 
 @pytest.fixture
-def model_server(_holdfast_models: "ModelServer") -> "Iterator[ModelServer]":
-    """A scripted model over real HTTP, which ``HOLDFAST_MODEL`` names; it echoes until scripted.
+def model_server(_perdure_models: "ModelServer") -> "Iterator[ModelServer]":
+    """A scripted model over real HTTP, which ``PERDURE_MODEL`` names; it echoes until scripted.
 
     ::
 
@@ -58,29 +58,29 @@ def model_server(_holdfast_models: "ModelServer") -> "Iterator[ModelServer]":
             assert result.summary == "Sunny."
             assert len(model_server.requests) == 1
     """
-    _holdfast_models.answers()
-    yield _holdfast_models
-    _holdfast_models.answers()
+    _perdure_models.answers()
+    yield _perdure_models
+    _perdure_models.answers()
 
 
 @pytest.fixture(scope="session")
-def holdfast_installation(
+def perdure_installation(
     tmp_path_factory: pytest.TempPathFactory,
-    _holdfast_models: "ModelServer",
+    _perdure_models: "ModelServer",
 ) -> "Iterator[Installation]":
     """A whole installation: a real Temporal server, stores in a temporary folder, a worker here.
 
     It starts when a test first asks for it, and serves the whole run. Its agents' models are the
-    fixture ``model_server``. ``await holdfast_installation.finish(…)`` in an async test, or
-    ``holdfast_installation.run(…)`` in a plain one, sees a goal through::
+    fixture ``model_server``. ``await perdure_installation.finish(…)`` in an async test, or
+    ``perdure_installation.run(…)`` in a plain one, sees a goal through::
 
-        async def test_it_runs_for_real(holdfast_installation):
-            result = await holdfast_installation.finish("weather", "Tell it", {"city": "Ghent"})
+        async def test_it_runs_for_real(perdure_installation):
+            result = await perdure_installation.finish("weather", "Tell it", {"city": "Ghent"})
             assert result.summary
     """
-    from holdfast.testing.installation import Installation
+    from perdure.testing.installation import Installation
 
-    installation = Installation(tmp_path_factory.mktemp("holdfast-home"))
+    installation = Installation(tmp_path_factory.mktemp("perdure-home"))
     try:
         yield installation.start()
     finally:

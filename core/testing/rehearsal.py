@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from holdfast.agents.closing import Suspended
-from holdfast.agents.execution import carry_out, clean_up
-from holdfast.agents.factory import create_agent
-from holdfast.agents.journal import Answer, Awaited, Delegation, Question, StepKey, Wanted
-from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
-from holdfast.agents.plugins.registry import installed_agents
-from holdfast.agents.run import Run
-from holdfast.agents.spec import AgentSpec
-from holdfast.messages import Wait
-from holdfast.models import Goal, Progress, Result
-from holdfast.settings import Settings
+from perdure.agents.closing import Suspended
+from perdure.agents.execution import carry_out, clean_up
+from perdure.agents.factory import create_agent
+from perdure.agents.journal import Answer, Awaited, Delegation, Question, StepKey, Wanted
+from perdure.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.plugins.registry import installed_agents
+from perdure.agents.run import Run
+from perdure.agents.spec import AgentSpec
+from perdure.messages import Wait
+from perdure.models import Goal, Progress, Result
+from perdure.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ async def rehearse(
 ) -> Rehearsal:
     """Run an agent to its end, clean-up included, without a server; it sleeps no time at all.
 
-    The models that it asks through its run are the one that ``HOLDFAST_MODEL`` names: the fixture
+    The models that it asks through its run are the one that ``PERDURE_MODEL`` names: the fixture
     ``model_server`` sees to that.
 
     Args:

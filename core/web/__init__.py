@@ -1,1 +1,1 @@
-"""The pages: what :mod:`holdfast.api` answers to a browser, drawn on the server."""
+"""The pages: what :mod:`perdure.api` answers to a browser, drawn on the server."""

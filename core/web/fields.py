@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue
 
-from holdfast.models import Parameters
+from perdure.models import Parameters
 
 Kind = Literal["text", "number", "checkbox", "choice", "lines", "json"]
 Schema = Mapping[str, JsonValue]

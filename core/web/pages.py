@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 @cache
 def _templates() -> Environment:
     return Environment(
-        loader=PackageLoader("holdfast.web"),
+        loader=PackageLoader("perdure.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, ValidationError
 
-    from holdfast.messages import (
+    from perdure.messages import (
         CLEAN_UP_ACTIVITY,
         EXECUTE_ACTIVITY,
         PAUSE_SIGNAL,
@@ -33,8 +33,8 @@ with workflow.unsafe.imports_passed_through():
         StoreInput,
         Wait,
     )
-    from holdfast.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
-    from holdfast.workflows.enduring import (
+    from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
+    from perdure.workflows.enduring import (
         ENDURED,
         Cause,
         deadly,
@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
         pause_before,
         returned,
     )
-    from holdfast.workflows.waiting import Waiting
+    from perdure.workflows.waiting import Waiting
 
 T = TypeVar("T", bound=BaseModel)
 

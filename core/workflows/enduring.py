@@ -13,8 +13,8 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from holdfast.messages import STORES_AWAY, Carried
-    from holdfast.models import Failure, FailureKind
+    from perdure.messages import STORES_AWAY, Carried
+    from perdure.models import Failure, FailureKind
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=10)

@@ -13,7 +13,7 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from holdfast.messages import Wait, WaitKind
+    from perdure.messages import Wait, WaitKind
 
 # How long the first child that ends waits for the others, so that many do not wake the run one by
 # one; doubled from one suspension to the next.

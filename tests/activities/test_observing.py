@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from holdfast.activities import observing
-from holdfast.models import Event, Goal
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
+from perdure.activities import observing
+from perdure.models import Event, Goal
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
 
 
 class Ear:

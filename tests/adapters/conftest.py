@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from holdfast.testing import Asked, ModelServer, Reply
+from perdure.testing import Asked, ModelServer, Reply
 
 Serve = Callable[..., ModelServer]
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.closing import Fenced
-from holdfast.agents.execution import carry_out, clean_up
-from holdfast.agents.factory import create_agent
-from holdfast.agents.journal import Answer, Ledger, StepKey
-from holdfast.agents.memory import (
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.closing import Fenced
+from perdure.agents.execution import carry_out, clean_up
+from perdure.agents.factory import create_agent
+from perdure.agents.journal import Answer, Ledger, StepKey
+from perdure.agents.memory import (
     MemoryArtifacts,
     MemoryJournal,
     MemoryLedger,

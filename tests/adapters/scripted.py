@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from holdfast.agents import AgentSpec
-from holdfast.testing import Asked, Reply, ToolCall, calls, says
+from perdure.agents import AgentSpec
+from perdure.testing import Asked, Reply, ToolCall, calls, says
 
 LIBRARIES: Final = ("pydantic-ai", "openai-agents", "langgraph")
 ANSWER: Final = "Oslo has 700,000 people."
@@ -55,7 +55,7 @@ class Tools:
 
 
 def made(library: str, tools: Tools) -> AgentSpec:
-    """Return the agent, made of a library's own; it asks what HOLDFAST_MODEL names."""
+    """Return the agent, made of a library's own; it asks what PERDURE_MODEL names."""
     return {"pydantic-ai": _pydantic_ai, "openai-agents": _openai, "langgraph": _langgraph}[
         library
     ](tools)
@@ -64,7 +64,7 @@ def made(library: str, tools: Tools) -> AgentSpec:
 def _pydantic_ai(tools: Tools) -> AgentSpec:
     from pydantic_ai import Agent
 
-    from holdfast.adapters.pydantic_ai import durable
+    from perdure.adapters.pydantic_ai import durable
 
     agent = Agent(tools=[tools.find, tools.count, tools.slow])
     return durable(agent, name="guide", description="Tells of places.")
@@ -73,7 +73,7 @@ def _pydantic_ai(tools: Tools) -> AgentSpec:
 def _openai(tools: Tools) -> AgentSpec:
     from agents import Agent, function_tool
 
-    from holdfast.adapters.openai_agents import durable
+    from perdure.adapters.openai_agents import durable
 
     functions = [function_tool(tool) for tool in (tools.find, tools.count, tools.slow)]
     agent = Agent(name="Guide", tools=[*functions])
@@ -86,7 +86,7 @@ def _langgraph(tools: Tools) -> AgentSpec:
     from langgraph.graph import START, MessagesState, StateGraph
     from langgraph.prebuilt import ToolNode, tools_condition
 
-    from holdfast.adapters.langgraph import durable
+    from perdure.adapters.langgraph import durable
 
     functions = [tool(one) for one in (tools.find, tools.count, tools.slow)]
     # Its connections are kept by address, for the life of the process.

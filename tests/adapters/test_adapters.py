@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdfast.agents import StepFailed, Usage
-from holdfast.agents.closing import Fenced
-from holdfast.models import FailureKind
-from holdfast.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
+from perdure.agents import StepFailed, Usage
+from perdure.agents.closing import Fenced
+from perdure.models import FailureKind
+from perdure.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
 from tests.adapters.passing import DyingJournal, Passes
 from tests.adapters.scripted import ANSWER, LIBRARIES, Tools, made, script
 from tests.agents.model_passes import Book
@@ -157,8 +157,8 @@ def test_without_its_library_it_says_which_extra_to_install(
 ) -> None:
     needed, extra = EXTRAS[name]
     for module in list(sys.modules):
-        if module.startswith(f"holdfast.adapters.{name}"):
+        if module.startswith(f"perdure.adapters.{name}"):
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, needed, None)  # cannot be imported
-    with pytest.raises(ImportError, match=rf"run pip install 'holdfast\[{extra}\]'$"):
-        importlib.import_module(f"holdfast.adapters.{name}")
+    with pytest.raises(ImportError, match=rf"run pip install 'perdure\[{extra}\]'$"):
+        importlib.import_module(f"perdure.adapters.{name}")

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from holdfast.adapters.langgraph import HoldfastChat
-from holdfast.adapters.langgraph import durable as durable_graph
-from holdfast.adapters.openai_agents import durable as durable_openai
-from holdfast.adapters.pydantic_ai import durable as durable_pydantic
-from holdfast.testing import AgentContract, Asked, Reply, ToolCall, calls, says
+from perdure.adapters.langgraph import PerdureChat
+from perdure.adapters.langgraph import durable as durable_graph
+from perdure.adapters.openai_agents import durable as durable_openai
+from perdure.adapters.pydantic_ai import durable as durable_pydantic
+from perdure.testing import AgentContract, Asked, Reply, ToolCall, calls, says
 
 
 async def find(what: str) -> str:
@@ -43,7 +43,7 @@ def of_langgraph() -> Any:
     tools = [tool(find)]
 
     async def think(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [await HoldfastChat().bind_tools(tools).ainvoke(state["messages"])]}
+        return {"messages": [await PerdureChat().bind_tools(tools).ainvoke(state["messages"])]}
 
     graph = (
         StateGraph(MessagesState)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from holdfast.activities.prepare import Prepare
-from holdfast.activities.store import Store
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.messages import TASK_QUEUE
-from holdfast.temporal.recovery import recover
-from holdfast.testing import ModelServer
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from perdure.activities.prepare import Prepare
+from perdure.activities.store import Store
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.messages import TASK_QUEUE
+from perdure.temporal.recovery import recover
+from perdure.testing import ModelServer
+from perdure.workflows.agent_goal import AgentGoalWorkflow
 from tests.adapters.scripted import ANSWER, LIBRARIES, script
 
 if TYPE_CHECKING:

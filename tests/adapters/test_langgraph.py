@@ -13,10 +13,10 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import Interrupt, Send, interrupt
 from pydantic import BaseModel
 
-from holdfast.adapters.langgraph import HoldfastChat, durable
-from holdfast.agents import AgentSpec, PermanentError, Run
-from holdfast.agents.closing import Fenced, Suspended
-from holdfast.testing import Asked, ModelServer, Reply, ToolCall, calls, says
+from perdure.adapters.langgraph import PerdureChat, durable
+from perdure.agents import AgentSpec, PermanentError, Run
+from perdure.agents.closing import Fenced, Suspended
+from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
 from tests.adapters.passing import DyingJournal, Passes
 
 if TYPE_CHECKING:
@@ -250,11 +250,11 @@ async def test_a_tool_whose_reply_cannot_be_read_is_not_done_again() -> None:
             said = await send.ainvoke({"what": "mail"})
         except Exception as error:
             said = type(error).__name__
-        if (await holdfast_approves()) is not True:
+        if (await perdure_approves()) is not True:
             raise AssertionError
         return {"messages": [AIMessage(str(said))]}
 
-    async def holdfast_approves() -> bool:
+    async def perdure_approves() -> bool:
         return bool(interrupt("Go on?"))
 
     passes = Passes(made(graph_of(MessagesState, think=think)))
@@ -348,7 +348,7 @@ async def test_outside_of_a_goal_models_and_tools_do_what_they_did(serve: "Serve
     assert await shout.ainvoke({"what": "oslo"}) == "OSLO"
 
 
-async def test_holdfasts_own_chat_model_asks_what_is_set(serve: "Serve") -> None:
+async def test_perdures_own_chat_model_asks_what_is_set(serve: "Serve") -> None:
     @tool
     async def find(what: str) -> str:
         """Find."""
@@ -365,11 +365,11 @@ async def test_holdfasts_own_chat_model_asks_what_is_set(serve: "Serve") -> None
     server = serve(script)
 
     async def think(state: MessagesState) -> dict[str, Any]:
-        asked = HoldfastChat(temperature=0.5).bind_tools([find])
+        asked = PerdureChat(temperature=0.5).bind_tools([find])
         return {"messages": [await asked.ainvoke([("system", "Hm"), *state["messages"]])]}
 
     def choose(state: MessagesState) -> dict[str, Any]:
-        chosen = HoldfastChat(max_tokens=100).with_structured_output(Wish).invoke("Oslo")
+        chosen = PerdureChat(max_tokens=100).with_structured_output(Wish).invoke("Oslo")
         return {"messages": [AIMessage(str(chosen))]}
 
     graph = graph_of(MessagesState, think=think, tools=ToolNode([find]), again=think, choose=choose)
@@ -381,4 +381,4 @@ async def test_holdfasts_own_chat_model_asks_what_is_set(serve: "Serve") -> None
     assert list(passes.listener.texts.values()) == ["Rome found"]
     assert [data["tool"] for data in passes.noted("tool.called")] == ["find", "find", "Wish"]
     with pytest.raises(PermanentError, match="asks the model of a goal"):
-        await HoldfastChat().ainvoke("Hm")
+        await PerdureChat().ainvoke("Hm")

@@ -17,10 +17,10 @@ from agents.exceptions import MaxTurnsExceeded
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-from holdfast.adapters.openai_agents import durable
-from holdfast.agents import AgentSpec, PermanentError
-from holdfast.agents.closing import Fenced, Suspended
-from holdfast.testing import Asked, ModelServer, Reply, ToolCall, calls, says
+from perdure.adapters.openai_agents import durable
+from perdure.agents import AgentSpec, PermanentError
+from perdure.agents.closing import Fenced, Suspended
+from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
 from tests.adapters.passing import DyingJournal, Passes
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ async def test_a_vendor_that_it_cannot_ask_is_named(
 ) -> None:
     from pydantic_ai.models.test import TestModel
 
-    from holdfast.agents.run import Run
+    from perdure.agents.run import Run
 
     serve([])
     monkeypatch.setattr(Run, "model", property(lambda run: run.durable(TestModel())))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from holdfast.agents import AgentSpec
-from holdfast.testing import Asked, Reply, ToolCall, calls, says
+from perdure.agents import AgentSpec
+from perdure.testing import Asked, Reply, ToolCall, calls, says
 from tests.adapters.passing import Passes
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext, ToolReturn
 from pydantic_ai.messages import BinaryContent, ModelMessagesTypeAdapter
 
-from holdfast.adapters.pydantic_ai import durable
-from holdfast.agents import AgentSpec, Goal, Run
-from holdfast.agents.closing import Suspended
-from holdfast.testing import Asked, Reply, ToolCall, calls, says
+from perdure.adapters.pydantic_ai import durable
+from perdure.agents import AgentSpec, Goal, Run
+from perdure.agents.closing import Suspended
+from perdure.testing import Asked, Reply, ToolCall, calls, says
 from tests.adapters.passing import Passes
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from typing import Any
 
 from temporalio.worker import Worker
 
-from holdfast.activities.clean_up import CleanUp
-from holdfast.activities.execute import Execute
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.messages import TASK_QUEUE
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.task_register import Registering
+from perdure.activities.clean_up import CleanUp
+from perdure.activities.execute import Execute
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.messages import TASK_QUEUE
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.task_register import Registering
 from tests.adapters.scripted import Tools, made
 
 
@@ -34,7 +34,7 @@ async def work(order: dict[str, Any]) -> None:
     """Execute goals until killed."""
     home = Path(order["home"])
     spec = made(order["library"], Tools(home))
-    plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=(spec.name,))
+    plugin = Plugin("perdure-test", "1.0", "perdure_test", "loaded", agents=(spec.name,))
     registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
     settings = Settings(home=home)
     async with open_stores(settings) as stores:
@@ -61,7 +61,7 @@ def begin(order: dict[str, Any]) -> None:
 def main() -> None:
     """Fork a worker for each order."""
     for library in ("langgraph", "openai_agents", "pydantic_ai"):
-        importlib.import_module(f"holdfast.adapters.{library}")
+        importlib.import_module(f"perdure.adapters.{library}")
     importlib.import_module("langchain_openai")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for the dead
     workers: list[int] = []

@@ -19,7 +19,7 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     modules: list[str] = []
 
     def install(
-        distribution: str, source: str, *, version: str = "1.0", requires: str = "holdfast>=0.1"
+        distribution: str, source: str, *, version: str = "1.0", requires: str = "perdure>=0.1"
     ) -> None:
         module = distribution.replace("-", "_")
         modules.append(module)
@@ -30,7 +30,7 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
             f"Metadata-Version: 2.4\nName: {distribution}\nVersion: {version}\n"
             f"Requires-Dist: {requires}\n"
         )
-        (metadata / "entry_points.txt").write_text(f"[holdfast]\nit = {module}\n")
+        (metadata / "entry_points.txt").write_text(f"[perdure]\nit = {module}\n")
         importlib.invalidate_caches()
 
     yield install

@@ -10,17 +10,17 @@ from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from holdfast.agents.errors import BudgetExceeded
-from holdfast.agents.journal import Journal, StepKey
-from holdfast.agents.memory import MemoryJournal, MemoryListener, MemoryWaits
-from holdfast.agents.model_calls.breaker import Breakers
-from holdfast.agents.model_calls.durable_model import DurableModel, ResponseCache
-from holdfast.agents.model_calls.request import Patience
-from holdfast.agents.purse import Purse
-from holdfast.agents.retrying import Clock
-from holdfast.agents.steps import Steps
-from holdfast.models import Usage
-from holdfast.testing import ModelServer
+from perdure.agents.errors import BudgetExceeded
+from perdure.agents.journal import Journal, StepKey
+from perdure.agents.memory import MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.model_calls.breaker import Breakers
+from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
+from perdure.agents.model_calls.request import Patience
+from perdure.agents.purse import Purse
+from perdure.agents.retrying import Clock
+from perdure.agents.steps import Steps
+from perdure.models import Usage
+from perdure.testing import ModelServer
 
 
 async def drain(context: RunContext[object], events: AsyncIterable[object]) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from holdfast.agents import (
+from perdure.agents import (
     Agent,
     AgentFactory,
     AgentSpec,
@@ -19,14 +19,14 @@ from holdfast.agents import (
     Run,
     Usage,
 )
-from holdfast.agents.description import describe_agents
-from holdfast.agents.errors import failure_from
-from holdfast.agents.factory import create_agent
-from holdfast.agents.memory import MemoryJournal
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.models import FailureKind
-from holdfast.testing import rehearse
+from perdure.agents.description import describe_agents
+from perdure.agents.errors import failure_from
+from perdure.agents.factory import create_agent
+from perdure.agents.memory import MemoryJournal
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.models import FailureKind
+from perdure.testing import rehearse
 
 
 class SurveyParameters(BaseModel):
@@ -159,7 +159,7 @@ def test_an_agent_without_parameters_takes_none() -> None:
 
 
 def test_the_factory_makes_agents_by_name() -> None:
-    plugin = Plugin("holdfast-survey", "1.2", "survey", "loaded", agents=("survey",))
+    plugin = Plugin("perdure-survey", "1.2", "survey", "loaded", agents=("survey",))
     registry = AgentRegistry.of({plugin: Loaded((), (SURVEY,), ())}, [])
     made = AgentFactory.create("survey", {"depth": "deep"}, registry=registry)
     assert isinstance(made, Survey)

@@ -1,7 +1,7 @@
 """Plugins that are wrong on purpose: each is refused with its sentence, and hurts no other.
 
 Every folder of ``bad_plugins`` is a distribution as pip would have installed it, with the sentence
-that ``holdfast plugins`` is to show in ``expected.txt``.
+that ``perdure plugins`` is to show in ``expected.txt``.
 """
 
 import importlib
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.agents.plugins.discovery import core_version
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.settings import Settings
+from perdure.agents.plugins.discovery import core_version
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.settings import Settings
 
 FOLDER = Path(__file__).with_name("bad_plugins")
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 NEIGHBOURS = {
-    "holdfast-aardvark": """
-from holdfast.agents import Goal, Result, Run, agent, hookimpl
+    "perdure-aardvark": """
+from perdure.agents import Goal, Result, Run, agent, hookimpl
 
 @agent
 async def aardvark(run: Run, goal: Goal) -> Result:
@@ -32,8 +32,8 @@ async def aardvark(run: Run, goal: Goal) -> Result:
 def register_agents():
     return [aardvark]
 """,
-    "holdfast-zebra": """
-from holdfast.agents import AgentSpec, Goal, Result, Run, hookimpl
+    "perdure-zebra": """
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
 from pydantic import BaseModel
 
 class Parameters(BaseModel):
@@ -60,14 +60,14 @@ def register_observers():
 def _neighbours(
     install_plugin: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    denied = ",".join(f"holdfast-{name}" for name in ("research", "code", "analysis", "document"))
-    monkeypatch.setenv("HOLDFAST_PLUGINS_DENY", denied)
+    denied = ",".join(f"perdure-{name}" for name in ("research", "code", "analysis", "document"))
+    monkeypatch.setenv("PERDURE_PLUGINS_DENY", denied)
     for distribution, source in NEIGHBOURS.items():
         install_plugin(distribution, source)
     known = set(sys.modules)
     yield
     for name in set(sys.modules) - known:
-        if name.startswith("holdfast_"):
+        if name.startswith("perdure_"):
             del sys.modules[name]
 
 
@@ -93,7 +93,7 @@ def test_a_bad_plugin_says_why_and_leaves_the_others_whole(
     monkeypatch.syspath_prepend(str(FOLDER / name))
     seconds = 5 if name == "endless" else 60
     registry = AgentRegistry.load(Settings(plugin_import_seconds=seconds))
-    bad = found(registry)[f"holdfast-{name}"]
+    bad = found(registry)[f"perdure-{name}"]
     expected = (FOLDER / name / "expected.txt").read_text().strip()
     assert (bad.status, bad.reason) == ("failed", expected.format(core=core_version()))
     assert not bad.agents
@@ -105,7 +105,7 @@ def test_all_of_them_at_once_leave_the_others_whole(monkeypatch: pytest.MonkeyPa
         monkeypatch.syspath_prepend(str(FOLDER / name))
     registry = AgentRegistry.load(Settings(plugin_import_seconds=5))
     failed = {name for name, plugin in found(registry).items() if plugin.status == "failed"}
-    assert failed == {f"holdfast-{name}" for name in NAMES}
+    assert failed == {f"perdure-{name}" for name in NAMES}
     assert whole(registry)
 
 
@@ -113,7 +113,7 @@ RUDE = {
     "print('hello')": "printed 'hello', which went to stderr: print nothing when imported",
     "import logging; logging.basicConfig(level=1, force=True)": (
         "set up the root logger, which was undone: leave that to the program, and log with"
-        " logging.getLogger('holdfast_rude')"
+        " logging.getLogger('perdure_rude')"
     ),
     "import os; os.chdir('/')": (
         "changed the working folder, which was undone: use absolute paths"
@@ -129,12 +129,12 @@ def test_what_a_rude_plugin_does_to_everybody_is_undone(
     rude: str, install_plugin: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sys.stdout, Path.cwd(), logging.root.level, list(logging.root.handlers)
-    source = NEIGHBOURS["holdfast-aardvark"].replace("aardvark", "rude")
-    install_plugin("holdfast-rude", f"{rude}\n{source}")
+    source = NEIGHBOURS["perdure-aardvark"].replace("aardvark", "rude")
+    install_plugin("perdure-rude", f"{rude}\n{source}")
     registry = AgentRegistry.load()
-    plugin = found(registry)["holdfast-rude"]
+    plugin = found(registry)["perdure-rude"]
     assert plugin.status == "loaded"
-    assert plugin.warnings == (f"loading holdfast_rude {RUDE[rude]}",)
+    assert plugin.warnings == (f"loading perdure_rude {RUDE[rude]}",)
     assert (sys.stdout, Path.cwd(), logging.root.level, list(logging.root.handlers)) == before
     assert capsys.readouterr().out == ""
 
@@ -148,13 +148,13 @@ def test_what_an_endless_import_prints_later_stays_off_stdout(
     monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back afterwards, whatever is there then
     go, gone = tmp_path / "go", tmp_path / "gone"
     install_plugin(
-        "holdfast-late",
+        "perdure-late",
         "import time\nfrom pathlib import Path\n"
         f"while not Path({str(go)!r}).exists(): time.sleep(0.01)\n"
         f"print('late')\nPath({str(gone)!r}).touch()\n",
     )
     registry = AgentRegistry.load(Settings(plugin_import_seconds=2))
-    assert "took longer than 2 s" in found(registry)["holdfast-late"].reason
+    assert "took longer than 2 s" in found(registry)["perdure-late"].reason
     go.touch()
     while not gone.exists():
         os.sched_yield()
@@ -166,14 +166,14 @@ def test_what_an_endless_import_prints_later_stays_off_stdout(
 def test_two_plugins_that_claim_one_name_name_each_other(
     install_plugin: Callable[..., None],
 ) -> None:
-    claiming = NEIGHBOURS["holdfast-aardvark"].replace("aardvark", "okapi")
-    for distribution in ("holdfast-one", "holdfast-two"):
+    claiming = NEIGHBOURS["perdure-aardvark"].replace("aardvark", "okapi")
+    for distribution in ("perdure-one", "perdure-two"):
         install_plugin(distribution, claiming)
     registry = AgentRegistry.load()
-    for distribution in ("holdfast-one", "holdfast-two"):
+    for distribution in ("perdure-one", "perdure-two"):
         assert found(registry)[distribution].reason == (
-            "agent name 'okapi' is claimed by holdfast-one and holdfast-two: uninstall one, or"
-            " name one in HOLDFAST_PLUGINS_DENY"
+            "agent name 'okapi' is claimed by perdure-one and perdure-two: uninstall one, or"
+            " name one in PERDURE_PLUGINS_DENY"
         )
     assert whole(registry)
 
@@ -181,13 +181,13 @@ def test_two_plugins_that_claim_one_name_name_each_other(
 def test_a_plugin_that_resembles_a_hook_is_warned_of_it(
     install_plugin: Callable[..., None],
 ) -> None:
-    source = NEIGHBOURS["holdfast-aardvark"].replace("aardvark", "okapi")
-    install_plugin("holdfast-okapi", f"{source}\ndef register_observer(): return []\n")
-    okapi = found(AgentRegistry.load())["holdfast-okapi"]
+    source = NEIGHBOURS["perdure-aardvark"].replace("aardvark", "okapi")
+    install_plugin("perdure-okapi", f"{source}\ndef register_observer(): return []\n")
+    okapi = found(AgentRegistry.load())["perdure-okapi"]
     assert okapi.status == "loaded"
     (warning,) = okapi.warnings
     assert warning == (
-        "register_observer in holdfast_okapi looks like the hook register_observers and is never"
+        "register_observer in perdure_okapi looks like the hook register_observers and is never"
         " called: name it register_observers and mark it with @hookimpl, or give it another name"
     )
 
@@ -202,7 +202,7 @@ FINE = {
     "another function's name": (
         "@hookimpl(specname='register_agents')\ndef ours():\n    return [okapi]\n"
     ),
-    "the hook imported": "from holdfast.agents.hookspecs import register_observers\n"
+    "the hook imported": "from perdure.agents.hookspecs import register_observers\n"
     "@hookimpl\ndef register_agents():\n    return [okapi]\n",
     "an observer that hands on": (
         "from collections.abc import Awaitable\n"
@@ -237,20 +237,20 @@ FINE = {
 
 @pytest.mark.parametrize("form", FINE)
 def test_what_is_right_is_not_refused(form: str, install_plugin: Callable[..., None]) -> None:
-    from holdfast.agents.description import describe_agents
+    from perdure.agents.description import describe_agents
 
-    head = NEIGHBOURS["holdfast-aardvark"].replace("aardvark", "okapi").partition("@hookimpl")[0]
-    install_plugin("holdfast-okapi", f"{head}\n{FINE[form]}")
+    head = NEIGHBOURS["perdure-aardvark"].replace("aardvark", "okapi").partition("@hookimpl")[0]
+    install_plugin("perdure-okapi", f"{head}\n{FINE[form]}")
     registry = AgentRegistry.load()
-    okapi = found(registry)["holdfast-okapi"]
+    okapi = found(registry)["perdure-okapi"]
     assert (okapi.status, okapi.reason, okapi.warnings) == ("loaded", "", ())
     assert {agent.name for agent in describe_agents(registry).agents} >= set(okapi.agents)
 
 
 def test_an_interrupted_uninstall_is_no_plugin(tmp_path: Path) -> None:
     """A folder of metadata without any file in it, as pip leaves behind now and then."""
-    (tmp_path / "site" / "holdfast_ghost-1.0.dist-info").mkdir()
+    (tmp_path / "site" / "perdure_ghost-1.0.dist-info").mkdir()
     importlib.invalidate_caches()
     registry = AgentRegistry.load()
-    assert "holdfast-ghost" not in found(registry)
+    assert "perdure-ghost" not in found(registry)
     assert whole(registry)

@@ -5,16 +5,16 @@ from typing import Final
 
 import pytest
 
-from holdfast.agents.errors import (
+from perdure.agents.errors import (
     BudgetExceeded,
     PermanentError,
     Throttled,
     TransientError,
     failure_from,
 )
-from holdfast.agents.model_calls.breaker import Breaker, Breakers, ProviderDown
-from holdfast.agents.retrying import Clock
-from holdfast.models import FailureKind
+from perdure.agents.model_calls.breaker import Breaker, Breakers, ProviderDown
+from perdure.agents.retrying import Clock
+from perdure.models import FailureKind
 
 DOWN: Final = TransientError("502")
 

@@ -11,8 +11,8 @@ import openai
 import pytest
 from pydantic_ai import exceptions as pydantic_ai
 
-from holdfast.agents.classification import LONGEST_RETRY_AFTER, recognise, retry_after_in
-from holdfast.agents.errors import (
+from perdure.agents.classification import LONGEST_RETRY_AFTER, recognise, retry_after_in
+from perdure.agents.errors import (
     BudgetExceeded,
     InputError,
     PermanentError,
@@ -22,8 +22,8 @@ from holdfast.agents.errors import (
     failure_from,
     recognised_failure,
 )
-from holdfast.agents.journal import StepKey
-from holdfast.models import Failure, FailureKind
+from perdure.agents.journal import StepKey
+from perdure.models import Failure, FailureKind
 
 KEY: Final = StepKey("s", "d", 0)
 PERMANENT, TRANSIENT, THROTTLED = (

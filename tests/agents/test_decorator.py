@@ -3,8 +3,8 @@
 import pytest
 from pydantic import BaseModel, Field
 
-from holdfast.agents import AgentSpec, Goal, ParametersRefused, Result, Run, agent
-from holdfast.testing import rehearse
+from perdure.agents import AgentSpec, Goal, ParametersRefused, Result, Run, agent
+from perdure.testing import rehearse
 
 
 class CountParameters(BaseModel):
@@ -73,7 +73,7 @@ def in_a_thread(run: Run, goal: Goal) -> Result:
         (of_one, r"of_one\(run.*\) must take \(run, goal\) or \(run, goal, parameters\)"),
         (by_keyword, r"by_keyword\(.*\) must take \(run, goal\) or"),
         (of_plain, "of_plain: annotate parameters with the Pydantic model"),
-        (in_a_thread, "'in-a-thread' must be a subclass of holdfast.agents.Agent or an async"),
+        (in_a_thread, "'in-a-thread' must be a subclass of perdure.agents.Agent or an async"),
     ],
 )
 def test_what_cannot_be_an_agent_is_told(function: object, sentence: str) -> None:

@@ -21,15 +21,15 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.models import Model
 
-from holdfast.agents import Goal, PermanentError, Run
-from holdfast.agents.closing import Cancelled, Fenced
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.agents.memory import MemoryJournal, MemoryListener
-from holdfast.agents.model_calls import choice
-from holdfast.agents.model_calls.choice import durable_model
-from holdfast.agents.model_calls.responses import decoded, encoded
-from holdfast.models import Usage
-from holdfast.testing import Asked, ModelServer, Reply, ToolCall, calls, says
+from perdure.agents import Goal, PermanentError, Run
+from perdure.agents.closing import Cancelled, Fenced
+from perdure.agents.journal import Answer, StepKey
+from perdure.agents.memory import MemoryJournal, MemoryListener
+from perdure.agents.model_calls import choice
+from perdure.agents.model_calls.choice import durable_model
+from perdure.agents.model_calls.responses import decoded, encoded
+from perdure.models import Usage
+from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
 from tests.agents.model_passes import Book, Passes, drain
 
 
@@ -352,7 +352,7 @@ def test_what_is_no_response_is_refused() -> None:
 
 async def test_a_model_must_be_named() -> None:
     passes = Passes()
-    with pytest.raises(PermanentError, match="set HOLDFAST_MODEL"):
+    with pytest.raises(PermanentError, match="set PERDURE_MODEL"):
         durable_model("", passes.steps, Book(), passes.listener)
     with pytest.raises(PermanentError, match="model 'nobody:x' cannot be used"):
         durable_model("nobody:x", passes.steps, Book(), passes.listener)
@@ -399,5 +399,5 @@ async def test_runs_of_a_loop_share_a_models_connections(monkeypatch: pytest.Mon
 
 
 def test_nothing_imports_pydantic_ai_before_it_is_needed() -> None:
-    code = "import sys, holdfast.agents; sys.exit('pydantic_ai' in sys.modules)"
+    code = "import sys, perdure.agents; sys.exit('pydantic_ai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

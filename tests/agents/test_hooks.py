@@ -16,14 +16,14 @@ from pathlib import Path
 import pluggy
 import pytest
 
-from holdfast.activities import observing
-from holdfast.agents import AgentSpec, Event, hookspecs
-from holdfast.agents.plugins.discovery import EVENT_LOG, GROUP, Candidate, core_version
-from holdfast.agents.plugins.hook_calls import PluginHooks
-from holdfast.agents.plugins.hook_forms import hooks_of
-from holdfast.agents.plugins.loading import Loaded, PluginError, load
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.settings import Settings
+from perdure.activities import observing
+from perdure.agents import AgentSpec, Event, hookspecs
+from perdure.agents.plugins.discovery import EVENT_LOG, GROUP, Candidate, core_version
+from perdure.agents.plugins.hook_calls import PluginHooks
+from perdure.agents.plugins.hook_forms import hooks_of
+from perdure.agents.plugins.loading import Loaded, PluginError, load
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.settings import Settings
 
 HOOKS = hooks_of(hookspecs)
 
@@ -41,7 +41,7 @@ def example(hook: str) -> str:
     return textwrap.dedent(section(hook, "Example").partition("::\n")[2])
 
 
-def candidate(name: str = "holdfast-fake") -> Candidate:
+def candidate(name: str = "perdure-fake") -> Candidate:
     module = name.replace("-", "_")
     return Candidate(name, "1.0", module, EntryPoint("it", module, GROUP))
 
@@ -50,10 +50,10 @@ def load_source(
     source: str, specs: types.ModuleType = hookspecs, arguments: dict[str, object] | None = None
 ) -> Loaded:
     """Load a plugin of this source, for a core whose hooks are those of ``specs``."""
-    module = types.ModuleType("holdfast_fake")
+    module = types.ModuleType("perdure_fake")
 
     def bring() -> types.ModuleType:
-        exec(compile(source, "holdfast_fake.py", "exec", dont_inherit=True), vars(module))
+        exec(compile(source, "perdure_fake.py", "exec", dont_inherit=True), vars(module))
         return module
 
     return load(candidate(), 60, bring, specs=specs, arguments=arguments)
@@ -89,14 +89,14 @@ def test_a_hook_has_a_method_that_calls_it_and_a_test_of_its_own(hook: str) -> N
 
 @pytest.mark.bundled
 @pytest.mark.parametrize("hook", HOOKS)
-def test_a_hook_has_a_user_that_ships_with_holdfast(
+def test_a_hook_has_a_user_that_ships_with_perdure(
     hook: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("HOLDFAST_EVENT_LOG", str(tmp_path / "events.jsonl"))
+    monkeypatch.setenv("PERDURE_EVENT_LOG", str(tmp_path / "events.jsonl"))
     registry = AgentRegistry.load()
-    bundled = {"holdfast"} | {f"holdfast-{n}" for n in ("research", "code", "analysis", "document")}
+    bundled = {"perdure"} | {f"perdure-{n}" for n in ("research", "code", "analysis", "document")}
     users = [p.distribution for p in registry.plugins if hook in p.hooks]
-    assert bundled & set(users), f"no plugin that ships with Holdfast uses {hook}: take it out"
+    assert bundled & set(users), f"no plugin that ships with Perdure uses {hook}: take it out"
 
 
 def test_register_agents() -> None:
@@ -116,8 +116,8 @@ async def test_register_observers(
     """What it answers hears a real goal; those that raise, hang or dawdle hurt it nowhere."""
     monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.3)
     heard = tmp_path / "heard"
-    install_plugin("holdfast-ears", EARS.format(heard=str(heard)))
-    registry = AgentRegistry.load(Settings(plugins_allow=("holdfast-ears",)))
+    install_plugin("perdure-ears", EARS.format(heard=str(heard)))
+    registry = AgentRegistry.load(Settings(plugins_allow=("perdure-ears",)))
     assert [type(one).__name__ for one in registry.observers] == ["Raising", "Hanging", "Ear"]
     installation = await install(registry.agents["listen"].spec)
     async with observing.observe(installation.stores.events, registry.observers):
@@ -137,7 +137,7 @@ async def test_register_observers(
 EARS = """
 import asyncio
 from pathlib import Path
-from holdfast.agents import Goal, Result, Run, agent, hookimpl
+from perdure.agents import Goal, Result, Run, agent, hookimpl
 
 @agent
 async def listen(run: Run, goal: Goal) -> Result:
@@ -175,7 +175,7 @@ def register_observers():
 def grown(**hooks: str) -> types.ModuleType:
     """Return the hooks of a core that is newer than this one."""
     module = types.ModuleType("newer_hookspecs")
-    source = "import pluggy\nhookspec = pluggy.HookspecMarker('holdfast')\n" + "\n".join(
+    source = "import pluggy\nhookspec = pluggy.HookspecMarker('perdure')\n" + "\n".join(
         hooks.values()
     )
     exec(compile(source, "newer_hookspecs.py", "exec"), vars(module))
@@ -187,7 +187,7 @@ NEWER = grown(
     observers="@hookspec\ndef register_observers(): ...",
 )
 TELLS = """
-from holdfast.agents import AgentSpec, Goal, Result, Run, hookimpl
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
 
 async def weather(run: Run, goal: Goal) -> Result:
     return Result(summary="It rains.")
@@ -224,9 +224,9 @@ def test_a_plugin_that_cannot_do_without_it_is_told_what_to_do() -> None:
     with pytest.raises(PluginError) as refused:
         load_source(TELLS.format(arguments="locale"))
     assert str(refused.value) == (
-        "register_agents in holdfast_fake takes the argument 'locale', and the hook of holdfast"
+        "register_agents in perdure_fake takes the argument 'locale', and the hook of perdure"
         f" {core_version()} takes no arguments: leave it out, give it a default, or require a"
-        " holdfast that has it"
+        " perdure that has it"
     )
 
 
@@ -234,7 +234,7 @@ def test_a_plugin_with_a_hook_of_a_newer_core_is_told_so() -> None:
     source = example("register_agents") + "\n@hookimpl\ndef register_models(): return []\n"
     with pytest.raises(PluginError) as refused:
         load_source(source)
-    assert f"holdfast {core_version()} has no hook of that name" in str(refused.value)
+    assert f"perdure {core_version()} has no hook of that name" in str(refused.value)
 
 
 def test_an_optional_hook_of_a_newer_core_is_passed_over() -> None:
@@ -263,8 +263,8 @@ def test_a_deprecated_hook_and_argument_are_told_and_go_on_working(
     )
     loaded = load_source(example("register_agents") + observes, specs, {"loop": None})
     assert loaded.warnings == (
-        "register_agents goes in 0.3: use x (holdfast_fake)",
-        "loop goes in 0.3 (holdfast_fake)",
+        "register_agents goes in 0.3: use x (perdure_fake)",
+        "loop goes in 0.3 (perdure_fake)",
     )
     assert [spec.name for spec in loaded.agents] == ["weather"]
     assert len(loaded.observers) == 1
@@ -279,7 +279,7 @@ def test_no_plugin_sees_or_stops_another() -> None:
 
 
 def _module(name: str) -> types.ModuleType:
-    module = types.ModuleType(f"holdfast_{name}")
+    module = types.ModuleType(f"perdure_{name}")
     exec(example("register_agents").replace("weather", name), vars(module))
     assert isinstance(hookspecs.hookimpl, pluggy.HookimplMarker)
     return module
@@ -293,19 +293,19 @@ def test_the_event_log_is_a_plugin_like_any_other(
 ) -> None:
     log = tmp_path / "deep" / "events.jsonl"
     assert not [p for p in AgentRegistry.load().plugins if p.module == EVENT_LOG]
-    monkeypatch.setenv("HOLDFAST_EVENT_LOG", str(log))
+    monkeypatch.setenv("PERDURE_EVENT_LOG", str(log))
     registry = AgentRegistry.load()
     (plugin,) = (p for p in registry.plugins if p.module == EVENT_LOG)
     assert (plugin.status, plugin.hooks, plugin.distribution) == (
         "loaded",
         ("register_observers",),
-        "holdfast",
+        "perdure",
     )
     assert log.read_text() == ""
-    monkeypatch.setenv("HOLDFAST_EVENT_LOG", str(log / "below-a-file"))
+    monkeypatch.setenv("PERDURE_EVENT_LOG", str(log / "below-a-file"))
     (plugin,) = (p for p in AgentRegistry.load().plugins if p.module == EVENT_LOG)
     assert plugin.status == "failed"
-    assert "set HOLDFAST_EVENT_LOG to a file that can" in plugin.reason
+    assert "set PERDURE_EVENT_LOG to a file that can" in plugin.reason
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -316,9 +316,9 @@ async def test_the_event_log_holds_every_event_of_a_goal(
     tmp_path: Path,
 ) -> None:
     log = tmp_path / "events.jsonl"
-    monkeypatch.setenv("HOLDFAST_EVENT_LOG", str(log))
-    install_plugin("holdfast-weather", example("register_agents"))
-    registry = AgentRegistry.load(Settings(plugins_allow=("holdfast-weather",)))
+    monkeypatch.setenv("PERDURE_EVENT_LOG", str(log))
+    install_plugin("perdure-weather", example("register_agents"))
+    registry = AgentRegistry.load(Settings(plugins_allow=("perdure-weather",)))
     installation = await install(registry.agents["weather"].spec)
     async with observing.observe(installation.stores.events, registry.observers):
         workflow_id = await installation.start("weather")
@@ -337,8 +337,8 @@ def test_several_workers_share_an_event_log_without_tearing_a_line(tmp_path: Pat
     code = (
         "import asyncio, datetime, sys\n"
         "from pathlib import Path\n"
-        "from holdfast.agents import Event\n"
-        "from holdfast.agents.plugins.event_log import EventLog\n"
+        "from perdure.agents import Event\n"
+        "from perdure.agents.plugins.event_log import EventLog\n"
         "async def main():\n"
         "    log = EventLog(Path(sys.argv[1]))\n"
         "    for number in range(1, 201):\n"

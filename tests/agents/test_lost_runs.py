@@ -2,9 +2,9 @@
 
 import pytest
 
-from holdfast.agents import Goal, Run, TransientError, steps
-from holdfast.agents.closing import Fenced
-from holdfast.agents.memory import MemoryJournal
+from perdure.agents import Goal, Run, TransientError, steps
+from perdure.agents.closing import Fenced
+from perdure.agents.memory import MemoryJournal
 
 GOAL = Goal(goal_id="g", description="x", agent_type="paying")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.agents import Agent, AgentSpec, Goal, Progress, Result, Run, execution
-from holdfast.models import GoalStatus
+from perdure.agents import Agent, AgentSpec, Goal, Progress, Result, Run, execution
+from perdure.models import GoalStatus
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -75,19 +75,19 @@ FAILED: dict[str, tuple[Any, str, str, int]] = {
     "yields-text": (
         YieldsText,
         "PermanentError",
-        "agent 'yields-text' yielded str: yield a holdfast.agents.Progress",
+        "agent 'yields-text' yielded str: yield a perdure.agents.Progress",
         1,
     ),
     "delivers-text": (
         DeliversText,
         "PermanentError",
-        "agent 'delivers-text' returned str: return a holdfast.agents.Result",
+        "agent 'delivers-text' returned str: return a perdure.agents.Result",
         1,
     ),
     "delivers-a-dict": (
         delivers_a_dict,
         "PermanentError",
-        "agent 'delivers-a-dict' returned dict: return a holdfast.agents.Result",
+        "agent 'delivers-a-dict' returned dict: return a perdure.agents.Result",
         1,
     ),
     "cannot-deliver": (CannotDeliver, "LookupError", "where did I put it", 3),

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from pydantic_ai import Agent
 
-from holdfast.agents.errors import StepFailed, failure_from
-from holdfast.models import FailureKind
-from holdfast.testing import Asked, ModelServer, Reply, says
+from perdure.agents.errors import StepFailed, failure_from
+from perdure.models import FailureKind
+from perdure.testing import Asked, ModelServer, Reply, says
 from tests.agents.model_passes import Book, Passes
 
 

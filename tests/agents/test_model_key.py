@@ -19,7 +19,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
-from holdfast.agents.model_calls.key import request_digest
+from perdure.agents.model_calls.key import request_digest
 
 TOOL = ToolDefinition(
     name="find", description="Finds.", parameters_json_schema={"type": "object", "properties": {}}

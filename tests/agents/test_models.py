@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from holdfast.models import Budget, Failure, Goal, Result, ResultReference
+from perdure.models import Budget, Failure, Goal, Result, ResultReference
 
 GOAL = {"goal_id": "g", "description": "x", "agent_type": "plain"}
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.files import CurrentObservers, load_file
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.models import Event
-from holdfast.settings import Settings
-from holdfast.testing import rehearse
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.files import CurrentObservers, load_file
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.models import Event
+from perdure.settings import Settings
+from perdure.testing import rehearse
 
 SECONDS = 10.0
 GREETER = b"""
 from dataclasses import dataclass
-from holdfast.agents import Goal, Result, Run, agent, hookimpl
+from perdure.agents import Goal, Result, Run, agent, hookimpl
 
 WORD = "hello"
 
@@ -34,7 +34,7 @@ def register_agents():
 """
 OBSERVER = b"""
 from pathlib import Path
-from holdfast.agents import hookimpl
+from perdure.agents import hookimpl
 
 class Writes:
     async def on_event(self, event):
@@ -49,7 +49,7 @@ def register_observers():
 
 @pytest.fixture(autouse=True)
 def _no_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.agents.plugins.registry.find_candidates", list)
+    monkeypatch.setattr("perdure.agents.plugins.registry.find_candidates", list)
 
 
 def registry_with(*files: Path) -> AgentRegistry:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin, UnknownAgent
-from holdfast.settings import Settings
+from perdure.agents.plugins.registry import AgentRegistry, Plugin, UnknownAgent
+from perdure.settings import Settings
 
 GOOD = """
-from holdfast.agents import AgentSpec, Goal, Result, Run, hookimpl
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
 
 async def greet(run: Run, goal: Goal) -> Result:
     return Result(summary="hello")
@@ -22,8 +22,8 @@ def register_agents():
 @pytest.fixture(autouse=True)
 def _only_test_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     bundled = ["research", "code", "analysis", "document"]
-    denied = ",".join(f"holdfast-{name}" for name in bundled)
-    monkeypatch.setenv("HOLDFAST_PLUGINS_DENY", denied)
+    denied = ",".join(f"perdure-{name}" for name in bundled)
+    monkeypatch.setenv("PERDURE_PLUGINS_DENY", denied)
 
 
 def plugin(registry: AgentRegistry, distribution: str) -> Plugin:
@@ -31,23 +31,23 @@ def plugin(registry: AgentRegistry, distribution: str) -> Plugin:
 
 
 def test_a_plugin_brings_its_agent(install_plugin: Callable[..., None]) -> None:
-    install_plugin("holdfast-greeter", GOOD, version="2.1")
+    install_plugin("perdure-greeter", GOOD, version="2.1")
     registry = AgentRegistry.load()
-    found = plugin(registry, "holdfast-greeter")
+    found = plugin(registry, "perdure-greeter")
     assert (found.status, found.version, found.hooks) == ("loaded", "2.1", ("register_agents",))
-    assert registry.agent("greeter").agent_version == "holdfast-greeter 2.1"
+    assert registry.agent("greeter").agent_version == "perdure-greeter 2.1"
 
 
 def test_two_plugins_that_claim_one_name_are_both_disabled(
     install_plugin: Callable[..., None],
 ) -> None:
-    install_plugin("holdfast-one", GOOD)
-    install_plugin("holdfast-two", GOOD)
+    install_plugin("perdure-one", GOOD)
+    install_plugin("perdure-two", GOOD)
     registry = AgentRegistry.load()
-    for name in ("holdfast-one", "holdfast-two"):
+    for name in ("perdure-one", "perdure-two"):
         reason = plugin(registry, name).reason
-        assert "holdfast-one" in reason
-        assert "holdfast-two" in reason
+        assert "perdure-one" in reason
+        assert "perdure-two" in reason
     with pytest.raises(UnknownAgent):
         registry.agent("greeter")
 
@@ -56,25 +56,25 @@ def test_two_plugins_that_claim_one_name_are_both_disabled(
     ("allow", "deny", "loaded"),
     [
         ("", "", True),
-        ("holdfast_greeter", "", True),
+        ("perdure_greeter", "", True),
         ("other", "", False),
-        ("", "Holdfast.Greeter", False),
+        ("", "Perdure.Greeter", False),
     ],
 )
 def test_allow_and_deny_lists(
     allow: str, deny: str, loaded: bool, install_plugin: Callable[..., None]
 ) -> None:
-    install_plugin("holdfast-greeter", GOOD)
+    install_plugin("perdure-greeter", GOOD)
     settings = Settings.model_validate({"plugins_allow": allow, "plugins_deny": deny})
     registry = AgentRegistry.load(settings)
-    greeter = plugin(registry, "holdfast-greeter")
+    greeter = plugin(registry, "perdure-greeter")
     assert (greeter.status == "loaded") is loaded
     if not loaded:
         assert greeter.status == "denied"
-        assert "HOLDFAST_PLUGINS" in greeter.reason
+        assert "PERDURE_PLUGINS" in greeter.reason
 
 
 def test_an_unknown_agent_names_those_that_exist(install_plugin: Callable[..., None]) -> None:
-    install_plugin("holdfast-greeter", GOOD)
+    install_plugin("perdure-greeter", GOOD)
     with pytest.raises(UnknownAgent, match="choose one of greeter"):
         AgentRegistry.load().agent("grater")

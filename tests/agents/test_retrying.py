@@ -6,10 +6,10 @@ from typing import Final
 
 import pytest
 
-from holdfast.agents.errors import PermanentError, StepFailed, Throttled, TransientError
-from holdfast.agents.journal import StepKey
-from holdfast.agents.retrying import Clock, backoff, retried
-from holdfast.models import Failure, FailureKind
+from perdure.agents.errors import PermanentError, StepFailed, Throttled, TransientError
+from perdure.agents.journal import StepKey
+from perdure.agents.retrying import Clock, backoff, retried
+from perdure.models import Failure, FailureKind
 
 KEY: Final = StepKey("s", "d", 0)
 

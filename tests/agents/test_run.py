@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from holdfast.agents import Goal, InputError, PermanentError, Run, StepFailed
-from holdfast.agents.memory import MemoryArtifacts, MemoryJournal
+from perdure.agents import Goal, InputError, PermanentError, Run, StepFailed
+from perdure.agents.memory import MemoryArtifacts, MemoryJournal
 
 
 class Page(BaseModel):

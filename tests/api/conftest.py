@@ -9,17 +9,17 @@ import httpx
 import pytest_asyncio
 from pydantic import BaseModel, Field
 
-from holdfast.agents import AgentSpec, Goal, InputError, Result, Run
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.api.app import create_app
-from holdfast.api.server import listen, serve
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import DevelopmentServer
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.worker import build_worker
+from perdure.agents import AgentSpec, Goal, InputError, Result, Run
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.api.app import create_app
+from perdure.api.server import listen, serve
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import DevelopmentServer
+from perdure.temporal.goals import GoalService
+from perdure.temporal.worker import build_worker
 
 
 class EchoParameters(BaseModel):
@@ -60,7 +60,7 @@ async def serve_api(own_home: Path) -> AsyncIterator[ServeApi]:
             address: str, *, worker: bool = True, **settings_given: object
         ) -> httpx.AsyncClient:
             settings = Settings.model_validate({"home": own_home, **settings_given})
-            plugin = Plugin("holdfast-echo", "1.0", "holdfast_echo", "loaded", agents=("echo",))
+            plugin = Plugin("perdure-echo", "1.0", "perdure_echo", "loaded", agents=("echo",))
             registry = AgentRegistry.of({plugin: Loaded((), (ECHO,), ())}, [])
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(address, lazy=True)

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from holdfast.api.keys import new_key
-from holdfast.temporal.development_server import DevelopmentServer
-from holdfast.temporal.ports import free_port
+from perdure.api.keys import new_key
+from perdure.temporal.development_server import DevelopmentServer
+from perdure.temporal.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -185,7 +185,7 @@ async def test_temporal_being_down_is_told_soon(serve_api: ServeApi) -> None:
     started = time.monotonic()
     answer = await api.post("/api/execute-goal", json=GOAL)
     assert answer.status_code == 503
-    assert "holdfast dev" in answer.json()["detail"]
+    assert "perdure dev" in answer.json()["detail"]
     assert answer.headers["retry-after"]
     assert time.monotonic() - started < 15
     assert (await api.get("/readyz")).status_code == 503

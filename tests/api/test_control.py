@@ -7,11 +7,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from holdfast.models import GoalStatus
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.development_server import DevelopmentServer
-from holdfast.temporal.ports import free_port
+from perdure.models import GoalStatus
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.development_server import DevelopmentServer
+from perdure.temporal.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -126,7 +126,7 @@ async def test_dead_letters_are_listed_and_picked_up(api: httpx.AsyncClient) -> 
 async def _as_failed(runs: list[str]) -> None:
     from sqlalchemy import update
 
-    from holdfast.stores import schema
+    from perdure.stores import schema
 
     change = (
         update(schema.goals)

@@ -12,16 +12,16 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.api import events
-from holdfast.api.app import create_app
-from holdfast.api.server import listen, serve
-from holdfast.models import Goal, GoalStatus
-from holdfast.settings import Settings
-from holdfast.stores import Stores, feed, open_stores
-from holdfast.temporal.connection import connect
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.ports import free_port
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.api import events
+from perdure.api.app import create_app
+from perdure.api.server import listen, serve
+from perdure.models import Goal, GoalStatus
+from perdure.settings import Settings
+from perdure.stores import Stores, feed, open_stores
+from perdure.temporal.connection import connect
+from perdure.temporal.goals import GoalService
+from perdure.temporal.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -163,7 +163,7 @@ async def test_a_server_that_stops_ends_its_streams_in_order(own_home: Path) -> 
                 await anext(told)
                 stopped = asyncio.get_running_loop().time()
                 leaving = asyncio.create_task(anext(told, None))
-                app.state.holdfast.streams.end()
+                app.state.perdure.streams.end()
                 assert await leaving is None
                 # One that comes while the server stops is ended as well.
                 async with following(client, "?after=1") as late:

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from holdfast.api.keys import new_key
-from holdfast.temporal.development_server import DevelopmentServer
+from perdure.api.keys import new_key
+from perdure.temporal.development_server import DevelopmentServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.description import describe_agents
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.api.app import create_app
-from holdfast.settings import Settings
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.description import describe_agents
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.api.app import create_app
+from perdure.settings import Settings
 
 
 class Unit(StrEnum):
@@ -60,7 +60,7 @@ SPECS = (
 
 def registry_of(*specs: AgentSpec) -> AgentRegistry:
     names = tuple(spec.name for spec in specs)
-    plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=names)
+    plugin = Plugin("perdure-test", "1.0", "perdure_test", "loaded", agents=names)
     return AgentRegistry.of({plugin: Loaded((), specs, ())}, [])
 
 

@@ -19,7 +19,7 @@ import asyncio
 import time
 from pathlib import Path
 from pydantic import BaseModel, Field
-from holdfast.agents import AgentSpec, Goal, InputError, Result, Run, hookimpl
+from perdure.agents import AgentSpec, Goal, InputError, Result, Run, hookimpl
 
 class Parameters(BaseModel):
     text: str = Field("", description="What to say.")
@@ -86,7 +86,7 @@ class CommandLine:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "holdfast.cli", *arguments],
+            [sys.executable, "-m", "perdure.cli", *arguments],
             cwd=self.folder,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
@@ -99,9 +99,7 @@ class CommandLine:
 
     def journaled(self) -> bool:
         """Return whether a step is in the journal: only then is it never paid for again."""
-        with closing(
-            sqlite3.connect(Path(self.environment["HOLDFAST_HOME"]) / "holdfast.db")
-        ) as db:
+        with closing(sqlite3.connect(Path(self.environment["PERDURE_HOME"]) / "perdure.db")) as db:
             return bool(db.execute("SELECT count(*) FROM steps WHERE name = 'pay'").fetchone()[0])
 
     def end(self) -> None:
@@ -127,20 +125,20 @@ class CommandLine:
 
 
 @pytest.fixture
-def holdfast(tmp_path: Path, own_home: Path, server_binary: Path) -> Iterator[CommandLine]:
+def perdure(tmp_path: Path, own_home: Path, server_binary: Path) -> Iterator[CommandLine]:
     """Return the command line on an empty home, with the agent ``echo`` installed."""
     site = tmp_path / "site"
-    metadata = site / "holdfast_echo-1.0.dist-info"
+    metadata = site / "perdure_echo-1.0.dist-info"
     metadata.mkdir(parents=True)
-    (site / "holdfast_echo.py").write_text(ECHO)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: holdfast-echo\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[holdfast]\necho = holdfast_echo\n")
+    (site / "perdure_echo.py").write_text(ECHO)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: perdure-echo\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[perdure]\necho = perdure_echo\n")
     folder = tmp_path / "work"
     folder.mkdir()
     environment = os.environ | {
-        "HOLDFAST_HOME": str(own_home),
+        "PERDURE_HOME": str(own_home),
         "PYTHONPATH": str(site),
-        "HOLDFAST_PLUGINS_ALLOW": "holdfast-echo",
+        "PERDURE_PLUGINS_ALLOW": "perdure-echo",
     }
     command_line = CommandLine(folder, environment)
     try:
@@ -151,7 +149,7 @@ def holdfast(tmp_path: Path, own_home: Path, server_binary: Path) -> Iterator[Co
 
 @dataclass
 class Dev:
-    """A ``holdfast dev`` that runs, and what it said when it was ready."""
+    """A ``perdure dev`` that runs, and what it said when it was ready."""
 
     process: subprocess.Popen[str]
     told: dict[str, Any]
@@ -166,12 +164,12 @@ StartDev = Callable[..., Dev]
 
 
 @pytest.fixture
-def start_dev(holdfast: CommandLine) -> StartDev:
-    """Return a function that starts ``holdfast dev`` and waits until it is ready."""
+def start_dev(perdure: CommandLine) -> StartDev:
+    """Return a function that starts ``perdure dev`` and waits until it is ready."""
 
     def start(*arguments: str, **environment: str) -> Dev:
         ports = () if arguments else ("--port", "0", "--temporal-port", "0")
-        process = holdfast.start("dev", "--json", *ports, *arguments, **environment)
+        process = perdure.start("dev", "--json", *ports, *arguments, **environment)
         assert process.stdout is not None
         document = ""
         for line in process.stdout:

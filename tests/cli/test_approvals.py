@@ -1,4 +1,4 @@
-"""``holdfast approvals`` and the commands that control goals, with a server and without."""
+"""``perdure approvals`` and the commands that control goals, with a server and without."""
 
 import json
 import time
@@ -17,116 +17,116 @@ def until(look: Any, seconds: float = 30) -> Any:
     return seen
 
 
-def stands(holdfast: Any, workflow_id: str, status: str) -> Any:
-    goal = holdfast.json("goals", "show", workflow_id)
+def stands(perdure: Any, workflow_id: str, status: str) -> Any:
+    goal = perdure.json("goals", "show", workflow_id)
     return goal if goal["status"] == status else None
 
 
-def hand_in(holdfast: Any, *parameters: str) -> str:
+def hand_in(perdure: Any, *parameters: str) -> str:
     given = [word for parameter in parameters for word in ("-p", parameter)]
-    return str(holdfast.json("run", "echo", "say it", "--detach", *given)["workflow_id"])
+    return str(perdure.json("run", "echo", "say it", "--detach", *given)["workflow_id"])
 
 
-def test_a_question_is_shown_and_answered(holdfast: Any, start_dev: Any) -> None:
+def test_a_question_is_shown_and_answered(perdure: Any, start_dev: Any) -> None:
     start_dev()
-    workflow_id = hand_in(holdfast, "ask=Publish it?", "text=hi")
-    goal = until(lambda: stands(holdfast, workflow_id, "waiting"))
+    workflow_id = hand_in(perdure, "ask=Publish it?", "text=hi")
+    goal = until(lambda: stands(perdure, workflow_id, "waiting"))
     [wait] = goal["waits"]
     assert (wait["kind"], wait["about"]) == ("approval", "Publish it?")
-    assert "holdfast approvals show" in holdfast("goals", "show", workflow_id).stdout
+    assert "perdure approvals show" in perdure("goals", "show", workflow_id).stdout
 
-    [asked] = holdfast.json("approvals")["approvals"]
+    [asked] = perdure.json("approvals")["approvals"]
     assert asked["question"] == "Publish it?"
-    assert holdfast.json("approvals", "list")["approvals"] == [asked]
-    assert "Publish it?" in holdfast("approvals").stdout
+    assert perdure.json("approvals", "list")["approvals"] == [asked]
+    assert "Publish it?" in perdure("approvals").stdout
     beginning = asked["approval_id"][:8]
-    assert '"paid": 0' in holdfast("approvals", "show", beginning).stdout
-    said = holdfast.json("approvals", "approve", beginning, "--by", "ann", "--reason", "looks good")
+    assert '"paid": 0' in perdure("approvals", "show", beginning).stdout
+    said = perdure.json("approvals", "approve", beginning, "--by", "ann", "--reason", "looks good")
     assert said["status"] == "approved"
-    assert until(lambda: stands(holdfast, workflow_id, "completed"))["success"]
+    assert until(lambda: stands(perdure, workflow_id, "completed"))["success"]
 
-    assert holdfast.json("approvals")["approvals"] == []
-    assert holdfast.json("approvals", "--all")["approvals"] == [said]
-    again = holdfast.json("approvals", "refuse", beginning, "--by", "bob", status=1)
+    assert perdure.json("approvals")["approvals"] == []
+    assert perdure.json("approvals", "--all")["approvals"] == [said]
+    again = perdure.json("approvals", "refuse", beginning, "--by", "bob", status=1)
     assert "decided already" in again["error"]["message"]
 
 
-def test_an_answer_needs_no_server(holdfast: Any, start_dev: Any) -> None:
+def test_an_answer_needs_no_server(perdure: Any, start_dev: Any) -> None:
     dev = start_dev()
-    workflow_id = hand_in(holdfast, "ask=Publish it?")
-    until(lambda: stands(holdfast, workflow_id, "waiting"))
+    workflow_id = hand_in(perdure, "ask=Publish it?")
+    until(lambda: stands(perdure, workflow_id, "waiting"))
     dev.stop()
 
-    [asked] = holdfast.json("approvals")["approvals"]
-    said = holdfast.json("approvals", "refuse", asked["approval_id"], "--reason", "no")
+    [asked] = perdure.json("approvals")["approvals"]
+    said = perdure.json("approvals", "refuse", asked["approval_id"], "--reason", "no")
     assert said["status"] == "refused"
     assert said["votes"][0]["by"]  # who is logged in
 
     start_dev()
-    goal = until(lambda: stands(holdfast, workflow_id, "failed"), 60)
+    goal = until(lambda: stands(perdure, workflow_id, "failed"), 60)
     assert "somebody said no" in goal["error"]["message"]
 
 
-def test_a_signal_is_sent(holdfast: Any, start_dev: Any) -> None:
+def test_a_signal_is_sent(perdure: Any, start_dev: Any) -> None:
     start_dev()
-    workflow_id = hand_in(holdfast, "signal=go")
-    until(lambda: stands(holdfast, workflow_id, "waiting"))
-    assert "the signal 'go'" in holdfast("goals", "show", workflow_id).stdout
-    wrong = holdfast.json("goals", "signal", workflow_id, "go", "--data", "hi", status=1)
+    workflow_id = hand_in(perdure, "signal=go")
+    until(lambda: stands(perdure, workflow_id, "waiting"))
+    assert "the signal 'go'" in perdure("goals", "show", workflow_id).stdout
+    wrong = perdure.json("goals", "signal", workflow_id, "go", "--data", "hi", status=1)
     assert "is not JSON" in wrong["error"]["message"]
-    sent = holdfast.json("goals", "signal", workflow_id, "go", "--data", '{"a": [1]}')
+    sent = perdure.json("goals", "signal", workflow_id, "go", "--data", '{"a": [1]}')
     assert sent == {"workflow_id": workflow_id, "name": "go", "number": 1}
-    goal = until(lambda: stands(holdfast, workflow_id, "completed"))
+    goal = until(lambda: stands(perdure, workflow_id, "completed"))
     assert goal["result"]["data"]["got"] == {"a": [1]}
 
 
-def test_dead_letters_are_picked_up(holdfast: Any, start_dev: Any) -> None:
+def test_dead_letters_are_picked_up(perdure: Any, start_dev: Any) -> None:
     start_dev()
-    bill = holdfast.folder / "gate.bill"
-    (holdfast.folder / "gate").touch()
-    workflow_id = hand_in(holdfast, "fail=true", f"wait_for={holdfast.folder / 'gate'}")
-    until(lambda: stands(holdfast, workflow_id, "failed"))
-    [letter] = holdfast.json("goals", "dead-letters")["goals"]
+    bill = perdure.folder / "gate.bill"
+    (perdure.folder / "gate").touch()
+    workflow_id = hand_in(perdure, "fail=true", f"wait_for={perdure.folder / 'gate'}")
+    until(lambda: stands(perdure, workflow_id, "failed"))
+    [letter] = perdure.json("goals", "dead-letters")["goals"]
     assert letter["workflow_id"] == workflow_id
-    assert "give another path" in holdfast("goals", "dead-letters").stdout
+    assert "give another path" in perdure("goals", "dead-letters").stdout
 
-    (holdfast.folder / "sales.csv").touch()
-    retried = holdfast.json("goals", "retry", "--all")
+    (perdure.folder / "sales.csv").touch()
+    retried = perdure.json("goals", "retry", "--all")
     assert retried == {"workflow_ids": [workflow_id]}
-    goal = until(lambda: stands(holdfast, workflow_id, "completed"))
+    goal = until(lambda: stands(perdure, workflow_id, "completed"))
     assert goal["error"] is None
     assert bill.read_text() == "x"
     assert goal["spending"]["steps"] == 1
-    assert "1 steps" in holdfast("goals", "show", workflow_id).stdout
-    assert holdfast.json("goals", "dead-letters")["goals"] == []
-    told = holdfast.json("goals", "retry", workflow_id, status=1)
+    assert "1 steps" in perdure("goals", "show", workflow_id).stdout
+    assert perdure.json("goals", "dead-letters")["goals"] == []
+    told = perdure.json("goals", "retry", workflow_id, status=1)
     assert "has completed" in told["error"]["message"]
 
 
-def test_pause_resume_terminate(holdfast: Any, start_dev: Any) -> None:
+def test_pause_resume_terminate(perdure: Any, start_dev: Any) -> None:
     start_dev()
-    workflow_id = hand_in(holdfast, "signal=go")
-    until(lambda: stands(holdfast, workflow_id, "waiting"))
-    paused = holdfast.json("goals", "pause", workflow_id)
+    workflow_id = hand_in(perdure, "signal=go")
+    until(lambda: stands(perdure, workflow_id, "waiting"))
+    paused = perdure.json("goals", "pause", workflow_id)
     assert paused == {"workflow_id": workflow_id, "status": "pausing"}
-    assert holdfast.json("goals", "list", "--status", "paused")["goals"]
-    assert holdfast.json("goals", "resume", workflow_id)["status"] == "resuming"
-    assert stands(holdfast, workflow_id, "waiting")
-    ended = holdfast.json("goals", "terminate", workflow_id, "--reason", "enough")
+    assert perdure.json("goals", "list", "--status", "paused")["goals"]
+    assert perdure.json("goals", "resume", workflow_id)["status"] == "resuming"
+    assert stands(perdure, workflow_id, "waiting")
+    ended = perdure.json("goals", "terminate", workflow_id, "--reason", "enough")
     assert ended["status"] == "terminated"
-    assert "enough" in holdfast("goals", "show", workflow_id).stdout
+    assert "enough" in perdure("goals", "show", workflow_id).stdout
     for command in ("terminate", "cancel"):
-        assert holdfast.json("goals", command, workflow_id)["status"] == "terminated"
-    assert "has ended" in holdfast("goals", "pause", workflow_id).stderr
+        assert perdure.json("goals", command, workflow_id)["status"] == "terminated"
+    assert "has ended" in perdure("goals", "pause", workflow_id).stderr
 
 
-def test_a_retry_without_a_server_sees_the_goal_through(holdfast: Any) -> None:
-    done = holdfast("run", "echo", "say it", "-p", "fail=true", "--goal-id", "sales-2026")
+def test_a_retry_without_a_server_sees_the_goal_through(perdure: Any) -> None:
+    done = perdure("run", "echo", "say it", "-p", "fail=true", "--goal-id", "sales-2026")
     assert done.returncode == 1
-    Path(holdfast.folder / "sales.csv").touch()
-    done = holdfast("goals", "retry", "sales-20", "--json")
+    Path(perdure.folder / "sales.csv").touch()
+    done = perdure("goals", "retry", "sales-20", "--json")
     assert json.loads(done.stdout)["status"] == "started", done.stderr
-    assert holdfast.json("goals", "show", "sales-2026")["status"] == "completed"
+    assert perdure.json("goals", "show", "sales-2026")["status"] == "completed"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_retry_without_a_server_sees_the_goal_through(holdfast: Any) -> None:
         (["approvals", "approve", "nothing"], "no approval 'nothing' is on record"),
     ],
 )
-def test_what_cannot_be_done_is_said(holdfast: Any, command: list[str], sentence: str) -> None:
-    done = holdfast(*command)
+def test_what_cannot_be_done_is_said(perdure: Any, command: list[str], sentence: str) -> None:
+    done = perdure(*command)
     assert done.returncode == 1
     assert sentence in done.stderr

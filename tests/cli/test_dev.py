@@ -1,4 +1,4 @@
-"""``holdfast dev``, ``worker`` and ``api``: they come up, share, survive, and leave nothing."""
+"""``perdure dev``, ``worker`` and ``api``: they come up, share, survive, and leave nothing."""
 
 import json
 import os
@@ -48,16 +48,16 @@ def children(pid: int) -> list[int]:
 
 
 def test_goals_survive_a_restart_and_nothing_is_left_running(
-    holdfast: Any, start_dev: StartDev, own_home: Path
+    perdure: Any, start_dev: StartDev, own_home: Path
 ) -> None:
     dev = start_dev()
     servers = children(dev.process.pid)
     assert servers
-    gate = holdfast.folder / "go"
+    gate = perdure.folder / "go"
     done = hand_in(dev.told["api_url"], text="hi")
     waiting = hand_in(dev.told["api_url"], text="later", wait_for=str(gate))
     until(lambda: ask(f"{dev.told['api_url']}/api/goals/{done}")["status"] == "completed")
-    until(holdfast.journaled)
+    until(perdure.journaled)
     started = time.monotonic()
     told = dev.stop()
     assert time.monotonic() - started < 10
@@ -76,13 +76,13 @@ def test_goals_survive_a_restart_and_nothing_is_left_running(
 
 
 def test_a_killed_installation_leaves_nothing_and_its_goals_go_on(
-    holdfast: Any, start_dev: StartDev
+    perdure: Any, start_dev: StartDev
 ) -> None:
     dev = start_dev()
     servers = children(dev.process.pid)
-    gate = holdfast.folder / "go"
+    gate = perdure.folder / "go"
     waiting = hand_in(dev.told["api_url"], wait_for=str(gate))
-    until(holdfast.journaled)
+    until(perdure.journaled)
     dev.stop(signal.SIGKILL)
     until(lambda: not any(map(is_running, servers)))
     api = start_dev().told["api_url"]
@@ -92,9 +92,9 @@ def test_a_killed_installation_leaves_nothing_and_its_goals_go_on(
     assert Path(f"{gate}.bill").read_text() == "x"
 
 
-def test_an_agent_that_blocks_does_not_hold_up_the_end(holdfast: Any, start_dev: StartDev) -> None:
+def test_an_agent_that_blocks_does_not_hold_up_the_end(perdure: Any, start_dev: StartDev) -> None:
     dev = start_dev()
-    sign = holdfast.folder / "blocking"
+    sign = perdure.folder / "blocking"
     hand_in(dev.told["api_url"], block=300, text=str(sign))
     until(sign.exists)
     started = time.monotonic()
@@ -105,11 +105,11 @@ def test_an_agent_that_blocks_does_not_hold_up_the_end(holdfast: Any, start_dev:
 
 @pytest.mark.parametrize("how", ["stuck", "freeze"])
 def test_an_agent_that_ignores_its_end_is_left_behind(
-    holdfast: Any, start_dev: StartDev, how: str
+    perdure: Any, start_dev: StartDev, how: str
 ) -> None:
     dev = start_dev()
     servers = children(dev.process.pid)
-    sign = holdfast.folder / "stuck"
+    sign = perdure.folder / "stuck"
     workflow_id = hand_in(dev.told["api_url"], text=str(sign), **{how: True})
     until(sign.exists)
     started = time.monotonic()
@@ -118,10 +118,10 @@ def test_an_agent_that_ignores_its_end_is_left_behind(
     assert dev.process.returncode == 1
     assert "did not let go" in told
     until(lambda: not any(map(is_running, servers)))
-    assert holdfast.json("goals", "show", workflow_id)["status"] == "running"
+    assert perdure.json("goals", "show", workflow_id)["status"] == "running"
 
 
-def test_ports_that_are_taken_are_replaced_and_told(holdfast: Any, start_dev: StartDev) -> None:
+def test_ports_that_are_taken_are_replaced_and_told(perdure: Any, start_dev: StartDev) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as api,
         socket.create_server(("127.0.0.1", 0)) as temporal,
@@ -134,17 +134,17 @@ def test_ports_that_are_taken_are_replaced_and_told(holdfast: Any, start_dev: St
         assert f"port {port} is taken" in told
 
 
-def test_one_home_has_one_installation(holdfast: Any, start_dev: StartDev) -> None:
+def test_one_home_has_one_installation(perdure: Any, start_dev: StartDev) -> None:
     start_dev()
-    done = holdfast("dev", "--port", "0", "--temporal-port", "0")
+    done = perdure("dev", "--port", "0", "--temporal-port", "0")
     assert done.returncode == 1
     assert "in use" in done.stderr
-    assert "HOLDFAST_HOME" in done.stderr
+    assert "PERDURE_HOME" in done.stderr
 
 
-def test_worker_and_api_alone(holdfast: Any, start_dev: StartDev) -> None:
+def test_worker_and_api_alone(perdure: Any, start_dev: StartDev) -> None:
     dev = start_dev()
-    worker, api = holdfast.start("worker", "--json"), holdfast.start("api", "--port", "0", "--json")
+    worker, api = perdure.start("worker", "--json"), perdure.start("api", "--port", "0", "--json")
     try:
         told = "".join(iter(worker.stdout.readline, "}\n")) + "}"
         assert json.loads(told)["address"] == dev.told["temporal_address"]
@@ -159,24 +159,24 @@ def test_worker_and_api_alone(holdfast: Any, start_dev: StartDev) -> None:
     assert [worker.returncode, api.returncode] == [0, 0], errors
 
 
-def test_the_api_is_not_opened_to_the_network_without_keys(holdfast: Any) -> None:
-    done = holdfast("api", HOLDFAST_HOST="0.0.0.0")
+def test_the_api_is_not_opened_to_the_network_without_keys(perdure: Any) -> None:
+    done = perdure("api", PERDURE_HOST="0.0.0.0")
     assert done.returncode == 1
-    assert "holdfast api --new-key" in done.stderr
-    key = holdfast.json("api", "--new-key")
+    assert "perdure api --new-key" in done.stderr
+    key = perdure.json("api", "--new-key")
     assert key["key"].startswith("hf_")
     assert len(key["digest"]) == 64
 
 
-def test_a_taken_api_port_is_refused_in_one_line(holdfast: Any) -> None:
+def test_a_taken_api_port_is_refused_in_one_line(perdure: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = holdfast("api", "--port", str(taken.getsockname()[1]))
+        done = perdure("api", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 1
     assert "cannot listen on 127.0.0.1" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_dev_ends_with_a_word_when_its_server_dies(holdfast: Any, start_dev: StartDev) -> None:
+def test_dev_ends_with_a_word_when_its_server_dies(perdure: Any, start_dev: StartDev) -> None:
     dev = start_dev()
     os.kill(children(dev.process.pid)[0], signal.SIGKILL)
     _, told = dev.process.communicate(timeout=30)

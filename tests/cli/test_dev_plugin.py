@@ -14,7 +14,7 @@ SOURCE = """
 import asyncio
 from pathlib import Path
 from pydantic import BaseModel, Field
-from holdfast.agents import Goal, Result, Run, agent, hookimpl
+from perdure.agents import Goal, Result, Run, agent, hookimpl
 
 WORD = "rain"
 
@@ -39,9 +39,9 @@ def register_agents():
 
 
 @pytest.fixture
-def file(holdfast: Any) -> Path:
+def file(perdure: Any) -> Path:
     """Return a plugin file in the current folder."""
-    place: Path = holdfast.folder / "my_agent.py"
+    place: Path = perdure.folder / "my_agent.py"
     place.write_text(SOURCE)
     return place
 
@@ -63,120 +63,120 @@ def wait_for(place: Path) -> None:
     raise AssertionError(f"{place} did not come")
 
 
-def plugin(holdfast: Any, name: str = "my_agent.py", **environment: str) -> Any:
-    listed = holdfast.json("plugins", **environment)["plugins"]
+def plugin(perdure: Any, name: str = "my_agent.py", **environment: str) -> Any:
+    listed = perdure.json("plugins", **environment)["plugins"]
     return next((one for one in listed if one["distribution"] == name), None)
 
 
 def test_other_commands_know_it_while_dev_is_up(
-    holdfast: Any, start_dev: StartDev, file: Path
+    perdure: Any, start_dev: StartDev, file: Path
 ) -> None:
-    assert plugin(holdfast) is None
+    assert plugin(perdure) is None
     dev = start_dev("--plugin", "my_agent.py", "--port", "0", "--temporal-port", "0")
     assert dev.told["plugin_files"] == [{"path": str(file), "reason": ""}]
-    known = plugin(holdfast)
+    known = plugin(perdure)
     assert (known["status"], known["version"], known["module"]) == ("loaded", "file", str(file))
-    assert holdfast.json("agents", "weather")["agents"][0]["distribution"] == "my_agent.py"
-    assert "What to wait for." in holdfast("run", "weather", "--help").stdout
-    done = holdfast.json("run", "weather", "x")
+    assert perdure.json("agents", "weather")["agents"][0]["distribution"] == "my_agent.py"
+    assert "What to wait for." in perdure("run", "weather", "--help").stdout
+    done = perdure.json("run", "weather", "x")
     assert done["result"]["summary"] == "rain"
     assert done["agent_version"] == "my_agent.py file"
     dev.stop()
-    assert plugin(holdfast) is None
-    refused = holdfast("run", "weather", "x")
-    assert "start holdfast dev with --plugin my_agent.py" in refused.stderr
+    assert plugin(perdure) is None
+    refused = perdure("run", "weather", "x")
+    assert "start perdure dev with --plugin my_agent.py" in refused.stderr
     assert refused.stderr.count("\n") == 1
 
 
-def test_a_change_is_for_what_begins_later(holdfast: Any, start_dev: StartDev, file: Path) -> None:
+def test_a_change_is_for_what_begins_later(perdure: Any, start_dev: StartDev, file: Path) -> None:
     dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
-    gate = holdfast.folder / "gate"
-    first = holdfast.start("run", "weather", "x", "-p", f"gate={gate}", "--json")
+    gate = perdure.folder / "gate"
+    first = perdure.start("run", "weather", "x", "-p", f"gate={gate}", "--json")
     hear(dev, "agent started")
     file.write_text(SOURCE.replace("rain", "snow"))
     hear(dev, "is loaded anew")
-    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "snow"
+    assert perdure.json("run", "weather", "x")["result"]["summary"] == "snow"
     gate.touch()
     out, err = first.communicate(timeout=60)
     assert json.loads(out)["result"]["summary"] == "rain", err
 
 
 def test_a_broken_change_keeps_what_was_good_and_a_removal_is_told(
-    holdfast: Any, start_dev: StartDev, file: Path
+    perdure: Any, start_dev: StartDev, file: Path
 ) -> None:
     dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
     file.write_text(SOURCE + "\ndef (")
     told = hear(dev, "cannot be loaded")
     assert "its last good version goes on" in told
     assert "SyntaxError" in told
-    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "rain"
-    assert "SyntaxError" in plugin(holdfast)["reason"]
+    assert perdure.json("run", "weather", "x")["result"]["summary"] == "rain"
+    assert "SyntaxError" in plugin(perdure)["reason"]
 
     file.write_text(SOURCE.replace("rain", "sun"))
     hear(dev, "is loaded anew")
-    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "sun"
+    assert perdure.json("run", "weather", "x")["result"]["summary"] == "sun"
 
     file.write_text(
         SOURCE.replace("async def weather", "async def echo").replace("[weather]", "[echo]")
     )
-    assert "claimed by holdfast-echo already" in hear(dev, "cannot be loaded")
+    assert "claimed by perdure-echo already" in hear(dev, "cannot be loaded")
 
     file.unlink()
     hear(dev, "is gone")
-    assert "there is no file" in holdfast("run", "weather", "x").stderr
+    assert "there is no file" in perdure("run", "weather", "x").stderr
     file.write_text(SOURCE)
     hear(dev, "is loaded anew")
-    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "rain"
+    assert perdure.json("run", "weather", "x")["result"]["summary"] == "rain"
 
 
 def test_a_file_that_is_broken_from_the_start_is_told_and_picked_up_later(
-    holdfast: Any, start_dev: StartDev, file: Path
+    perdure: Any, start_dev: StartDev, file: Path
 ) -> None:
     file.write_text("import no_such_module")
     dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
     assert "no_such_module" in hear(dev, "cannot be loaded")
     file.write_text(SOURCE)
     hear(dev, "is loaded anew")
-    assert holdfast.json("run", "weather", "x")["result"]["summary"] == "rain"
+    assert perdure.json("run", "weather", "x")["result"]["summary"] == "rain"
 
 
-def test_run_takes_a_file_with_a_server_of_its_own(holdfast: Any, file: Path) -> None:
-    done = holdfast.json("run", "weather", "x", "--plugin", "my_agent.py")
+def test_run_takes_a_file_with_a_server_of_its_own(perdure: Any, file: Path) -> None:
+    done = perdure.json("run", "weather", "x", "--plugin", "my_agent.py")
     assert done["result"]["summary"] == "rain"
-    helped = holdfast("run", "weather", "--plugin", "my_agent.py", "--help").stdout
+    helped = perdure("run", "weather", "--plugin", "my_agent.py", "--help").stdout
     assert "gate=" in helped
-    missing = holdfast("run", "weather", "x", "--plugin", "gone.py")
+    missing = perdure("run", "weather", "x", "--plugin", "gone.py")
     assert missing.returncode == 2
     assert "gone.py" in missing.stderr
 
 
-def test_watch_goes_on_with_a_goal_whose_run_was_killed(holdfast: Any, file: Path) -> None:
-    gate = holdfast.folder / "gate"
+def test_watch_goes_on_with_a_goal_whose_run_was_killed(perdure: Any, file: Path) -> None:
+    gate = perdure.folder / "gate"
     asked = ("run", "weather", "x", "--plugin", str(file), "-p", f"gate={gate}")
-    killed = holdfast.start(*asked, "--goal-id", "killed")
+    killed = perdure.start(*asked, "--goal-id", "killed")
     wait_for(Path(f"{gate}.here"))
     killed.kill()
     killed.communicate(timeout=60)
     gate.touch()
-    done = holdfast.json("goals", "watch", "killed", "--plugin", str(file))
+    done = perdure.json("goals", "watch", "killed", "--plugin", str(file))
     assert done["result"]["summary"] == "rain"
 
 
 def test_run_refuses_a_file_that_the_server_does_not_know(
-    holdfast: Any, start_dev: StartDev, file: Path
+    perdure: Any, start_dev: StartDev, file: Path
 ) -> None:
     start_dev()
-    done = holdfast("run", "weather", "x", "--plugin", "my_agent.py")
+    done = perdure("run", "weather", "x", "--plugin", "my_agent.py")
     assert done.returncode == 1
     assert f"start it again with --plugin {file}" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_a_worker_loads_the_files_of_its_settings(
-    holdfast: Any, start_dev: StartDev, file: Path
+    perdure: Any, start_dev: StartDev, file: Path
 ) -> None:
     start_dev()
-    worker = holdfast.start("worker", "--json", HOLDFAST_PLUGIN_FILES="my_agent.py")
+    worker = perdure.start("worker", "--json", PERDURE_PLUGIN_FILES="my_agent.py")
     told = json.loads("".join(iter(worker.stdout.readline, "}\n")) + "}")
     assert told["agents"] == ["echo", "weather"]
     file.write_text(SOURCE.replace("rain", "snow"))
@@ -185,4 +185,4 @@ def test_a_worker_loads_the_files_of_its_settings(
             break
     else:
         raise AssertionError("the worker ended and did not load the file anew")
-    assert plugin(holdfast, HOLDFAST_PLUGIN_FILES="my_agent.py")["status"] == "loaded"
+    assert plugin(perdure, PERDURE_PLUGIN_FILES="my_agent.py")["status"] == "loaded"

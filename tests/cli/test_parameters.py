@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, Field
 
-from holdfast.agents import InputPath
-from holdfast.cli.run import read_parameters
+from perdure.agents import InputPath
+from perdure.cli.run import read_parameters
 
 
 def test_a_path_given_from_here_is_made_absolute(

@@ -9,7 +9,7 @@ import pytest
 BAD = Path(__file__).parents[1] / "agents" / "bad_plugins"
 LOUD = """
 print("hello from a plugin")
-from holdfast.agents import Goal, Result, Run, agent, hookimpl
+from perdure.agents import Goal, Result, Run, agent, hookimpl
 
 @agent
 async def loud(run: Run, goal: Goal) -> Result:
@@ -20,13 +20,13 @@ async def loud(run: Run, goal: Goal) -> Result:
 def register_agents():
     return [loud]
 """
-EVERY = {"HOLDFAST_PLUGINS_ALLOW": "holdfast-echo,holdfast-loud,holdfast-raises"}
-REASON = "importing holdfast_raises (holdfast_raises.py, line 10) raised RuntimeError: no licence"
-WARNING = "loading holdfast_loud printed 'hello from a plugin', which went to stderr"
+EVERY = {"PERDURE_PLUGINS_ALLOW": "perdure-echo,perdure-loud,perdure-raises"}
+REASON = "importing perdure_raises (perdure_raises.py, line 10) raised RuntimeError: no licence"
+WARNING = "loading perdure_loud printed 'hello from a plugin', which went to stderr"
 
 
 @pytest.fixture
-def neighbours(holdfast: Any, tmp_path: Path) -> Any:
+def neighbours(perdure: Any, tmp_path: Path) -> Any:
     """Install, beside the agent echo, a plugin that fails and one that prints."""
     site = tmp_path / "site"
     for name in (BAD / "raises").iterdir():
@@ -34,33 +34,33 @@ def neighbours(holdfast: Any, tmp_path: Path) -> Any:
             shutil.copytree(name, site / name.name)
         elif name.suffix == ".py":
             shutil.copy(name, site)
-    (site / "holdfast_loud.py").write_text(LOUD)
-    metadata = site / "holdfast_loud-1.0.dist-info"
+    (site / "perdure_loud.py").write_text(LOUD)
+    metadata = site / "perdure_loud-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: holdfast-loud\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[holdfast]\nloud = holdfast_loud\n")
-    return holdfast
+    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: perdure-loud\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[perdure]\nloud = perdure_loud\n")
+    return perdure
 
 
 def test_plugins_says_why_one_failed_and_what_to_change(neighbours: Any) -> None:
     done = neighbours("plugins", **EVERY)
-    assert "holdfast-raises\t1.0\tfailed" in done.stdout
-    assert f"holdfast-raises 1.0, failed: {REASON}" in done.stdout
-    assert f"holdfast-loud 1.0, warning: {WARNING}" in done.stdout
+    assert "perdure-raises\t1.0\tfailed" in done.stdout
+    assert f"perdure-raises 1.0, failed: {REASON}" in done.stdout
+    assert f"perdure-loud 1.0, warning: {WARNING}" in done.stdout
     assert "\nhello from a plugin\n" not in f"\n{done.stdout}"
     assert "hello from a plugin\n" in done.stderr
     listed = {one["distribution"]: one for one in neighbours.json("plugins", **EVERY)["plugins"]}
-    assert REASON in listed["holdfast-raises"]["reason"]
-    assert WARNING in listed["holdfast-loud"]["warnings"][0]
-    assert listed["holdfast-echo"]["warnings"] == []
+    assert REASON in listed["perdure-raises"]["reason"]
+    assert WARNING in listed["perdure-loud"]["warnings"][0]
+    assert listed["perdure-echo"]["warnings"] == []
 
 
 def test_agents_lists_what_works_and_points_to_what_does_not(neighbours: Any) -> None:
     done = neighbours("agents", **EVERY)
     assert done.returncode == 0
-    assert "echo  1.0  (holdfast-echo)" in done.stdout
-    assert "loud  1.0  (holdfast-loud)" in done.stdout
-    assert "1 plugin is left out: holdfast plugins says why" in done.stderr
+    assert "echo  1.0  (perdure-echo)" in done.stdout
+    assert "loud  1.0  (perdure-loud)" in done.stdout
+    assert "1 plugin is left out: perdure plugins says why" in done.stderr
 
 
 def test_a_worker_says_at_its_start_which_plugin_is_left_out(
@@ -73,5 +73,5 @@ def test_a_worker_says_at_its_start_which_plugin_is_left_out(
     _, told = process.communicate(timeout=30)
     (line,) = [line for line in told.splitlines() if "is left out" in line]
     assert "warning" in line
-    assert f"plugin holdfast-raises 1.0 is left out: {REASON}" in line
+    assert f"plugin perdure-raises 1.0 is left out: {REASON}" in line
     dev.stop()

@@ -1,4 +1,4 @@
-"""``holdfast plugins check``: each thing that can be wrong with a plugin, and plugins that pass."""
+"""``perdure plugins check``: each thing that can be wrong with a plugin, and plugins that pass."""
 
 import json
 import subprocess
@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-from holdfast.testing.checks.checking import check_plugin
+from perdure.testing.checks.checking import check_plugin
 
 METADATA = """Metadata-Version: 2.4
-Name: holdfast-moss
+Name: perdure-moss
 Version: 1.0
-Keywords: holdfast-plugin
+Keywords: perdure-plugin
 License-Expression: MIT
 Requires-Python: >=3.11
-Requires-Dist: holdfast<0.2,>=0.1
+Requires-Dist: perdure<0.2,>=0.1
 
 # Moss
 """
 PLUGIN = '''
 from pydantic import BaseModel, Field
 
-from holdfast.agents import AgentSpec, Goal, Result, Run, agent, hookimpl
+from perdure.agents import AgentSpec, Goal, Result, Run, agent, hookimpl
 
 
 class MossParameters(BaseModel):
@@ -49,7 +49,7 @@ def register_agents():
 '''
 PYDANTIC = "from pydantic import BaseModel, Field"
 TEST = """
-from holdfast.testing import AgentContract
+from perdure.testing import AgentContract
 
 
 class TestMoss(AgentContract):
@@ -70,10 +70,10 @@ class Moss:
     """
 
     metadata: str = METADATA
-    entry_points: str = "[holdfast]\nmoss = holdfast_moss.plugin\n"
+    entry_points: str = "[perdure]\nmoss = perdure_moss.plugin\n"
     plugin: str = PLUGIN
     tests: str = TEST
-    name: str = "holdfast_moss"
+    name: str = "perdure_moss"
 
 
 @pytest.fixture
@@ -82,14 +82,14 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
     def install(moss: Moss) -> str:
         package, site, project = tmp_path / "site" / moss.name, tmp_path / "site", tmp_path / "moss"
-        information = site / "holdfast_moss-1.0.dist-info"
+        information = site / "perdure_moss-1.0.dist-info"
         for folder in (package, information, project):
             folder.mkdir(parents=True)
         (package / "__init__.py").touch()
         (package / "plugin.py").write_text(moss.plugin)
         (information / "METADATA").write_text(moss.metadata)
         (information / "entry_points.txt").write_text(moss.entry_points)
-        (project / "pyproject.toml").write_text('[project]\nname = "holdfast-moss"\n')
+        (project / "pyproject.toml").write_text('[project]\nname = "perdure-moss"\n')
         if moss.tests:
             (project / "tests").mkdir()
             (project / "tests" / "test_moss.py").write_text(moss.tests)
@@ -98,13 +98,13 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         return str(project)
 
     yield install
-    for module in [name for name in sys.modules if name.startswith("holdfast_moss")]:
+    for module in [name for name in sys.modules if name.startswith("perdure_moss")]:
         del sys.modules[module]
 
 
 def command(named: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "holdfast.cli", "plugins", "check", named, "--json"],
+        [sys.executable, "-m", "perdure.cli", "plugins", "check", named, "--json"],
         capture_output=True,
         text=True,
         check=False,
@@ -138,7 +138,7 @@ def test_by_its_name_what_cannot_be_tried_is_not_checked(
     installed: Callable[[Moss], str],
 ) -> None:
     installed(does('default="moss", ', ""))
-    verdict = list(check_plugin("holdfast-moss"))[-1]
+    verdict = list(check_plugin("perdure-moss"))[-1]
 
     assert (verdict.check, verdict.verdict) == ("contract of moss", "not checked")
     assert "'word' has no default" in verdict.sentence
@@ -162,43 +162,41 @@ def does(line: str, instead: str) -> Moss:
 
 
 WRONG = [
-    Wrong("keyword", 'write keywords = ["holdfast-plugin"]', said("Keywords: holdfast-plugin\n")),
+    Wrong("keyword", 'write keywords = ["perdure-plugin"]', said("Keywords: perdure-plugin\n")),
     Wrong("licence", "write license =", said("License-Expression: MIT\n")),
     Wrong("python", "write requires-python", said("Requires-Python: >=3.11\n")),
-    Wrong("bounds", "does not require holdfast", said("Requires-Dist: holdfast<0.2,>=0.1\n")),
-    Wrong("bounds", "has not an upper bound", said("holdfast<0.2,>=0.1", "holdfast>=0.1")),
+    Wrong("bounds", "does not require perdure", said("Requires-Dist: perdure<0.2,>=0.1\n")),
+    Wrong("bounds", "has not an upper bound", said("perdure<0.2,>=0.1", "perdure>=0.1")),
     Wrong("readme", "write a README.md", said("# Moss\n")),
     Wrong(
         "entry point",
-        "it has 2 entry points in the group 'holdfast'",
-        Moss(entry_points="[holdfast]\na = holdfast_moss.plugin\nb = holdfast_moss.plugin\n"),
+        "it has 2 entry points in the group 'perdure'",
+        Moss(entry_points="[perdure]\na = perdure_moss.plugin\nb = perdure_moss.plugin\n"),
     ),
     Wrong(
         "entry point",
         "names an object: name the module",
-        Moss(entry_points="[holdfast]\na = holdfast_moss.plugin:moss\n"),
+        Moss(entry_points="[perdure]\na = perdure_moss.plugin:moss\n"),
     ),
     Wrong(
         "name",
-        "its package 'mosses' should be 'holdfast_moss'",
-        Moss(name="mosses", entry_points="[holdfast]\na = mosses.plugin\n"),
+        "its package 'mosses' should be 'perdure_moss'",
+        Moss(name="mosses", entry_points="[perdure]\na = mosses.plugin\n"),
     ),
     Wrong(
         "imports",
-        "plugin.py, line 2 imports holdfast.stores, which may change",
-        does("\nfrom pydantic", "\nimport holdfast.stores\nfrom pydantic"),
+        "plugin.py, line 2 imports perdure.stores, which may change",
+        does("\nfrom pydantic", "\nimport perdure.stores\nfrom pydantic"),
     ),
     Wrong(
         "imports",
-        "line 2 imports holdfast.agents.memory",
-        does(
-            "\nfrom pydantic", "\nfrom holdfast.agents.memory import MemoryJournal\nfrom pydantic"
-        ),
+        "line 2 imports perdure.agents.memory",
+        does("\nfrom pydantic", "\nfrom perdure.agents.memory import MemoryJournal\nfrom pydantic"),
     ),
     Wrong(
         "imports of tests",
-        "test_moss.py, line 2 imports holdfast.agents.run",
-        Moss(tests=f"\nimport holdfast.agents.run\n{TEST}"),
+        "test_moss.py, line 2 imports perdure.agents.run",
+        Moss(tests=f"\nimport perdure.agents.run\n{TEST}"),
     ),
     Wrong("loading", "raised ZeroDivisionError", does("class Moss", "1 / 0\n\n\nclass Moss")),
     Wrong("loading", "register_agent", does("def register_agents", "def register_agnets")),
@@ -252,9 +250,9 @@ def test_where_something_fails_the_status_is_1(installed: Callable[[Moss], str])
 
 
 def test_what_is_not_installed_is_said(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "holdfast-fern"\n')
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "perdure-fern"\n')
     for named, told in (
-        (str(tmp_path), f"holdfast-fern is not installed: run pip install -e {tmp_path}"),
+        (str(tmp_path), f"perdure-fern is not installed: run pip install -e {tmp_path}"),
         ("fern", "no plugin 'fern' is installed, and it is no folder with a pyproject.toml"),
     ):
         ended = command(named)
@@ -264,8 +262,8 @@ def test_what_is_not_installed_is_said(tmp_path: Path) -> None:
 
 def test_without_pytest_it_says_its_sentence_all_the_same() -> None:
     code = (
-        "import sys; sys.modules['pytest'] = None; from holdfast.cli.main import main;"
-        "sys.argv = ['holdfast', 'plugins', 'check', 'nothing', '--json']; main()"
+        "import sys; sys.modules['pytest'] = None; from perdure.cli.main import main;"
+        "sys.argv = ['perdure', 'plugins', 'check', 'nothing', '--json']; main()"
     )
     command = (sys.executable, "-c", code)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -286,10 +284,10 @@ def test_what_was_not_compared_is_not_said_to_be_the_same(
 @pytest.mark.parametrize(
     "line",
     [
-        "from holdfast.agents import steps",
-        "from holdfast.agents import Run, execution",
-        "from holdfast.adapters.langgraph_calls import Calls",
-        "import holdfast.stores",
+        "from perdure.agents import steps",
+        "from perdure.agents import Run, execution",
+        "from perdure.adapters.langgraph_calls import Calls",
+        "import perdure.stores",
     ],
 )
 def test_internals_are_named_however_they_are_imported(

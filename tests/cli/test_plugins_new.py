@@ -1,4 +1,4 @@
-"""``holdfast plugins new``: a package that works as it is made, and names that none can have."""
+"""``perdure plugins new``: a package that works as it is made, and names that none can have."""
 
 import ast
 import os
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from holdfast.cli.plugins_new import (
+from perdure.cli.plugins_new import (
     LONGEST_NAME,
     NAMES_IN_TEMPLATE,
     TEMPLATE_BOUNDS,
@@ -22,13 +22,13 @@ from holdfast.cli.plugins_new import (
 TEMPLATE = Path(__file__).parents[2] / "templates" / "agent"
 
 
-def test_it_makes_a_package_whose_own_tests_pass(holdfast: Any) -> None:
-    done = holdfast("plugins", "new", "my-agent")
+def test_it_makes_a_package_whose_own_tests_pass(perdure: Any) -> None:
+    done = perdure("plugins", "new", "my-agent")
     assert done.returncode == 0, done.stderr
-    folder = holdfast.folder / "my-agent"
+    folder = perdure.folder / "my-agent"
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "my-agent"],
-        cwd=holdfast.folder,
+        cwd=perdure.folder,
         env=os.environ | {"PYTHONPATH": str(folder / "src")},
         capture_output=True,
         text=True,
@@ -37,13 +37,13 @@ def test_it_makes_a_package_whose_own_tests_pass(holdfast: Any) -> None:
     )
     assert tested.returncode == 0, tested.stdout
     commands = [line for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert [line.split()[0] for line in commands] == ["pip", "pytest", "holdfast"]
+    assert [line.split()[0] for line in commands] == ["pip", "pytest", "perdure"]
 
 
-def test_the_package_says_what_it_is_and_what_it_fits(holdfast: Any) -> None:
-    told = holdfast.json("plugins", "new", "rain-watch", "--directory", "made/here")
+def test_the_package_says_what_it_is_and_what_it_fits(perdure: Any) -> None:
+    told = perdure.json("plugins", "new", "rain-watch", "--directory", "made/here")
     folder = Path(told["folder"])
-    assert folder == holdfast.folder / "made" / "here" / "rain-watch"
+    assert folder == perdure.folder / "made" / "here" / "rain-watch"
     assert set(told["files"]) == {
         str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
     }
@@ -51,10 +51,10 @@ def test_the_package_says_what_it_is_and_what_it_fits(holdfast: Any) -> None:
         told["files"]
     )
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    assert project["name"] == told["distribution"] == "holdfast-rain-watch"
-    assert project["keywords"] == ["holdfast-plugin"]
-    assert project["entry-points"]["holdfast"] == {"rain-watch": "holdfast_rain_watch.plugin"}
-    assert (folder / "src" / "holdfast_rain_watch" / "py.typed").exists()
+    assert project["name"] == told["distribution"] == "perdure-rain-watch"
+    assert project["keywords"] == ["perdure-plugin"]
+    assert project["entry-points"]["perdure"] == {"rain-watch": "perdure_rain_watch.plugin"}
+    assert (folder / "src" / "perdure_rain_watch" / "py.typed").exists()
     for path in folder.rglob("*"):
         assert "my-agent" not in path.name
         assert "my_agent" not in path.name
@@ -71,13 +71,13 @@ def test_the_package_says_what_it_is_and_what_it_fits(holdfast: Any) -> None:
 def test_its_bounds_are_those_of_the_core_that_made_it(
     core: str, bounds: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("holdfast.agents.plugins.discovery.core_version", lambda: core)
+    monkeypatch.setattr("perdure.agents.plugins.discovery.core_version", lambda: core)
     if bounds:
         assert core_bounds() == bounds
     make_package("rain", tmp_path / "rain")
     project = tomllib.loads((tmp_path / "rain" / "pyproject.toml").read_text())["project"]
     (requirement,) = [
-        one for one in map(Requirement, project["dependencies"]) if one.name == "holdfast"
+        one for one in map(Requirement, project["dependencies"]) if one.name == "perdure"
     ]
     assert requirement.specifier.contains(core)
     assert not requirement.specifier.contains("3.0")
@@ -86,37 +86,37 @@ def test_its_bounds_are_those_of_the_core_that_made_it(
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("My_Agent", "holdfast plugins new my-agent"),
-        ("MyAgent", "holdfast plugins new my-agent"),
-        ("9 lives", "holdfast plugins new lives"),
-        ("!", "holdfast plugins new my-agent"),
-        ("holdfast-rain", "holdfast plugins new rain"),
+        ("My_Agent", "perdure plugins new my-agent"),
+        ("MyAgent", "perdure plugins new my-agent"),
+        ("9 lives", "perdure plugins new lives"),
+        ("!", "perdure plugins new my-agent"),
+        ("perdure-rain", "perdure plugins new rain"),
         ("r" * (LONGEST_NAME + 1), f"at most {LONGEST_NAME} characters"),
         ("import", "'my-import'"),
         ("agent", "'my-agent'"),
-        ("echo", "installed already, by holdfast-echo"),
+        ("echo", "installed already, by perdure-echo"),
     ],
 )
 def test_a_name_that_none_can_have_is_refused_in_one_sentence(
-    holdfast: Any, name: str, told: str
+    perdure: Any, name: str, told: str
 ) -> None:
-    done = holdfast("plugins", "new", name)
+    done = perdure("plugins", "new", name)
     assert done.returncode == 1
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
-    assert not list(holdfast.folder.iterdir())
+    assert not list(perdure.folder.iterdir())
 
 
-def test_nothing_is_overwritten(holdfast: Any) -> None:
-    (holdfast.folder / "rain").mkdir()
-    assert holdfast("plugins", "new", "rain").returncode == 0
-    (holdfast.folder / "rain" / "README.md").write_text("mine")
-    done = holdfast("plugins", "new", "rain")
+def test_nothing_is_overwritten(perdure: Any) -> None:
+    (perdure.folder / "rain").mkdir()
+    assert perdure("plugins", "new", "rain").returncode == 0
+    (perdure.folder / "rain" / "README.md").write_text("mine")
+    done = perdure("plugins", "new", "rain")
     assert done.returncode == 1
     assert "exists and is not empty" in done.stderr
-    assert (holdfast.folder / "rain" / "README.md").read_text() == "mine"
-    (holdfast.folder / "snow").write_text("a file")
-    done = holdfast("plugins", "new", "snow")
+    assert (perdure.folder / "rain" / "README.md").read_text() == "mine"
+    (perdure.folder / "snow").write_text("a file")
+    done = perdure("plugins", "new", "snow")
     assert done.returncode == 1
     assert "--directory" in done.stderr
     assert done.stderr.count("\n") == 1

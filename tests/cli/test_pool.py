@@ -1,4 +1,4 @@
-"""``holdfast worker --processes``: workers and supervisors that die."""
+"""``perdure worker --processes``: workers and supervisors that die."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from holdfast.temporal.development_server import DevelopmentServer
+    from perdure.temporal.development_server import DevelopmentServer
 
     CommandLine = Any
 
@@ -29,10 +29,10 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
 
 
 class PoolProcess:
-    """A ``holdfast worker --processes 2`` that is ready."""
+    """A ``perdure worker --processes 2`` that is ready."""
 
-    def __init__(self, holdfast: "CommandLine", address: str) -> None:
-        self.process = holdfast.start(
+    def __init__(self, perdure: "CommandLine", address: str) -> None:
+        self.process = perdure.start(
             "worker", "--processes", "2", "--json", TEMPORAL_ADDRESS=address
         )
         document = ""
@@ -54,13 +54,13 @@ class PoolProcess:
 
 @pytest.fixture
 def start_pool(
-    holdfast: "CommandLine", server: "DevelopmentServer"
+    perdure: "CommandLine", server: "DevelopmentServer"
 ) -> Iterator[Callable[[], PoolProcess]]:
     """Return a function that starts a pool at the tests' server."""
     pools: list[PoolProcess] = []
 
     def start() -> PoolProcess:
-        pools.append(PoolProcess(holdfast, server.address))
+        pools.append(PoolProcess(perdure, server.address))
         return pools[-1]
 
     yield start
@@ -70,13 +70,13 @@ def start_pool(
 
 @pytest.fixture
 def goal(
-    holdfast: "CommandLine", server: "DevelopmentServer", tmp_path: Path
+    perdure: "CommandLine", server: "DevelopmentServer", tmp_path: Path
 ) -> Callable[[], "subprocess.Popen[str]"]:
     """Return a function that hands a goal in, which pays and then waits for a sign."""
 
     def start() -> "subprocess.Popen[str]":
         parameters = ("-p", "text=hello", "-p", f"wait_for={tmp_path / 'sign'}")
-        process: subprocess.Popen[str] = holdfast.start(
+        process: subprocess.Popen[str] = perdure.start(
             "run", "echo", "say it", *parameters, "--json", TEMPORAL_ADDRESS=server.address
         )
         return process
@@ -90,10 +90,10 @@ def _delivered(run: "subprocess.Popen[str]") -> Any:
     return json.loads(out)
 
 
-def _paid_and_journaled(holdfast: "CommandLine") -> Callable[[], bool]:
+def _paid_and_journaled(perdure: "CommandLine") -> Callable[[], bool]:
     return lambda: (
-        (Path(holdfast.environment["HOLDFAST_HOME"]) / "holdfast.db").exists()
-        and bool(holdfast.journaled())
+        (Path(perdure.environment["PERDURE_HOME"]) / "perdure.db").exists()
+        and bool(perdure.journaled())
     )
 
 
@@ -113,15 +113,15 @@ def _executing(home: Path) -> int:
 
 
 def test_a_worker_that_is_killed_hands_its_goal_on_at_once(
-    holdfast: "CommandLine",
+    perdure: "CommandLine",
     start_pool: Callable[[], PoolProcess],
     goal: Callable[[], "subprocess.Popen[str]"],
     tmp_path: Path,
 ) -> None:
-    home = Path(holdfast.environment["HOLDFAST_HOME"])
+    home = Path(perdure.environment["PERDURE_HOME"])
     pool = start_pool()
     run = goal()
-    until(_paid_and_journaled(holdfast))
+    until(_paid_and_journaled(perdure))
     dead = 0
 
     def is_a_worker() -> bool:
@@ -140,7 +140,7 @@ def test_a_worker_that_is_killed_hands_its_goal_on_at_once(
     document = _delivered(run)
     assert document["result"]["data"]["paid"] == 1
     assert (tmp_path / "sign.bill").read_text() == "x"
-    with closing(sqlite3.connect(home / "holdfast.db")) as database:
+    with closing(sqlite3.connect(home / "perdure.db")) as database:
         told = {row[0] for row in database.execute("SELECT type FROM events")}
     assert "run.resumed" in told
     assert "run.retrying" not in told
@@ -157,14 +157,14 @@ def test_a_pool_that_is_told_to_stop_leaves_nobody_behind(
 
 
 def test_a_supervisor_that_is_killed_loses_nothing(
-    holdfast: "CommandLine",
+    perdure: "CommandLine",
     start_pool: Callable[[], PoolProcess],
     goal: Callable[[], "subprocess.Popen[str]"],
     tmp_path: Path,
 ) -> None:
     pool = start_pool()
     run = goal()
-    until(_paid_and_journaled(holdfast))
+    until(_paid_and_journaled(perdure))
     pool.process.kill()
     pool.process.communicate()
     # Its workers notice, let their goals go and end.

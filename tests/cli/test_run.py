@@ -1,4 +1,4 @@
-"""``holdfast run`` and ``holdfast goals``, with a server and without."""
+"""``perdure run`` and ``perdure goals``, with a server and without."""
 
 import json
 import os
@@ -18,8 +18,8 @@ def until_line(stream: Any, words: str) -> None:
     raise AssertionError(f"it never said {words!r}")
 
 
-def test_a_goal_without_any_server(holdfast: Any, own_home: Path) -> None:
-    done = holdfast(
+def test_a_goal_without_any_server(perdure: Any, own_home: Path) -> None:
+    done = perdure(
         *("run", "echo", "say it", "--param", "text=hello"),
         *("-p", "times=2", "-p", 'tags=["a","b"]', "--output", "out"),
     )
@@ -27,23 +27,23 @@ def test_a_goal_without_any_server(holdfast: Any, own_home: Path) -> None:
     assert "completed in" in done.stdout
     assert "said hello" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
-    assert (holdfast.folder / "out" / "echo.txt").read_text() == "hellohello"
+    assert (perdure.folder / "out" / "echo.txt").read_text() == "hellohello"
     assert "10 %  listening" in done.stderr
 
-    listed = holdfast.json("goals", "list")["goals"]
+    listed = perdure.json("goals", "list")["goals"]
     assert [(goal["agent_type"], goal["status"]) for goal in listed] == [("echo", "completed")]
     workflow_id = listed[0]["workflow_id"]
-    assert holdfast.json("goals", "show", workflow_id)["result"]["data"]["tags"] == ["a", "b"]
-    saved = holdfast.json("goals", "result", listed[0]["goal_id"])
+    assert perdure.json("goals", "show", workflow_id)["result"]["data"]["tags"] == ["a", "b"]
+    saved = perdure.json("goals", "result", listed[0]["goal_id"])
     assert Path(saved["folder"]) == own_home / "results" / workflow_id
     assert (own_home / "results" / workflow_id / "echo.txt").exists()
-    assert "completed" in holdfast("goals", "watch", workflow_id).stdout
-    assert holdfast.json("goals", "cancel", workflow_id)["status"] == "completed"
-    assert holdfast("goals", "list", "--status", "failed").stdout.count("\n") == 1
+    assert "completed" in perdure("goals", "watch", workflow_id).stdout
+    assert perdure.json("goals", "cancel", workflow_id)["status"] == "completed"
+    assert perdure("goals", "list", "--status", "failed").stdout.count("\n") == 1
 
 
-def test_a_goal_that_fails_says_why_and_ends_with_1(holdfast: Any) -> None:
-    document = holdfast.json("run", "echo", "x", "-p", "fail=true", status=1)
+def test_a_goal_that_fails_says_why_and_ends_with_1(perdure: Any) -> None:
+    document = perdure.json("run", "echo", "x", "-p", "fail=true", status=1)
     assert document["status"] == "failed"
     assert document["error"]["message"] == "there is no file sales.csv: give another path"
 
@@ -58,41 +58,41 @@ def test_a_goal_that_fails_says_why_and_ends_with_1(holdfast: Any) -> None:
         (["run", "echo", "x", "-p", "colour=red"], "colour: no such parameter"),
         (["run", "echo", "x", "-p", "text"], "write NAME=VALUE"),
         (["run", "echo", "x", "--goal-id", "a b"], "goal_id: "),
-        (["run", "echo", "x", "--detach"], "start one, holdfast dev"),
+        (["run", "echo", "x", "--detach"], "start one, perdure dev"),
         (["goals", "show", "nothing"], "no goal 'nothing' is on record"),
         (["agents", "oracle"], "no agent 'oracle' is installed"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_before_any_server_starts(
-    holdfast: Any, own_home: Path, arguments: list[str], sentence: str
+    perdure: Any, own_home: Path, arguments: list[str], sentence: str
 ) -> None:
-    done = holdfast(*arguments)
+    done = perdure(*arguments)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("holdfast: ")
+    assert done.stderr.startswith("perdure: ")
     assert done.stderr.count("\n") == 1, done.stderr
     assert sentence in done.stderr
     assert not (own_home / "temporal.db").exists()
-    assert sentence in holdfast.json(*arguments, status=1)["error"]["message"]
+    assert sentence in perdure.json(*arguments, status=1)["error"]["message"]
 
 
-def test_a_home_that_cannot_be_written(holdfast: Any, tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written(perdure: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = holdfast("run", "echo", "x", HOLDFAST_HOME=str(tmp_path / "file" / "home"))
+    done = perdure("run", "echo", "x", PERDURE_HOME=str(tmp_path / "file" / "home"))
     assert done.returncode == 1
-    assert "HOLDFAST_HOME" in done.stderr
+    assert "PERDURE_HOME" in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_another_servers_namespace_and_key_are_not_the_embedded_ones(holdfast: Any) -> None:
+def test_another_servers_namespace_and_key_are_not_the_embedded_ones(perdure: Any) -> None:
     others = {"TEMPORAL_NAMESPACE": "theirs", "TEMPORAL_API_KEY": "theirs"}
-    assert holdfast.json("run", "echo", "x", **others)["status"] == "completed"
+    assert perdure.json("run", "echo", "x", **others)["status"] == "completed"
 
 
-def test_a_server_that_accepts_and_never_answers(holdfast: Any) -> None:
+def test_a_server_that_accepts_and_never_answers(perdure: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        done = holdfast("run", "echo", "x", TEMPORAL_ADDRESS=address)
+        done = perdure("run", "echo", "x", TEMPORAL_ADDRESS=address)
     assert done.returncode == 1
     assert f"no Temporal server answers at {address}" in done.stderr
 
@@ -100,59 +100,57 @@ def test_a_server_that_accepts_and_never_answers(holdfast: Any) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "word"),
     [
-        ("HOLDFAST_PORT", "99999", "HOLDFAST_PORT"),
-        ("HOLDFAST_PORT", "many", "HOLDFAST_PORT: Input should be a valid integer"),
-        ("HOLDFAST_DATABASE_URL", "mysql://x", "use sqlite:/// or postgresql+asyncpg://"),
-        ("HOLDFAST_DATABASE_URL", "nonsense", "HOLDFAST_DATABASE_URL"),
+        ("PERDURE_PORT", "99999", "PERDURE_PORT"),
+        ("PERDURE_PORT", "many", "PERDURE_PORT: Input should be a valid integer"),
+        ("PERDURE_DATABASE_URL", "mysql://x", "use sqlite:/// or postgresql+asyncpg://"),
+        ("PERDURE_DATABASE_URL", "nonsense", "PERDURE_DATABASE_URL"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(
-    holdfast: Any, setting: str, value: str, word: str
+    perdure: Any, setting: str, value: str, word: str
 ) -> None:
-    done = holdfast("goals", "list", **{setting: value})
+    done = perdure("goals", "list", **{setting: value})
     assert done.returncode == 1
     assert word in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_a_configured_server_that_is_down(holdfast: Any) -> None:
-    done = holdfast("run", "echo", "x", TEMPORAL_ADDRESS="127.0.0.1:1")
+def test_a_configured_server_that_is_down(perdure: Any) -> None:
+    done = perdure("run", "echo", "x", TEMPORAL_ADDRESS="127.0.0.1:1")
     assert done.returncode == 1
     assert "no Temporal server answers at 127.0.0.1:1" in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_a_server_that_is_only_written_down_is_not_waited_for(
-    holdfast: Any, own_home: Path
-) -> None:
+def test_a_server_that_is_only_written_down_is_not_waited_for(perdure: Any, own_home: Path) -> None:
     """After a power cut another process may have the process id that was written down."""
     own_home.mkdir(parents=True)
     stale = {"pid": os.getpid(), "temporal_address": "127.0.0.1:1", "api_url": "x", "ui_url": "x"}
     (own_home / "running.json").write_text(json.dumps(stale))
-    assert holdfast.json("run", "echo", "x")["status"] == "completed"
+    assert perdure.json("run", "echo", "x")["status"] == "completed"
 
 
-def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(holdfast: Any) -> None:
-    process = holdfast.start("run", "echo", "x", "-p", "wait_for=go", "-p", "text=again")
+def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(perdure: Any) -> None:
+    process = perdure.start("run", "echo", "x", "-p", "wait_for=go", "-p", "text=again")
     until_line(process.stderr, "20 %  paid")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "the goal is kept" in told
     assert "Traceback" not in told
-    workflow_id = holdfast.json("goals", "list", "--status", "running")["goals"][0]["workflow_id"]
-    assert f"holdfast goals watch {workflow_id}" in told
+    workflow_id = perdure.json("goals", "list", "--status", "running")["goals"][0]["workflow_id"]
+    assert f"perdure goals watch {workflow_id}" in told
 
     # The place it waits for was not there when it was named, so the worker's folder counts.
-    (holdfast.folder / "go").touch()
-    goal = holdfast.json("goals", "watch", workflow_id)
+    (perdure.folder / "go").touch()
+    goal = perdure.json("goals", "watch", workflow_id)
     assert goal["status"] == "completed"
     assert goal["result"]["data"]["paid"] == 1
-    assert (holdfast.folder / "go.bill").read_text() == "x"
+    assert (perdure.folder / "go.bill").read_text() == "x"
 
 
-def test_a_server_that_dies_during_the_run_is_told(holdfast: Any) -> None:
-    process = holdfast.start("run", "echo", "x", "-p", "wait_for=go")
+def test_a_server_that_dies_during_the_run_is_told(perdure: Any) -> None:
+    process = perdure.start("run", "echo", "x", "-p", "wait_for=go")
     until_line(process.stderr, "20 %  paid")
     servers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(servers[0]), signal.SIGKILL)
@@ -162,28 +160,28 @@ def test_a_server_that_dies_during_the_run_is_told(holdfast: Any) -> None:
     assert "Traceback" not in told
 
 
-def test_a_kept_goal_can_be_cancelled_without_a_server(holdfast: Any) -> None:
-    process = holdfast.start("run", "echo", "x", "-p", "wait_for=go")
+def test_a_kept_goal_can_be_cancelled_without_a_server(perdure: Any) -> None:
+    process = perdure.start("run", "echo", "x", "-p", "wait_for=go")
     until_line(process.stderr, "20 %  paid")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
-    workflow_id = holdfast.json("goals", "list")["goals"][0]["workflow_id"]
-    assert holdfast.json("goals", "cancel", workflow_id)["status"] == "cancelled"
+    workflow_id = perdure.json("goals", "list")["goals"][0]["workflow_id"]
+    assert perdure.json("goals", "cancel", workflow_id)["status"] == "cancelled"
 
 
 def test_a_running_server_is_used_and_goes_on_after_ctrl_c(
-    holdfast: Any, start_dev: Callable[..., Any]
+    perdure: Any, start_dev: Callable[..., Any]
 ) -> None:
     start_dev()
-    waiting = holdfast.folder / "go"
-    process = holdfast.start("run", "echo", "x", "-p", f"wait_for={waiting}")
+    waiting = perdure.folder / "go"
+    process = perdure.start("run", "echo", "x", "-p", f"wait_for={waiting}")
     until_line(process.stderr, "20 %  paid")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "the goal goes on without you" in told
-    workflow_id = holdfast.json("run", "echo", "y", "--detach")["workflow_id"]
-    assert holdfast.json("goals", "watch", workflow_id)["status"] == "completed"
+    workflow_id = perdure.json("run", "echo", "y", "--detach")["workflow_id"]
+    assert perdure.json("goals", "watch", workflow_id)["status"] == "completed"
     waiting.touch()
-    kept = holdfast.json("goals", "list")["goals"][-1]["workflow_id"]
-    assert holdfast.json("goals", "watch", kept)["status"] == "completed"
+    kept = perdure.json("goals", "list")["goals"][-1]["workflow_id"]
+    assert perdure.json("goals", "watch", kept)["status"] == "completed"

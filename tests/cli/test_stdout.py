@@ -11,12 +11,12 @@ import sys
 
 import click
 
-from holdfast.cli.main import holdfast, main
-from holdfast.cli.output import print_json
-from holdfast.cli.running import command_errors, json_option
+from perdure.cli.main import perdure, main
+from perdure.cli.output import print_json
+from perdure.cli.running import command_errors, json_option
 
 
-@holdfast.command()
+@perdure.command()
 @json_option
 @command_errors
 def noisy(as_json: bool) -> None:
@@ -28,7 +28,7 @@ def noisy(as_json: bool) -> None:
         click.echo("the answer")
 
 
-sys.argv = ["holdfast", "noisy", *sys.argv[1:]]
+sys.argv = ["perdure", "noisy", *sys.argv[1:]]
 main()
 """
 

@@ -1,4 +1,4 @@
-"""``holdfast testing serve-model``: a scripted model, seen from outside as an author uses it."""
+"""``perdure testing serve-model``: a scripted model, seen from outside as an author uses it."""
 
 import json
 import os
@@ -34,8 +34,8 @@ import sys
 
 from pydantic_ai import Agent
 
-from holdfast.agents import Goal, Result, Run, agent
-from holdfast.testing import rehearse
+from perdure.agents import Goal, Result, Run, agent
+from perdure.testing import rehearse
 
 
 @agent
@@ -57,7 +57,7 @@ print(asyncio.run(rehearse(asks, "Ask")).result.data["said"])
 
 @contextmanager
 def serving(script: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
-    command = [sys.executable, "-m", "holdfast.cli", "testing", "serve-model", str(script)]
+    command = [sys.executable, "-m", "perdure.cli", "testing", "serve-model", str(script)]
     served = subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -100,7 +100,7 @@ def test_an_agent_that_names_no_vendor_asks_the_served_script(tmp_path: Path) ->
         out, err = served.communicate(timeout=20)
 
     assert said == "['Ann sings in the choir.', 'It rains in Ghent.', 'after the wait']"
-    assert set(environment) == {"HOLDFAST_MODEL", "OPENAI_BASE_URL", "OPENAI_API_KEY"}
+    assert set(environment) == {"PERDURE_MODEL", "OPENAI_BASE_URL", "OPENAI_API_KEY"}
     lines = [line for line in err.splitlines() if "->" in line]
     assert lines[:4] == [
         "1  'Who?'  ->  'Ann sings in the choir.'",
@@ -152,7 +152,7 @@ def test_a_mistake_is_told_with_line_and_field(script: str, told: str, tmp_path:
     with serving(place) as served:
         _, err = served.communicate(timeout=60)
 
-    assert err.startswith(f"holdfast: {place}, {told}")
+    assert err.startswith(f"perdure: {place}, {told}")
     assert err.count("\n") == 1
     assert served.returncode == 1
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from holdfast.cli.describing import describe
-from holdfast.cli.lines import Lines
-from holdfast.cli.live import LiveView
-from holdfast.models import Event
+from perdure.cli.describing import describe
+from perdure.cli.lines import Lines
+from perdure.cli.live import LiveView
+from perdure.models import Event
 
 Told = tuple[str, dict[str, Any]]
 
@@ -66,7 +66,7 @@ def lines(told: Iterable[Told], capsys: pytest.CaptureFixture[str]) -> list[str]
         (
             "approval.requested",
             {"approval_id": "a1", "question": "Publish?", "needed": 2, "of": ["ann", "bob"]},
-            "asks: Publish?  (holdfast approvals approve a1, 2 must agree, of ann, bob)",
+            "asks: Publish?  (perdure approvals approve a1, 2 must agree, of ann, bob)",
         ),
         (
             "approval.decided",
@@ -205,8 +205,8 @@ def test_a_terminal_is_never_overfull() -> None:
 
 _SHOW = """
 from datetime import UTC, datetime
-from holdfast.cli.watching import display_for
-from holdfast.models import Event
+from perdure.cli.watching import display_for
+from perdure.models import Event
 
 def event(type_, **data):
     return Event(workflow_id="run", number=1, type=type_, time=datetime.now(UTC), data=data)

@@ -43,8 +43,8 @@ def test_four_agents_deliver(server_binary: Path) -> None:
 
 
 def test_a_demo_that_cannot_be_carried_through_says_why(server_binary: Path) -> None:
-    done = run_demo(HOLDFAST_PLUGINS_DENY="holdfast-code")
+    done = run_demo(PERDURE_PLUGINS_DENY="perdure-code")
     assert done.returncode == 1
     assert "agent 'code' is not here" in done.stderr
-    assert "HOLDFAST_PLUGINS_DENY names it" in done.stderr
+    assert "PERDURE_PLUGINS_DENY names it" in done.stderr
     assert "Traceback" not in done.stderr

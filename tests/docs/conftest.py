@@ -83,7 +83,7 @@ def pip(*arguments: str) -> str:
 
 @pytest.fixture
 def index(core_wheel: Path) -> Iterator[Index]:
-    """Run an index that has this Holdfast."""
+    """Run an index that has this Perdure."""
     with Index(("127.0.0.1", 0), _Requests) as server:
         server.files = {core_wheel.name: core_wheel.read_bytes()}
         server.upstream = pip("config", "get", "global.index-url") or PYPI
@@ -98,9 +98,9 @@ def index(core_wheel: Path) -> Iterator[Index]:
 
 @pytest.fixture(scope="session")
 def core_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel that ``pip install holdfast`` is to get."""
+    """Return the wheel that ``pip install perdure`` is to get."""
     if built := os.environ.get("DISTRIBUTIONS"):
-        (wheel,) = Path(built).glob("holdfast-*.whl")
+        (wheel,) = Path(built).glob("perdure-*.whl")
         return wheel
     folder = tmp_path_factory.mktemp("distributions")
     subprocess.run(

@@ -75,7 +75,7 @@ def test_make_targets_that_are_named_exist(page: Path) -> None:
 def shell(own_home: Path, tmp_path: Path, server_binary: Path) -> Any:
     """Return a function that runs a line as a person in the clone with .venv/bin on PATH would."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "HOLDFAST_HOME": str(own_home)}
+    environment = os.environ | {"PATH": path, "PERDURE_HOME": str(own_home)}
 
     def run(line: str, folder: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -94,13 +94,13 @@ def shell(own_home: Path, tmp_path: Path, server_binary: Path) -> Any:
 
 @pytest.fixture
 def dev(own_home: Path, server_binary: Path) -> Iterator[dict[str, str]]:
-    """Run ``holdfast dev`` and return what it said when it was ready."""
-    from holdfast.temporal.running import read_running
+    """Run ``perdure dev`` and return what it said when it was ready."""
+    from perdure.temporal.running import read_running
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "holdfast.cli", "dev", "--port", "0", "--temporal-port", "0"],
+        [sys.executable, "-m", "perdure.cli", "dev", "--port", "0", "--temporal-port", "0"],
         stdout=subprocess.DEVNULL,
-        env=os.environ | {"HOLDFAST_HOME": str(own_home)},
+        env=os.environ | {"PERDURE_HOME": str(own_home)},
     )
     try:
         deadline = time.monotonic() + 30
@@ -116,14 +116,14 @@ def dev(own_home: Path, server_binary: Path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.bundled
 def test_the_readmes_goals_complete(shell: Any, dev: dict[str, str]) -> None:
-    lines = [line for line in commands(README) if line.startswith("holdfast run")]
+    lines = [line for line in commands(README) if line.startswith("perdure run")]
     lines = [line for line in lines if "weather" not in line]
     assert [shlex.split(line)[2] for line in lines] == ["analysis", "document", "code", "research"]
     for line in lines:
         done = shell(line)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.startswith("completed")
-    assert shell("holdfast goals list").stdout.count("completed") == 4
+    assert shell("perdure goals list").stdout.count("completed") == 4
 
 
 @pytest.mark.bundled
@@ -135,7 +135,7 @@ def test_the_readmes_request_is_answered_and_ends_in_an_honest_failure(
     started = json.loads(done.stdout)
     assert started["status"] == "started"
     assert started["workflow_id"].startswith("goal-test-001-")
-    watched = shell("holdfast goals watch test-001")
+    watched = shell("perdure goals watch test-001")
     assert watched.returncode == 1
     assert "set" in watched.stdout
     assert "sources" in watched.stdout

@@ -18,12 +18,12 @@ import click
 import pytest
 from fastapi import FastAPI
 
-import holdfast.agents
-import holdfast.testing
-from holdfast.agents import hookspecs
-from holdfast.api.app import create_app
-from holdfast.cli.main import holdfast as command_line
-from holdfast.settings import Settings
+import perdure.agents
+import perdure.testing
+from perdure.agents import hookspecs
+from perdure.api.app import create_app
+from perdure.cli.main import perdure as command_line
+from perdure.settings import Settings
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
@@ -139,7 +139,7 @@ def commands_below(command: click.Command, name: str) -> Iterator[tuple[str, cli
             yield from commands_below(found, f"{name} {inner}")
 
 
-COMMANDS: Final = dict(commands_below(command_line, "holdfast"))
+COMMANDS: Final = dict(commands_below(command_line, "perdure"))
 
 
 def test_no_command_and_no_option_is_missing(site: Path) -> None:
@@ -154,13 +154,13 @@ def test_no_command_and_no_option_is_missing(site: Path) -> None:
 def test_no_setting_is_missing(site: Path) -> None:
     told = text_of(site, "reference/settings.html")
     for name in Settings.model_fields:
-        assert f"HOLDFAST_{name.upper()}" in told
+        assert f"PERDURE_{name.upper()}" in told
 
 
 def test_no_hook_is_missing(site: Path) -> None:
     told = text_of(site, "reference/hooks.html")
     anchors = Page(site / "reference" / "hooks.html").anchors
-    hooks = [name for name, value in vars(hookspecs).items() if hasattr(value, "holdfast_spec")]
+    hooks = [name for name, value in vars(hookspecs).items() if hasattr(value, "perdure_spec")]
     assert hooks
     for name in hooks:
         opening = (inspect.getdoc(getattr(hookspecs, name)) or "").partition("\n")[0]
@@ -171,10 +171,10 @@ def test_no_hook_is_missing(site: Path) -> None:
 def test_no_adapter_is_missing(site: Path) -> None:
     anchors = Page(site / "reference" / "adapters.html").anchors
     for name in ("langgraph", "openai_agents", "pydantic_ai"):
-        assert f"holdfast.adapters.{name}.durable" in anchors
+        assert f"perdure.adapters.{name}.durable" in anchors
 
 
-@pytest.mark.parametrize("package", [holdfast.agents, holdfast.testing], ids=lambda p: p.__name__)
+@pytest.mark.parametrize("package", [perdure.agents, perdure.testing], ids=lambda p: p.__name__)
 def test_nothing_public_is_missing(site: Path, package: object) -> None:
     name = getattr(package, "__name__", "")
     anchors = Page(site / "reference" / f"{name.rpartition('.')[2]}.html").anchors
@@ -216,8 +216,8 @@ def code_of(text: str) -> str:
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_and_options_that_are_named_exist(page: Path) -> None:
     code = code_of(page.read_text(encoding="utf-8"))
-    for line in re.findall(r"(?<![\w./'-])holdfast((?: +[^\s;&|>)]+)*)", code):
-        name, words = "holdfast", line.split()
+    for line in re.findall(r"(?<![\w./'-])perdure((?: +[^\s;&|>)]+)*)", code):
+        name, words = "perdure", line.split()
         while words and isinstance(COMMANDS[name], click.Group):
             if words[0].startswith("-") or words[0].isupper():
                 break
@@ -231,6 +231,6 @@ def test_commands_and_options_that_are_named_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_that_are_named_exist(page: Path) -> None:
-    known = {f"HOLDFAST_{name.upper()}" for name in Settings.model_fields}
-    named = set(re.findall(r"\bHOLDFAST_[A-Z_]+\b", page.read_text(encoding="utf-8")))
+    known = {f"PERDURE_{name.upper()}" for name in Settings.model_fields}
+    named = set(re.findall(r"\bPERDURE_[A-Z_]+\b", page.read_text(encoding="utf-8")))
     assert named <= known

@@ -1,6 +1,6 @@
 """Pages that are followed word for word, in an empty folder, with an empty home.
 
-The tutorial by somebody who has nothing but a Python, how-tos by somebody who has Holdfast. Each
+The tutorial by somebody who has nothing but a Python, how-tos by somebody who has Perdure. Each
 file is put where its page says, and each command is typed into one shell. What a page shows
 below a command must be told by it, in that order; ``…`` stands for anything.
 """
@@ -51,7 +51,7 @@ class Command:
 
     @property
     def fails(self) -> bool:
-        return any(line.startswith("holdfast: ") for line in self.shown)
+        return any(line.startswith("perdure: ") for line in self.shown)
 
 
 def steps_of(page: Path) -> Iterator[File | Command]:
@@ -165,8 +165,8 @@ def test_the_tutorial_can_be_followed_word_for_word(
             "TWINE_NON_INTERACTIVE": "1",
         },
     )
-    assert told["holdfast goals watch week"].count("look done") == 5
-    assert len(index.of("holdfast-weather")) == 2
+    assert told["perdure goals watch week"].count("look done") == 5
+    assert len(index.of("perdure-weather")) == 2
 
 
 @pytest.mark.parametrize("page", HOW_TOS, ids=lambda page: page.stem)

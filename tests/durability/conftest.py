@@ -18,12 +18,12 @@ import pytest
 import pytest_asyncio
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from holdfast.activities.prepare import Prepare
-from holdfast.activities.store import Store
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.messages import TASK_QUEUE
-from holdfast.temporal.recovery import recover
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from perdure.activities.prepare import Prepare
+from perdure.activities.store import Store
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.messages import TASK_QUEUE
+from perdure.temporal.recovery import recover
+from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 if TYPE_CHECKING:
     from tests.installation import Install, Installation
@@ -102,7 +102,7 @@ class Workers:
 
     def _can_write(self) -> bool:
         try:
-            with closing(sqlite3.connect(self.home / "holdfast.db", timeout=0.5)) as connection:
+            with closing(sqlite3.connect(self.home / "perdure.db", timeout=0.5)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             return False

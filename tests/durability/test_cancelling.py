@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
-from holdfast.agents import Agent, AgentSpec, Progress, Result, Run
-from holdfast.agents import execution as driver
-from holdfast.agents.errors import Throttled
-from holdfast.models import GoalRecord, GoalStatus
-from holdfast.stores.executions import ExecutionStore
+from perdure.agents import Agent, AgentSpec, Progress, Result, Run
+from perdure.agents import execution as driver
+from perdure.agents.errors import Throttled
+from perdure.models import GoalRecord, GoalStatus
+from perdure.stores.executions import ExecutionStore
 
 if TYPE_CHECKING:
     from tests.installation import Install, Installation

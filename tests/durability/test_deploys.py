@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from temporalio import activity
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.models import GoalStatus
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.models import GoalStatus
+from perdure.settings import Settings
+from perdure.stores import open_stores
 
 if TYPE_CHECKING:
     from tests.installation import Install

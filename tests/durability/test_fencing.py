@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from holdfast.models import Event, GoalStatus
-from holdfast.stores import schema
-from holdfast.workflows import agent_goal
+from perdure.models import Event, GoalStatus
+from perdure.stores import schema
+from perdure.workflows import agent_goal
 
 if TYPE_CHECKING:
     from tests.durability.conftest import Workers
@@ -24,7 +24,7 @@ KINDS = {
 
 
 async def started(workers: "Workers", description: str) -> str:
-    from holdfast.models import Goal
+    from perdure.models import Goal
 
     goal = Goal(goal_id="pay", description=description, agent_type="paying")
     workflow_id = await workers.here.service.start(goal)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdfast.activities import passes
-from holdfast.agents import AgentSpec, Goal, Result, Run, Usage
-from holdfast.messages import Executed
-from holdfast.models import Budget, FailureKind, GoalStatus
-from holdfast.workflows import enduring
+from perdure.activities import passes
+from perdure.agents import AgentSpec, Goal, Result, Run, Usage
+from perdure.messages import Executed
+from perdure.models import Budget, FailureKind, GoalStatus
+from perdure.workflows import enduring
 
 if TYPE_CHECKING:
     from tests.installation import Install
@@ -130,7 +130,7 @@ async def test_an_agent_without_a_sign_of_progress_is_failed_as_stalled(install:
     assert output.error is not None
     assert output.error.kind is FailureKind.STALLED
     assert "made no progress for 0.3 seconds" in output.error.message
-    assert "HOLDFAST_STALL_SECONDS" in output.error.message
+    assert "PERDURE_STALL_SECONDS" in output.error.message
     assert len(attempts) == 3
     assert record.status is GoalStatus.FAILED
     await here.replay(workflow_id, "stalled")

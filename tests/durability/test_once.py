@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdfast.agents import Agent, AgentSpec, Goal, Progress, Result, Run
-from holdfast.models import Failure, GoalStatus
-from holdfast.stores import patience
+from perdure.agents import Agent, AgentSpec, Goal, Progress, Result, Run
+from perdure.models import Failure, GoalStatus
+from perdure.stores import patience
 
 if TYPE_CHECKING:
     from tests.installation import Install, Installation
@@ -36,7 +36,7 @@ class Journal:
 
     def _execute(self, statement: str) -> None:
         assert self.here is not None
-        path = self.here.settings.home / "holdfast.db"
+        path = self.here.settings.home / "perdure.db"
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
             database.execute(statement)
 

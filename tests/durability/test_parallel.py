@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.closing import Interrupted
-from holdfast.agents.execution import carry_out
-from holdfast.agents.factory import AgentFactory
-from holdfast.agents.memory import MemoryJournal, MemoryListener
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.models import Decision, GoalStatus
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.closing import Interrupted
+from perdure.agents.execution import carry_out
+from perdure.agents.factory import AgentFactory
+from perdure.agents.memory import MemoryJournal, MemoryListener
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.models import Decision, GoalStatus
 
 if TYPE_CHECKING:
     from tests.installation import Install

@@ -9,9 +9,9 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.models import GoalStatus
-from holdfast.workflows import agent_goal, enduring
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.models import GoalStatus
+from perdure.workflows import agent_goal, enduring
 
 if TYPE_CHECKING:
     from tests.installation import Install, Installation

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.errors import Throttled
-from holdfast.models import GoalStatus
-from holdfast.stores import waits as wait_store
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.workflows import agent_goal
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.errors import Throttled
+from perdure.models import GoalStatus
+from perdure.stores import waits as wait_store
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.workflows import agent_goal
 
 if TYPE_CHECKING:
     from tests.installation import Install, Installation

@@ -21,20 +21,20 @@ from typing import Any
 
 from temporalio.worker import Worker
 
-from holdfast.activities import heartbeats
-from holdfast.activities.clean_up import CleanUp
-from holdfast.activities.execute import Execute
-from holdfast.activities.prepare import Prepare
-from holdfast.activities.store import Store
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.messages import TASK_QUEUE
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.stores.executions import ExecutionStore
-from holdfast.temporal.connection import connect
-from holdfast.temporal.task_register import Registering
+from perdure.activities import heartbeats
+from perdure.activities.clean_up import CleanUp
+from perdure.activities.execute import Execute
+from perdure.activities.prepare import Prepare
+from perdure.activities.store import Store
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.messages import TASK_QUEUE
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.stores.executions import ExecutionStore
+from perdure.temporal.connection import connect
+from perdure.temporal.task_register import Registering
 
 ORDER: dict[str, Any] = {}
 
@@ -94,7 +94,7 @@ async def work(order: dict[str, Any]) -> None:
 
     ExecutionStore.begin = begin_late  # type: ignore[method-assign, assignment]
     settings = Settings(home=Path(order["home"]))
-    plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=("paying",))
+    plugin = Plugin("perdure-test", "1.0", "perdure_test", "loaded", agents=("paying",))
     spec = AgentSpec(name="paying", description="", agent=paying)
     registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
     async with open_stores(settings) as stores:

@@ -1,6 +1,6 @@
 """``python -m tests.faults``: goals under a mix of faults; one line of JSON says how they ended.
 
-``HOLDFAST_FAULT_SEED`` repeats the choices of an earlier run, whose seed it has printed.
+``PERDURE_FAULT_SEED`` repeats the choices of an earlier run, whose seed it has printed.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from holdfast.cli.running import run_async
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.temporal.server_binary import ensure_server_binary
+from perdure.cli.running import run_async
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.server_binary import ensure_server_binary
 from tests.faults import effects, endpoint
 from tests.faults.goals import Goals, Judged, service_of
 from tests.faults.mischief import Mischief
@@ -80,7 +80,7 @@ async def measure(count: int, pause: float, patience: float, keep: Path | None) 
     tell(f"{endpoint.SEED}={seed}")
     binary = await ensure_server_binary(Settings(), tell)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="holdfast-faults-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="perdure-faults-", ignore_cleanup_errors=True) as name:
         folder = keep or Path(name)
         async with world(folder, seed, binary.path) as there:
             judged, mischief = await mix(there, count, pause, patience)

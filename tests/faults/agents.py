@@ -1,6 +1,6 @@
 """The agents of the fault tests: each uses the run in its own way, and each answer is known.
 
-They are the plugin ``holdfast-faults`` of the workers under test; see ``shims.py`` for what else
+They are the plugin ``perdure-faults`` of the workers under test; see ``shims.py`` for what else
 those load.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_ai import Agent
 
-from holdfast.agents import AgentSpec, Goal, PermanentError, Result, Run, hookimpl
-from holdfast.agents.errors import OutcomeUnknown
+from perdure.agents import AgentSpec, Goal, PermanentError, Result, Run, hookimpl
+from perdure.agents.errors import OutcomeUnknown
 from tests.faults.effects import note, noted
 from tests.faults.shims import BLOCKED_SECONDS, VERSION
 

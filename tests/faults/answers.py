@@ -1,6 +1,6 @@
 """What each goal must come to, reckoned without running anything."""
 
-from holdfast.models import GoalRecord, GoalStatus
+from perdure.models import GoalRecord, GoalStatus
 from tests.faults.agents import bulk, digest, numbers_of
 
 SIGNAL = 1000

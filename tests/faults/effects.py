@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = "HOLDFAST_FAULT_FOLDER"
+FOLDER = "PERDURE_FAULT_FOLDER"
 
 
 @dataclass(frozen=True)

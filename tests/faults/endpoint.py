@@ -1,15 +1,15 @@
 """The model endpoint of the fault tests: it adds, and misbehaves often, as its seed says.
 
-``python -m holdfast.testing.model_endpoint.server tests.faults.endpoint:script`` runs it.
+``python -m perdure.testing.model_endpoint.server tests.faults.endpoint:script`` runs it.
 """
 
 import os
 import random
 
-from holdfast.testing import Asked, Reply, breaks_off, garbles, keeps_silent, refuses, says
+from perdure.testing import Asked, Reply, breaks_off, garbles, keeps_silent, refuses, says
 from tests.faults.effects import note
 
-SEED = "HOLDFAST_FAULT_SEED"
+SEED = "PERDURE_FAULT_SEED"
 # How many times in a row at most, and how often otherwise, the same question meets a fault.
 FAULTS_IN_A_ROW = 3
 CHANCE = 0.3

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.models import Goal, GoalRecord, Vote
-from holdfast.stores import Stores, StoreUnavailable
-from holdfast.stores.approvals import ApprovalStatus
-from holdfast.stores.refusals import Refused
-from holdfast.temporal.connection import TemporalUnavailable, connect
-from holdfast.temporal.goals import GoalService
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.models import Goal, GoalRecord, Vote
+from perdure.stores import Stores, StoreUnavailable
+from perdure.stores.approvals import ApprovalStatus
+from perdure.stores.refusals import Refused
+from perdure.temporal.connection import TemporalUnavailable, connect
+from perdure.temporal.goals import GoalService
 from tests.faults.agents import AGENTS, register_agents
 from tests.faults.answers import SIGNAL, approves, wrong
 from tests.faults.effects import broken_rules
@@ -187,7 +187,7 @@ def registry() -> AgentRegistry:
     """Return the agents as the one who hands goals in knows them."""
     specs = tuple(register_agents())
     names = tuple(spec.name for spec in specs)
-    plugin = Plugin("holdfast-faults", "1.0", "holdfast_faults", "loaded", agents=names)
+    plugin = Plugin("perdure-faults", "1.0", "perdure_faults", "loaded", agents=names)
     return AgentRegistry.of({plugin: Loaded((), specs, ())}, [])
 
 

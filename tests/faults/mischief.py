@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 
 import psutil
 
-from holdfast.temporal.processes import stop_process
+from perdure.temporal.processes import stop_process
 from tests.faults import shims
 from tests.faults.world import World
 
@@ -157,7 +157,7 @@ class Mischief:
         await self._world.start_single(version=version, clock=clock)
 
     def _lock(self, seconds: float) -> None:
-        place = self._world.settings.home / "holdfast.db"
+        place = self._world.settings.home / "perdure.db"
         with closing(sqlite3.connect(place, timeout=20, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")
             time.sleep(seconds)

@@ -1,6 +1,6 @@
 """What a worker under test loads beside its agents: less patience, and stores that can be away.
 
-A worker is the product as it is, ``holdfast worker``; nothing here is an option of it. Faults that
+A worker is the product as it is, ``perdure worker``; nothing here is an option of it. Faults that
 no other process can bring about come from here, switched by files.
 """
 
@@ -17,19 +17,19 @@ from sqlalchemy.exc import OperationalError
 
 from tests.faults.effects import folder
 
-CLOCK: Final = "HOLDFAST_FAULT_CLOCK"
+CLOCK: Final = "PERDURE_FAULT_CLOCK"
 STORES_GONE: Final = "stores-gone"
 EVENTS_GONE: Final = "events-gone"
-VERSION: Final = int(os.environ.get("HOLDFAST_FAULT_VERSION", "1"))
+VERSION: Final = int(os.environ.get("PERDURE_FAULT_VERSION", "1"))
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=4)
 BLOCKED_SECONDS: Final = 5.5
 
 
 def install() -> None:
     """Change what the tests need to be changed in this process."""
-    from holdfast.activities import heartbeats
-    from holdfast.temporal import worker
-    from holdfast.workflows import agent_goal
+    from perdure.activities import heartbeats
+    from perdure.temporal import worker
+    from perdure.workflows import agent_goal
 
     agent_goal.HEARTBEAT_TIMEOUT = HEARTBEAT_TIMEOUT
     # Where the first and the last activity are slow, for the stores are away, they begin anew.
@@ -52,8 +52,8 @@ def _see_whether_the_stores_are_there(
 
 
 def move_clock(shift: timedelta) -> None:
-    """Let the clock that Holdfast reads be wrong."""
-    import holdfast
+    """Let the clock that Perdure reads be wrong."""
+    import perdure
 
     class Shifted(datetime):
         @classmethod
@@ -61,10 +61,10 @@ def move_clock(shift: timedelta) -> None:
             now = datetime.now(UTC) + shift
             return now.astimezone(tz) if tz else now.astimezone().replace(tzinfo=None)
 
-    for module in pkgutil.walk_packages(holdfast.__path__, "holdfast."):
-        left_out = ("holdfast.testing", "holdfast.stores.migrations")
+    for module in pkgutil.walk_packages(perdure.__path__, "perdure."):
+        left_out = ("perdure.testing", "perdure.stores.migrations")
         if not module.name.startswith(left_out) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name, loaded in list(sys.modules.items()):
-        if name.startswith("holdfast") and vars(loaded).get("datetime") is datetime:
+        if name.startswith("perdure") and vars(loaded).get("datetime") is datetime:
             loaded.datetime = Shifted  # type: ignore[attr-defined]

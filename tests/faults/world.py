@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psutil
 
-from holdfast.settings import Settings
-from holdfast.temporal.development_server import DevelopmentServer, run_development_server
-from holdfast.temporal.ports import choose_ports
-from holdfast.temporal.processes import start_process, stop_process
+from perdure.settings import Settings
+from perdure.temporal.development_server import DevelopmentServer, run_development_server
+from perdure.temporal.ports import choose_ports
+from perdure.temporal.processes import start_process, stop_process
 from tests.faults import effects, endpoint, shims
 
 ROOT = Path(__file__).parents[2]
-PLUGIN = "holdfast-faults"
+PLUGIN = "perdure-faults"
 POOL = 2
 _MODULE = """
 from tests.faults import shims
@@ -30,7 +30,7 @@ from tests.faults.agents import register_agents
 
 @dataclass
 class Command:
-    """A ``holdfast worker`` that runs, alone or with a pool below it."""
+    """A ``perdure worker`` that runs, alone or with a pool below it."""
 
     process: Process
     reading: asyncio.Task[None]
@@ -100,14 +100,14 @@ class World:
 
     async def start_single(self, *, version: int = 1, clock: float = 0) -> None:
         """Start a worker by itself, with any version of the plugin and any error of its clock."""
-        given = {"HOLDFAST_FAULT_VERSION": str(version), shims.CLOCK: str(clock)}
+        given = {"PERDURE_FAULT_VERSION": str(version), shims.CLOCK: str(clock)}
         given["PYTHONPATH"] = _path(self.folder / f"site-{version}")
         self.single = await self._start("single", given)
 
     async def start_endpoint(self, script: str) -> None:
         """Start the model endpoint."""
         self.endpoint = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "holdfast.testing.model_endpoint.server", script),
+            *(sys.executable, "-m", "perdure.testing.model_endpoint.server", script),
             env=self.environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -115,7 +115,7 @@ class World:
         assert self.endpoint.stdout is not None
         url = (await self.endpoint.stdout.readline()).decode().strip()
         self.environment |= {
-            "HOLDFAST_MODEL": "openai-chat:gpt-4o-mini",
+            "PERDURE_MODEL": "openai-chat:gpt-4o-mini",
             "OPENAI_BASE_URL": url,
             "OPENAI_API_KEY": "scripted",
         }
@@ -144,7 +144,7 @@ class World:
         await self._running.aclose()
 
     async def _start(self, name: str, given: Mapping[str, str], *options: str) -> Command:
-        command = (sys.executable, "-m", "holdfast.cli", "worker", *options)
+        command = (sys.executable, "-m", "perdure.cli", "worker", *options)
         process = await start_process(command, environment={**self.environment, **given})
         reading = asyncio.create_task(self._read(name, process))
         return Command(process, reading, is_pool=bool(options))
@@ -163,13 +163,13 @@ def _path(site: Path) -> str:
 
 
 def _install(site: Path, version: int) -> None:
-    information = site / f"holdfast_faults-{version}.0.dist-info"
+    information = site / f"perdure_faults-{version}.0.dist-info"
     information.mkdir(parents=True)
-    (site / "holdfast_faults.py").write_text(_MODULE)
+    (site / "perdure_faults.py").write_text(_MODULE)
     (information / "METADATA").write_text(
         f"Metadata-Version: 2.4\nName: {PLUGIN}\nVersion: {version}.0\n"
     )
-    (information / "entry_points.txt").write_text("[holdfast]\nfaults = holdfast_faults\n")
+    (information / "entry_points.txt").write_text("[perdure]\nfaults = perdure_faults\n")
 
 
 @asynccontextmanager
@@ -182,9 +182,9 @@ async def world(folder: Path, seed: int, binary: Path) -> AsyncIterator[World]:
     environment = os.environ | {
         effects.FOLDER: str(folder),
         endpoint.SEED: str(seed),
-        "HOLDFAST_HOME": str(folder / "home"),
-        "HOLDFAST_DATABASE_URL": "",
-        "HOLDFAST_PLUGINS_ALLOW": PLUGIN,
+        "PERDURE_HOME": str(folder / "home"),
+        "PERDURE_DATABASE_URL": "",
+        "PERDURE_PLUGINS_ALLOW": PLUGIN,
         "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.grpc}",
         "PYTHONPATH": _path(folder / "site-1"),
     }

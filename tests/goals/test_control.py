@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdfast.agents import AgentSpec, Goal, InputError, Result, Run, StepFailed
-from holdfast.models import GoalStatus
+from perdure.agents import AgentSpec, Goal, InputError, Result, Run, StepFailed
+from perdure.models import GoalStatus
 
 if TYPE_CHECKING:
     from tests.installation import Install
@@ -40,8 +40,8 @@ async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: "
 
 
 async def test_a_wake_up_that_was_lost_is_made_up_for(install: "Install") -> None:
-    from holdfast.temporal.answering import Answering
-    from holdfast.temporal.attending import attend
+    from perdure.temporal.answering import Answering
+    from perdure.temporal.attending import attend
 
     async def wait(run: Run, goal: Goal) -> Result:
         return Result(data={"got": await run.wait_for("go")})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
-from holdfast.agents import (
+from perdure.agents import (
     Agent,
     AgentSpec,
     Goal,
@@ -22,10 +22,10 @@ from holdfast.agents import (
     UnknownAgent,
     Usage,
 )
-from holdfast.messages import TASK_QUEUE
-from holdfast.models import GoalStatus
-from holdfast.stores import patience
-from holdfast.workflows import enduring
+from perdure.messages import TASK_QUEUE
+from perdure.models import GoalStatus
+from perdure.stores import patience
+from perdure.workflows import enduring
 
 if TYPE_CHECKING:
     Install = Callable[..., Awaitable[Any]]
@@ -74,7 +74,7 @@ async def test_a_goal_completes_and_its_result_is_stored(install: "Install") -> 
     assert record.result.data == {"words": 3}
     assert [artifact.name for artifact in record.artifacts] == ["report.md"]
     assert record.progress == Progress(percentage=90, message="written", step="count")
-    assert record.agent_version == "holdfast-test 1.0"
+    assert record.agent_version == "perdure-test 1.0"
     assert await here.stores.artifacts.read(record.artifacts[0].digest) == b"# Report"
     assert await here.stores.metrics.of(workflow_id) == {"execution_time": output.execution_time}
     assert await here.events(workflow_id) == [
@@ -273,7 +273,7 @@ async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "
         return Result(summary="done")
 
     here = await install(spec("plain", plain))
-    intruder = sqlite3.connect(here.settings.home / "holdfast.db", isolation_level=None)
+    intruder = sqlite3.connect(here.settings.home / "perdure.db", isolation_level=None)
 
     async def started_ordinary(workflow_id: str, activity: str) -> None:
         while True:
@@ -330,7 +330,7 @@ async def test_stores_that_were_away_at_hand_in_lose_nothing(install: "Install")
     """The record could not be opened before the goal ended; storing opens it."""
     here = await install(_plain())
     workflow_id = "goal-late-record"
-    intruder = sqlite3.connect(here.settings.home / "holdfast.db", isolation_level=None)
+    intruder = sqlite3.connect(here.settings.home / "perdure.db", isolation_level=None)
     intruder.execute("ALTER TABLE goals RENAME TO goals_away")
     goal = Goal(goal_id="late", description="x", agent_type="plain")
     await here.client.start_workflow(
@@ -363,7 +363,7 @@ async def test_a_cancel_that_comes_while_storing_loses_no_result(install: "Insta
             intruders[0].execute("BEGIN IMMEDIATE")  # from here on nothing can be stored
 
     here = await install(spec("plain", Plain))
-    intruders.append(sqlite3.connect(here.settings.home / "holdfast.db", isolation_level=None))
+    intruders.append(sqlite3.connect(here.settings.home / "perdure.db", isolation_level=None))
     workflow_id = await here.start("plain")
     handle = here.handle(workflow_id)
 
@@ -389,7 +389,7 @@ async def test_a_cancel_that_comes_while_storing_loses_no_result(install: "Insta
 ODD = {
     "exits": ("RuntimeError", "SystemExit: 3"),
     "exits-in-a-step": ("RuntimeError", "SystemExit: 4"),
-    "returns-nothing": ("PermanentError", "returned NoneType: return a holdfast.agents.Result"),
+    "returns-nothing": ("PermanentError", "returned NoneType: return a perdure.agents.Result"),
     "says-much": ("InputError", "3,000,000 characters in all"),
     "tells-much": ("", ""),
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from holdfast.agents import (
+from perdure.agents import (
     Agent,
     AgentSpec,
     Artifact,
@@ -23,7 +23,7 @@ from holdfast.agents import (
     TransientError,
     agent,
 )
-from holdfast.testing import says
+from perdure.testing import says
 
 LET_GO_SECONDS = 0.3
 COUNTER = itertools.count()
@@ -329,7 +329,7 @@ async def tries_again_in_vain(run: Run, goal: Goal, parameters: Word) -> Result:
 @agent
 async def names_nothing(run: Run, goal: Goal, parameters: Word) -> Result:
     """Refuses without a reason."""
-    from holdfast.agents import InputError
+    from perdure.agents import InputError
 
     await run.progress(10)
     if parameters.word == "bad":

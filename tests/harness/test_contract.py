@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from holdfast.agents import (
+from perdure.agents import (
     Agent,
     AgentSpec,
     Goal,
@@ -24,12 +24,12 @@ from holdfast.agents import (
     agent,
     execution,
 )
-from holdfast.testing import AgentContract, Asked, BrokenContract, Reply, says
+from perdure.testing import AgentContract, Asked, BrokenContract, Reply, says
 
 
 def _bad_agents() -> ModuleType:
     place = Path(__file__).with_name("bad_agents.py")
-    spec = importlib.util.spec_from_file_location("holdfast_tests_bad_agents", place)
+    spec = importlib.util.spec_from_file_location("perdure_tests_bad_agents", place)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -152,7 +152,7 @@ class TestAModelInTurn(AgentContract):
     model_script = (says("Ann"), says("sings."))
 
     def test_it_says_what_the_model_said(self) -> None:
-        assert "HOLDFAST_MODEL" not in os.environ
+        assert "PERDURE_MODEL" not in os.environ
 
 
 def answer(asked: Asked) -> Reply:

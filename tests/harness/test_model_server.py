@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from holdfast.testing import (
+from perdure.testing import (
     Asked,
     ModelServer,
     Reply,
@@ -24,8 +24,8 @@ from holdfast.testing import (
     refuses,
     says,
 )
-from holdfast.testing.model_endpoint.script import tokens_in
-from holdfast.testing.model_endpoint.server import recorded_by
+from perdure.testing.model_endpoint.script import tokens_in
+from perdure.testing.model_endpoint.server import recorded_by
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 
@@ -174,7 +174,7 @@ async def test_thousands_of_requests_over_many_connections() -> None:
 
 
 def test_is_a_process_of_its_own() -> None:
-    command = [sys.executable, "-m", "holdfast.testing.model_endpoint.server"]
+    command = [sys.executable, "-m", "perdure.testing.model_endpoint.server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None

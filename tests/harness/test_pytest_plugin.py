@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from holdfast import testing
+from perdure import testing
 
 TESTS = '''
 import asyncio
 import os
 import pytest
 from pydantic import BaseModel, Field
-from holdfast.agents import Budget, Goal, Result, Run, agent
-from holdfast.testing import rehearse, says
+from perdure.agents import Budget, Goal, Result, Run, agent
+from perdure.testing import rehearse, says
 
 
 class Words(BaseModel):
@@ -52,21 +52,21 @@ async def fails(run: Run, goal: Goal) -> Result:
     return Result()
 
 
-def test_plain(holdfast_installation):
+def test_plain(perdure_installation):
     answers = {"Loud?": True}
-    result = holdfast_installation.run(shouts, "Shout", {"text": "hey"}, decisions=answers)
+    result = perdure_installation.run(shouts, "Shout", {"text": "hey"}, decisions=answers)
     assert result.summary == "HEY!"
-    assert holdfast_installation.read(result.artifacts[0]) == b"HEY"
+    assert perdure_installation.read(result.artifacts[0]) == b"HEY"
 
 
-def test_the_models_of_an_installation_are_scripted(holdfast_installation, model_server):
+def test_the_models_of_an_installation_are_scripted(perdure_installation, model_server):
     model_server.answers([says("Ann")])
-    assert holdfast_installation.run(asks, "Ask").summary == "Ann"
+    assert perdure_installation.run(asks, "Ask").summary == "Ann"
     assert len(model_server.requests) == 1
 
 
-def test_another_script(holdfast_installation, model_server):
-    assert holdfast_installation.run(asks, "Ask").summary == "You said: Who?"
+def test_another_script(perdure_installation, model_server):
+    assert perdure_installation.run(asks, "Ask").summary == "You said: Who?"
 
 
 def test_the_models_of_a_rehearsal_are_scripted(model_server):
@@ -75,15 +75,15 @@ def test_the_models_of_a_rehearsal_are_scripted(model_server):
     assert asyncio.run(rehearse(asks, "Ask")).result.summary == "Bob"
 
 
-def test_why_a_goal_failed(holdfast_installation):
+def test_why_a_goal_failed(perdure_installation):
     with pytest.raises(AssertionError, match="'fails' ended failed: .*steps"):
-        holdfast_installation.run(fails, "Fail", budget=Budget(steps=1))
+        perdure_installation.run(fails, "Fail", budget=Budget(steps=1))
 '''
 ASYNC_TEST = """
 
-async def test_async(holdfast_installation):
+async def test_async(perdure_installation):
     answers = {"Loud?": False}
-    both = [holdfast_installation.finish(shouts, "Shout", decisions=answers) for _ in "ab"]
+    both = [perdure_installation.finish(shouts, "Shout", decisions=answers) for _ in "ab"]
     assert [one.summary for one in await asyncio.gather(*both)] == ["MOSS", "MOSS"]
 """
 
@@ -116,7 +116,7 @@ def test_the_same_without_pytest_asyncio(tmp_path: Path) -> None:
 
 def test_the_contract_says_one_sentence_where_it_is_broken(tmp_path: Path) -> None:
     source = TESTS.partition("def test_plain")[0] + (
-        "from holdfast.testing import AgentContract\n"
+        "from perdure.testing import AgentContract\n"
         "class TestFails(AgentContract):\n    agent = fails\n"
     )
     outcome = run_tests(tmp_path, source, "-k", "progress", "-p", "no:asyncio")
@@ -130,7 +130,7 @@ def test_the_plugin_costs_nothing_where_it_is_not_used() -> None:
     source = """
 import pytest, sys
 before = set(sys.modules)
-import holdfast.testing.pytest_plugin
+import perdure.testing.pytest_plugin
 print(len(set(sys.modules) - before), "pydantic" in sys.modules)
 """
     told = subprocess.run(

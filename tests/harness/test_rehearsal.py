@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.journal import Awaited, Question
-from holdfast.testing import MemoryJournal, StillWaiting, rehearse
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.journal import Awaited, Question
+from perdure.testing import MemoryJournal, StillWaiting, rehearse
 
 CALLED: list[str] = []
 

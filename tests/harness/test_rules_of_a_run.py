@@ -98,4 +98,4 @@ def test_a_run_that_imports_the_package_by_its_folder_fails(project: Path) -> No
     )
 
     assert outcome.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "import holdfast.… instead" in outcome.stderr
+    assert "import perdure.… instead" in outcome.stderr

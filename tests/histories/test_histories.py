@@ -14,8 +14,8 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from holdfast.workflows import agent_goal
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from perdure.workflows import agent_goal
+from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 # A history that ends because it is long was recorded where that begins sooner.
 SHORT = {"continued-as-new", "continued-from-another"}

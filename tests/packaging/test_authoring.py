@@ -67,7 +67,7 @@ class Author:
         self("python", "-m", "pip", "--quiet", *arguments)
 
     def json(self, *arguments: str | Path) -> Any:
-        return json.loads(self("holdfast", *arguments, "--json"))
+        return json.loads(self("perdure", *arguments, "--json"))
 
     def wheel(self, project: Path) -> Path:
         """Build a project's wheel."""
@@ -88,7 +88,7 @@ class Author:
         """Start the server, and return when it is ready."""
         with (self.folder / "dev.log").open("a") as log:
             process = self.start(
-                *("holdfast", "dev", "--json", "--port", "0", "--temporal-port", "0"), log=log
+                *("perdure", "dev", "--json", "--port", "0", "--temporal-port", "0"), log=log
             )
         assert process.stdout is not None
         for line in process.stdout:
@@ -97,7 +97,7 @@ class Author:
         raise AssertionError((self.folder / "dev.log").read_text())
 
     def hand_in(self, agent: str, *arguments: str) -> str:
-        return self("holdfast", "run", agent, "x", "--detach", *arguments).strip()
+        return self("perdure", "run", agent, "x", "--detach", *arguments).strip()
 
     def begin(self, agent: str, gate: str) -> str:
         """Start a goal that stays at work until its gate is opened; return when it is at work."""
@@ -142,7 +142,7 @@ def environment(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Return a virtual environment with the core's wheel and one bundled plugin's."""
     folder = tmp_path_factory.mktemp("authoring") / "environment"
     venv.create(folder, with_pip=True)
-    wheels = [*distributions.glob("holdfast-*.whl"), *distributions.glob("holdfast_code-*.whl")]
+    wheels = [*distributions.glob("perdure-*.whl"), *distributions.glob("perdure_code-*.whl")]
     pip = [str(folder / "bin" / "python"), "-m", "pip"]
     subprocess.run([*pip, "install", "--quiet", *map(str, wheels)], check=True)
     return folder
@@ -156,22 +156,22 @@ def author(environment: Path, tmp_path: Path, server_binary: Path) -> Iterator[A
     variables = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("HOLDFAST_", "PYTEST", "PYTHON", "TEMPORAL_", "VIRTUAL_ENV"))
+        if not name.startswith(("PERDURE_", "PYTEST", "PYTHON", "TEMPORAL_", "VIRTUAL_ENV"))
     }
     path = [environment / "bin", server_binary.parent, variables["PATH"]]
     variables["PATH"] = os.pathsep.join(map(str, path))
-    variables["HOLDFAST_HOME"] = str(tmp_path / "home")
+    variables["PERDURE_HOME"] = str(tmp_path / "home")
     someone = Author(environment, folder, variables)
     try:
         yield someone
     finally:
         someone.end()
-        someone.pip("uninstall", "--yes", "holdfast-my-agent", "holdfast-keeper")
+        someone.pip("uninstall", "--yes", "perdure-my-agent", "perdure-keeper")
 
 
 def make(author: Author, name: str) -> Path:
     """Make a package whose agent stays at work as long as it is told to."""
-    author("holdfast", "plugins", "new", name)
+    author("perdure", "plugins", "new", name)
     project = author.folder / name
     change(project, WAITING)
     return project
@@ -195,7 +195,7 @@ def change(project: Path, words: dict[str, str]) -> None:
 
 
 def test_a_package_as_it_is_made_keeps_every_promise(author: Author) -> None:
-    author("holdfast", "plugins", "new", "my-agent")
+    author("perdure", "plugins", "new", "my-agent")
     project = author.folder / "my-agent"
     author.pip("install", f"{author.wheel(project)}[test,lint]")
     # Only its tests are here, so that what they import is what was installed.
@@ -204,14 +204,14 @@ def test_a_package_as_it_is_made_keeps_every_promise(author: Author) -> None:
     started = time.monotonic()
     author("pytest", "tests")
     assert time.monotonic() - started < LONGEST_SECONDS
-    author("holdfast", "plugins", "check", "my-agent")
+    author("perdure", "plugins", "check", "my-agent")
     for tool in (["ruff", "check", "my-agent"], ["ruff", "format", "--check", "my-agent"]):
         author(*tool)
     author("mypy", "--config-file", "my-agent/pyproject.toml", "my-agent/src", "my-agent/tests")
     done = author.json("run", "my-agent", "Which words?", "-p", "text=to be or not to be")
     assert done["result"]["summary"] == "Used most: to, be, or"
-    assert "--param" in author("holdfast", "run", "my-agent", "--help")
-    assert "How many of its words to name." in author("holdfast", "run", "my-agent", "--help")
+    assert "--param" in author("perdure", "run", "my-agent", "--help")
+    assert "How many of its words to name." in author("perdure", "run", "my-agent", "--help")
 
 
 def test_it_is_installed_from_its_folder_as_the_command_says(author: Author) -> None:
@@ -239,7 +239,7 @@ def test_it_is_upgraded_and_removed_while_goals_run(author: Author) -> None:
 
     upgrade(project)
     author.pip("install", author.wheel(project))
-    assert author.plugins()["holdfast-my-agent"] == "0.2.0"
+    assert author.plugins()["perdure-my-agent"] == "0.2.0"
     parameters = author.json("agents", "my-agent")["agents"][0]["parameters"]
     assert [parameter["name"] for parameter in parameters] == ["loud", "text", "top"]
     # What began with the old version ends with it, though its files are others now.
@@ -259,11 +259,11 @@ def test_it_is_upgraded_and_removed_while_goals_run(author: Author) -> None:
     assert author.finish(two, "two").startswith("Used most: ")
     three = author.begin("my-agent", "three")
 
-    author.pip("uninstall", "--yes", "holdfast-my-agent")
-    assert set(author.plugins()) == {"holdfast-code", "holdfast-keeper"}
+    author.pip("uninstall", "--yes", "perdure-my-agent")
+    assert set(author.plugins()) == {"perdure-code", "perdure-keeper"}
     assert author.agents() == ["code", "keeper"]
-    refused = author("holdfast", "run", "my-agent", "x", "-p", "text=x", status=1)
-    assert "pip install holdfast-my-agent" in refused
+    refused = author("perdure", "run", "my-agent", "x", "-p", "text=x", status=1)
+    assert "pip install perdure-my-agent" in refused
     assert refused.count("\n") == 1
     assert author.finish(three, "three").startswith("Used most: ")
     assert author.finish(other, "other").startswith("Used most: ")
@@ -280,14 +280,14 @@ def test_a_bundled_plugin_is_removed_and_installed_again_while_others_run(
     assert author.json(*review)["status"] == "completed"
     goal = author.begin("keeper", "gate")
 
-    author.pip("uninstall", "--yes", "holdfast-code")
+    author.pip("uninstall", "--yes", "perdure-code")
     try:
-        assert set(author.plugins()) == {"holdfast-keeper"}
-        refused = author("holdfast", *review, status=1)
-        assert "pip install holdfast-code" in refused
+        assert set(author.plugins()) == {"perdure-keeper"}
+        refused = author("perdure", *review, status=1)
+        assert "pip install perdure-code" in refused
         assert refused.count("\n") == 1
     finally:
-        author.pip("install", "--no-deps", *distributions.glob("holdfast_code-*.whl"))
-    assert set(author.plugins()) == {"holdfast-code", "holdfast-keeper"}
+        author.pip("install", "--no-deps", *distributions.glob("perdure_code-*.whl"))
+    assert set(author.plugins()) == {"perdure-code", "perdure-keeper"}
     assert author.json(*review)["status"] == "completed"
     assert author.finish(goal, "gate").startswith("Used most: ")

@@ -15,11 +15,11 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ("analysis", "code", "document", "research")
-PACKAGES = {"holdfast": "core"} | {
-    f"holdfast_{name}": f"plugins/{name}/src/holdfast_{name}" for name in PLUGINS
+PACKAGES = {"perdure": "core"} | {
+    f"perdure_{name}": f"plugins/{name}/src/perdure_{name}" for name in PLUGINS
 }
 # What a wheel holds besides its package's own folder: parts of it that lie elsewhere in the clone.
-PARTS = {"holdfast": {"holdfast/templates": "templates"}}
+PARTS = {"perdure": {"perdure/templates": "templates"}}
 
 
 class Wheel:
@@ -105,37 +105,37 @@ def test_an_sdist_holds_what_its_wheel_is_built_from(distributions: Path, packag
 
 def test_the_core_brings_the_command_and_what_pytest_gains(wheels: dict[str, Wheel]) -> None:
     entry_points = ConfigParser()
-    entry_points.read_string(wheels["holdfast"].entry_points)
+    entry_points.read_string(wheels["perdure"].entry_points)
 
     assert {name: dict(entry_points[name]) for name in entry_points.sections()} == {
-        "console_scripts": {"holdfast": "holdfast.cli:main"},
-        "pytest11": {"holdfast": "holdfast.testing.pytest_plugin"},
+        "console_scripts": {"perdure": "perdure.cli:main"},
+        "pytest11": {"perdure": "perdure.testing.pytest_plugin"},
     }
 
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_a_plugin_says_that_it_is_one(wheels: dict[str, Wheel], name: str) -> None:
-    wheel = wheels[f"holdfast_{name}"]
+    wheel = wheels[f"perdure_{name}"]
     entry_points = ConfigParser()
     entry_points.read_string(wheel.entry_points)
 
-    assert entry_points.sections() == ["holdfast"]
-    assert dict(entry_points["holdfast"]) == {name: f"holdfast_{name}.plugin"}
-    assert f"holdfast_{name}/plugin.py" in wheel.files
-    assert wheel.metadata["Name"] == f"holdfast-{name}"
-    assert "holdfast-plugin" in str(wheel.metadata["Keywords"]).split(",")
+    assert entry_points.sections() == ["perdure"]
+    assert dict(entry_points["perdure"]) == {name: f"perdure_{name}.plugin"}
+    assert f"perdure_{name}/plugin.py" in wheel.files
+    assert wheel.metadata["Name"] == f"perdure-{name}"
+    assert "perdure-plugin" in str(wheel.metadata["Keywords"]).split(",")
 
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_a_plugin_fits_this_core_and_no_later_minor_version(
     wheels: dict[str, Wheel], name: str
 ) -> None:
-    version = str(wheels["holdfast"].metadata["Version"])
+    version = str(wheels["perdure"].metadata["Version"])
     major, minor = (int(part) for part in version.split(".")[:2])
-    requires = wheels[f"holdfast_{name}"].every("Requires-Dist")
+    requires = wheels[f"perdure_{name}"].every("Requires-Dist")
 
     (core,) = (
-        requirement for requirement in map(Requirement, requires) if requirement.name == "holdfast"
+        requirement for requirement in map(Requirement, requires) if requirement.name == "perdure"
     )
 
     assert core.specifier.contains(version)
@@ -159,7 +159,7 @@ def test_every_requirement_says_which_version_it_needs_at_least(
 
 
 def test_the_tests_cover_the_python_versions_that_are_promised(wheels: dict[str, Wheel]) -> None:
-    classifiers = wheels["holdfast"].every("Classifier")
+    classifiers = wheels["perdure"].every("Classifier")
     promised = {
         "py" + version.replace(".", "")
         for line in classifiers
@@ -170,7 +170,7 @@ def test_the_tests_cover_the_python_versions_that_are_promised(wheels: dict[str,
 
     assert promised == set(re.findall(r"py3\d+", tox["tox"]["env_list"]))
     for name in PLUGINS:
-        assert set(wheels[f"holdfast_{name}"].every("Classifier")) >= {
+        assert set(wheels[f"perdure_{name}"].every("Classifier")) >= {
             line for line in classifiers if "Python :: 3." in line
         }
 
@@ -180,14 +180,14 @@ def test_the_command_works_where_nothing_else_is_installed(
 ) -> None:
     venv.create(tmp_path, with_pip=True)
     python = tmp_path / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", wheels["holdfast"].path], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", wheels["perdure"].path], check=True)
 
     told = subprocess.run(
-        [tmp_path / "bin" / "holdfast", "--version"],
+        [tmp_path / "bin" / "perdure", "--version"],
         cwd=tmp_path,
         check=True,
         capture_output=True,
         text=True,
     )
 
-    assert str(wheels["holdfast"].metadata["Version"]) in told.stdout
+    assert str(wheels["perdure"].metadata["Version"]) in told.stdout

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.models import Budget, Goal
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
-from holdfast.stores.fencing import Claim
+from perdure.models import Budget, Goal
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
+from perdure.stores.fencing import Claim
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

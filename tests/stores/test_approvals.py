@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.agents.journal import Question, StepKey
-from holdfast.messages import Wait
-from holdfast.models import GoalStatus, Vote
-from holdfast.stores import Stores
-from holdfast.stores.approvals import ApprovalStatus, place_of
-from holdfast.stores.fencing import Claim
-from holdfast.stores.paging import Place
-from holdfast.stores.refusals import (
+from perdure.agents.journal import Question, StepKey
+from perdure.messages import Wait
+from perdure.models import GoalStatus, Vote
+from perdure.stores import Stores
+from perdure.stores.approvals import ApprovalStatus, place_of
+from perdure.stores.fencing import Claim
+from perdure.stores.paging import Place
+from perdure.stores.refusals import (
     AmbiguousName,
     InputRefused,
     NotAsked,
@@ -117,7 +117,7 @@ async def test_what_has_expired_takes_no_answer(stores: Stores, ask: Ask) -> Non
 async def _expire(stores: Stores, approval_id: str, at: datetime) -> None:
     from sqlalchemy import update
 
-    from holdfast.stores import schema
+    from perdure.stores import schema
 
     change = (
         update(schema.approvals)

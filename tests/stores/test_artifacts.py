@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.settings import Settings
-from holdfast.stores import Stores, UnknownArtifact, UnknownGoal
-from holdfast.stores.fencing import Claim
+from perdure.settings import Settings
+from perdure.stores import Stores, UnknownArtifact, UnknownGoal
+from perdure.stores.fencing import Claim
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -95,7 +95,7 @@ async def test_an_empty_file_is_a_file(stores: Stores, claim: Claim) -> None:
 async def test_content_that_is_not_there_is_named(stores: Stores, settings: Settings) -> None:
     digest = "sha256:" + "0" * 64
 
-    with pytest.raises(UnknownArtifact, match=f"{digest}.*{settings.home}.*HOLDFAST_HOME"):
+    with pytest.raises(UnknownArtifact, match=f"{digest}.*{settings.home}.*PERDURE_HOME"):
         await stores.artifacts.read(digest)
 
 

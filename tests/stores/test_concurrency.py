@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.models import Goal, GoalStatus, Progress, Result
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
-from holdfast.stores.database import Transaction
-from holdfast.stores.fencing import Claim
+from perdure.agents.journal import Answer, StepKey
+from perdure.models import Goal, GoalStatus, Progress, Result
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
+from perdure.stores.database import Transaction
+from perdure.stores.fencing import Claim
 
 GOALS = 1000
 STEPS = 3
@@ -22,11 +22,11 @@ STEPS = 3
 _WRITE = """
 import asyncio, sys
 from datetime import UTC, datetime
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.models import Goal, GoalStatus, Result
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.stores.fencing import Claim
+from perdure.agents.journal import Answer, StepKey
+from perdure.models import Goal, GoalStatus, Result
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.stores.fencing import Claim
 
 async def goal(stores, name, number):
     await stores.goals.begin(
@@ -159,8 +159,8 @@ async def test_closing_ends_every_thread_and_every_write(settings: Settings) -> 
 async def test_stores_that_nobody_closed_do_not_keep_a_process(settings: Settings) -> None:
     script = (
         "import asyncio, sys\n"
-        "from holdfast.settings import Settings\n"
-        "from holdfast.stores import open_stores\n"
+        "from perdure.settings import Settings\n"
+        "from perdure.stores import open_stores\n"
         "async def main():\n"
         "    opening = open_stores(Settings.model_validate_json(sys.argv[1]))\n"
         "    stores = await opening.__aenter__()\n"

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.models import Event
-from holdfast.stores import Stores, UnknownGoal
+from perdure.models import Event
+from perdure.stores import Stores, UnknownGoal
 
 Begin = Callable[[str], Awaitable[None]]
 

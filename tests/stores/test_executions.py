@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from holdfast.agents.journal import Answer, StepKey, stream_of
-from holdfast.models import Budget, Goal, GoalStatus, Usage
-from holdfast.stores import Stores
-from holdfast.stores.fencing import Claim
+from perdure.agents.journal import Answer, StepKey, stream_of
+from perdure.models import Budget, Goal, GoalStatus, Usage
+from perdure.stores import Stores
+from perdure.stores.fencing import Claim
 
 KEY = StepKey("ask", "d" * 64, 0)
 OTHER = StepKey("ask", "e" * 64, 0)

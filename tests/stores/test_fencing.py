@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from holdfast.agents.closing import Fenced
-from holdfast.agents.journal import Answer, Nap, StepKey
-from holdfast.models import Artifact, Goal, GoalStatus, Progress, Result, Usage
-from holdfast.settings import Settings
-from holdfast.stores import Stores, UnknownGoal, open_stores
-from holdfast.stores.fencing import Claim
+from perdure.agents.closing import Fenced
+from perdure.agents.journal import Answer, Nap, StepKey
+from perdure.models import Artifact, Goal, GoalStatus, Progress, Result, Usage
+from perdure.settings import Settings
+from perdure.stores import Stores, UnknownGoal, open_stores
+from perdure.stores.fencing import Claim
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

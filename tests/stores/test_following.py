@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import event, text, update
 
-from holdfast.models import EventType, Goal, GoalStatus
-from holdfast.settings import Settings
-from holdfast.stores import Stores, StoreUnavailable, UnknownGoal, open_stores, schema
-from holdfast.stores.database import Transaction
-from holdfast.stores.events import add_event
-from holdfast.stores.feed import SQLITE_LOOK_SECONDS, Reader, feed_of
-from holdfast.stores.following import follow_events
-from holdfast.stores.watched import PAGE, WINDOW, Told, WatchedRun
+from perdure.models import EventType, Goal, GoalStatus
+from perdure.settings import Settings
+from perdure.stores import Stores, StoreUnavailable, UnknownGoal, open_stores, schema
+from perdure.stores.database import Transaction
+from perdure.stores.events import add_event
+from perdure.stores.feed import SQLITE_LOOK_SECONDS, Reader, feed_of
+from perdure.stores.following import follow_events
+from perdure.stores.watched import PAGE, WINDOW, Told, WatchedRun
 
 READERS = 500
 
 _WRITE = """
 import asyncio, sys
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
+from perdure.settings import Settings
+from perdure.stores import open_stores
 
 async def main():
     async with open_stores(Settings.model_validate_json(sys.argv[2])) as stores:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import make_url
 
-from holdfast.models import Goal, GoalStatus
-from holdfast.settings import Settings
-from holdfast.stores import StoreUnavailable, open_stores
-from holdfast.stores.feed import AWAY_SECONDS, feed_of
-from holdfast.stores.following import follow_events
-from holdfast.stores.watched import WINDOW
+from perdure.models import Goal, GoalStatus
+from perdure.settings import Settings
+from perdure.stores import StoreUnavailable, open_stores
+from perdure.stores.feed import AWAY_SECONDS, feed_of
+from perdure.stores.following import follow_events
+from perdure.stores.watched import WINDOW
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

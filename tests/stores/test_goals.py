@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from holdfast.models import Failure, Goal, GoalStatus, Result
-from holdfast.settings import Settings
-from holdfast.stores import Stores, UnknownGoal, open_stores
-from holdfast.stores.fencing import Claim
-from holdfast.stores.goals import place_of
-from holdfast.stores.paging import Place
-from holdfast.stores.refusals import AmbiguousName
+from perdure.models import Failure, Goal, GoalStatus, Result
+from perdure.settings import Settings
+from perdure.stores import Stores, UnknownGoal, open_stores
+from perdure.stores.fencing import Claim
+from perdure.stores.goals import place_of
+from perdure.stores.paging import Place
+from perdure.stores.refusals import AmbiguousName
 
 STARTED = datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ async def test_a_run_comes_back_as_it_was_opened(stores: Stores) -> None:
         agent_type="analysis",
         parameters={"path": "sales.csv", "limits": [1, 2.5, None, True], "deep": {"a": {"b": ""}}},
     )
-    await stores.goals.begin(goal, "run", STARTED, agent_version="holdfast-analysis 0.1.0")
+    await stores.goals.begin(goal, "run", STARTED, agent_version="perdure-analysis 0.1.0")
 
     record = await stores.goals.get("run")
 
@@ -31,7 +31,7 @@ async def test_a_run_comes_back_as_it_was_opened(stores: Stores) -> None:
     assert record.goal_id == goal.goal_id
     assert record.description == goal.description
     assert record.parameters == goal.parameters
-    assert record.agent_version == "holdfast-analysis 0.1.0"
+    assert record.agent_version == "perdure-analysis 0.1.0"
     assert record.status is GoalStatus.RUNNING
     assert record.success is None
     assert record.result is None
@@ -76,7 +76,7 @@ async def test_a_final_status_stays(stores: Stores, run: str) -> None:
 
 
 async def test_an_unknown_run_is_named(stores: Stores) -> None:
-    with pytest.raises(UnknownGoal, match=r"'nowhere'.*holdfast goals list"):
+    with pytest.raises(UnknownGoal, match=r"'nowhere'.*perdure goals list"):
         await stores.goals.get("nowhere")
     with pytest.raises(UnknownGoal, match="'nowhere'"):
         await stores.goals.find("nowhere")

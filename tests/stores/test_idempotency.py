@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from holdfast.models import Goal
-from holdfast.stores import Stores
-from holdfast.stores.idempotency import digest_of
-from holdfast.stores.refusals import InputRefused, KeyConflict
+from perdure.models import Goal
+from perdure.stores import Stores
+from perdure.stores.idempotency import digest_of
+from perdure.stores.refusals import InputRefused, KeyConflict
 
 GOAL = Goal(goal_id="g", description="d", agent_type="a", parameters={"x": 1, "y": [1, "é"]})
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from holdfast.agents.errors import BudgetExceeded
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.models import Budget, Failure, Goal, Spending, Usage
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores
-from holdfast.stores.fencing import Claim
-from holdfast.stores.ledger import StoredLedger
+from perdure.agents.errors import BudgetExceeded
+from perdure.agents.journal import Answer, StepKey
+from perdure.models import Budget, Failure, Goal, Spending, Usage
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores
+from perdure.stores.fencing import Claim
+from perdure.stores.ledger import StoredLedger
 
 KEY = StepKey("ask", "d" * 64, 0)
 ASKED = Usage(input_tokens=60, output_tokens=40, cost=0.25)

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from holdfast.models import GoalStatus
-from holdfast.stores import Stores, UnknownGoal
-from holdfast.stores.metrics import MetricTotal
+from perdure.models import GoalStatus
+from perdure.stores import Stores, UnknownGoal
+from perdure.stores.metrics import MetricTotal
 
 
 async def test_a_metric_is_kept_under_its_name(stores: Stores, run: str) -> None:

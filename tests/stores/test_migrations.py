@@ -13,18 +13,18 @@ from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.models import Failure, GoalStatus, Progress, Result
-from holdfast.settings import Settings
-from holdfast.stores import Stores, StoreUnavailable, migrate, open_stores
-from holdfast.stores.database import Transaction, open_database
-from holdfast.stores.fencing import Claim
-from holdfast.stores.schema import UtcDateTime, metadata
+from perdure.agents.journal import Answer, StepKey
+from perdure.models import Failure, GoalStatus, Progress, Result
+from perdure.settings import Settings
+from perdure.stores import Stores, StoreUnavailable, migrate, open_stores
+from perdure.stores.database import Transaction, open_database
+from perdure.stores.fencing import Claim
+from perdure.stores.schema import UtcDateTime, metadata
 
 _OPEN = """
 import asyncio, sys
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
+from perdure.settings import Settings
+from perdure.stores import open_stores
 
 async def main():
     async with open_stores(Settings.model_validate_json(sys.argv[2])) as stores:
@@ -122,7 +122,7 @@ async def test_a_newer_database_is_refused(settings: Settings) -> None:
         await _set_revision(stores, "9999")
 
     with pytest.raises(
-        StoreUnavailable, match=r"newer Holdfast \(schema 9999, .*\): upgrade with pip install"
+        StoreUnavailable, match=r"newer Perdure \(schema 9999, .*\): upgrade with pip install"
     ):
         async with open_stores(settings):
             pass
@@ -149,7 +149,7 @@ _WRITTEN_AT_0001 = """
 INSERT INTO goals (workflow_id, goal_id, description, agent_type, parameters, agent_version, status,
     success, execution_time, progress, started_at, ended_at, last_event, last_told)
 VALUES ('goal-a-1', 'a', 'Profile the sales', 'analysis', '{"path": "a.csv"}',
-    'holdfast-analysis 0.1.0', 'completed', :yes, 2.5, '{"percentage": 100, "message": "done"}',
+    'perdure-analysis 0.1.0', 'completed', :yes, 2.5, '{"percentage": 100, "message": "done"}',
     :started, :ended, 3, 1);
 INSERT INTO goals (workflow_id, goal_id, description, agent_type, parameters, status, success,
     error, execution_time, started_at, ended_at, last_event, last_told)

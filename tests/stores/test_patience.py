@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from holdfast.agents.closing import Fenced, JournalFailed
-from holdfast.agents.journal import Answer, Nap, StepKey
-from holdfast.models import GoalStatus, Progress, Result, Usage
-from holdfast.stores import Stores, StoreUnavailable, patience
-from holdfast.stores.database import Database
-from holdfast.stores.fencing import Claim
-from holdfast.stores.patience import patiently
+from perdure.agents.closing import Fenced, JournalFailed
+from perdure.agents.journal import Answer, Nap, StepKey
+from perdure.models import GoalStatus, Progress, Result, Usage
+from perdure.stores import Stores, StoreUnavailable, patience
+from perdure.stores.database import Database
+from perdure.stores.fencing import Claim
+from perdure.stores.patience import patiently
 
 KEY = StepKey("search", "d" * 64, 0)
 

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from holdfast.agents.closing import Fenced
-from holdfast.models import Failure, Goal, GoalStatus, Result, ResultReference, Usage
-from holdfast.settings import Settings
-from holdfast.stores import Stores, UnknownGoal, open_stores
-from holdfast.stores.fencing import Claim
-from holdfast.stores.results import SUMMARY_CHARACTERS
+from perdure.agents.closing import Fenced
+from perdure.models import Failure, Goal, GoalStatus, Result, ResultReference, Usage
+from perdure.settings import Settings
+from perdure.stores import Stores, UnknownGoal, open_stores
+from perdure.stores.fencing import Claim
+from perdure.stores.results import SUMMARY_CHARACTERS
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

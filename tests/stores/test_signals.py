@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from pydantic import JsonValue
 
-from holdfast.models import GoalStatus
-from holdfast.stores import Stores, UnknownGoal
-from holdfast.stores.refusals import InputRefused, RunEnded
-from holdfast.stores.signals import MAX_SIGNAL_BYTES
+from perdure.models import GoalStatus
+from perdure.stores import Stores, UnknownGoal
+from perdure.stores.refusals import InputRefused, RunEnded
+from perdure.stores.signals import MAX_SIGNAL_BYTES
 
 
 async def test_signals_are_numbered_by_name_and_told(stores: Stores, run: str) -> None:

@@ -8,10 +8,10 @@ from typing import Final
 
 import pytest
 
-from holdfast.models import Artifact, Goal, Progress
-from holdfast.settings import Settings
-from holdfast.stores import Stores, open_stores, telling
-from holdfast.stores.fencing import Claim
+from perdure.models import Artifact, Goal, Progress
+from perdure.settings import Settings
+from perdure.stores import Stores, open_stores, telling
+from perdure.stores.fencing import Claim
 
 FILE: Final = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
 

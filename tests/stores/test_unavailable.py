@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from holdfast.models import Goal
-from holdfast.settings import Settings
-from holdfast.stores import StoreUnavailable, open_stores
+from perdure.models import Goal
+from perdure.settings import Settings
+from perdure.stores import StoreUnavailable, open_stores
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.
@@ -24,11 +24,11 @@ _FILL_THE_DISK = """
 import asyncio, json, resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from holdfast.agents.closing import JournalFailed
-from holdfast.models import Goal, GoalStatus, Result
-from holdfast.settings import Settings
-from holdfast.stores import open_stores, patience
-from holdfast.stores.fencing import Claim
+from perdure.agents.closing import JournalFailed
+from perdure.models import Goal, GoalStatus, Result
+from perdure.settings import Settings
+from perdure.stores import open_stores, patience
+from perdure.stores.fencing import Claim
 
 patience.PATIENCE_SECONDS = 0.0
 home = Path(sys.argv[1])
@@ -84,7 +84,7 @@ async def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path: Pa
     assert process.returncode == 0
     said = json.loads(output)
 
-    assert f"sqlite:///{home}/holdfast.db" in said["draft"]
+    assert f"sqlite:///{home}/perdure.db" in said["draft"]
     assert "free some space" in said["draft"]
     for kind in ("bytes", "path"):
         assert said[kind] == (
@@ -105,16 +105,16 @@ async def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     home = tmp_path / "file" / "home"
 
     with pytest.raises(
-        StoreUnavailable, match=f"the folder {home} cannot be written .* set HOLDFAST_HOME"
+        StoreUnavailable, match=f"the folder {home} cannot be written .* set PERDURE_HOME"
     ):
         async with open_stores(Settings(home=home)):
             pass
 
 
 async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "holdfast.db").write_bytes(b"\x89PNG and more that is no database" * 100)
+    (tmp_path / "perdure.db").write_bytes(b"\x89PNG and more that is no database" * 100)
 
-    with pytest.raises(StoreUnavailable, match=r"holdfast\.db .*not a database.*: move that file"):
+    with pytest.raises(StoreUnavailable, match=r"perdure\.db .*not a database.*: move that file"):
         async with open_stores(Settings(home=tmp_path)):
             pass
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.agents.closing import Fenced
-from holdfast.agents.errors import InputError, PermanentError
-from holdfast.agents.journal import (
+from perdure.agents.closing import Fenced
+from perdure.agents.errors import InputError, PermanentError
+from perdure.agents.journal import (
     Answer,
     Awaited,
     Delegation,
@@ -18,10 +18,10 @@ from holdfast.agents.journal import (
     StepKey,
     Waits,
 )
-from holdfast.messages import Wait, WaitKind
-from holdfast.models import Decision, Failure, Goal, GoalStatus, Result, Vote
-from holdfast.stores import Stores
-from holdfast.stores.fencing import Claim
+from perdure.messages import Wait, WaitKind
+from perdure.models import Decision, Failure, Goal, GoalStatus, Result, Vote
+from perdure.stores import Stores
+from perdure.stores.fencing import Claim
 
 KEY = StepKey("ask", "0" * 64, 0)
 QUESTION = Question("Publish?", {"pages": 3}, None, (), 1)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from structlog.testing import capture_logs
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.execution import carry_out
-from holdfast.agents.factory import create_agent
-from holdfast.temporal.blocked_loop import watch_loop
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.execution import carry_out
+from perdure.agents.factory import create_agent
+from perdure.temporal.blocked_loop import watch_loop
 
 
 def hold_up(until: Callable[[], object]) -> None:

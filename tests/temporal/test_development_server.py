@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import (
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import (
     DevelopmentServer,
     DevelopmentServerFailed,
     run_development_server,
 )
-from holdfast.temporal.ports import choose_ports, free_port, is_free
+from perdure.temporal.ports import choose_ports, free_port, is_free
 
 # Runs a server until it is told to stop, or killed.
 SERVE = """\
 import asyncio, sys
 from pathlib import Path
-from holdfast.temporal.development_server import run_development_server
+from perdure.temporal.development_server import run_development_server
 
 async def main():
     async with run_development_server(Path(sys.argv[1]), Path(sys.argv[2]), port=0, ui_port=0) as s:
@@ -163,7 +163,7 @@ async def test_a_home_in_use_is_refused_with_the_process_and_its_address(
             async with run_development_server(binary, home, port=0, ui_port=0):
                 pass
         assert f"at {server.address} (process {os.getpid()})" in str(refused.value)
-        assert "set HOLDFAST_HOME" in str(refused.value)
+        assert "set PERDURE_HOME" in str(refused.value)
         await start_workflow(server, "undisturbed")
 
 
@@ -173,7 +173,7 @@ async def test_a_home_that_cannot_be_written_is_refused_in_one_sentence(
     (tmp_path / "file").touch()
     home = tmp_path / "file" / "home"
 
-    with pytest.raises(DevelopmentServerFailed, match="set HOLDFAST_HOME") as refused:
+    with pytest.raises(DevelopmentServerFailed, match="set PERDURE_HOME") as refused:
         async with run_development_server(binary, home):
             pass
     assert str(home) in str(refused.value)

@@ -14,19 +14,19 @@ import pytest_asyncio
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from holdfast.messages import TASK_QUEUE
-from holdfast.models import Goal
-from holdfast.settings import Settings
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.pool import Pool
-from holdfast.temporal.versioning import DEPLOYMENT, current_build, make_current
-from holdfast.workflows.agent_goal import AgentGoalWorkflow
+from perdure.messages import TASK_QUEUE
+from perdure.models import Goal
+from perdure.settings import Settings
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.pool import Pool
+from perdure.temporal.versioning import DEPLOYMENT, current_build, make_current
+from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from holdfast.temporal.development_server import DevelopmentServer
+    from perdure.temporal.development_server import DevelopmentServer
 
     StartPool = Callable[..., Awaitable[Pool]]
 
@@ -36,7 +36,7 @@ ODD = """
 import os, subprocess, sys, time
 from pathlib import Path
 from pydantic import BaseModel
-from holdfast.agents import AgentSpec, Result, hookimpl
+from perdure.agents import AgentSpec, Result, hookimpl
 
 class Parameters(BaseModel):
     folder: str
@@ -85,14 +85,14 @@ async def until(condition: Callable[[], object], seconds: float = 30) -> None:
 def folder(tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder for the agents of this file, which are installed for child processes."""
     site = tmp_path / "site"
-    metadata = site / "holdfast_odd-1.0.dist-info"
+    metadata = site / "perdure_odd-1.0.dist-info"
     metadata.mkdir(parents=True)
-    (site / "holdfast_odd.py").write_text(ODD)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: holdfast-odd\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[holdfast]\nodd = holdfast_odd\n")
+    (site / "perdure_odd.py").write_text(ODD)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: perdure-odd\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[perdure]\nodd = perdure_odd\n")
     paths = [str(site), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
-    monkeypatch.setenv("HOLDFAST_PLUGINS_ALLOW", "holdfast-odd")
+    monkeypatch.setenv("PERDURE_PLUGINS_ALLOW", "perdure-odd")
     work = tmp_path / "work"
     work.mkdir()
     return work
@@ -174,7 +174,7 @@ async def test_a_worker_that_has_grown_too_large_lets_its_step_end_and_is_replac
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HOLDFAST_MEMORY_TARGET", "0.0005")  # any worker is larger
+    monkeypatch.setenv("PERDURE_MEMORY_TARGET", "0.0005")  # any worker is larger
     pool = await start_pool(spared_seconds=1)
     succeeds = await _begin(client, "slow", folder)
     await until((folder / "worked").exists)
@@ -194,8 +194,8 @@ async def test_a_worker_that_takes_a_dead_ones_place_does_not_take_the_goals_bac
     # One of its own: what is current holds for a whole namespace.
     async with run_development_server(server_binary, port=0, ui_port=0) as server:
         monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
-        monkeypatch.setenv("HOLDFAST_BUILD_ID", "old")
-        monkeypatch.setenv("HOLDFAST_MAKE_CURRENT", "true")
+        monkeypatch.setenv("PERDURE_BUILD_ID", "old")
+        monkeypatch.setenv("PERDURE_MAKE_CURRENT", "true")
         pool = await start_pool()
         client = await connect(server.address)
         assert await current_build(client) == "old"

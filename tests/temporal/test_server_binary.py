@@ -18,15 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.settings import Settings
-from holdfast.temporal.go_build import own_go_home
-from holdfast.temporal.server_binary import (
+from perdure.settings import Settings
+from perdure.temporal.go_build import own_go_home
+from perdure.temporal.server_binary import (
     Road,
     ServerUnavailable,
     ensure_server_binary,
     find_server_binary,
 )
-from holdfast.temporal.versions import GO_WHEEL, TEMPORAL_CLI
+from perdure.temporal.versions import GO_WHEEL, TEMPORAL_CLI
 
 TEMPORAL = f"""\
 #!/bin/sh
@@ -60,8 +60,8 @@ cp {temporal} "$GOBIN/temporal"
 
 ENSURE = """\
 import asyncio
-from holdfast.settings import Settings
-from holdfast.temporal.server_binary import ensure_server_binary
+from perdure.settings import Settings
+from perdure.temporal.server_binary import ensure_server_binary
 
 binary = asyncio.run(ensure_server_binary(Settings(), lambda line: print(line, flush=True)))
 print("road:", binary.road)
@@ -100,7 +100,7 @@ class Machine:
     def ensure_elsewhere(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-c", ENSURE],
-            env=os.environ | {"HOLDFAST_CACHE": str(self.settings.cache)},
+            env=os.environ | {"PERDURE_CACHE": str(self.settings.cache)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -287,7 +287,7 @@ async def test_a_cache_that_cannot_be_written_is_named(machine: Machine) -> None
     machine.install("go", GO)
     machine.settings.cache.write_text("a file where the folder should be")
 
-    with pytest.raises(ServerUnavailable, match="set HOLDFAST_CACHE") as unavailable:
+    with pytest.raises(ServerUnavailable, match="set PERDURE_CACHE") as unavailable:
         await machine.ensure()
     assert str(machine.cached.parent) in str(unavailable.value)
 
@@ -357,7 +357,7 @@ def test_two_processes_that_need_it_at_once_build_it_once(machine: Machine) -> N
 async def test_a_long_build_tells_how_far_it_is(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holdfast.temporal.reporting.EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("perdure.temporal.reporting.EVERY_SECONDS", 0.05)
     machine.install("go", GO_THAT_WAITS.replace("echo $$", "echo go.temporal.io/api\necho $$"))
     ensuring = asyncio.create_task(machine.ensure())
 

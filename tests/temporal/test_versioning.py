@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.agents import AgentSpec, Goal, Result, Run
-from holdfast.agents.plugins.loading import Loaded
-from holdfast.agents.plugins.registry import AgentRegistry, Plugin
-from holdfast.settings import Settings
-from holdfast.stores import open_stores
-from holdfast.stores.following import follow_events
-from holdfast.temporal.connection import connect
-from holdfast.temporal.development_server import run_development_server
-from holdfast.temporal.goals import GoalService
-from holdfast.temporal.versioning import current_build
-from holdfast.temporal.working import working
+from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.stores.following import follow_events
+from perdure.temporal.connection import connect
+from perdure.temporal.development_server import run_development_server
+from perdure.temporal.goals import GoalService
+from perdure.temporal.versioning import current_build
+from perdure.temporal.working import working
 
 
 def _registry(build: str) -> AgentRegistry:
@@ -26,7 +26,7 @@ def _registry(build: str) -> AgentRegistry:
         return Result(summary=build)
 
     spec = AgentSpec(name="teller", description="Tells its version.", agent=teller)
-    plugin = Plugin("holdfast-test", "1.0", "holdfast_test", "loaded", agents=("teller",))
+    plugin = Plugin("perdure-test", "1.0", "perdure_test", "loaded", agents=("teller",))
     return AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from holdfast.models import Parameters
-from holdfast.web.fields import PREFIX, fields_of, parameters_from
+from perdure.models import Parameters
+from perdure.web.fields import PREFIX, fields_of, parameters_from
 
 
 class Colour(Enum):

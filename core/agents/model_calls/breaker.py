@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from holdfast.agents.errors import Throttled, recognised_failure
-from holdfast.agents.retrying import CLOCK, Clock
-from holdfast.models import FailureKind
+from perdure.agents.errors import Throttled, recognised_failure
+from perdure.agents.retrying import CLOCK, Clock
+from perdure.models import FailureKind
 
 FAILURES: Final = 5
 WINDOW: Final = 60.0

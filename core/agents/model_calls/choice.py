@@ -6,15 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from holdfast.agents.errors import PermanentError
+from perdure.agents.errors import PermanentError
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-    from holdfast.agents.journal import Ledger, Listener
-    from holdfast.agents.model_calls.durable_model import DurableModel, ResponseCache
-    from holdfast.agents.purse import Purse
-    from holdfast.agents.steps import Steps
+    from perdure.agents.journal import Ledger, Listener
+    from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
+    from perdure.agents.purse import Purse
+    from perdure.agents.steps import Steps
 
 # A model's connections belong to the event loop that opened them, and serve every run on it.
 _SHARED: Final["WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]]"] = (
@@ -45,9 +45,9 @@ def durable_model(
 
     Args:
         chosen: A name that pydantic-ai knows, such as ``openai:gpt-4o-mini``, or a model of its
-            own; what ``HOLDFAST_MODEL`` says, which may be nothing.
+            own; what ``PERDURE_MODEL`` says, which may be nothing.
         steps: The run's journal.
-        ledger: What the run spends: one :class:`~holdfast.agents.purse.Purse` for all the models of
+        ledger: What the run spends: one :class:`~perdure.agents.purse.Purse` for all the models of
             a run.
         listener: Who is told of text, tool calls and usage.
         cache: Answers of other runs.
@@ -58,15 +58,15 @@ def durable_model(
     """
     if chosen is None or chosen == "":
         raise PermanentError(
-            "no model is named: set HOLDFAST_MODEL, such as to openai:gpt-4o-mini, and the"
+            "no model is named: set PERDURE_MODEL, such as to openai:gpt-4o-mini, and the"
             " provider's key"
         )
     try:
-        from holdfast.agents.model_calls.durable_model import DurableModel
+        from perdure.agents.model_calls.durable_model import DurableModel
     except ImportError as error:
         raise PermanentError(
             f"models need pydantic-ai, which cannot be loaded ({error}): run"
-            " pip install 'holdfast[models]'"
+            " pip install 'perdure[models]'"
         ) from error
     named = isinstance(chosen, str)
     wrapped = _shared(chosen) if isinstance(chosen, str) else chosen
@@ -89,5 +89,5 @@ def _shared(name: str) -> "Model":
 def _made(name: str) -> "Model":
     from pydantic_ai.models import infer_model
 
-    import_module("holdfast.agents.model_calls.durable_model")
+    import_module("perdure.agents.model_calls.durable_model")
     return infer_model(name)

@@ -14,17 +14,17 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 
-from holdfast.agents.errors import BudgetExceeded, TransientError, failure_from
-from holdfast.agents.journal import Listener
-from holdfast.agents.model_calls.responses import (
+from perdure.agents.errors import BudgetExceeded, TransientError, failure_from
+from perdure.agents.journal import Listener
+from perdure.agents.model_calls.responses import (
     CHARACTERS_A_TOKEN,
     characters_in,
     is_cut_off,
     text_in,
     usage_of,
 )
-from holdfast.agents.purse import Reservation, Wanted
-from holdfast.models import Usage
+from perdure.agents.purse import Reservation, Wanted
+from perdure.models import Usage
 
 _log: Final = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.usage import RequestUsage
 
-from holdfast.models import Usage
+from perdure.models import Usage
 
 # A token of English text is about four characters; nobody knows better before a provider counts.
 CHARACTERS_A_TOKEN: Final = 4

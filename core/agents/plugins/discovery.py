@@ -12,11 +12,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from holdfast.settings import Settings
+from perdure.settings import Settings
 
-GROUP: Final = "holdfast"
+GROUP: Final = "perdure"
 
-EVENT_LOG: Final = "holdfast.agents.plugins.event_log"
+EVENT_LOG: Final = "perdure.agents.plugins.event_log"
 
 _SECTION: Final = re.compile(rf"^\s*\[\s*{GROUP}\s*\]", re.MULTILINE)
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -27,7 +27,7 @@ class Candidate:
     """An installed distribution that says it is a plugin; nothing of it is imported yet.
 
     Attributes:
-        distribution: Its canonical name, such as ``holdfast-research``.
+        distribution: Its canonical name, such as ``perdure-research``.
         version: Its version.
         module: The module its entry point names.
         entry_point: The entry point.
@@ -47,8 +47,8 @@ class Candidate:
 
 @cache
 def core_version() -> str:
-    """Return the version of Holdfast that is installed."""
-    return version("holdfast")
+    """Return the version of Perdure that is installed."""
+    return version("perdure")
 
 
 def built_in(settings: Settings) -> list[Candidate]:
@@ -56,11 +56,11 @@ def built_in(settings: Settings) -> list[Candidate]:
     if settings.event_log is None:
         return []
     entry_point = EntryPoint(name="event-log", value=EVENT_LOG, group=GROUP)
-    return [Candidate("holdfast", core_version(), EVENT_LOG, entry_point)]
+    return [Candidate("perdure", core_version(), EVENT_LOG, entry_point)]
 
 
 def find_candidates() -> list[Candidate]:
-    """Return every distribution with an entry point in the group ``holdfast``, sorted by name.
+    """Return every distribution with an entry point in the group ``perdure``, sorted by name.
 
     One whose metadata cannot be read is among them, refused; no distribution hurts another.
     """
@@ -168,13 +168,13 @@ def _refusal(name: str, requires: tuple[str, ...]) -> str:
                 f"its metadata holds a requirement that cannot be read, {line!r}: correct it"
                 f" there, or install another version of {name}"
             )
-        if canonicalize_name(requirement.name) != "holdfast" or (
+        if canonicalize_name(requirement.name) != "perdure" or (
             requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})
         ):
             continue
         if not requirement.specifier.contains(installed, prereleases=True):
             return (
-                f"it needs holdfast {requirement.specifier} and {installed} is installed:"
+                f"it needs perdure {requirement.specifier} and {installed} is installed:"
                 f" {_remedy(name, requirement.specifier, installed)}"
             )
     return ""
@@ -190,7 +190,7 @@ def _remedy(name: str, wanted: SpecifierSet, installed: str) -> str:
             continue
         if bound.operator in {">=", ">", "==", "~=", "==="} and theirs > ours:
             return (
-                "upgrade the core, pip install --upgrade holdfast, or install an earlier"
+                "upgrade the core, pip install --upgrade perdure, or install an earlier"
                 f" {name}"
             )  # fmt: skip
     return f"upgrade the plugin, pip install --upgrade {name}, or ask its author to"

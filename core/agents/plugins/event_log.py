@@ -1,4 +1,4 @@
-"""A built-in plugin: every event as one line of JSON in a file, where ``HOLDFAST_EVENT_LOG`` says.
+"""A built-in plugin: every event as one line of JSON in a file, where ``PERDURE_EVENT_LOG`` says.
 
 It is loaded like any other plugin, through the hook that it shows the use of.
 """
@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from holdfast.agents.hookspecs import hookimpl
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.spec import Observer
-from holdfast.models import Event
-from holdfast.settings import Settings
+from perdure.agents.hookspecs import hookimpl
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.spec import Observer
+from perdure.models import Event
+from perdure.settings import Settings
 
 
 @hookimpl
@@ -28,7 +28,7 @@ def register_observers() -> Iterable[Observer]:
         return [EventLog(path)]
     except OSError as error:
         raise PluginError(
-            f"the event log {path} cannot be written ({error.strerror}): set HOLDFAST_EVENT_LOG to"
+            f"the event log {path} cannot be written ({error.strerror}): set PERDURE_EVENT_LOG to"
             " a file that can"
         ) from error
 

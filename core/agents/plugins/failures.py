@@ -11,11 +11,11 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from holdfast.agents.plugins.discovery import Candidate, core_version
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.hook_calls import HookCallFailed
+from perdure.agents.plugins.discovery import Candidate, core_version
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.hook_calls import HookCallFailed
 
-_OURS: Final = "holdfast"
+_OURS: Final = "perdure"
 
 
 def explain(candidate: Candidate, error: BaseException) -> str:
@@ -57,7 +57,7 @@ def _first_line(error: BaseException) -> str:
 def _is_ours(error: BaseException) -> bool:
     """Return whether an error is what our own classes say of what they were given."""
     names = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
-    return bool(names) and names[-1].startswith("holdfast.agents.")
+    return bool(names) and names[-1].startswith("perdure.agents.")
 
 
 def _where(candidate: Candidate, error: BaseException) -> str:
@@ -82,8 +82,8 @@ def _explain_import(candidate: Candidate, doing: str, error: ImportError) -> str
         )
     if missing.partition(".")[0] == _OURS:
         return (
-            f"{doing} needs {_wanted(error)}, which holdfast {core_version()}"
-            " does not have: import from holdfast.agents, or install the holdfast it was made for"
+            f"{doing} needs {_wanted(error)}, which perdure {core_version()}"
+            " does not have: import from perdure.agents, or install the perdure it was made for"
         )
     if isinstance(error, ModuleNotFoundError) and missing:
         return _explain_missing(candidate, doing, missing.partition(".")[0])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import structlog
 
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.files import (
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.files import (
     LOOK_SECONDS,
     PluginFile,
     Stamp,
@@ -14,8 +14,8 @@ from holdfast.agents.plugins.files import (
     read_file,
     stamp_of,
 )
-from holdfast.agents.plugins.registry import AgentRegistry
-from holdfast.settings import Settings
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.settings import Settings
 
 log = structlog.get_logger()
 

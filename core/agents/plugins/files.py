@@ -12,11 +12,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Final
 
-from holdfast.agents.plugins.discovery import GROUP, Candidate
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.loading import Loaded, load
-from holdfast.agents.spec import Observer
-from holdfast.models import Event
+from perdure.agents.plugins.discovery import GROUP, Candidate
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.loading import Loaded, load
+from perdure.agents.spec import Observer
+from perdure.models import Event
 
 VERSION: Final = "file"
 # How often a change is looked for.
@@ -117,7 +117,7 @@ def load_file(path: Path, source: bytes, seconds: float) -> Loaded:
 
 def _module_of(path: Path, source: bytes) -> ModuleType:
     stem = re.sub(r"\W", "_", path.stem)
-    name = f"holdfast_file_{stem}_{next(_numbers)}"
+    name = f"perdure_file_{stem}_{next(_numbers)}"
     loader = _Source(name, str(path), source)
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None

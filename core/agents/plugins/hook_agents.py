@@ -7,12 +7,12 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from holdfast.agents.forms import Agent, AgentFunction, parameters_of
-from holdfast.agents.parameters_schema import schema_of
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.run import Run
-from holdfast.agents.spec import AgentSpec
-from holdfast.models import Goal
+from perdure.agents.forms import Agent, AgentFunction, parameters_of
+from perdure.agents.parameters_schema import schema_of
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.run import Run
+from perdure.agents.spec import AgentSpec
+from perdure.models import Goal
 
 AnyAgent = Agent[typing.Any]
 
@@ -22,7 +22,7 @@ def check_agent(spec: AgentSpec, where: str) -> None:
 
     Args:
         spec: The agent.
-        where: Where it comes from, such as ``register_agents in holdfast_weather``.
+        where: Where it comes from, such as ``register_agents in perdure_weather``.
 
     Raises:
         PluginError: It cannot; the message names the agent, the part, and what to do.

@@ -4,10 +4,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from holdfast.agents.forms import Agent
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.hook_agents import check_agent
-from holdfast.agents.spec import AgentSpec, Observer
+from perdure.agents.forms import Agent
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.hook_agents import check_agent
+from perdure.agents.spec import AgentSpec, Observer
 
 _NO_LIST: Final = (str, bytes, Mapping, AgentSpec)
 
@@ -71,7 +71,7 @@ def _no_spec(item: object) -> str:
         )
     if inspect.iscoroutinefunction(item):
         return (
-            f"the function {item.__name__} in it: put @agent from holdfast.agents above it, or"
+            f"the function {item.__name__} in it: put @agent from perdure.agents above it, or"
             " describe it with an AgentSpec"
         )
     if isinstance(item, Agent):

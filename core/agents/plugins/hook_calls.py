@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import pluggy
 
-from holdfast.agents import hookspecs
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.hook_answers import agents_in, observers_in
-from holdfast.agents.plugins.hook_forms import Implementation, find_implementations, misspellings
-from holdfast.agents.spec import AgentSpec, Observer
+from perdure.agents import hookspecs
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.hook_answers import agents_in, observers_in
+from perdure.agents.plugins.hook_forms import Implementation, find_implementations, misspellings
+from perdure.agents.spec import AgentSpec, Observer
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class HookCallFailed(Exception):
     """A plugin's hook raised; the error behind it is the cause.
 
     Attributes:
-        where: Function and module, such as ``register_agents in holdfast_weather``.
+        where: Function and module, such as ``register_agents in perdure_weather``.
     """
 
     def __init__(self, where: str) -> None:
@@ -74,7 +74,7 @@ class PluginHooks:
         )
 
     def register_agents(self) -> tuple[AgentSpec, ...]:
-        """Return the plugin's agents; see :func:`holdfast.agents.hookspecs.register_agents`.
+        """Return the plugin's agents; see :func:`perdure.agents.hookspecs.register_agents`.
 
         Raises:
             PluginError: It answers something else.
@@ -83,7 +83,7 @@ class PluginHooks:
         return self._call("register_agents", agents_in)
 
     def register_observers(self) -> tuple[Observer, ...]:
-        """Return its observers; see :func:`holdfast.agents.hookspecs.register_observers`.
+        """Return its observers; see :func:`perdure.agents.hookspecs.register_observers`.
 
         Raises:
             PluginError: It answers something else.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Final
 
-from holdfast.agents.hookspecs import PROJECT
-from holdfast.agents.plugins.discovery import core_version
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.spec import AgentSpec
+from perdure.agents.hookspecs import PROJECT
+from perdure.agents.plugins.discovery import core_version
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.spec import AgentSpec
 
 _MARK: Final = f"{PROJECT}_impl"
 _SPEC: Final = f"{PROJECT}_spec"
@@ -31,7 +31,7 @@ class Implementation:
     Attributes:
         hook: The hook's name.
         function: The plugin's function.
-        where: Function and module for people, such as ``register_agents in holdfast_weather``.
+        where: Function and module for people, such as ``register_agents in perdure_weather``.
     """
 
     hook: str
@@ -99,7 +99,7 @@ def _not_a_hook(one: Implementation, hooks: dict[str, Callable[..., object]]) ->
     near = difflib.get_close_matches(one.hook, hooks, n=1, cutoff=0.4)
     meant = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(hooks)}"
     return (
-        f"{one.where} is marked with @hookimpl, and holdfast {core_version()} has no hook of that"
+        f"{one.where} is marked with @hookimpl, and perdure {core_version()} has no hook of that"
         f" name: {meant}"
     )
 
@@ -123,8 +123,8 @@ def _check_form(one: Implementation, spec: Callable[..., object]) -> None:
         if name not in given or argument.kind is inspect.Parameter.KEYWORD_ONLY:
             takes = f"takes {', '.join(given)}" if given else "takes no arguments"
             raise PluginError(
-                f"{one.where} takes the argument {name!r}, and the hook of holdfast"
-                f" {core_version()} {takes}: leave it out, give it a default, or require a holdfast"
+                f"{one.where} takes the argument {name!r}, and the hook of perdure"
+                f" {core_version()} {takes}: leave it out, give it a default, or require a perdure"
                 " that has it"
             )
 
@@ -137,11 +137,11 @@ def _check_marked(module: ModuleType, hook: str) -> None:
     if not inspect.isroutine(value):
         raise PluginError(
             f"{where} is {_kind(value)}: make it a function, marked with @hookimpl from"
-            " holdfast.agents, that returns it"
+            " perdure.agents, that returns it"
         )
     if not hasattr(value, _MARK):
         raise PluginError(
-            f"{where} is not marked as a hook: put @hookimpl from holdfast.agents above it"
+            f"{where} is not marked as a hook: put @hookimpl from perdure.agents above it"
         )
 
 
@@ -155,18 +155,18 @@ def _nothing_marked(module: ModuleType, hooks: dict[str, Callable[..., object]])
     for name, hook in _alike(module, set(hooks)):
         return (
             f"{name} in {module.__name__} is no hook and not marked as one: name it {hook} and put"
-            " @hookimpl from holdfast.agents above it"
+            " @hookimpl from perdure.agents above it"
         )
     for name, value in vars(module).items():
         if isinstance(value, AgentSpec):
             return (
                 f"module {module.__name__} implements no hook, so that nobody hears of its agent"
                 f" {value.name!r}: let a function register_agents, marked with @hookimpl from"
-                f" holdfast.agents, return [{name}]"
+                f" perdure.agents, return [{name}]"
             )
     return (
         f"module {module.__name__} implements no hook: mark a function register_agents with"
-        " @hookimpl from holdfast.agents, or name the module that has one in the entry point"
+        " @hookimpl from perdure.agents, or name the module that has one in the entry point"
     )
 
 

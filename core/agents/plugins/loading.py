@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
 
-from holdfast.agents import hookspecs
-from holdfast.agents.plugins.discovery import Candidate
-from holdfast.agents.plugins.error import PluginError
-from holdfast.agents.plugins.failures import explain
-from holdfast.agents.plugins.hook_calls import PluginHooks
-from holdfast.agents.plugins.hook_forms import hooks_of
-from holdfast.agents.plugins.import_guard import ImportGuard
-from holdfast.agents.spec import AgentSpec, Observer
+from perdure.agents import hookspecs
+from perdure.agents.plugins.discovery import Candidate
+from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.failures import explain
+from perdure.agents.plugins.hook_calls import PluginHooks
+from perdure.agents.plugins.hook_forms import hooks_of
+from perdure.agents.plugins.import_guard import ImportGuard
+from perdure.agents.spec import AgentSpec, Observer
 
 __all__ = ["HOOKS", "Loaded", "PluginError", "load"]
 
@@ -80,7 +80,7 @@ def load(
     if still_loading:
         raise PluginError(
             f"importing {candidate.module} took longer than {seconds:g} s: move slow work out of"
-            " its import, or raise HOLDFAST_PLUGIN_IMPORT_SECONDS"
+            " its import, or raise PERDURE_PLUGIN_IMPORT_SECONDS"
         )
     if loading.error is not None:
         raise PluginError(explain(candidate, loading.error)) from loading.error

@@ -9,14 +9,14 @@ from typing import Literal
 
 from packaging.utils import canonicalize_name
 
-from holdfast.agents.errors import PermanentError
-from holdfast.agents.plugins.discovery import Candidate, built_in, find_candidates
-from holdfast.agents.plugins.files import VERSION as FILE_VERSION
-from holdfast.agents.plugins.files import PluginFile, load_file, read_file, stamp_of
-from holdfast.agents.plugins.import_guard import collector_at_rest
-from holdfast.agents.plugins.loading import Loaded, PluginError, load
-from holdfast.agents.spec import AgentSpec, Observer
-from holdfast.settings import Settings
+from perdure.agents.errors import PermanentError
+from perdure.agents.plugins.discovery import Candidate, built_in, find_candidates
+from perdure.agents.plugins.files import VERSION as FILE_VERSION
+from perdure.agents.plugins.files import PluginFile, load_file, read_file, stamp_of
+from perdure.agents.plugins.import_guard import collector_at_rest
+from perdure.agents.plugins.loading import Loaded, PluginError, load
+from perdure.agents.spec import AgentSpec, Observer
+from perdure.settings import Settings
 
 PluginStatus = Literal["loaded", "failed", "denied"]
 
@@ -30,7 +30,7 @@ class Plugin:
     """An installed plugin.
 
     Attributes:
-        distribution: Its canonical name, such as ``holdfast-research``.
+        distribution: Its canonical name, such as ``perdure-research``.
         version: Its version.
         module: The module its entry point names.
         status: ``loaded``, ``failed``, or ``denied`` by the settings.
@@ -79,7 +79,7 @@ class InstalledAgent:
 
     @property
     def agent_version(self) -> str:
-        """Distribution and version, such as ``holdfast-research 0.1.0``."""
+        """Distribution and version, such as ``perdure-research 0.1.0``."""
         return f"{self.distribution} {self.version}"
 
 
@@ -284,7 +284,7 @@ class AgentRegistry:
         if not self.agents:
             told = (
                 f"no agent {name!r}, and none at all is installed: install one, e.g."
-                " pip install holdfast-research"
+                " pip install perdure-research"
             )
         else:
             told = f"no agent {name!r} is installed: choose one of {', '.join(sorted(self.agents))}"
@@ -299,7 +299,7 @@ class AgentRegistry:
             if plugin.distribution == distribution:
                 return f"{told}: {plugin.reason or 'its present version brings it no longer'}"
         if version == FILE_VERSION:
-            return f"{told}: start holdfast dev with --plugin {distribution}"
+            return f"{told}: start perdure dev with --plugin {distribution}"
         return f"{told}: install it again, pip install {distribution}"
 
 
@@ -344,10 +344,10 @@ def _try_to_load(candidate: Candidate, settings: Settings) -> tuple[Plugin, Load
 
 def _denial(distribution: str, settings: Settings) -> str:
     if distribution in {canonicalize_name(name) for name in settings.plugins_deny}:
-        return "HOLDFAST_PLUGINS_DENY names it"
+        return "PERDURE_PLUGINS_DENY names it"
     allowed = {canonicalize_name(name) for name in settings.plugins_allow}
     if allowed and distribution not in allowed:
-        return "HOLDFAST_PLUGINS_ALLOW is set and does not name it"
+        return "PERDURE_PLUGINS_ALLOW is set and does not name it"
     return ""
 
 
@@ -363,6 +363,6 @@ def _conflicts(loaded: Mapping[Plugin, Loaded]) -> dict[Plugin, str]:
             for plugin in plugins:
                 reasons[plugin] = (
                     f"agent name {name!r} is claimed by {names}: uninstall one, or name one in"
-                    " HOLDFAST_PLUGINS_DENY"
+                    " PERDURE_PLUGINS_DENY"
                 )
     return reasons

@@ -1,8 +1,8 @@
-"""What Alembic runs: the migrations, on the connection :mod:`holdfast.stores.migrate` gives."""
+"""What Alembic runs: the migrations, on the connection :mod:`perdure.stores.migrate` gives."""
 
 from alembic import context
 
-from holdfast.stores.schema import metadata
+from perdure.stores.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,1 +1,1 @@
-"""What ``holdfast plugins check`` looks at."""
+"""What ``perdure plugins check`` looks at."""

@@ -1,4 +1,4 @@
-"""``holdfast plugins check``: whether strangers can trust a plugin."""
+"""``perdure plugins check``: whether strangers can trust a plugin."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from packaging.utils import canonicalize_name
 
-from holdfast.testing.checks.imports import check_imports
-from holdfast.testing.checks.metadata import check_metadata, modules_of
-from holdfast.testing.checks.probing import MARK
-from holdfast.testing.checks.tests import check_tests
-from holdfast.testing.checks.verdicts import Verdict, failed, not_checked, ok
+from perdure.testing.checks.imports import check_imports
+from perdure.testing.checks.metadata import check_metadata, modules_of
+from perdure.testing.checks.probing import MARK
+from perdure.testing.checks.tests import check_tests
+from perdure.testing.checks.verdicts import Verdict, failed, not_checked, ok
 
 IMPORT_SECONDS: Final = 1.0
 _PROBE_SECONDS: Final = 300.0
@@ -33,7 +33,7 @@ def check_plugin(named: str) -> Iterator[Verdict]:
 
     Args:
         named: The folder of a project that is installed, or a distribution, with or without
-            ``holdfast-`` before it.
+            ``perdure-`` before it.
 
     Yields:
         A verdict on each thing, as it is there.
@@ -66,7 +66,7 @@ def check_plugin(named: str) -> Iterator[Verdict]:
 
 
 def _installed(name: str, named: str, project: Path | None) -> Distribution:
-    for candidate in (name, f"holdfast-{name}"):
+    for candidate in (name, f"perdure-{name}"):
         try:
             return distribution(candidate)
         except (PackageNotFoundError, ValueError):
@@ -75,7 +75,7 @@ def _installed(name: str, named: str, project: Path | None) -> Distribution:
         raise NoSuchPlugin(f"{name} is not installed: run pip install -e {named}")
     raise NoSuchPlugin(
         f"no plugin {named!r} is installed, and it is no folder with a pyproject.toml: name one"
-        " that holdfast plugins lists, or a project's folder"
+        " that perdure plugins lists, or a project's folder"
     )
 
 
@@ -183,10 +183,10 @@ def _needed(agent: Mapping[str, Any]) -> str:
 
 
 def _probe(*arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "holdfast.testing.checks.probing", *arguments]
-    with TemporaryDirectory(prefix="holdfast-check-") as folder:
+    command = [sys.executable, "-m", "perdure.testing.checks.probing", *arguments]
+    with TemporaryDirectory(prefix="perdure-check-") as folder:
         # From nowhere in particular: what is found only beside the project is not installed.
-        environment = os.environ | {"PYTHONSAFEPATH": "1", "HOLDFAST_HOME": folder}
+        environment = os.environ | {"PYTHONSAFEPATH": "1", "PERDURE_HOME": folder}
         try:
             ended = subprocess.run(
                 command,

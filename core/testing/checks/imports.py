@@ -1,4 +1,4 @@
-"""Checking which parts of Holdfast a plugin imports."""
+"""Checking which parts of Perdure a plugin imports."""
 
 import ast
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from holdfast import agents
-from holdfast.testing.checks.verdicts import Verdict, failed, ok
+from perdure import agents
+from perdure.testing.checks.verdicts import Verdict, failed, ok
 
-PUBLIC: Final = ("holdfast.agents", "holdfast.adapters")
-FOR_TESTS: Final = "holdfast.testing"
+PUBLIC: Final = ("perdure.agents", "perdure.adapters")
+FOR_TESTS: Final = "perdure.testing"
 # An adapter is a module of its own; of the others, only the package is promised.
 _ADAPTERS: Final = frozenset(
-    f"holdfast.adapters.{name}" for name in ("langgraph", "openai_agents", "pydantic_ai")
+    f"perdure.adapters.{name}" for name in ("langgraph", "openai_agents", "pydantic_ai")
 )
 
 
@@ -23,7 +23,7 @@ def check_imports(check: str, folder: Path, *, tests: bool = False) -> Verdict:
     Args:
         check: The check's name.
         folder: Where to look.
-        tests: Whether they are tests, which may use ``holdfast.testing`` too.
+        tests: Whether they are tests, which may use ``perdure.testing`` too.
     """
     allowed = (*PUBLIC, FOR_TESTS) if tests else PUBLIC
     files = sorted(folder.rglob("*.py"))
@@ -43,7 +43,7 @@ def check_imports(check: str, folder: Path, *, tests: bool = False) -> Verdict:
 
 
 def _is_public(module: str, allowed: tuple[str, ...]) -> bool:
-    if not module.startswith("holdfast."):
+    if not module.startswith("perdure."):
         return True
     return module in allowed or module in _ADAPTERS
 
@@ -53,9 +53,9 @@ def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            if node.module == "holdfast":
-                yield from ((node.lineno, f"holdfast.{alias.name}") for alias in node.names)
-            elif node.module in {"holdfast.agents", "holdfast.adapters"}:
+            if node.module == "perdure":
+                yield from ((node.lineno, f"perdure.{alias.name}") for alias in node.names)
+            elif node.module in {"perdure.agents", "perdure.adapters"}:
                 yield from ((node.lineno, _named_in(node.module, alias)) for alias in node.names)
             else:
                 yield node.lineno, node.module
@@ -68,7 +68,7 @@ def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def _named_in(package: str, alias: ast.alias) -> str:
     """Return the module that a name of a package is, or the package where it is no module."""
     module = f"{package}.{alias.name}"
-    public = package == "holdfast.agents" and alias.name in agents.__all__
+    public = package == "perdure.agents" and alias.name in agents.__all__
     return package if public or find_spec(module) is None else module
 
 

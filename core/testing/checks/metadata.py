@@ -8,10 +8,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from holdfast.agents.plugins.discovery import GROUP
-from holdfast.testing.checks.verdicts import Verdict, failed, ok
+from perdure.agents.plugins.discovery import GROUP
+from perdure.testing.checks.verdicts import Verdict, failed, ok
 
-KEYWORD: Final = "holdfast-plugin"
+KEYWORD: Final = "perdure-plugin"
 _LOWER: Final = frozenset({">=", ">", "==", "===", "~="})
 _UPPER: Final = frozenset({"<", "<=", "==", "===", "~="})
 
@@ -23,7 +23,7 @@ def check_metadata(distribution: Distribution) -> Iterator[Verdict]:
 
 
 def modules_of(distribution: Distribution) -> list[str]:
-    """Return what the distribution's entry points in the group ``holdfast`` name."""
+    """Return what the distribution's entry points in the group ``perdure`` name."""
     return [point.value for point in distribution.entry_points if point.group == GROUP]
 
 
@@ -42,8 +42,8 @@ def _entry_point(distribution: Distribution) -> Verdict:
 
 def _name(distribution: Distribution) -> Verdict:
     check, name = "name", canonicalize_name(distribution.name)
-    if not name.startswith("holdfast-"):
-        return failed(check, f"{name!r} should be 'holdfast-{name}', so that people find it")
+    if not name.startswith("perdure-"):
+        return failed(check, f"{name!r} should be 'perdure-{name}', so that people find it")
     module = (modules_of(distribution) or [""])[0].partition(".")[0]
     if module and module != name.replace("-", "_"):
         expected = name.replace("-", "_")
@@ -62,15 +62,15 @@ def _keyword(distribution: Distribution) -> Verdict:
 def _bounds(distribution: Distribution) -> Verdict:
     check, bounds = "bounds", _bounds_on_core(distribution)
     if bounds is None:
-        return failed(check, 'it does not require holdfast: write "holdfast>=0.1,<0.2"')
+        return failed(check, 'it does not require perdure: write "perdure>=0.1,<0.2"')
     operators = {one.operator for one in bounds}
     if not operators & _LOWER or not operators & _UPPER:
         side = "an upper" if operators & _LOWER else "a lower"
         return failed(
             check,
-            f'"holdfast{bounds}" has not {side} bound: write one such as "holdfast>=0.1,<0.2"',
+            f'"perdure{bounds}" has not {side} bound: write one such as "perdure>=0.1,<0.2"',
         )
-    return ok(check, f"holdfast{bounds}")
+    return ok(check, f"perdure{bounds}")
 
 
 def _bounds_on_core(distribution: Distribution) -> SpecifierSet | None:
@@ -79,7 +79,7 @@ def _bounds_on_core(distribution: Distribution) -> SpecifierSet | None:
             requirement = Requirement(line)
         except InvalidRequirement:
             continue
-        if canonicalize_name(requirement.name) == "holdfast" and "extra" not in line:
+        if canonicalize_name(requirement.name) == "perdure" and "extra" not in line:
             return requirement.specifier
     return None
 

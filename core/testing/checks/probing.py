@@ -1,4 +1,4 @@
-"""A plugin looked at from within a fresh process: ``python -m holdfast.testing.checks.probing``.
+"""A plugin looked at from within a fresh process: ``python -m perdure.testing.checks.probing``.
 
 It prints one line of JSON at the end, and nothing that the plugin prints can be taken for it.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-MARK: Final = "holdfast-probe "
+MARK: Final = "perdure-probe "
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Described:
 
     Attributes:
         seconds: How long its import took, after the core's.
-        status: As ``holdfast plugins`` shows it.
+        status: As ``perdure plugins`` shows it.
         reason: Why it is not loaded.
         hooks: The hooks it implements.
-        agents: Its agents, as ``holdfast agents --json`` shows them.
+        agents: Its agents, as ``perdure agents --json`` shows them.
         undescribed: Why they cannot be described.
     """
 
@@ -40,9 +40,9 @@ class Described:
 
 def describe(distribution: str, module: str) -> Described:
     """Load one plugin, and no other."""
-    from holdfast.agents.description import describe_agents
-    from holdfast.agents.plugins.registry import AgentRegistry
-    from holdfast.settings import Settings
+    from perdure.agents.description import describe_agents
+    from perdure.agents.plugins.registry import AgentRegistry
+    from perdure.settings import Settings
 
     started = time.perf_counter()
     with suppress(BaseException):  # the registry says it in a sentence
@@ -67,8 +67,8 @@ def describe(distribution: str, module: str) -> Described:
 
 def try_contract(agent: str, description: str) -> dict[str, str]:
     """Run the contract with an agent's example; returns by test why it failed, or nothing."""
-    from holdfast.testing.contracts.broken import BrokenContract
-    from holdfast.testing.contracts.contract import AgentContract
+    from perdure.testing.contracts.broken import BrokenContract
+    from perdure.testing.contracts.contract import AgentContract
 
     given: Mapping[str, JsonValue] = {"agent": agent, "description": description}
     contract = type("TestInstalled", (AgentContract,), dict(given))()
@@ -85,7 +85,7 @@ def try_contract(agent: str, description: str) -> dict[str, str]:
 
 def contract_tests() -> list[str]:
     """Return the names of the contract's tests."""
-    from holdfast.testing.contracts.contract import AgentContract
+    from perdure.testing.contracts.contract import AgentContract
 
     return [name for name in vars(AgentContract) if name.startswith("test_")]
 

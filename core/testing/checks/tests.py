@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from holdfast.testing.checks.verdicts import Verdict, failed, not_checked, ok
-from holdfast.testing.contracts.carrying import ALL_THERE, DIFFERS, JOURNALS, REPORT
+from perdure.testing.checks.verdicts import Verdict, failed, not_checked, ok
+from perdure.testing.contracts.carrying import ALL_THERE, DIFFERS, JOURNALS, REPORT
 
 TEST_SECONDS: Final = 900.0
 _FOUND_AGAIN: Final = "test_it_finds_every_step_again"
@@ -28,9 +28,9 @@ def check_tests(project: Path, agents: list[str]) -> Iterator[Verdict]:
         A verdict on the tests, on each agent's contract, and on each agent's replay.
     """
     if find_spec("pytest") is None:
-        yield not_checked("tests", "pytest is not installed: run pip install 'holdfast[testing]'")
+        yield not_checked("tests", "pytest is not installed: run pip install 'perdure[testing]'")
         return
-    with TemporaryDirectory(prefix="holdfast-check-") as folder:
+    with TemporaryDirectory(prefix="perdure-check-") as folder:
         (Path(folder) / "journals").mkdir()
         told = _run(project, Path(folder), "1")
         yield _of_tests(told)
@@ -81,7 +81,7 @@ def _run(project: Path, folder: Path, seed: str, *options: str) -> dict[str, Any
     report = folder / f"report-{seed}.json"
     # The same temporary folders both times, so that parameters that name them stay the same.
     command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "holdfast.testing.contracts.report"),
+        *(sys.executable, "-m", "pytest", "-q", "-p", "perdure.testing.contracts.report"),
         *("-p", "no:cacheprovider", "--basetemp", str(folder / "made"), *options, "tests"),
     ]
     if find_spec("xdist") is not None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of ``holdfast plugins check``.
+    """One line of ``perdure plugins check``.
 
     Attributes:
         check: What was looked at.

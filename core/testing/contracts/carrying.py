@@ -1,7 +1,7 @@
 """Carrying a journal from one test run to the next, as a goal is carried between workers.
 
-``holdfast plugins check`` runs the contract twice, in processes whose sets and hashes differ, and
-names the folder for both in ``HOLDFAST_CONTRACT_JOURNALS``.
+``perdure plugins check`` runs the contract twice, in processes whose sets and hashes differ, and
+names the folder for both in ``PERDURE_CONTRACT_JOURNALS``.
 """
 
 import hashlib
@@ -12,15 +12,15 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from holdfast.agents.journal import Answer, StepKey
-from holdfast.agents.memory import MemoryJournal
-from holdfast.models import Failure, Usage
-from holdfast.testing.contracts.broken import BrokenContract
-from holdfast.testing.contracts.trial import Case, Pass
+from perdure.agents.journal import Answer, StepKey
+from perdure.agents.memory import MemoryJournal
+from perdure.models import Failure, Usage
+from perdure.testing.contracts.broken import BrokenContract
+from perdure.testing.contracts.trial import Case, Pass
 
-JOURNALS: Final = "HOLDFAST_CONTRACT_JOURNALS"
+JOURNALS: Final = "PERDURE_CONTRACT_JOURNALS"
 # … and the file in which a test run writes down how each contract ended.
-REPORT: Final = "HOLDFAST_CONTRACT_REPORT"
+REPORT: Final = "PERDURE_CONTRACT_REPORT"
 # A file that stands among the journals once all of the first run's are there …
 ALL_THERE: Final = "all-there"
 # … so that one that is missing then is told from one that is still to be written.

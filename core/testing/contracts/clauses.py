@@ -4,16 +4,16 @@ import json
 from itertools import pairwise
 from typing import Final
 
-from holdfast.agents import execution
-from holdfast.agents.errors import OutcomeUnknown, failure_from
-from holdfast.agents.execution import clean_up
-from holdfast.agents.factory import create_agent
-from holdfast.agents.journal import StepKey
-from holdfast.agents.memory import MemoryJournal
-from holdfast.agents.parameters import ParametersRefused
-from holdfast.models import FailureKind, Result
-from holdfast.testing.contracts.broken import BrokenContract
-from holdfast.testing.contracts.comparing import (
+from perdure.agents import execution
+from perdure.agents.errors import OutcomeUnknown, failure_from
+from perdure.agents.execution import clean_up
+from perdure.agents.factory import create_agent
+from perdure.agents.journal import StepKey
+from perdure.agents.memory import MemoryJournal
+from perdure.agents.parameters import ParametersRefused
+from perdure.models import FailureKind, Result
+from perdure.testing.contracts.broken import BrokenContract
+from perdure.testing.contracts.comparing import (
     changed,
     first_line,
     named,
@@ -22,10 +22,10 @@ from holdfast.testing.contracts.comparing import (
     unsafe,
     words_of,
 )
-from holdfast.testing.contracts.trial import Case, Pass, Plan, Trial, on_trial
-from holdfast.testing.contracts.watching import Moment
-from holdfast.testing.contracts.wrong_parameters import wrong_parameters
-from holdfast.testing.rehearsal import answering
+from perdure.testing.contracts.trial import Case, Pass, Plan, Trial, on_trial
+from perdure.testing.contracts.watching import Moment
+from perdure.testing.contracts.wrong_parameters import wrong_parameters
+from perdure.testing.rehearsal import answering
 
 _MOMENTS: Final[dict[Moment, str]] = {
     "behind": "right after step {name!r} was recorded",

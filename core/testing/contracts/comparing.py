@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
-from holdfast.agents.run import ARTIFACT_NAME_CHARACTERS
-from holdfast.models import Result
+from perdure.agents.run import ARTIFACT_NAME_CHARACTERS
+from perdure.models import Result
 
 if TYPE_CHECKING:
-    from holdfast.testing.contracts.trial import Pass
+    from perdure.testing.contracts.trial import Pass
 
 _SHOWN: Final = 60
 

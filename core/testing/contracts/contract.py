@@ -7,13 +7,13 @@ from typing import Any, Final, TypeVar
 
 from pydantic import JsonValue
 
-from holdfast.agents.spec import AgentSpec
-from holdfast.models import Result
-from holdfast.testing.contracts import clauses
-from holdfast.testing.contracts.broken import BrokenContract
-from holdfast.testing.contracts.carrying import carried
-from holdfast.testing.contracts.trial import SECONDS, Case, Pass, Trial, on_trial, specification
-from holdfast.testing.model_endpoint.script import Script
+from perdure.agents.spec import AgentSpec
+from perdure.models import Result
+from perdure.testing.contracts import clauses
+from perdure.testing.contracts.broken import BrokenContract
+from perdure.testing.contracts.carrying import carried
+from perdure.testing.contracts.trial import SECONDS, Case, Pass, Trial, on_trial, specification
+from perdure.testing.model_endpoint.script import Script
 
 T = TypeVar("T")
 
@@ -50,8 +50,8 @@ class AgentContract:
         results: What the agents deliver that it delegates to, by agent type.
         signals: What comes with the signals it waits for, in order, by name.
         model_script: What the models say that it asks: replies in turn, or a function of the
-            request; see :class:`~holdfast.testing.ModelServer`. The same prompt gets the same reply
-            each time. ``HOLDFAST_MODEL`` and OpenAI's variables lead to it meanwhile.
+            request; see :class:`~perdure.testing.ModelServer`. The same prompt gets the same reply
+            each time. ``PERDURE_MODEL`` and OpenAI's variables lead to it meanwhile.
         seconds: How long one pass may take.
     """
 

@@ -1,6 +1,6 @@
 """A pytest plugin that writes down how each contract of a test run ended.
 
-``holdfast plugins check`` loads it with ``-p``, and names in ``HOLDFAST_CONTRACT_REPORT`` the file.
+``perdure plugins check`` loads it with ``-p``, and names in ``PERDURE_CONTRACT_REPORT`` the file.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.testing.contracts.carrying import REPORT
+from perdure.testing.contracts.carrying import REPORT
 
 
 class ContractReport:
@@ -23,7 +23,7 @@ class ContractReport:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note which tests are a contract's, and for which agent."""
-        from holdfast.testing.contracts.contract import AgentContract
+        from perdure.testing.contracts.contract import AgentContract
 
         for item in items:
             kind = getattr(item, "cls", None)
@@ -61,4 +61,4 @@ def _sentence(report: pytest.TestReport) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin."""
     if os.environ.get(REPORT):
-        config.pluginmanager.register(ContractReport(), "holdfast-contract-report")
+        config.pluginmanager.register(ContractReport(), "perdure-contract-report")

@@ -10,17 +10,17 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import JsonValue
 
-from holdfast.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
-from holdfast.agents.execution import carry_out, clean_up, partial_result
-from holdfast.agents.factory import AnyAgent, create_agent
-from holdfast.agents.journal import StepKey, Wanted
-from holdfast.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
-from holdfast.agents.plugins.registry import installed_agents
-from holdfast.agents.run import Run
-from holdfast.agents.spec import AgentSpec
-from holdfast.models import Goal, Progress, Result
-from holdfast.testing.contracts.broken import BrokenContract
-from holdfast.testing.contracts.watching import (
+from perdure.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
+from perdure.agents.execution import carry_out, clean_up, partial_result
+from perdure.agents.factory import AnyAgent, create_agent
+from perdure.agents.journal import StepKey, Wanted
+from perdure.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.plugins.registry import installed_agents
+from perdure.agents.run import Run
+from perdure.agents.spec import AgentSpec
+from perdure.models import Goal, Progress, Result
+from perdure.testing.contracts.broken import BrokenContract
+from perdure.testing.contracts.watching import (
     Insisted,
     Killed,
     Moment,
@@ -29,8 +29,8 @@ from holdfast.testing.contracts.watching import (
     WatchedSteps,
     WatchedWaits,
 )
-from holdfast.testing.model_endpoint.script import Asked, Reply, Script, in_turn
-from holdfast.testing.model_endpoint.server import ModelServer
+from perdure.testing.model_endpoint.script import Asked, Reply, Script, in_turn
+from perdure.testing.model_endpoint.server import ModelServer
 
 T = TypeVar("T")
 

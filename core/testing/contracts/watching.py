@@ -7,13 +7,13 @@ from typing import Final, Literal
 
 from pydantic_core import to_jsonable_python
 
-from holdfast.agents.closing import RunClosed
-from holdfast.agents.errors import BudgetExceeded
-from holdfast.agents.journal import Answer, Journal, StepKey, Waits, Wanted, stream_of
-from holdfast.agents.memory import MemoryJournal, MemoryLedger, MemoryWaits
-from holdfast.agents.steps import Steps
-from holdfast.messages import Wait, WaitKind
-from holdfast.models import Usage
+from perdure.agents.closing import RunClosed
+from perdure.agents.errors import BudgetExceeded
+from perdure.agents.journal import Answer, Journal, StepKey, Waits, Wanted, stream_of
+from perdure.agents.memory import MemoryJournal, MemoryLedger, MemoryWaits
+from perdure.agents.steps import Steps
+from perdure.messages import Wait, WaitKind
+from perdure.models import Usage
 
 Moment = Literal["before", "behind"]
 

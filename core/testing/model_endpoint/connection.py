@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from holdfast.testing.model_endpoint.script import Asked, Reply, prompt_of, tokens_in
+from perdure.testing.model_endpoint.script import Asked, Reply, prompt_of, tokens_in
 
 if TYPE_CHECKING:
-    from holdfast.testing.model_endpoint.server import ModelServer
+    from perdure.testing.model_endpoint.server import ModelServer
 
 COMPLETIONS: Final = "/v1/chat/completions"
 RECORD: Final = "/v1/requests"

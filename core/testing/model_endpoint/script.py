@@ -1,4 +1,4 @@
-"""What a :class:`~holdfast.testing.ModelServer` answers, word for word."""
+"""What a :class:`~perdure.testing.ModelServer` answers, word for word."""
 
 import hashlib
 import json

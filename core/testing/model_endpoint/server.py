@@ -2,7 +2,7 @@
 
 It answers what its script says, fails as its script says, remembers every request, and counts what
 a provider would charge for each, so that a test can see what was paid twice. It runs in a thread of
-the test, or as a process of its own: ``python -m holdfast.testing.model_endpoint.server
+the test, or as a process of its own: ``python -m perdure.testing.model_endpoint.server
 module:script``.
 """
 
@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
-from holdfast.testing.model_endpoint.connection import Connection
-from holdfast.testing.model_endpoint.script import Asked, Reply, Script, in_turn, says
+from perdure.testing.model_endpoint.connection import Connection
+from perdure.testing.model_endpoint.script import Asked, Reply, Script, in_turn, says
 
 START_SECONDS: Final = 10.0
 
@@ -110,9 +110,9 @@ class ModelServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which Holdfast's models are this server."""
+        """The environment in which Perdure's models are this server."""
         return {
-            "HOLDFAST_MODEL": "openai-chat:scripted",
+            "PERDURE_MODEL": "openai-chat:scripted",
             "OPENAI_BASE_URL": self.url,
             "OPENAI_API_KEY": "scripted",
         }

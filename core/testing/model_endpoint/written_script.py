@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from holdfast.testing.model_endpoint.script import Asked, Reply, ToolCall
+from perdure.testing.model_endpoint.script import Asked, Reply, ToolCall
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -44,7 +44,7 @@ class _Call(_Words):
 
 
 class _Reply(_Words):
-    """One reply; the fields are those of :class:`~holdfast.testing.Reply`, and two more.
+    """One reply; the fields are those of :class:`~perdure.testing.Reply`, and two more.
 
     Attributes:
         when: Only where the last message holds this text, in upper or lower case; then it is given
@@ -121,7 +121,7 @@ def read_script(path: Path) -> WrittenScript:
         import yaml
     except ImportError:
         raise ScriptRefused(
-            "scripts are YAML, and PyYAML is not installed: run pip install 'holdfast[testing]'"
+            "scripts are YAML, and PyYAML is not installed: run pip install 'perdure[testing]'"
         ) from None
     try:
         text = path.read_text(encoding="utf-8")

@@ -17,8 +17,8 @@ from reference import adapters, api, commands, hooks, http, settings
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "adapters": adapters.markdown,
     "hooks": hooks.markdown,
-    "agents": api.markdown_of("holdfast.agents"),
-    "testing": api.markdown_of("holdfast.testing"),
+    "agents": api.markdown_of("perdure.agents"),
+    "testing": api.markdown_of("perdure.testing"),
     "settings": settings.markdown,
     "commands": commands.markdown,
     "http": http.markdown,

@@ -1,11 +1,11 @@
-"""The page of adapters: each module of ``holdfast.adapters`` that has a function ``durable``."""
+"""The page of adapters: each module of ``perdure.adapters`` that has a function ``durable``."""
 
 import ast
 import importlib.util
 import inspect
 import pkgutil
 
-import holdfast.adapters
+import perdure.adapters
 
 
 def markdown() -> str:
@@ -15,7 +15,7 @@ def markdown() -> str:
 
 def adapters() -> list[str]:
     """Return the modules, which need their library only once they are imported."""
-    found = pkgutil.iter_modules(holdfast.adapters.__path__, f"{holdfast.adapters.__name__}.")
+    found = pkgutil.iter_modules(perdure.adapters.__path__, f"{perdure.adapters.__name__}.")
     return [one.name for one in found if "durable" in _names_of(one.name)]
 
 

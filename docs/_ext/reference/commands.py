@@ -7,20 +7,20 @@ from typing import Final
 
 import click
 
-from holdfast.cli.main import holdfast
+from perdure.cli.main import perdure
 
 _KEEP: Final = "\b\n"
-_TYPED: Final = re.compile(r"\b(?:HOLDFAST|TEMPORAL)_[A-Z_]+|\bholdfast(?: [a-z]+)+ --[a-z-]+")
+_TYPED: Final = re.compile(r"\b(?:PERDURE|TEMPORAL)_[A-Z_]+|\bperdure(?: [a-z]+)+ --[a-z-]+")
 
 
 def markdown() -> str:
     """Return one section for each command, each group before its own."""
-    return "\n".join(_sections(holdfast, None, "holdfast"))
+    return "\n".join(_sections(perdure, None, "perdure"))
 
 
 def commands() -> dict[str, click.Command]:
-    """Return every command by its whole name, such as ``holdfast goals list``."""
-    return dict(_walk(holdfast, "holdfast"))
+    """Return every command by its whole name, such as ``perdure goals list``."""
+    return dict(_walk(perdure, "perdure"))
 
 
 def _walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:

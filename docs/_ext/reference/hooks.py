@@ -1,8 +1,8 @@
-"""The page of hooks, from ``holdfast.agents.hookspecs``."""
+"""The page of hooks, from ``perdure.agents.hookspecs``."""
 
 from types import FunctionType
 
-from holdfast.agents import hookspecs
+from perdure.agents import hookspecs
 
 
 def markdown() -> str:

@@ -4,9 +4,9 @@ from typing import Any, Final, cast
 
 from fastapi import FastAPI
 
-from holdfast.api.app import create_app
-from holdfast.settings import Settings
-from holdfast.temporal.goals import GoalService
+from perdure.api.app import create_app
+from perdure.settings import Settings
+from perdure.temporal.goals import GoalService
 from reference.docstrings import attributes, opening
 
 _BODY: Final = "application/json"

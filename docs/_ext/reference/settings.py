@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from holdfast.settings import Settings
+from perdure.settings import Settings
 from reference.docstrings import attributes
 
 
@@ -16,7 +16,7 @@ def markdown() -> str:
     for name, field in Settings.model_fields.items():
         if name not in told:
             raise LookupError(f"the docstring of Settings says nothing of {name}")
-        variable = f"HOLDFAST_{name.upper()}"
+        variable = f"PERDURE_{name.upper()}"
         meaning = told[name].removeprefix(f"``{variable}``: ")
         meaning = meaning[0].upper() + meaning[1:]
         parts.append(f"### {variable}\n\n{meaning}\n\n{_default(field)}\n")

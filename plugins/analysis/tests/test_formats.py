@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from holdfast.agents import InputError, ParametersRefused, StepFailed
-from holdfast.testing import Rehearsal, rehearse
+from perdure.agents import InputError, ParametersRefused, StepFailed
+from perdure.testing import Rehearsal, rehearse
 
 SALES = Path(__file__).parents[3] / "examples" / "analysis" / "sales.csv"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -155,7 +155,7 @@ def ordinary_user() -> Iterator[None]:
 def test_an_unreadable_file_is_refused(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> None:
-    from holdfast_analysis.source import look_at
+    from perdure_analysis.source import look_at
 
     file = tmp_path_factory.mktemp("locked") / "sales.csv"
     file.write_text("a,b\n1,2\n")

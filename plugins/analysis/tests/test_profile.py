@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from holdfast.agents import AgentSpec, Progress, StepFailed
-from holdfast.testing import Rehearsal, rehearse
-from holdfast_analysis import drawing
-from holdfast_analysis.pictures import Picture
-from holdfast_analysis.plugin import check, register_agents
+from perdure.agents import AgentSpec, Progress, StepFailed
+from perdure.testing import Rehearsal, rehearse
+from perdure_analysis import drawing
+from perdure_analysis.pictures import Picture
+from perdure_analysis.plugin import check, register_agents
 
 SALES = Path(__file__).parents[3] / "examples" / "analysis" / "sales.csv"
 GOAL = "Profile the sales"
@@ -122,7 +122,7 @@ async def test_two_runs_make_the_same_files_to_the_byte() -> None:
 async def test_a_retry_repeats_no_finished_step(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from holdfast.testing import MemoryJournal  # what a retry starts from
+    from perdure.testing import MemoryJournal  # what a retry starts from
 
     file = tmp_path / "sales.csv"
     file.write_bytes(SALES.read_bytes())
@@ -153,12 +153,12 @@ async def test_a_retry_repeats_no_finished_step(
 async def test_a_file_that_changes_in_mid_run_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from holdfast.testing import MemoryJournal
+    from perdure.testing import MemoryJournal
 
     file = tmp_path / "sales.csv"
     file.write_bytes(SALES.read_bytes())
     journal = MemoryJournal()
-    agent = "holdfast_analysis.agent.relate"
+    agent = "perdure_analysis.agent.relate"
     with monkeypatch.context() as patch:
         patch.setattr(agent, _break)
         with pytest.raises(StepFailed, match="went away"):
@@ -228,7 +228,7 @@ async def test_odd_tables_are_profiled_too(content: str, says: str, tmp_path: Pa
 def test_registering_imports_nothing_heavy() -> None:
     heavy = ("duckdb", "altair", "vl_convert", "pandas", "numpy")
     program = (
-        "import sys, holdfast_analysis.plugin as p; p.register_agents();"
+        "import sys, perdure_analysis.plugin as p; p.register_agents();"
         f" print([name for name in {heavy} if name in sys.modules])"
     )
     told = subprocess.run(

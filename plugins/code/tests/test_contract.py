@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.testing import AgentContract
+from perdure.testing import AgentContract
 
 SHOP = Path(__file__).parents[3] / "examples" / "code"
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from holdfast.agents import AgentSpec, InputError, ParametersRefused, StepFailed
-from holdfast.testing import Rehearsal, rehearse
-from holdfast_code import agent
-from holdfast_code import complexity as mccabe
-from holdfast_code.facts import Outcome, Tests
-from holdfast_code.plugin import check, register_agents
-from holdfast_code.tree import resolve
-from holdfast_code.unified import difference
-from holdfast_code.weights import level_of
+from perdure.agents import AgentSpec, InputError, ParametersRefused, StepFailed
+from perdure.testing import Rehearsal, rehearse
+from perdure_code import agent
+from perdure_code import complexity as mccabe
+from perdure_code.facts import Outcome, Tests
+from perdure_code.plugin import check, register_agents
+from perdure_code.tree import resolve
+from perdure_code.unified import difference
+from perdure_code.weights import level_of
 
 SHOP = Path(__file__).parents[3] / "examples" / "code"
 
@@ -300,7 +300,7 @@ def refusing(step: Callable[..., object]) -> Callable[..., object]:
 
 
 async def test_a_retry_repeats_no_finished_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    from holdfast.testing import MemoryJournal
+    from perdure.testing import MemoryJournal
 
     journal, broken = MemoryJournal(), True
 
@@ -379,7 +379,7 @@ def test_registering_imports_nothing_heavy() -> None:
         ("pytest", True, True),
     ]
     told = subprocess.run(
-        [sys.executable, "-c", "import sys, holdfast_code.plugin; print('pytest' in sys.modules)"],
+        [sys.executable, "-c", "import sys, perdure_code.plugin; print('pytest' in sys.modules)"],
         capture_output=True,
         text=True,
         check=True,

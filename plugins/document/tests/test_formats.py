@@ -10,14 +10,14 @@ from typing import Any
 import openpyxl
 import pytest
 
-from holdfast.agents import StepFailed
-from holdfast.testing import MemoryJournal, Rehearsal, rehearse
-from holdfast_document import agent
-from holdfast_document.layout import without_running_lines
-from holdfast_document.lines import Line, Piece
-from holdfast_document.plugin import check, register_agents
-from holdfast_document.reading import LONGEST
-from holdfast_document.summary import sentences_of
+from perdure.agents import StepFailed
+from perdure.testing import MemoryJournal, Rehearsal, rehearse
+from perdure_document import agent
+from perdure_document.layout import without_running_lines
+from perdure_document.lines import Line, Piece
+from perdure_document.plugin import check, register_agents
+from perdure_document.reading import LONGEST
+from perdure_document.summary import sentences_of
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "document"
 GOAL = "Extract and summarise the report"
@@ -178,7 +178,7 @@ def test_abbreviations_end_no_sentence() -> None:
 def test_registering_imports_nothing_heavy() -> None:
     heavy = ("pypdfium2", "docx", "pptx", "openpyxl", "lxml")
     program = (
-        "import sys, holdfast_document.plugin as p; p.register_agents();"
+        "import sys, perdure_document.plugin as p; p.register_agents();"
         f" print([name for name in {heavy} if name in sys.modules])"
     )
     told = subprocess.run(

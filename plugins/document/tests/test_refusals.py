@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.agents import InputError, ParametersRefused, StepFailed
-from holdfast.testing import rehearse
-from holdfast_document.source import LARGEST_BYTES, look_at
+from perdure.agents import InputError, ParametersRefused, StepFailed
+from perdure.testing import rehearse
+from perdure_document.source import LARGEST_BYTES, look_at
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "document"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from holdfast.agents import InputError
-from holdfast.testing import MemoryJournal, Rehearsal, rehearse
-from holdfast_research import agent
-from holdfast_research.facts import Location, Source
-from holdfast_research.parameters import ResearchParameters
-from holdfast_research.plugin import check, register_agents
-from holdfast_research.reading import read_source
+from perdure.agents import InputError
+from perdure.testing import MemoryJournal, Rehearsal, rehearse
+from perdure_research import agent
+from perdure_research.facts import Location, Source
+from perdure_research.parameters import ResearchParameters
+from perdure_research.plugin import check, register_agents
+from perdure_research.reading import read_source
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "research"
 CAUSES = (
@@ -191,7 +191,7 @@ async def test_when_nothing_answers_it_says_how_much_was_read() -> None:
 
 def test_the_plugin_imports_little_and_says_what_it_needs() -> None:
     code = (
-        "import sys, holdfast_research.plugin as p; list(p.check());"
+        "import sys, perdure_research.plugin as p; list(p.check());"
         "print([m for m in ('httpx','lxml','trafilatura','pypdfium2') if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from holdfast.testing import AgentContract
+from perdure.testing import AgentContract
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "research"
 

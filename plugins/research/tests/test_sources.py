@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
-from holdfast.agents import InputError
-from holdfast.testing import MemoryJournal, Rehearsal, rehearse
-from holdfast_research import fetching, reading
-from holdfast_research.facts import Location, Source
-from holdfast_research.fetching import SourceUnreachable
-from holdfast_research.finding import find_sources
-from holdfast_research.reading import read_source
+from perdure.agents import InputError
+from perdure.testing import MemoryJournal, Rehearsal, rehearse
+from perdure_research import fetching, reading
+from perdure_research.facts import Location, Source
+from perdure_research.fetching import SourceUnreachable
+from perdure_research.finding import find_sources
+from perdure_research.reading import read_source
 
 QUESTION = "Why do lighthouses need foghorns?"
 SAID = "Lighthouses need foghorns because their light does not pass through fog."

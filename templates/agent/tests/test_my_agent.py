@@ -1,14 +1,14 @@
 """What every agent keeps, and what this one delivers."""
 
 import pytest
-from holdfast.agents import InputError
-from holdfast.testing import AgentContract, rehearse
+from perdure.agents import InputError
+from perdure.testing import AgentContract, rehearse
 
-from holdfast_my_agent.agent import my_agent
+from perdure_my_agent.agent import my_agent
 
 
 class TestContract(AgentContract):
-    """Crashes, retries, cancellation, budgets, bad parameters: see holdfast.testing."""
+    """Crashes, retries, cancellation, budgets, bad parameters: see perdure.testing."""
 
     agent = my_agent
     description = "Which words does this text use most?"

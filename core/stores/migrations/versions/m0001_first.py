@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from holdfast.stores.schema import UtcDateTime
+from perdure.stores.schema import UtcDateTime
 
 revision = "0001"
 down_revision = None

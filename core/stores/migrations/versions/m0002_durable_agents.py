@@ -5,7 +5,7 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-from holdfast.stores.schema import UtcDateTime
+from perdure.stores.schema import UtcDateTime
 
 revision = "0002"
 down_revision = "0001"

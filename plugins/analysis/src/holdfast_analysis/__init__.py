@@ -1,1 +1,0 @@
-"""A Holdfast agent that profiles tables and delivers a report with pictures."""

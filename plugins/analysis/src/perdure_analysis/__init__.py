@@ -1,0 +1,1 @@
+"""A Perdure agent that profiles tables and delivers a report with pictures."""

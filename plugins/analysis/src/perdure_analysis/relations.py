@@ -1,0 +1,130 @@
+"""What the columns of a table have to do with each other."""
+
+from itertools import combinations
+from typing import Final
+
+from perdure_analysis.columns import finite, present, shown, significant
+from perdure_analysis.database import TABLE, Database, quoted
+from perdure_analysis.facts import (
+    Breakdown,
+    Columns,
+    Correlation,
+    Group,
+    Measure,
+    Relations,
+    Source,
+)
+from perdure_analysis.measure import choose_measure
+from perdure_analysis.workbench import Workbench
+
+_COMPARED: Final = 12
+_BREAKDOWNS: Final = 6
+_GROUPS: Final = 15
+_ENOUGH_ROWS: Final = 10
+
+
+def relate(bench: Workbench, source: Source, columns: Columns, description: str) -> Relations:
+    """Find duplicates, correlations, and the measure by category.
+
+    Args:
+        bench: Holds the table, or loads it.
+        source: Which file it is.
+        columns: Its columns, described.
+        description: The goal, which may name the measure.
+    """
+    database, _ = bench.table(source)
+    measure = choose_measure(columns, description)
+    return Relations(
+        duplicates=_duplicates(database),
+        measure=measure,
+        correlations=_correlations(database, columns),
+        breakdowns=_breakdowns(database, columns, measure),
+    )
+
+
+def _duplicates(database: Database) -> int:
+    names = ", ".join(quoted(name) for name in database.columns())
+    return database.whole(
+        f"SELECT sum(c - 1) FROM (SELECT count(*) AS c FROM {TABLE} GROUP BY {names}"  # noqa: S608
+        " HAVING count(*) > 1)"
+    )
+
+
+def _correlations(database: Database, columns: Columns) -> tuple[Correlation, ...]:
+    names = [column.name for column in columns.of("number") if column.distinct > 1]
+    found = [
+        correlation
+        for first, second in combinations(names[:_COMPARED], 2)
+        if (correlation := _correlate(database, first, second)) is not None
+    ]
+    return tuple(sorted(found, key=lambda one: (-abs(one.pearson), one.first, one.second)))
+
+
+def _correlate(database: Database, first: str, second: str) -> Correlation | None:
+    pearson, spearman, rows = database.row(
+        f"WITH pairs AS (SELECT {finite(first)} AS x, {finite(second)} AS y FROM {TABLE}),"  # noqa: S608
+        # Equal values share the middle of the ranks they would take.
+        " ranked AS (SELECT x, y,"
+        " rank() OVER (ORDER BY x) + count(*) OVER (PARTITION BY x) / 2.0 AS rx,"
+        " rank() OVER (ORDER BY y) + count(*) OVER (PARTITION BY y) / 2.0 AS ry"
+        " FROM pairs WHERE x IS NOT NULL AND y IS NOT NULL)"
+        " SELECT corr(x, y), corr(rx, ry), count(*) FROM ranked"
+    )
+    if pearson is None or spearman is None or int(str(rows)) < _ENOUGH_ROWS:
+        return None
+    if pearson != pearson or spearman != spearman:  # noqa: PLR0124 -- NaN: one column is constant here
+        return None
+    return Correlation(
+        first=first,
+        second=second,
+        pearson=round(float(str(pearson)), 6),
+        spearman=round(float(str(spearman)), 6),
+        rows=int(str(rows)),
+    )
+
+
+def _breakdowns(
+    database: Database, columns: Columns, measure: Measure | None
+) -> tuple[Breakdown, ...]:
+    if measure is None:
+        return ()
+    categories = [
+        column
+        for column in columns.of("category", "boolean")
+        if 1 < column.distinct <= column.count
+    ]
+    return tuple(
+        _break_down(database, present(column.name, column.type), column.name, measure)
+        for column in categories[:_BREAKDOWNS]
+    )
+
+
+def _break_down(database: Database, category: str, name: str, measure: Measure) -> Breakdown:
+    aggregate = "sum" if measure.additive else "avg"
+    grouped = (
+        f"SELECT {category} AS g, count(*) AS c, {aggregate}(v) AS m"  # noqa: S608
+        f" FROM (SELECT *, {finite(measure.column)} AS v FROM {TABLE})"
+        f" WHERE {category} IS NOT NULL GROUP BY 1 HAVING count(v) > 0"
+    )
+    found = database.rows(
+        f"SELECT {shown('g')}, c, m FROM ({grouped}) ORDER BY m DESC, CAST(g AS VARCHAR)"  # noqa: S608
+        f" LIMIT {_GROUPS}"
+    )
+    groups, lowest, total = database.row(
+        f"SELECT count(*), min(m), sum(m) FROM ({grouped})"  # noqa: S608
+    )
+    # A share of a total says nothing where parts of it are negative.
+    whole = float(str(total)) if measure.additive and float(str(lowest or 0)) >= 0 else 0.0
+    return Breakdown(
+        category=name,
+        groups=tuple(
+            Group(
+                value=str(value),
+                rows=int(str(count)),
+                measure=significant(amount),
+                share=significant(float(str(amount)) / whole) if whole else None,
+            )
+            for value, count, amount in found
+        ),
+        others=max(0, int(str(groups)) - len(found)),
+    )

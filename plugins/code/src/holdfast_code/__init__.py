@@ -1,1 +1,0 @@
-"""A Holdfast agent that reviews a Python repository and delivers a patch of safe fixes."""

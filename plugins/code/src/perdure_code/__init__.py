@@ -1,0 +1,1 @@
+"""A Perdure agent that reviews a Python repository and delivers a patch of safe fixes."""

@@ -1,0 +1,34 @@
+"""What this distribution brings to Perdure; imported by every command, so it imports little."""
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+from perdure.agents import AgentSpec, Check, hookimpl
+from perdure_code.agent import CodeAgent
+from perdure_code.parameters import CodeParameters
+
+
+@hookimpl
+def register_agents() -> Iterable[AgentSpec]:
+    """Bring the ``code`` agent."""
+    return [
+        AgentSpec(
+            name="code",
+            description="Reviews a Python repository: findings, and a patch of the safe fixes.",
+            agent=CodeAgent,
+            parameters=CodeParameters,
+            examples=("Review this repository", "What should we repair first?"),
+            check=check,
+        )
+    ]
+
+
+def check() -> Iterable[Check]:
+    """Say which of the tools that do the work are there, without running them."""
+    for part in ("ruff", "pytest"):
+        try:
+            found = version(part)
+        except PackageNotFoundError:
+            yield Check(part=part, found=False, advice="pip install --upgrade perdure-code")
+        else:
+            yield Check(part=part, found=True, version=found)

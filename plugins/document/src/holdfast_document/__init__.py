@@ -1,1 +1,0 @@
-"""A Holdfast agent that extracts and summarises documents."""

@@ -1,0 +1,1 @@
+"""A Perdure agent that extracts and summarises documents."""

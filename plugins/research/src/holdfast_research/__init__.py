@@ -1,1 +1,0 @@
-"""A Holdfast agent that answers questions from sources, with numbered citations."""

@@ -1,0 +1,1 @@
+"""A Perdure agent that answers questions from sources, with numbered citations."""

@@ -1,0 +1,99 @@
+"""Recognising what bytes hold, by themselves rather than by their name."""
+
+import codecs
+import re
+from typing import Final
+
+from perdure.agents import InputError
+from perdure_research.facts import Kind
+
+TAKEN: Final = "a text, Markdown, HTML or PDF file"
+_SIGNATURES: Final[dict[bytes, str]] = {
+    b"\x89PNG\r\n": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"PK\x03\x04": "a ZIP archive or an Office document",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Office document",
+    b"\x7fELF": "a program",
+    b"SQLite format 3\0": "an SQLite database",
+}
+_BYTE_ORDER_MARKS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SUFFIXES: Final[dict[str, Kind]] = {
+    ".htm": "html",
+    ".html": "html",
+    ".xhtml": "html",
+    ".markdown": "markdown",
+    ".md": "markdown",
+    ".pdf": "pdf",
+}
+_MEDIA_TYPES: Final[dict[str, Kind]] = {
+    "application/pdf": "pdf",
+    "application/xhtml+xml": "html",
+    "text/html": "html",
+    "text/markdown": "markdown",
+    "text/x-markdown": "markdown",
+}
+_HTML: Final = re.compile(
+    rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
+
+
+def recognise(name: str, content: bytes, *, suffix: str = "", media_type: str = "") -> Kind:
+    """Say what kind of source bytes are.
+
+    Args:
+        name: What the error calls them.
+        content: All of them.
+        suffix: The ending of their name, with its dot, in lower case.
+        media_type: What a server calls them.
+
+    Raises:
+        InputError: There is nothing in them, they are none of the kinds, or not what they claim.
+    """
+    if not content.strip():
+        raise InputError(f"{name} is empty: give {TAKEN} with words in it")
+    claimed = _MEDIA_TYPES.get(media_type) or _SUFFIXES.get(suffix)
+    if b"%PDF-" in content[:1024]:
+        return "pdf"
+    for signature, what in _SIGNATURES.items():
+        if content.startswith(signature):
+            claim = ", not the PDF it claims to be" if claimed == "pdf" else ""
+            raise InputError(f"{name} is {what}{claim}: give {TAKEN}")
+    if claimed == "pdf":
+        raise InputError(
+            f"{name} is not the PDF it claims to be (a PDF begins with %PDF): give the right file"
+        )
+    if _HTML.match(content[:4096].removeprefix(codecs.BOM_UTF8)):
+        return "html"
+    encoded = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in content[:65_536] and not encoded:
+        raise InputError(f"{name} holds binary data, no text: give {TAKEN}")
+    return claimed or "text"
+
+
+def decode(content: bytes, charset: str | None = None) -> str:
+    """Return bytes as text, with line feeds alone between the lines.
+
+    UTF-8 where it is that, else what a server says, else what Western systems write.
+    """
+    marked = (name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark))
+    tried = [next(marked, "utf-8"), *([charset] if charset else []), "cp1252"]
+    for encoding in tried:
+        try:
+            text = content.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        break
+    else:
+        text = content.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,1 +1,0 @@
-"""The agent ``my-agent`` for Holdfast."""

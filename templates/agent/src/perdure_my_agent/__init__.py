@@ -1,0 +1,1 @@
+"""The agent ``my-agent`` for Perdure."""

@@ -1,0 +1,15 @@
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+async def check():
+    return []
+
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="weather", description="Tells the weather.", check=check, agent=weather)]

@@ -1,6 +1,0 @@
-from holdfast.agents import Event, hookimpl
-
-
-@hookimpl
-def register_observers():
-    return [1]

@@ -1,0 +1,18 @@
+from pydantic import BaseModel
+
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+class Parameters(BaseModel):
+    city: str = "Oslo"
+    days: int = "three"
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="weather", description="Tells the weather.", parameters=Parameters, agent=weather)]

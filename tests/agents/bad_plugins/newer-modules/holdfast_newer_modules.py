@@ -1,1 +1,0 @@
-import holdfast.agents.forecasts

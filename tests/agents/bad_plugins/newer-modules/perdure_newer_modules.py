@@ -1,0 +1,1 @@
+import perdure.agents.forecasts

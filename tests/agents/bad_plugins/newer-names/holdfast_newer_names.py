@@ -1,1 +1,0 @@
-from holdfast.agents import AgentSpec, Forecast

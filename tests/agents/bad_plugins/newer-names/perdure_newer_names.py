@@ -1,0 +1,1 @@
+from perdure.agents import AgentSpec, Forecast

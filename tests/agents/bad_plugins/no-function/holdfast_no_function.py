@@ -1,9 +1,0 @@
-from holdfast.agents import AgentSpec, Goal, Result, Run, hookimpl
-
-
-async def weather(run: Run, goal: Goal) -> Result:
-    """Tells the weather."""
-    return Result(summary="It rains.")
-
-
-register_agents = [AgentSpec(name="weather", description="Tells the weather.", agent=weather)]
