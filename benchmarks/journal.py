@@ -15,12 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from perdure.activities.surroundings import Surroundings
+from perdure.activities.execution_context import Surroundings
 from perdure.agents import Goal, Run
-from perdure.cli.running import run_async
+from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 WARM_UP = 50
 STEPS = 1_000

@@ -18,14 +18,14 @@ from benchmarks.verdict import Figure, print_verdict, tell
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
-from perdure.cli.running import run_async
+from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import DevelopmentServer, run_development_server
-from perdure.temporal.goals import GoalService
-from perdure.temporal.server_binary import ensure_server_binary
-from perdure.temporal.worker import build_worker
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.binary import ensure_server_binary
+from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
+from perdure.temporal.worker.worker import build_worker
 
 WARM_UP = 10
 GOALS = 100

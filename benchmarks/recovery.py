@@ -19,15 +19,15 @@ from tempfile import TemporaryDirectory
 from benchmarks.verdict import Figure, print_verdict, tell
 from perdure.agents import Goal
 from perdure.agents.plugins.registry import installed_agents
-from perdure.cli.running import run_async
+from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.stores.following import follow_events
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import run_development_server
-from perdure.temporal.goals import GoalService
-from perdure.temporal.pool import Pool
-from perdure.temporal.server_binary import ensure_server_binary
+from perdure.stores.events.follow import follow_events
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.binary import ensure_server_binary
+from perdure.temporal.server.development_server import run_development_server
+from perdure.temporal.worker.pool import Pool
 
 PROCESSES = 3
 GOALS = 12

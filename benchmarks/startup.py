@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from perdure.cli.running import run_async
+from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
-from perdure.temporal.running import read_running
-from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.installation import read_running
+from perdure.temporal.server.binary import ensure_server_binary
 
 RUNS = 5
 

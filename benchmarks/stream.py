@@ -21,13 +21,13 @@ from urllib.parse import urlsplit
 from benchmarks import streaming
 from benchmarks.verdict import Figure, print_verdict, tell
 from perdure.agents import Goal
-from perdure.cli.running import run_async
+from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import run_development_server
-from perdure.temporal.goals import GoalService
-from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.binary import ensure_server_binary
+from perdure.temporal.server.development_server import run_development_server
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.api.app import create_app
 from perdure.api.server import listen, serve
-from perdure.cli.running import run_async
+from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.connection import connect
-from perdure.temporal.goals import GoalService
-from perdure.temporal.worker import build_worker
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.worker.worker import build_worker
 
 
 class TalkParameters(BaseModel):

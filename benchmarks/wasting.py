@@ -21,15 +21,15 @@ from pydantic_ai import Agent
 from temporalio.exceptions import ActivityError
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.memory import MemoryJournal
 from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
-from perdure.cli.running import run_async
+from perdure.agents.steps.memory import MemoryJournal
+from perdure.cli.runtime.command import run_async
 from perdure.messages import Carried
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.connection import connect
-from perdure.workflows.enduring import Cause, FailedAttempt
+from perdure.temporal.client.connection import connect
+from perdure.workflows.failure_policy import Cause, FailedAttempt
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=4)
 AT_ONCE: Final = 6
@@ -96,32 +96,32 @@ def _replace(module: ModuleType, name: str, value: object) -> None:
 
 def forget_steps() -> None:
     """Let each attempt begin from nothing."""
-    from perdure.activities import surroundings
+    from perdure.activities import execution_context
 
     def forgetful(goal: Goal, _journal: object, *given: Any, **more: Any) -> Run:
         return Run(goal, MemoryJournal(), *given, **more)
 
-    _replace(surroundings, "Run", forgetful)
+    _replace(execution_context, "Run", forgetful)
 
 
 def never_try_again_in_place() -> None:
     """Let whatever fails end the attempt."""
-    from perdure.agents import performing
     from perdure.agents.model_calls import durable_model
+    from perdure.agents.steps import step_execution
 
     async def once(attempt: Callable[[], Awaitable[Any]], **_: object) -> Any:
         return await attempt()
 
     _replace(durable_model, "retried", once)
-    _replace(performing, "retried", once)
+    _replace(step_execution, "retried", once)
 
 
 def count(*causes: Cause) -> None:
     """Let what is not the agent's fault use up its attempts too."""
-    from perdure.workflows import agent_goal, enduring
+    from perdure.workflows import agent_goal, failure_policy
 
     def counted(error: ActivityError, state: Carried) -> tuple[Carried, FailedAttempt]:
-        after, failed = enduring.failed_attempt(error, state)
+        after, failed = failure_policy.failed_attempt(error, state)
         if failed.cause not in causes:
             return after, failed
         endured = state.endured | {Cause.AGENT.value: state.endured.get(Cause.AGENT, 0) + 1}
@@ -133,12 +133,12 @@ def count(*causes: Cause) -> None:
 
 def count_lost_workers() -> None:
     """Let a worker's death be found out by Temporal alone, and use up an attempt."""
-    from perdure.temporal import working
+    from perdure.temporal.worker import run_worker
 
     async def leave(*_: object) -> int:
         return 0
 
-    _replace(working, "recover", leave)
+    _replace(run_worker, "recover", leave)
     count(Cause.LOST_WORKER)
 
 
@@ -161,7 +161,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
 
 async def work(settings: Settings, address: str) -> None:
     """Run the worker until stdin ends."""
-    from perdure.temporal.working import working
+    from perdure.temporal.worker.run_worker import working
 
     client = await connect(address)
     async with open_stores(settings) as stores, working(client, stores, registry(), settings):

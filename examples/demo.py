@@ -13,15 +13,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from perdure.cli.output import print_table, say
-from perdure.cli.results import save_result
-from perdure.cli.running import command_errors, run_async
-from perdure.cli.watching import display_for, watch
+from perdure.cli.output.printing import print_table, say
+from perdure.cli.output.results import save_result
+from perdure.cli.runtime.command import command_errors, run_async
+from perdure.cli.runtime.watch import display_for, watch
 from perdure.models import GoalRecord
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.running import Running, read_running
-from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.installation import Running, read_running
+from perdure.temporal.server.binary import ensure_server_binary
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from perdure.settings import Settings
-from perdure.temporal.development_server import DevelopmentServer, run_development_server
-from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.server.binary import ensure_server_binary
+from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -29,12 +29,12 @@ from perdure.messages import Executed, GoalOutput
 from perdure.models import Budget, Event, Goal, GoalRecord, GoalStatus, Parameters, Vote
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.approvals import ApprovalRecord
-from perdure.stores.following import follow_events
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import DevelopmentServer
-from perdure.temporal.goals import GoalService
-from perdure.temporal.worker import build_worker
+from perdure.stores.events.follow import follow_events
+from perdure.stores.journal.approvals import ApprovalRecord
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.development_server import DevelopmentServer
+from perdure.temporal.worker.worker import build_worker
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 T = TypeVar("T")

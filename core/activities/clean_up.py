@@ -5,7 +5,7 @@ from temporalio import activity
 from perdure.agents.execution import clean_up
 from perdure.agents.factory import AgentFactory
 from perdure.agents.plugins.registry import AgentRegistry
-from perdure.agents.run import Run
+from perdure.agents.runs.run import Run
 from perdure.messages import CLEAN_UP_ACTIVITY
 from perdure.models import Goal
 

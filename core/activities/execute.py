@@ -10,11 +10,16 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from perdure.activities.failing import failed_activity
-from perdure.activities.finding import find_agent
-from perdure.activities.passes import Pass, Passes
-from perdure.activities.surroundings import Surroundings
-from perdure.agents.closing import (
+from perdure.activities.agent_lookup import find_agent
+from perdure.activities.execution_context import Surroundings
+from perdure.activities.execution_watchdog import Pass, Passes
+from perdure.activities.failures import failed_activity
+from perdure.agents.execution import carry_out, clean_up, partial_result
+from perdure.agents.factory import AnyAgent, create_agent
+from perdure.agents.plugins.registry import AgentRegistry, UnknownAgent
+from perdure.agents.runs.run import Run
+from perdure.agents.steps.errors import BudgetExceeded, failure_from
+from perdure.agents.steps.run_closed import (
     Cancelled,
     Ended,
     Fenced,
@@ -26,17 +31,12 @@ from perdure.agents.closing import (
     StepTooLong,
     Suspended,
 )
-from perdure.agents.errors import BudgetExceeded, failure_from
-from perdure.agents.execution import carry_out, clean_up, partial_result
-from perdure.agents.factory import AnyAgent, create_agent
-from perdure.agents.plugins.registry import AgentRegistry, UnknownAgent
-from perdure.agents.run import Run
-from perdure.agents.steps import Steps
+from perdure.agents.steps.steps import Steps
 from perdure.messages import EXECUTE_ACTIVITY, STORES_AWAY, Executed, ExecuteInput
 from perdure.models import EventType, Failure, FailureKind, GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 # Failures after which the goal goes on although no attempt is left.
 _USE_UP_NOTHING: Final = frozenset(

@@ -9,8 +9,8 @@ from typing import Final
 from pydantic import JsonValue
 from temporalio import activity
 
-from perdure.agents.errors import shortened
-from perdure.agents.journal import Listener
+from perdure.agents.steps.errors import shortened
+from perdure.agents.steps.journal import Listener
 from perdure.models import Artifact, EventType, Progress
 
 HEARTBEAT_SECONDS: Final = 2.0

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from perdure.activities.quick import quick_or_later
+from perdure.activities.quick_activity import quick_or_later
 from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.messages import PREPARE_ACTIVITY, Prepared

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from perdure.activities.quick import quick_or_later
+from perdure.activities.quick_activity import quick_or_later
 from perdure.messages import STORE_ACTIVITY, StoreInput
 from perdure.models import ResultReference
 from perdure.stores import Stores, UnknownGoal

@@ -27,7 +27,7 @@ from pydantic_core import to_jsonable_python
 
 from perdure.adapters.asking import ModelRequestOf, ask
 from perdure.agents import PermanentError, Run, Usage
-from perdure.agents.encoding import digest_of
+from perdure.agents.steps.encoding import digest_of
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.memory import InMemorySaver
 
 from perdure.agents import Run
-from perdure.agents.journal import Answer
+from perdure.agents.steps.journal import Answer
 
 STEP: Final = "graph"
 

@@ -4,7 +4,14 @@ Semantic versioning covers this package and :mod:`perdure.testing`; nothing deep
 """
 
 from perdure.agents.decorator import agent
-from perdure.agents.errors import (
+from perdure.agents.factory import AgentFactory
+from perdure.agents.hookspecs import hookimpl
+from perdure.agents.hookspecs.forms import Agent, AgentFunction, FunctionAgent
+from perdure.agents.hookspecs.spec import AgentSpec, Observer
+from perdure.agents.parameters import InputPath, ParametersRefused
+from perdure.agents.plugins.registry import UnknownAgent
+from perdure.agents.runs.run import Run
+from perdure.agents.steps.errors import (
     BudgetExceeded,
     InputError,
     OutcomeUnknown,
@@ -13,13 +20,6 @@ from perdure.agents.errors import (
     Throttled,
     TransientError,
 )
-from perdure.agents.factory import AgentFactory
-from perdure.agents.forms import Agent, AgentFunction, FunctionAgent
-from perdure.agents.hookspecs import hookimpl
-from perdure.agents.parameters import InputPath, ParametersRefused
-from perdure.agents.plugins.registry import UnknownAgent
-from perdure.agents.run import Run
-from perdure.agents.spec import AgentSpec, Observer
 from perdure.models import (
     Artifact,
     Budget,

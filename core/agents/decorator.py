@@ -7,8 +7,8 @@ from typing import TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel
 
-from perdure.agents.forms import AgentFunction, parameters_of
-from perdure.agents.spec import AgentSpec
+from perdure.agents.hookspecs.forms import AgentFunction, parameters_of
+from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.models import Check
 
 M = TypeVar("M", bound=BaseModel)

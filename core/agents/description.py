@@ -7,7 +7,7 @@ import typing
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
-from perdure.agents.parameters_schema import schema_of
+from perdure.agents.hookspecs.parameters_schema import schema_of
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
 
 

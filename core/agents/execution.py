@@ -5,12 +5,12 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Final
 
-from perdure.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
-from perdure.agents.errors import PermanentError, no_exit
 from perdure.agents.factory import AnyAgent
-from perdure.agents.forms import checked
-from perdure.agents.run import Run
-from perdure.agents.steps import Steps
+from perdure.agents.hookspecs.forms import checked
+from perdure.agents.runs.run import Run
+from perdure.agents.steps.errors import PermanentError, no_exit
+from perdure.agents.steps.run_closed import Cancelled, Interrupted, RunClosed, Suspended
+from perdure.agents.steps.steps import Steps
 from perdure.models import Progress, Result
 
 PARTIAL_RESULT_SECONDS: Final = 10.0

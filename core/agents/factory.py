@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, JsonValue
 
-from perdure.agents.forms import Agent, FunctionAgent
+from perdure.agents.hookspecs.forms import Agent, FunctionAgent
+from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry, installed_agents
-from perdure.agents.run import Run
-from perdure.agents.spec import AgentSpec
+from perdure.agents.runs.run import Run
 from perdure.models import Goal
 
 AnyAgent = Agent[BaseModel | None]

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from perdure.agents.errors import InputError
-from perdure.agents.spec import AgentSpec
+from perdure.agents.hookspecs.spec import AgentSpec
+from perdure.agents.steps.errors import InputError
 
 InputPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]
 """A parameter that names a file or folder, as the worker sees it.

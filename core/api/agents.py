@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from perdure.agents.description import AgentList, describe_agents
-from perdure.api.state import Service
+from perdure.api.dependencies import Service
 
 router = APIRouter(prefix="/api", tags=["agents"])
 

@@ -7,12 +7,12 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from perdure.api import agents, approvals, control, events, goals, health, pages
+from perdure.api.dependencies import ApiState
 from perdure.api.keys import KeyCheck
+from perdure.api.openapi import DescribedApi
 from perdure.api.problems import add_problem_handlers
-from perdure.api.reference import DescribedApi
-from perdure.api.state import ApiState
 from perdure.settings import Settings
-from perdure.temporal.goals import GoalService
+from perdure.temporal.client.goal_service import GoalService
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 

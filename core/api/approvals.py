@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from perdure.api.dependencies import Service
 from perdure.api.problems import Problem
-from perdure.api.state import Service
 from perdure.models import Vote
-from perdure.stores.approvals import ApprovalRecord, ApprovalStatus, place_of
-from perdure.stores.paging import Place
+from perdure.stores.database.paging import Place
+from perdure.stores.journal.approvals import ApprovalRecord, ApprovalStatus, place_of
 
 _UNKNOWN = {"model": Problem, "description": "There is no such approval"}
 _NOT_ASKED = {"model": Problem, "description": "Somebody else was asked"}

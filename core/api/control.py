@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from perdure.api.dependencies import Service
 from perdure.api.goals import Before, GoalPage, page_of
 from perdure.api.problems import AWAY, UNKNOWN_RUN, Problem
-from perdure.api.state import Service
 from perdure.models import GoalStatus
-from perdure.stores.paging import Place
+from perdure.stores.database.paging import Place
 
 _AGAINST = {"model": Problem, "description": "It does not fit how the run stands"}
 _REFUSED = {"model": Problem, "description": "What was sent cannot be taken"}

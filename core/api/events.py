@@ -9,11 +9,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
+from perdure.api.dependencies import OpenStreams, Service
 from perdure.api.problems import MEDIA_TYPE
-from perdure.api.state import OpenStreams, Service
 from perdure.stores import StoreUnavailable, UnknownGoal
-from perdure.stores.feed import Reader, feed_of
-from perdure.stores.watched import Told
+from perdure.stores.events.event_feed import Reader, feed_of
+from perdure.stores.events.run_tail import Told
 
 router = APIRouter(prefix="/api", tags=["goals"])
 

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict
 
+from perdure.api.dependencies import Service
 from perdure.api.problems import AWAY, UNKNOWN_RUN, Problem
-from perdure.api.state import Service
 from perdure.models import Budget, Goal, GoalRecord, GoalStatus
 from perdure.stores import UnknownArtifact
-from perdure.stores.goals import place_of
-from perdure.stores.idempotency import KEY_CHARACTERS
-from perdure.stores.paging import Place
+from perdure.stores.database.paging import Place
+from perdure.stores.runs.goals import place_of
+from perdure.stores.runs.idempotency import KEY_CHARACTERS
 
 _REFUSED = {"model": Problem, "description": "The goal is not one that can be run"}
 _OTHER_GOAL = {"model": Problem, "description": "The key was given with another goal"}

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from perdure.api.state import Service
+from perdure.api.dependencies import Service
 
 router = APIRouter(tags=["health"])
 

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from perdure.agents.description import AgentDescription, describe_agents
 from perdure.agents.parameters import ParametersRefused
+from perdure.api.dependencies import Service
 from perdure.api.problems import problem
-from perdure.api.state import Service
 from perdure.models import Goal, Parameters
 from perdure.stores import StoreUnavailable
-from perdure.stores.refusals import Refused
-from perdure.temporal.connection import TemporalUnavailable
+from perdure.stores.database.refusals import Refused
+from perdure.temporal.client.connection import TemporalUnavailable
 from perdure.web.fields import PREFIX, fields_of, parameters_from
 from perdure.web.pages import draw
 

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from perdure.agents.parameters import ParametersRefused
 from perdure.agents.plugins.registry import UnknownAgent
 from perdure.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
-from perdure.stores.refusals import InputRefused, NotAsked, Refused, UnknownApproval
-from perdure.temporal.connection import TemporalUnavailable
+from perdure.stores.database.refusals import InputRefused, NotAsked, Refused, UnknownApproval
+from perdure.temporal.client.connection import TemporalUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 

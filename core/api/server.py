@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from perdure.api.state import ApiState
+from perdure.api.dependencies import ApiState
 from perdure.settings import Settings
 
 

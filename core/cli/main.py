@@ -2,17 +2,17 @@
 
 import click
 
-from perdure.cli.agents import agents
-from perdure.cli.api import api
-from perdure.cli.approvals import approvals
-from perdure.cli.dev import dev
-from perdure.cli.doctor import doctor
-from perdure.cli.goals import goals
-from perdure.cli.plugins import plugins
-from perdure.cli.run import run
-from perdure.cli.stdout import native_output_on_stderr
-from perdure.cli.testing import testing
-from perdure.cli.worker import worker
+from perdure.cli.commands.agents import agents
+from perdure.cli.commands.api import api
+from perdure.cli.commands.approvals import approvals
+from perdure.cli.commands.dev import dev
+from perdure.cli.commands.doctor import doctor
+from perdure.cli.commands.goals import goals
+from perdure.cli.commands.plugins import plugins
+from perdure.cli.commands.run import run
+from perdure.cli.commands.testing import testing
+from perdure.cli.commands.worker import worker
+from perdure.cli.output.stdout import native_output_on_stderr
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:

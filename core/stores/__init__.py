@@ -1,14 +1,14 @@
 """What Perdure remembers: goals, results, context (the journal), events, metrics, artifacts."""
 
-from perdure.stores.artifacts import ArtifactStore
-from perdure.stores.context import ContextStore
-from perdure.stores.database import Database
-from perdure.stores.errors import StoreUnavailable, UnknownArtifact, UnknownGoal
-from perdure.stores.events import EventStore
-from perdure.stores.goals import GoalStore
-from perdure.stores.metrics import MetricStore
+from perdure.stores.artifacts.artifact_store import ArtifactStore
+from perdure.stores.database.engine import Database
+from perdure.stores.database.errors import StoreUnavailable, UnknownArtifact, UnknownGoal
+from perdure.stores.events.event_log import EventStore
+from perdure.stores.journal.context import ContextStore
 from perdure.stores.opening import Stores, open_stores
-from perdure.stores.results import ResultStore
+from perdure.stores.runs.goals import GoalStore
+from perdure.stores.runs.results import ResultStore
+from perdure.stores.spending.metrics import MetricStore
 
 __all__ = [
     "ArtifactStore",

@@ -9,26 +9,26 @@ from typing import Final
 from sqlalchemy import select
 
 from perdure.settings import Settings
-from perdure.stores import schema
-from perdure.stores.approvals import ApprovalStore
-from perdure.stores.artifacts import ArtifactStore
-from perdure.stores.context import ContextStore
-from perdure.stores.control import ControlStore
-from perdure.stores.database import Database, open_database
-from perdure.stores.errors import StoreUnavailable
-from perdure.stores.events import EventStore
-from perdure.stores.executions import ExecutionStore
-from perdure.stores.fencing import Claim
-from perdure.stores.goals import GoalStore
-from perdure.stores.idempotency import KeyStore
-from perdure.stores.ledger import LedgerStore
-from perdure.stores.metrics import MetricStore
-from perdure.stores.migrate import migrate
-from perdure.stores.responses import ResponseStore
-from perdure.stores.results import ResultStore
-from perdure.stores.signals import SignalStore
-from perdure.stores.telling import StoringListener
-from perdure.stores.waits import WaitStore
+from perdure.stores.artifacts.artifact_store import ArtifactStore
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, open_database
+from perdure.stores.database.errors import StoreUnavailable
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.migrate import migrate
+from perdure.stores.events.event_log import EventStore
+from perdure.stores.events.event_writer import StoringListener
+from perdure.stores.journal.approvals import ApprovalStore
+from perdure.stores.journal.context import ContextStore
+from perdure.stores.journal.signals import SignalStore
+from perdure.stores.journal.waits import WaitStore
+from perdure.stores.runs.control import ControlStore
+from perdure.stores.runs.executions import ExecutionStore
+from perdure.stores.runs.goals import GoalStore
+from perdure.stores.runs.idempotency import KeyStore
+from perdure.stores.runs.results import ResultStore
+from perdure.stores.spending.ledger import LedgerStore
+from perdure.stores.spending.metrics import MetricStore
+from perdure.stores.spending.response_cache import ResponseStore
 
 _STORES_ID: Final = select(schema.installation.c.stores_id)
 

@@ -10,12 +10,12 @@ from temporalio.client import Client
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.temporal.connection import TemporalUnavailable, configured_address, connect
-from perdure.temporal.development_server import DevelopmentServer, run_development_server
-from perdure.temporal.goals import GoalService
-from perdure.temporal.running import known_address, known_agents
-from perdure.temporal.server_binary import ensure_server_binary
-from perdure.temporal.working import working
+from perdure.temporal.client.connection import TemporalUnavailable, configured_address, connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.installation import known_address, known_agents
+from perdure.temporal.server.binary import ensure_server_binary
+from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
+from perdure.temporal.worker.run_worker import working
 
 EMBEDDED_DRAIN_SECONDS: Final = 3.0
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from perdure.agents.memory import MemoryJournal
+    from perdure.agents.steps.memory import MemoryJournal
     from perdure.testing.contracts.broken import BrokenContract
     from perdure.testing.contracts.contract import AgentContract
     from perdure.testing.installation import GoalFailed, Installation
@@ -55,7 +55,7 @@ _PLACES: Final = {
     "BrokenContract": "perdure.testing.contracts.broken",
     "GoalFailed": "perdure.testing.installation",
     "Installation": "perdure.testing.installation",
-    "MemoryJournal": "perdure.agents.memory",
+    "MemoryJournal": "perdure.agents.steps.memory",
     "ModelServer": "perdure.testing.model_endpoint.server",
     "Recorded": "perdure.testing.model_endpoint.server",
     "Rehearsal": "perdure.testing.rehearsal",

@@ -14,17 +14,17 @@ from typing import Any, Final, Self, TypeVar
 
 from pydantic import JsonValue
 
+from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent, installed_agents
-from perdure.agents.spec import AgentSpec
 from perdure.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.following import follow_events
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import run_development_server
-from perdure.temporal.goals import GoalService
-from perdure.temporal.server_binary import ensure_server_binary
-from perdure.temporal.working import working
+from perdure.stores.events.follow import follow_events
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.binary import ensure_server_binary
+from perdure.temporal.server.development_server import run_development_server
+from perdure.temporal.worker.run_worker import working
 
 T = TypeVar("T")
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from perdure.agents.closing import Suspended
 from perdure.agents.execution import carry_out, clean_up
 from perdure.agents.factory import create_agent
-from perdure.agents.journal import Answer, Awaited, Delegation, Question, StepKey, Wanted
-from perdure.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.agents.plugins.registry import installed_agents
-from perdure.agents.run import Run
-from perdure.agents.spec import AgentSpec
+from perdure.agents.runs.run import Run
+from perdure.agents.steps.journal import Answer, Awaited, Delegation, Question, StepKey, Wanted
+from perdure.agents.steps.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.steps.run_closed import Suspended
 from perdure.messages import Wait
 from perdure.models import Goal, Progress, Result
 from perdure.settings import Settings

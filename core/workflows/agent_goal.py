@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
         Wait,
     )
     from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
-    from perdure.workflows.enduring import (
+    from perdure.workflows.failure_policy import (
         ENDURED,
         Cause,
         deadly,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from perdure.activities import observing
+from perdure.activities import observers
 from perdure.models import Event, Goal
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
@@ -49,7 +49,7 @@ async def begin(stores: Stores, workflow_id: str = "run") -> None:
 async def test_an_observer_hears_each_event_in_order(own_home: Path) -> None:
     ear = Ear()
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observing.observe(stores.events, [ear]):
+        async with observers.observe(stores.events, [ear]):
             await begin(stores)
             for _ in range(3):
                 await stores.events.append("run", "run.retrying", {})
@@ -59,10 +59,10 @@ async def test_an_observer_hears_each_event_in_order(own_home: Path) -> None:
 async def test_broken_and_hanging_observers_delay_nobody(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.2)
+    monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.2)
     broken, ear, hanging = Broken(), Ear(), Hanging()
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observing.observe(stores.events, [broken, hanging, ear]):
+        async with observers.observe(stores.events, [broken, hanging, ear]):
             await begin(stores)
             await asyncio.wait_for(hanging.cancelled.wait(), 10)
             await begin(stores, "other")
@@ -75,7 +75,7 @@ async def test_each_failure_is_counted_and_logged(own_home: Path) -> None:
     with structlog.testing.capture_logs() as logged:
         async with (
             open_stores(Settings(home=own_home)) as stores,
-            observing.observe(stores.events, [Broken()]),
+            observers.observe(stores.events, [Broken()]),
         ):
             await begin(stores)
             await stores.events.append("run", "run.retrying", {})
@@ -87,11 +87,11 @@ async def test_each_failure_is_counted_and_logged(own_home: Path) -> None:
 async def test_an_observer_that_falls_behind_loses_events_not_goals(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.1)
-    monkeypatch.setattr(observing, "BACKLOG", 2)
+    monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.1)
+    monkeypatch.setattr(observers, "BACKLOG", 2)
     async with (
         open_stores(Settings(home=own_home)) as stores,
-        observing.observe(stores.events, [Hanging()]),
+        observers.observe(stores.events, [Hanging()]),
     ):
         await begin(stores)
         for _ in range(20):
@@ -102,9 +102,9 @@ async def test_an_observer_that_falls_behind_loses_events_not_goals(
 async def test_observers_are_waited_for_together(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.5)
+    monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.5)
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observing.observe(stores.events, [Hanging() for _ in range(20)]):
+        async with observers.observe(stores.events, [Hanging() for _ in range(20)]):
             await begin(stores)
             for _ in range(50):
                 await stores.events.append("run", "run.retrying", {})

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.closing import Fenced
 from perdure.agents.execution import carry_out, clean_up
 from perdure.agents.factory import create_agent
-from perdure.agents.journal import Answer, Ledger, StepKey
-from perdure.agents.memory import (
+from perdure.agents.steps.journal import Answer, Ledger, StepKey
+from perdure.agents.steps.memory import (
     MemoryArtifacts,
     MemoryJournal,
     MemoryLedger,
     MemoryListener,
     MemoryWaits,
 )
+from perdure.agents.steps.run_closed import Fenced
 
 
 class DyingJournal(MemoryJournal):

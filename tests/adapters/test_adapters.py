@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.agents import StepFailed, Usage
-from perdure.agents.closing import Fenced
+from perdure.agents.steps.run_closed import Fenced
 from perdure.models import FailureKind
 from perdure.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
 from tests.adapters.passing import DyingJournal, Passes

@@ -16,7 +16,7 @@ from perdure.activities.prepare import Prepare
 from perdure.activities.store import Store
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.messages import TASK_QUEUE
-from perdure.temporal.recovery import recover
+from perdure.temporal.worker.recovery import recover
 from perdure.testing import ModelServer
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 from tests.adapters.scripted import ANSWER, LIBRARIES, script

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from perdure.adapters.langgraph import PerdureChat, durable
 from perdure.agents import AgentSpec, PermanentError, Run
-from perdure.agents.closing import Fenced, Suspended
+from perdure.agents.steps.run_closed import Fenced, Suspended
 from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
 from tests.adapters.passing import DyingJournal, Passes
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from perdure.adapters.openai_agents import durable
 from perdure.agents import AgentSpec, PermanentError
-from perdure.agents.closing import Fenced, Suspended
+from perdure.agents.steps.run_closed import Fenced, Suspended
 from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
 from tests.adapters.passing import DyingJournal, Passes
 
@@ -223,7 +223,7 @@ async def test_a_vendor_that_it_cannot_ask_is_named(
 ) -> None:
     from pydantic_ai.models.test import TestModel
 
-    from perdure.agents.run import Run
+    from perdure.agents.runs.run import Run
 
     serve([])
     monkeypatch.setattr(Run, "model", property(lambda run: run.durable(TestModel())))

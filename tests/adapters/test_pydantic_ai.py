@@ -10,7 +10,7 @@ from pydantic_ai.messages import BinaryContent, ModelMessagesTypeAdapter
 
 from perdure.adapters.pydantic_ai import durable
 from perdure.agents import AgentSpec, Goal, Run
-from perdure.agents.closing import Suspended
+from perdure.agents.steps.run_closed import Suspended
 from perdure.testing import Asked, Reply, ToolCall, calls, says
 from tests.adapters.passing import Passes
 

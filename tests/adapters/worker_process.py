@@ -25,8 +25,8 @@ from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.messages import TASK_QUEUE
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.connection import connect
-from perdure.temporal.task_register import Registering
+from perdure.temporal.client.connection import connect
+from perdure.temporal.worker.task_register import Registering
 from tests.adapters.scripted import Tools, made
 
 

@@ -10,15 +10,15 @@ from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from perdure.agents.errors import BudgetExceeded
-from perdure.agents.journal import Journal, StepKey
-from perdure.agents.memory import MemoryJournal, MemoryListener, MemoryWaits
 from perdure.agents.model_calls.breaker import Breakers
+from perdure.agents.model_calls.budget import Purse
 from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
 from perdure.agents.model_calls.request import Patience
-from perdure.agents.purse import Purse
-from perdure.agents.retrying import Clock
-from perdure.agents.steps import Steps
+from perdure.agents.steps.errors import BudgetExceeded
+from perdure.agents.steps.journal import Journal, StepKey
+from perdure.agents.steps.memory import MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.steps.retry import Clock
+from perdure.agents.steps.steps import Steps
 from perdure.models import Usage
 from perdure.testing import ModelServer
 

@@ -20,11 +20,11 @@ from perdure.agents import (
     Usage,
 )
 from perdure.agents.description import describe_agents
-from perdure.agents.errors import failure_from
 from perdure.agents.factory import create_agent
-from perdure.agents.memory import MemoryJournal
 from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.steps.errors import failure_from
+from perdure.agents.steps.memory import MemoryJournal
 from perdure.models import FailureKind
 from perdure.testing import rehearse
 

@@ -5,15 +5,15 @@ from typing import Final
 
 import pytest
 
-from perdure.agents.errors import (
+from perdure.agents.model_calls.breaker import Breaker, Breakers, ProviderDown
+from perdure.agents.steps.errors import (
     BudgetExceeded,
     PermanentError,
     Throttled,
     TransientError,
     failure_from,
 )
-from perdure.agents.model_calls.breaker import Breaker, Breakers, ProviderDown
-from perdure.agents.retrying import Clock
+from perdure.agents.steps.retry import Clock
 from perdure.models import FailureKind
 
 DOWN: Final = TransientError("502")

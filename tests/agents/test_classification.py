@@ -11,8 +11,8 @@ import openai
 import pytest
 from pydantic_ai import exceptions as pydantic_ai
 
-from perdure.agents.classification import LONGEST_RETRY_AFTER, recognise, retry_after_in
-from perdure.agents.errors import (
+from perdure.agents.steps.classification import LONGEST_RETRY_AFTER, recognise, retry_after_in
+from perdure.agents.steps.errors import (
     BudgetExceeded,
     InputError,
     PermanentError,
@@ -22,7 +22,7 @@ from perdure.agents.errors import (
     failure_from,
     recognised_failure,
 )
-from perdure.agents.journal import StepKey
+from perdure.agents.steps.journal import StepKey
 from perdure.models import Failure, FailureKind
 
 KEY: Final = StepKey("s", "d", 0)

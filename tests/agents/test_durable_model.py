@@ -22,12 +22,12 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model
 
 from perdure.agents import Goal, PermanentError, Run
-from perdure.agents.closing import Cancelled, Fenced
-from perdure.agents.journal import Answer, StepKey
-from perdure.agents.memory import MemoryJournal, MemoryListener
 from perdure.agents.model_calls import choice
 from perdure.agents.model_calls.choice import durable_model
 from perdure.agents.model_calls.responses import decoded, encoded
+from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.memory import MemoryJournal, MemoryListener
+from perdure.agents.steps.run_closed import Cancelled, Fenced
 from perdure.models import Usage
 from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
 from tests.agents.model_passes import Book, Passes, drain

@@ -16,11 +16,11 @@ from pathlib import Path
 import pluggy
 import pytest
 
-from perdure.activities import observing
+from perdure.activities import observers
 from perdure.agents import AgentSpec, Event, hookspecs
 from perdure.agents.plugins.discovery import EVENT_LOG, GROUP, Candidate, core_version
-from perdure.agents.plugins.hook_calls import PluginHooks
-from perdure.agents.plugins.hook_forms import hooks_of
+from perdure.agents.plugins.hooks.caller import PluginHooks
+from perdure.agents.plugins.hooks.signatures import hooks_of
 from perdure.agents.plugins.loading import Loaded, PluginError, load
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
@@ -114,13 +114,13 @@ async def test_register_observers(
     tmp_path: Path,
 ) -> None:
     """What it answers hears a real goal; those that raise, hang or dawdle hurt it nowhere."""
-    monkeypatch.setattr(observing, "OBSERVER_SECONDS", 0.3)
+    monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.3)
     heard = tmp_path / "heard"
     install_plugin("perdure-ears", EARS.format(heard=str(heard)))
     registry = AgentRegistry.load(Settings(plugins_allow=("perdure-ears",)))
     assert [type(one).__name__ for one in registry.observers] == ["Raising", "Hanging", "Ear"]
     installation = await install(registry.agents["listen"].spec)
-    async with observing.observe(installation.stores.events, registry.observers):
+    async with observers.observe(installation.stores.events, registry.observers):
         workflow_id = await installation.start("listen")
         output, record = await installation.finish(workflow_id)
         assert output.success
@@ -320,7 +320,7 @@ async def test_the_event_log_holds_every_event_of_a_goal(
     install_plugin("perdure-weather", example("register_agents"))
     registry = AgentRegistry.load(Settings(plugins_allow=("perdure-weather",)))
     installation = await install(registry.agents["weather"].spec)
-    async with observing.observe(installation.stores.events, registry.observers):
+    async with observers.observe(installation.stores.events, registry.observers):
         workflow_id = await installation.start("weather")
         await installation.finish(workflow_id)
 

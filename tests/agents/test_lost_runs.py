@@ -2,9 +2,10 @@
 
 import pytest
 
-from perdure.agents import Goal, Run, TransientError, steps
-from perdure.agents.closing import Fenced
-from perdure.agents.memory import MemoryJournal
+from perdure.agents import Goal, Run, TransientError
+from perdure.agents.steps import steps
+from perdure.agents.steps.memory import MemoryJournal
+from perdure.agents.steps.run_closed import Fenced
 
 GOAL = Goal(goal_id="g", description="x", agent_type="paying")
 

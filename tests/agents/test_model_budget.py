@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from pydantic_ai import Agent
 
-from perdure.agents.errors import StepFailed, failure_from
+from perdure.agents.steps.errors import StepFailed, failure_from
 from perdure.models import FailureKind
 from perdure.testing import Asked, ModelServer, Reply, says
 from tests.agents.model_passes import Book, Passes

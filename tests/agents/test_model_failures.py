@@ -19,10 +19,10 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from perdure.agents.errors import StepFailed, failed_steps, failure_from
-from perdure.agents.journal import StepKey
 from perdure.agents.model_calls.durable_model import DurableModel
 from perdure.agents.model_calls.errors import RequestFailed, failed_request
+from perdure.agents.steps.errors import StepFailed, failed_steps, failure_from
+from perdure.agents.steps.journal import StepKey
 from perdure.models import Failure, FailureKind
 from perdure.testing import (
     ModelServer,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from perdure.agents.plugins.error import PluginError
 from perdure.agents.plugins.files import CurrentObservers, load_file
+from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.models import Event
 from perdure.settings import Settings

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from perdure.agents.errors import PermanentError, StepFailed, Throttled, TransientError
-from perdure.agents.journal import StepKey
-from perdure.agents.retrying import Clock, backoff, retried
+from perdure.agents.steps.errors import PermanentError, StepFailed, Throttled, TransientError
+from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.retry import Clock, backoff, retried
 from perdure.models import Failure, FailureKind
 
 KEY: Final = StepKey("s", "d", 0)

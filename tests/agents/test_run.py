@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from perdure.agents import Goal, InputError, PermanentError, Run, StepFailed
-from perdure.agents.memory import MemoryArtifacts, MemoryJournal
+from perdure.agents.steps.memory import MemoryArtifacts, MemoryJournal
 
 
 class Page(BaseModel):

@@ -16,10 +16,10 @@ from perdure.api.app import create_app
 from perdure.api.server import listen, serve
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import DevelopmentServer
-from perdure.temporal.goals import GoalService
-from perdure.temporal.worker import build_worker
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.development_server import DevelopmentServer
+from perdure.temporal.worker.worker import build_worker
 
 
 class EchoParameters(BaseModel):

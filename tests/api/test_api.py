@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from perdure.api.keys import new_key
-from perdure.temporal.development_server import DevelopmentServer
-from perdure.temporal.ports import free_port
+from perdure.temporal.server.development_server import DevelopmentServer
+from perdure.temporal.server.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,13 +8,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from perdure.agents.journal import Question, StepKey
+from perdure.agents.steps.journal import Question, StepKey
 from perdure.messages import Wait
 from perdure.models import Goal, GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.fencing import Claim
-from perdure.temporal.ports import free_port
+from perdure.stores.database.fencing import Claim
+from perdure.temporal.server.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

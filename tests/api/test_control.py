@@ -10,8 +10,8 @@ import pytest_asyncio
 from perdure.models import GoalStatus
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.development_server import DevelopmentServer
-from perdure.temporal.ports import free_port
+from perdure.temporal.server.development_server import DevelopmentServer
+from perdure.temporal.server.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -126,7 +126,7 @@ async def test_dead_letters_are_listed_and_picked_up(api: httpx.AsyncClient) -> 
 async def _as_failed(runs: list[str]) -> None:
     from sqlalchemy import update
 
-    from perdure.stores import schema
+    from perdure.stores.database import schema
 
     change = (
         update(schema.goals)

@@ -18,10 +18,11 @@ from perdure.api.app import create_app
 from perdure.api.server import listen, serve
 from perdure.models import Goal, GoalStatus
 from perdure.settings import Settings
-from perdure.stores import Stores, feed, open_stores
-from perdure.temporal.connection import connect
-from perdure.temporal.goals import GoalService
-from perdure.temporal.ports import free_port
+from perdure.stores import Stores, open_stores
+from perdure.stores.events import event_feed
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -140,7 +141,9 @@ async def test_an_idle_run_shows_that_it_is_followed(
 
 async def test_who_goes_away_is_followed_no_more(api: httpx.AsyncClient, stores: Stores) -> None:
     def watched() -> int:
-        return sum(run.readers for found in feed._FEEDS.values() for run in found._runs.values())
+        return sum(
+            run.readers for found in event_feed._FEEDS.values() for run in found._runs.values()
+        )
 
     async with following(api) as told:
         await anext(told)

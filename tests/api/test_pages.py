@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from perdure.api.keys import new_key
-from perdure.temporal.development_server import DevelopmentServer
+from perdure.temporal.server.development_server import DevelopmentServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

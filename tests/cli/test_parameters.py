@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from perdure.agents import InputPath
-from perdure.cli.run import read_parameters
+from perdure.cli.commands.run import read_parameters
 
 
 def test_a_path_given_from_here_is_made_absolute(

@@ -190,13 +190,16 @@ WRONG = [
     ),
     Wrong(
         "imports",
-        "line 2 imports perdure.agents.memory",
-        does("\nfrom pydantic", "\nfrom perdure.agents.memory import MemoryJournal\nfrom pydantic"),
+        "line 2 imports perdure.agents.steps.memory",
+        does(
+            "\nfrom pydantic",
+            "\nfrom perdure.agents.steps.memory import MemoryJournal\nfrom pydantic",
+        ),
     ),
     Wrong(
         "imports of tests",
-        "test_moss.py, line 2 imports perdure.agents.run",
-        Moss(tests=f"\nimport perdure.agents.run\n{TEST}"),
+        "test_moss.py, line 2 imports perdure.agents.runs.run",
+        Moss(tests=f"\nimport perdure.agents.runs.run\n{TEST}"),
     ),
     Wrong("loading", "raised ZeroDivisionError", does("class Moss", "1 / 0\n\n\nclass Moss")),
     Wrong("loading", "register_agent", does("def register_agents", "def register_agnets")),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from perdure.cli.plugins_new import (
+from perdure.cli.commands.plugins_new import (
     LONGEST_NAME,
     NAMES_IN_TEMPLATE,
     TEMPLATE_BOUNDS,

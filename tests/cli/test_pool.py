@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from perdure.temporal.development_server import DevelopmentServer
+    from perdure.temporal.server.development_server import DevelopmentServer
 
     CommandLine = Any
 

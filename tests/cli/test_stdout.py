@@ -12,8 +12,8 @@ import sys
 import click
 
 from perdure.cli.main import perdure, main
-from perdure.cli.output import print_json
-from perdure.cli.running import command_errors, json_option
+from perdure.cli.output.printing import print_json
+from perdure.cli.runtime.command import command_errors, json_option
 
 
 @perdure.command()

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from perdure.cli.describing import describe
-from perdure.cli.lines import Lines
-from perdure.cli.live import LiveView
+from perdure.cli.output.event_text import describe
+from perdure.cli.output.live_view import LiveView
+from perdure.cli.output.plain_view import Lines
 from perdure.models import Event
 
 Told = tuple[str, dict[str, Any]]
@@ -205,7 +205,7 @@ def test_a_terminal_is_never_overfull() -> None:
 
 _SHOW = """
 from datetime import UTC, datetime
-from perdure.cli.watching import display_for
+from perdure.cli.runtime.watch import display_for
 from perdure.models import Event
 
 def event(type_, **data):

@@ -95,7 +95,7 @@ def shell(own_home: Path, tmp_path: Path, server_binary: Path) -> Any:
 @pytest.fixture
 def dev(own_home: Path, server_binary: Path) -> Iterator[dict[str, str]]:
     """Run ``perdure dev`` and return what it said when it was ready."""
-    from perdure.temporal.running import read_running
+    from perdure.temporal.installation import read_running
 
     process = subprocess.Popen(
         [sys.executable, "-m", "perdure.cli", "dev", "--port", "0", "--temporal-port", "0"],

@@ -22,7 +22,7 @@ from perdure.activities.prepare import Prepare
 from perdure.activities.store import Store
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.messages import TASK_QUEUE
-from perdure.temporal.recovery import recover
+from perdure.temporal.worker.recovery import recover
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 if TYPE_CHECKING:

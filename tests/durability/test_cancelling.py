@@ -11,9 +11,9 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
 from perdure.agents import Agent, AgentSpec, Progress, Result, Run
 from perdure.agents import execution as driver
-from perdure.agents.errors import Throttled
+from perdure.agents.steps.errors import Throttled
 from perdure.models import GoalRecord, GoalStatus
-from perdure.stores.executions import ExecutionStore
+from perdure.stores.runs.executions import ExecutionStore
 
 if TYPE_CHECKING:
     from tests.installation import Install, Installation

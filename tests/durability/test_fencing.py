@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from perdure.models import Event, GoalStatus
-from perdure.stores import schema
+from perdure.stores.database import schema
 from perdure.workflows import agent_goal
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perdure.activities import passes
+from perdure.activities import execution_watchdog
 from perdure.agents import AgentSpec, Goal, Result, Run, Usage
 from perdure.messages import Executed
 from perdure.models import Budget, FailureKind, GoalStatus
-from perdure.workflows import enduring
+from perdure.workflows import failure_policy
 
 if TYPE_CHECKING:
     from tests.installation import Install
@@ -166,8 +166,8 @@ async def test_a_dead_letter_is_picked_up_with_its_journal(install: "Install") -
 async def test_a_step_that_no_execution_has_time_for_fails_with_a_sentence(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes, "HOLD_AFTER_SECONDS", 0.2)
-    monkeypatch.setattr(passes, "CLOSE_AFTER_SECONDS", 0.4)
+    monkeypatch.setattr(execution_watchdog, "HOLD_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(execution_watchdog, "CLOSE_AFTER_SECONDS", 0.4)
     begun: list[int] = []
 
     async def endless(run: Run, goal: Goal) -> Result:
@@ -197,7 +197,7 @@ async def test_a_goal_that_kills_its_workers_is_given_up(install: "Install") -> 
 
     here = await install(AgentSpec(name="deadly", description="", agent=deadly))
     workflow_id = await here.start("deadly")
-    for _ in range(enduring.ENDURED[enduring.Cause.DEAD_WORKER]):
+    for _ in range(failure_policy.ENDURED[failure_policy.Cause.DEAD_WORKER]):
         await reached.wait()
         reached.clear()
         pending = (await here.handle(workflow_id).describe()).raw_description.pending_activities

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.closing import Interrupted
 from perdure.agents.execution import carry_out
 from perdure.agents.factory import AgentFactory
-from perdure.agents.memory import MemoryJournal, MemoryListener
 from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.steps.memory import MemoryJournal, MemoryListener
+from perdure.agents.steps.run_closed import Interrupted
 from perdure.models import Decision, GoalStatus
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.models import GoalStatus
-from perdure.workflows import agent_goal, enduring
+from perdure.workflows import agent_goal, failure_policy
 
 if TYPE_CHECKING:
     from tests.installation import Install, Installation
@@ -90,7 +90,7 @@ async def test_an_execution_that_times_out_is_an_attempt_that_failed(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_goal, "EXECUTE_TIMEOUT", timedelta(seconds=1))
-    monkeypatch.setattr(enduring, "LONGEST_PAUSE", timedelta(seconds=0.1))
+    monkeypatch.setattr(failure_policy, "LONGEST_PAUSE", timedelta(seconds=0.1))
     paid: list[int] = []
     attempts: list[int] = []
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.errors import Throttled
+from perdure.agents.steps.errors import Throttled
 from perdure.models import GoalStatus
-from perdure.stores import waits as wait_store
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import run_development_server
-from perdure.temporal.goals import GoalService
+from perdure.stores.journal import waits as wait_store
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.development_server import run_development_server
 from perdure.workflows import agent_goal
 
 if TYPE_CHECKING:

@@ -32,9 +32,9 @@ from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.messages import TASK_QUEUE
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.stores.executions import ExecutionStore
-from perdure.temporal.connection import connect
-from perdure.temporal.task_register import Registering
+from perdure.stores.runs.executions import ExecutionStore
+from perdure.temporal.client.connection import connect
+from perdure.temporal.worker.task_register import Registering
 
 ORDER: dict[str, Any] = {}
 

@@ -14,10 +14,10 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from perdure.cli.running import run_async
+from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.server.binary import ensure_server_binary
 from tests.faults import effects, endpoint
 from tests.faults.goals import Goals, Judged, service_of
 from tests.faults.mischief import Mischief

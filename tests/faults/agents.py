@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic_ai import Agent
 
 from perdure.agents import AgentSpec, Goal, PermanentError, Result, Run, hookimpl
-from perdure.agents.errors import OutcomeUnknown
+from perdure.agents.steps.errors import OutcomeUnknown
 from tests.faults.effects import note, noted
 from tests.faults.shims import BLOCKED_SECONDS, VERSION
 

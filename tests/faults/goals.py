@@ -14,10 +14,10 @@ from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.models import Goal, GoalRecord, Vote
 from perdure.stores import Stores, StoreUnavailable
-from perdure.stores.approvals import ApprovalStatus
-from perdure.stores.refusals import Refused
-from perdure.temporal.connection import TemporalUnavailable, connect
-from perdure.temporal.goals import GoalService
+from perdure.stores.database.refusals import Refused
+from perdure.stores.journal.approvals import ApprovalStatus
+from perdure.temporal.client.connection import TemporalUnavailable, connect
+from perdure.temporal.client.goal_service import GoalService
 from tests.faults.agents import AGENTS, register_agents
 from tests.faults.answers import SIGNAL, approves, wrong
 from tests.faults.effects import broken_rules

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 
 import psutil
 
-from perdure.temporal.processes import stop_process
+from perdure.temporal.server.processes import stop_process
 from tests.faults import shims
 from tests.faults.world import World
 

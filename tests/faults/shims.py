@@ -28,7 +28,7 @@ BLOCKED_SECONDS: Final = 5.5
 def install() -> None:
     """Change what the tests need to be changed in this process."""
     from perdure.activities import heartbeats
-    from perdure.temporal import worker
+    from perdure.temporal.worker import worker
     from perdure.workflows import agent_goal
 
     agent_goal.HEARTBEAT_TIMEOUT = HEARTBEAT_TIMEOUT
@@ -62,7 +62,7 @@ def move_clock(shift: timedelta) -> None:
             return now.astimezone(tz) if tz else now.astimezone().replace(tzinfo=None)
 
     for module in pkgutil.walk_packages(perdure.__path__, "perdure."):
-        left_out = ("perdure.testing", "perdure.stores.migrations")
+        left_out = ("perdure.testing", "perdure.stores.database.migrations")
         if not module.name.startswith(left_out) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name, loaded in list(sys.modules.items()):

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 
 from perdure.settings import Settings
-from perdure.temporal.development_server import DevelopmentServer, run_development_server
-from perdure.temporal.ports import choose_ports
-from perdure.temporal.processes import start_process, stop_process
+from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
+from perdure.temporal.server.ports import choose_ports
+from perdure.temporal.server.processes import start_process, stop_process
 from tests.faults import effects, endpoint, shims
 
 ROOT = Path(__file__).parents[2]

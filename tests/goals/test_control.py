@@ -40,8 +40,8 @@ async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: "
 
 
 async def test_a_wake_up_that_was_lost_is_made_up_for(install: "Install") -> None:
-    from perdure.temporal.answering import Answering
-    from perdure.temporal.attending import attend
+    from perdure.temporal.client.decisions import Answering
+    from perdure.temporal.worker.housekeeping import attend
 
     async def wait(run: Run, goal: Goal) -> Result:
         return Result(data={"got": await run.wait_for("go")})

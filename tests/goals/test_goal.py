@@ -24,8 +24,8 @@ from perdure.agents import (
 )
 from perdure.messages import TASK_QUEUE
 from perdure.models import GoalStatus
-from perdure.stores import patience
-from perdure.workflows import enduring
+from perdure.stores.database import retry
+from perdure.workflows import failure_policy
 
 if TYPE_CHECKING:
     Install = Callable[..., Awaitable[Any]]
@@ -303,7 +303,7 @@ async def test_stores_that_are_away_use_up_no_attempt(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder of artifacts cannot be written for four attempts, then it can."""
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.1)
     tried: list[int] = []
     paid: list[int] = []
 
@@ -448,7 +448,7 @@ async def test_input_that_is_no_goal_fails_the_workflow_instead_of_hanging_it(
 async def test_an_agent_missing_at_every_worker_ends_in_a_recorded_failure(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(enduring, "LONGEST_PAUSE", timedelta(seconds=0.2))
+    monkeypatch.setattr(failure_policy, "LONGEST_PAUSE", timedelta(seconds=0.2))
     here = await install(_plain())
     goal = Goal(goal_id="gone", description="x", agent_type="removed")
     output = await here.client.execute_workflow(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.journal import Awaited, Question
+from perdure.agents.steps.journal import Awaited, Question
 from perdure.testing import MemoryJournal, StillWaiting, rehearse
 
 CALLED: list[str] = []

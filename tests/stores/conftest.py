@@ -11,7 +11,7 @@ import pytest
 from perdure.models import Budget, Goal
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

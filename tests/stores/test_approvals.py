@@ -6,14 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from perdure.agents.journal import Question, StepKey
+from perdure.agents.steps.journal import Question, StepKey
 from perdure.messages import Wait
 from perdure.models import GoalStatus, Vote
 from perdure.stores import Stores
-from perdure.stores.approvals import ApprovalStatus, place_of
-from perdure.stores.fencing import Claim
-from perdure.stores.paging import Place
-from perdure.stores.refusals import (
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.paging import Place
+from perdure.stores.database.refusals import (
     AmbiguousName,
     InputRefused,
     NotAsked,
@@ -21,6 +20,7 @@ from perdure.stores.refusals import (
     UnknownApproval,
     VoteRefused,
 )
+from perdure.stores.journal.approvals import ApprovalStatus, place_of
 
 Ask = Callable[..., Awaitable[str]]
 
@@ -117,7 +117,7 @@ async def test_what_has_expired_takes_no_answer(stores: Stores, ask: Ask) -> Non
 async def _expire(stores: Stores, approval_id: str, at: datetime) -> None:
     from sqlalchemy import update
 
-    from perdure.stores import schema
+    from perdure.stores.database import schema
 
     change = (
         update(schema.approvals)

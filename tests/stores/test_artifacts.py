@@ -10,7 +10,7 @@ import pytest
 
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownArtifact, UnknownGoal
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 
 def files_below(folder: Path) -> list[Path]:

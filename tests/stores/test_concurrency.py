@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from perdure.agents.journal import Answer, StepKey
+from perdure.agents.steps.journal import Answer, StepKey
 from perdure.models import Goal, GoalStatus, Progress, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.database import Transaction
-from perdure.stores.fencing import Claim
+from perdure.stores.database.engine import Transaction
+from perdure.stores.database.fencing import Claim
 
 GOALS = 1000
 STEPS = 3
@@ -22,11 +22,11 @@ STEPS = 3
 _WRITE = """
 import asyncio, sys
 from datetime import UTC, datetime
-from perdure.agents.journal import Answer, StepKey
+from perdure.agents.steps.journal import Answer, StepKey
 from perdure.models import Goal, GoalStatus, Result
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 async def goal(stores, name, number):
     await stores.goals.begin(

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perdure.agents.errors import BudgetExceeded
-from perdure.agents.journal import Answer, StepKey, stream_of
+from perdure.agents.steps.errors import BudgetExceeded
+from perdure.agents.steps.journal import Answer, StepKey, stream_of
 from perdure.models import Budget, Failure, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
-from perdure.stores.context import VALUE_CHARACTERS, StoredJournal
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
+from perdure.stores.journal.context import VALUE_CHARACTERS, StoredJournal
 
 KEY = StepKey("search", "d" * 64, 0)
 FAILURE = Failure(type="Refused", message="no", permanent=True)
@@ -25,11 +25,11 @@ TakeOver = Callable[..., Awaitable[Claim]]
 _RECORD_AND_HANG = """
 import asyncio, sys
 from datetime import UTC, datetime
-from perdure.agents.journal import Answer, StepKey
+from perdure.agents.steps.journal import Answer, StepKey
 from perdure.models import Goal
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 async def main():
     async with open_stores(Settings.model_validate_json(sys.argv[1])) as stores:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from perdure.agents.journal import Answer, StepKey, stream_of
+from perdure.agents.steps.journal import Answer, StepKey, stream_of
 from perdure.models import Budget, Goal, GoalStatus, Usage
 from perdure.stores import Stores
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 KEY = StepKey("ask", "d" * 64, 0)
 OTHER = StepKey("ask", "e" * 64, 0)

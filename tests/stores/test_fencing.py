@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from perdure.agents.closing import Fenced
-from perdure.agents.journal import Answer, Nap, StepKey
+from perdure.agents.steps.journal import Answer, Nap, StepKey
+from perdure.agents.steps.run_closed import Fenced
 from perdure.models import Artifact, Goal, GoalStatus, Progress, Result, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

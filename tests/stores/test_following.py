@@ -10,12 +10,13 @@ from sqlalchemy import event, text, update
 
 from perdure.models import EventType, Goal, GoalStatus
 from perdure.settings import Settings
-from perdure.stores import Stores, StoreUnavailable, UnknownGoal, open_stores, schema
-from perdure.stores.database import Transaction
-from perdure.stores.events import add_event
-from perdure.stores.feed import SQLITE_LOOK_SECONDS, Reader, feed_of
-from perdure.stores.following import follow_events
-from perdure.stores.watched import PAGE, WINDOW, Told, WatchedRun
+from perdure.stores import Stores, StoreUnavailable, UnknownGoal, open_stores
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Transaction
+from perdure.stores.events.event_feed import SQLITE_LOOK_SECONDS, Reader, feed_of
+from perdure.stores.events.event_log import add_event
+from perdure.stores.events.follow import follow_events
+from perdure.stores.events.run_tail import PAGE, WINDOW, Told, WatchedRun
 
 READERS = 500
 

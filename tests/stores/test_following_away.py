@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 from perdure.models import Goal, GoalStatus
 from perdure.settings import Settings
 from perdure.stores import StoreUnavailable, open_stores
-from perdure.stores.feed import AWAY_SECONDS, feed_of
-from perdure.stores.following import follow_events
-from perdure.stores.watched import WINDOW
+from perdure.stores.events.event_feed import AWAY_SECONDS, feed_of
+from perdure.stores.events.follow import follow_events
+from perdure.stores.events.run_tail import WINDOW
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

@@ -8,10 +8,10 @@ import pytest
 from perdure.models import Failure, Goal, GoalStatus, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
-from perdure.stores.fencing import Claim
-from perdure.stores.goals import place_of
-from perdure.stores.paging import Place
-from perdure.stores.refusals import AmbiguousName
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.paging import Place
+from perdure.stores.database.refusals import AmbiguousName
+from perdure.stores.runs.goals import place_of
 
 STARTED = datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC)
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from perdure.agents.errors import BudgetExceeded
-from perdure.agents.journal import Answer, StepKey
+from perdure.agents.steps.errors import BudgetExceeded
+from perdure.agents.steps.journal import Answer, StepKey
 from perdure.models import Budget, Failure, Goal, Spending, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.fencing import Claim
-from perdure.stores.ledger import StoredLedger
+from perdure.stores.database.fencing import Claim
+from perdure.stores.spending.ledger import StoredLedger
 
 KEY = StepKey("ask", "d" * 64, 0)
 ASKED = Usage(input_tokens=60, output_tokens=40, cost=0.25)

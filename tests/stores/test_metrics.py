@@ -6,7 +6,7 @@ import pytest
 
 from perdure.models import GoalStatus
 from perdure.stores import Stores, UnknownGoal
-from perdure.stores.metrics import MetricTotal
+from perdure.stores.spending.metrics import MetricTotal
 
 
 async def test_a_metric_is_kept_under_its_name(stores: Stores, run: str) -> None:

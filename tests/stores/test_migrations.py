@@ -13,13 +13,14 @@ from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from perdure.agents.journal import Answer, StepKey
+from perdure.agents.steps.journal import Answer, StepKey
 from perdure.models import Failure, GoalStatus, Progress, Result
 from perdure.settings import Settings
-from perdure.stores import Stores, StoreUnavailable, migrate, open_stores
-from perdure.stores.database import Transaction, open_database
-from perdure.stores.fencing import Claim
-from perdure.stores.schema import UtcDateTime, metadata
+from perdure.stores import Stores, StoreUnavailable, open_stores
+from perdure.stores.database import migrate
+from perdure.stores.database.engine import Transaction, open_database
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.schema import UtcDateTime, metadata
 
 _OPEN = """
 import asyncio, sys

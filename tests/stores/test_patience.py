@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from perdure.agents.closing import Fenced, JournalFailed
-from perdure.agents.journal import Answer, Nap, StepKey
+from perdure.agents.steps.journal import Answer, Nap, StepKey
+from perdure.agents.steps.run_closed import Fenced, JournalFailed
 from perdure.models import GoalStatus, Progress, Result, Usage
-from perdure.stores import Stores, StoreUnavailable, patience
-from perdure.stores.database import Database
-from perdure.stores.fencing import Claim
-from perdure.stores.patience import patiently
+from perdure.stores import Stores, StoreUnavailable
+from perdure.stores.database import retry
+from perdure.stores.database.engine import Database
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.retry import patiently
 
 KEY = StepKey("search", "d" * 64, 0)
 
@@ -31,7 +32,7 @@ class Outage:
 
 
 async def test_what_comes_back_is_tried_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
     outage = Outage(5)
 
     assert await patiently(outage) == "here"
@@ -42,7 +43,7 @@ async def test_what_comes_back_is_tried_until_then(monkeypatch: pytest.MonkeyPat
 async def test_what_stays_away_ends_the_execution_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.2)
     outage = Outage(1_000)
 
     with pytest.raises(JournalFailed, match="the database is away") as raised:
@@ -95,7 +96,7 @@ async def test_everything_an_agent_writes_outlasts_an_outage(
     stores: Stores, claim: Claim, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _interrupt(stores.database, monkeypatch, times=2)
-    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
 
     await ACCESSES[name](stores, claim)
 
@@ -105,7 +106,7 @@ async def test_everything_an_agent_writes_gives_up_in_the_end(
     stores: Stores, claim: Claim, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _interrupt(stores.database, monkeypatch, times=1_000)
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.1)
 
     with pytest.raises(JournalFailed, match="away"):
         await ACCESSES[name](stores, claim)
@@ -116,7 +117,7 @@ async def test_texts_are_not_lost_in_an_outage(
 ) -> None:
     listener = stores.listener(claim, again=False)
     with monkeypatch.context() as away:
-        away.setattr(patience, "_FIRST_PAUSE", 0.001)
+        away.setattr(retry, "_FIRST_PAUSE", 0.001)
         _interrupt(stores.database, away, times=3)
         for piece in ("Once ", "upon ", "a time"):
             await listener.text("answer", piece)
@@ -131,7 +132,7 @@ async def test_a_text_that_could_not_be_stored_ends_the_execution(
     stores: Stores, claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _interrupt(stores.database, monkeypatch, times=1_000)
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.0)
     listener = stores.listener(claim, again=False)
     await listener.text("answer", "Once")
 

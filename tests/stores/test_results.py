@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from perdure.agents.closing import Fenced
+from perdure.agents.steps.run_closed import Fenced
 from perdure.models import Failure, Goal, GoalStatus, Result, ResultReference, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
-from perdure.stores.fencing import Claim
-from perdure.stores.results import SUMMARY_CHARACTERS
+from perdure.stores.database.fencing import Claim
+from perdure.stores.runs.results import SUMMARY_CHARACTERS
 
 if TYPE_CHECKING:
     # Registered by the conftest: not importable when the tests run.

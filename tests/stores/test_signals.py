@@ -7,8 +7,8 @@ from pydantic import JsonValue
 
 from perdure.models import GoalStatus
 from perdure.stores import Stores, UnknownGoal
-from perdure.stores.refusals import InputRefused, RunEnded
-from perdure.stores.signals import MAX_SIGNAL_BYTES
+from perdure.stores.database.refusals import InputRefused, RunEnded
+from perdure.stores.journal.signals import MAX_SIGNAL_BYTES
 
 
 async def test_signals_are_numbered_by_name_and_told(stores: Stores, run: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from perdure.models import Artifact, Goal, Progress
 from perdure.settings import Settings
-from perdure.stores import Stores, open_stores, telling
-from perdure.stores.fencing import Claim
+from perdure.stores import Stores, open_stores
+from perdure.stores.database.fencing import Claim
+from perdure.stores.events import event_writer
 
 FILE: Final = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
 
@@ -146,7 +147,7 @@ async def test_a_text_far_ahead_of_the_store_waits_for_it(
     listener = stores.listener(claim, again=False)
     for _ in range(64):
         await listener.text("answer", "x" * 10_000)
-        assert sum(len(piece) for _, piece in listener._text) <= 2 * telling._LARGEST_PIECE
+        assert sum(len(piece) for _, piece in listener._text) <= 2 * event_writer._LARGEST_PIECE
     await listener.drain()
 
     events = await stores.events.after(run, 1)
@@ -156,8 +157,8 @@ async def test_a_text_far_ahead_of_the_store_waits_for_it(
 async def test_an_agent_that_tells_without_end_is_thinned_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "TOLD_IN_FULL", 100)
-    monkeypatch.setattr(telling, "THINNED_SECONDS", 3_600.0)
+    monkeypatch.setattr(event_writer, "TOLD_IN_FULL", 100)
+    monkeypatch.setattr(event_writer, "THINNED_SECONDS", 3_600.0)
     turns = 0
 
     async def count_turns() -> None:
@@ -195,8 +196,8 @@ async def test_an_agent_that_tells_without_end_is_thinned_out(
 async def test_a_thinned_out_agent_is_heard_now_and_then(
     stores: Stores, run: str, claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "TOLD_IN_FULL", 10)
-    monkeypatch.setattr(telling, "THINNED_SECONDS", 0.0)  # that long ago it always was
+    monkeypatch.setattr(event_writer, "TOLD_IN_FULL", 10)
+    monkeypatch.setattr(event_writer, "THINNED_SECONDS", 0.0)  # that long ago it always was
     listener = stores.listener(claim, again=False)
 
     for number in range(20):

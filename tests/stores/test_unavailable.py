@@ -24,13 +24,14 @@ _FILL_THE_DISK = """
 import asyncio, json, resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from perdure.agents.closing import JournalFailed
+from perdure.agents.steps.run_closed import JournalFailed
 from perdure.models import Goal, GoalStatus, Result
 from perdure.settings import Settings
-from perdure.stores import open_stores, patience
-from perdure.stores.fencing import Claim
+from perdure.stores import open_stores
+from perdure.stores.database import retry
+from perdure.stores.database.fencing import Claim
 
-patience.PATIENCE_SECONDS = 0.0
+retry.PATIENCE_SECONDS = 0.0
 home = Path(sys.argv[1])
 said = {}
 

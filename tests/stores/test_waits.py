@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from perdure.agents.closing import Fenced
-from perdure.agents.errors import InputError, PermanentError
-from perdure.agents.journal import (
+from perdure.agents.steps.errors import InputError, PermanentError
+from perdure.agents.steps.journal import (
     Answer,
     Awaited,
     Delegation,
@@ -18,10 +17,11 @@ from perdure.agents.journal import (
     StepKey,
     Waits,
 )
+from perdure.agents.steps.run_closed import Fenced
 from perdure.messages import Wait, WaitKind
 from perdure.models import Decision, Failure, Goal, GoalStatus, Result, Vote
 from perdure.stores import Stores
-from perdure.stores.fencing import Claim
+from perdure.stores.database.fencing import Claim
 
 KEY = StepKey("ask", "0" * 64, 0)
 QUESTION = Question("Publish?", {"pages": 3}, None, (), 1)

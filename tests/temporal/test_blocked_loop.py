@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.agents.execution import carry_out
 from perdure.agents.factory import create_agent
-from perdure.temporal.blocked_loop import watch_loop
+from perdure.temporal.worker.loop_watchdog import watch_loop
 
 
 def hold_up(until: Callable[[], object]) -> None:

@@ -13,20 +13,20 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.agents import AgentSpec, Result, Run
-from perdure.agents.journal import Delegation, Question, StepKey
 from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.steps.journal import Delegation, Question, StepKey
 from perdure.messages import TASK_QUEUE, WORKFLOW_TYPE, Wait
 from perdure.models import Goal, GoalStatus, Vote
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.fencing import Claim
-from perdure.stores.refusals import KeyConflict, RunEnded, RunNotEnded
-from perdure.temporal.attending import Waking, attend
-from perdure.temporal.connection import TemporalUnavailable, connect
-from perdure.temporal.development_server import DevelopmentServer
-from perdure.temporal.goals import GoalService
-from perdure.temporal.ports import free_port
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.refusals import KeyConflict, RunEnded, RunNotEnded
+from perdure.temporal.client.connection import TemporalUnavailable, connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.development_server import DevelopmentServer
+from perdure.temporal.server.ports import free_port
+from perdure.temporal.worker.housekeeping import Waking, attend
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -151,7 +151,7 @@ async def test_a_key_given_by_twenty_at_once_starts_one_run(here: Installation) 
 
 
 async def test_a_key_whose_first_owner_died_starts_the_run(here: Installation) -> None:
-    from perdure.stores.idempotency import digest_of
+    from perdure.stores.runs.idempotency import digest_of
 
     await here.stores.keys.claim("key", digest_of(GOAL), "goal-g-first")
     assert await here.service.start(GOAL, "key") == "goal-g-first"
@@ -246,7 +246,7 @@ async def test_what_the_stores_took_counts_although_the_server_is_away(
 async def _long_over(stores: Stores) -> None:
     from sqlalchemy import update
 
-    from perdure.stores import schema
+    from perdure.stores.database import schema
 
     change = update(schema.waits).values(over_at=datetime.now(UTC) - timedelta(minutes=1))
     await stores.database.write(lambda transaction: transaction.connection.execute(change))
@@ -374,7 +374,7 @@ async def test_runs_that_temporal_does_not_know_are_closed_after_a_while(
 async def _silent_since(stores: Stores, time: datetime) -> None:
     from sqlalchemy import update
 
-    from perdure.stores import schema
+    from perdure.stores.database import schema
 
     change = update(schema.events).values(time=time)
     await stores.database.write(lambda transaction: transaction.connection.execute(change))

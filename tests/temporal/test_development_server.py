@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import (
+from perdure.temporal.client.connection import connect
+from perdure.temporal.server.development_server import (
     DevelopmentServer,
     DevelopmentServerFailed,
     run_development_server,
 )
-from perdure.temporal.ports import choose_ports, free_port, is_free
+from perdure.temporal.server.ports import choose_ports, free_port, is_free
 
 # Runs a server until it is told to stop, or killed.
 SERVE = """\
 import asyncio, sys
 from pathlib import Path
-from perdure.temporal.development_server import run_development_server
+from perdure.temporal.server.development_server import run_development_server
 
 async def main():
     async with run_development_server(Path(sys.argv[1]), Path(sys.argv[2]), port=0, ui_port=0) as s:

@@ -17,16 +17,16 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from perdure.messages import TASK_QUEUE
 from perdure.models import Goal
 from perdure.settings import Settings
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import run_development_server
-from perdure.temporal.pool import Pool
-from perdure.temporal.versioning import DEPLOYMENT, current_build, make_current
+from perdure.temporal.client.connection import connect
+from perdure.temporal.server.development_server import run_development_server
+from perdure.temporal.worker.pool import Pool
+from perdure.temporal.worker.versioning import DEPLOYMENT, current_build, make_current
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from perdure.temporal.development_server import DevelopmentServer
+    from perdure.temporal.server.development_server import DevelopmentServer
 
     StartPool = Callable[..., Awaitable[Pool]]
 

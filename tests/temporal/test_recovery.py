@@ -16,13 +16,13 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.messages import EXECUTE_ACTIVITY, Executed
-from perdure.temporal.connection import connect
-from perdure.temporal.ports import free_port
-from perdure.temporal.recovery import recover
-from perdure.temporal.task_register import LostTask
+from perdure.temporal.client.connection import connect
+from perdure.temporal.server.ports import free_port
+from perdure.temporal.worker.recovery import recover
+from perdure.temporal.worker.task_register import LostTask
 
 if TYPE_CHECKING:
-    from perdure.temporal.development_server import DevelopmentServer
+    from perdure.temporal.server.development_server import DevelopmentServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,7 +30,7 @@ DYING_WORKER = """
 import os, sys
 from base64 import b64decode
 from pathlib import Path
-from perdure.temporal.task_register import LostTask, TaskRegister
+from perdure.temporal.worker.task_register import LostTask, TaskRegister
 
 home, token, workflow_id, run_id = sys.argv[1:]
 register = TaskRegister(Path(home))

@@ -19,14 +19,14 @@ from pathlib import Path
 import pytest
 
 from perdure.settings import Settings
-from perdure.temporal.go_build import own_go_home
-from perdure.temporal.server_binary import (
+from perdure.temporal.server.binary import (
     Road,
     ServerUnavailable,
     ensure_server_binary,
     find_server_binary,
 )
-from perdure.temporal.versions import GO_WHEEL, TEMPORAL_CLI
+from perdure.temporal.server.go_build import own_go_home
+from perdure.temporal.server.versions import GO_WHEEL, TEMPORAL_CLI
 
 TEMPORAL = f"""\
 #!/bin/sh
@@ -61,7 +61,7 @@ cp {temporal} "$GOBIN/temporal"
 ENSURE = """\
 import asyncio
 from perdure.settings import Settings
-from perdure.temporal.server_binary import ensure_server_binary
+from perdure.temporal.server.binary import ensure_server_binary
 
 binary = asyncio.run(ensure_server_binary(Settings(), lambda line: print(line, flush=True)))
 print("road:", binary.road)
@@ -357,7 +357,7 @@ def test_two_processes_that_need_it_at_once_build_it_once(machine: Machine) -> N
 async def test_a_long_build_tells_how_far_it_is(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.temporal.reporting.EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("perdure.temporal.server.progress.EVERY_SECONDS", 0.05)
     machine.install("go", GO_THAT_WAITS.replace("echo $$", "echo go.temporal.io/api\necho $$"))
     ensuring = asyncio.create_task(machine.ensure())
 

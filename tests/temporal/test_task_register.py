@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from perdure.temporal.task_register import LostTask, TaskRegister, registers_of_the_dead
+from perdure.temporal.worker.task_register import LostTask, TaskRegister, registers_of_the_dead
 
 WORKER = """
 import os, sys
 from pathlib import Path
-from perdure.temporal.task_register import LostTask, TaskRegister
+from perdure.temporal.worker.task_register import LostTask, TaskRegister
 
 register = TaskRegister(Path(sys.argv[1]))
 for number in range(3):

@@ -11,12 +11,12 @@ from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.stores.following import follow_events
-from perdure.temporal.connection import connect
-from perdure.temporal.development_server import run_development_server
-from perdure.temporal.goals import GoalService
-from perdure.temporal.versioning import current_build
-from perdure.temporal.working import working
+from perdure.stores.events.follow import follow_events
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.server.development_server import run_development_server
+from perdure.temporal.worker.run_worker import working
+from perdure.temporal.worker.versioning import current_build
 
 
 def _registry(build: str) -> AgentRegistry:

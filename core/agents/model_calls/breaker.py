@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from perdure.agents.errors import Throttled, recognised_failure
-from perdure.agents.retrying import CLOCK, Clock
+from perdure.agents.steps.errors import Throttled, recognised_failure
+from perdure.agents.steps.retry import CLOCK, Clock
 from perdure.models import FailureKind
 
 FAILURES: Final = 5

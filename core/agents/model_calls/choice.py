@@ -6,15 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from perdure.agents.errors import PermanentError
+from perdure.agents.steps.errors import PermanentError
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-    from perdure.agents.journal import Ledger, Listener
+    from perdure.agents.model_calls.budget import Purse
     from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
-    from perdure.agents.purse import Purse
-    from perdure.agents.steps import Steps
+    from perdure.agents.steps.journal import Ledger, Listener
+    from perdure.agents.steps.steps import Steps
 
 # A model's connections belong to the event loop that opened them, and serve every run on it.
 _SHARED: Final["WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]]"] = (
@@ -47,7 +47,7 @@ def durable_model(
         chosen: A name that pydantic-ai knows, such as ``openai:gpt-4o-mini``, or a model of its
             own; what ``PERDURE_MODEL`` says, which may be nothing.
         steps: The run's journal.
-        ledger: What the run spends: one :class:`~perdure.agents.purse.Purse` for all the models of
+        ledger: What the run spends: one :class:`~perdure.agents.model_calls.budget.Purse` for all the models of
             a run.
         listener: Who is told of text, tool calls and usage.
         cache: Answers of other runs.

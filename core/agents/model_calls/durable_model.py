@@ -25,16 +25,16 @@ from pydantic_ai.models import (
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
-from perdure.agents.closing import Fenced, JournalFailed, RunClosed
-from perdure.agents.journal import Answer, Ledger, Listener, StepKey, stream_of
 from perdure.agents.model_calls.breaker import BREAKERS, Breaker, Breakers
+from perdure.agents.model_calls.budget import Purse, Reservation, Wanted
 from perdure.agents.model_calls.errors import failed_request, request_failure
 from perdure.agents.model_calls.key import request_digest
 from perdure.agents.model_calls.request import ModelCall, Patience, Told, Try
 from perdure.agents.model_calls.responses import decoded, encoded, estimated_input, price, usage_of
-from perdure.agents.purse import Purse, Reservation, Wanted
-from perdure.agents.retrying import CLOCK, Clock, retried
-from perdure.agents.steps import STEP_NAME_CHARACTERS, Steps
+from perdure.agents.steps.journal import Answer, Ledger, Listener, StepKey, stream_of
+from perdure.agents.steps.retry import CLOCK, Clock, retried
+from perdure.agents.steps.run_closed import Fenced, JournalFailed, RunClosed
+from perdure.agents.steps.steps import STEP_NAME_CHARACTERS, Steps
 from perdure.models import EventType, Usage
 
 PATIENCE: Final = Patience()

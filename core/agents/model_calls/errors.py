@@ -10,8 +10,8 @@ from typing import Final
 from pydantic_ai import exceptions
 from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError, ModelHTTPError
 
-from perdure.agents.errors import StepFailed, failure_from, recognised_failure
-from perdure.agents.journal import StepKey
+from perdure.agents.steps.errors import StepFailed, failure_from, recognised_failure
+from perdure.agents.steps.journal import StepKey
 from perdure.models import Failure, FailureKind
 
 # Ours that another model may well not raise.
@@ -70,7 +70,7 @@ def failed_request(key: StepKey, failure: Failure, model_name: str) -> StepFaile
     """Return the error that stands for a journaled failure, the same on every pass.
 
     What is no failure of a request, such as a used-up budget or a fault of the agent's own, is a
-    plain :class:`~perdure.agents.errors.StepFailed`, so that no other model is tried.
+    plain :class:`~perdure.agents.steps.errors.StepFailed`, so that no other model is tried.
     """
     theirs = _theirs(failure)
     if theirs is None and failure.status is None:

@@ -14,8 +14,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 
-from perdure.agents.errors import BudgetExceeded, TransientError, failure_from
-from perdure.agents.journal import Listener
+from perdure.agents.model_calls.budget import Reservation, Wanted
 from perdure.agents.model_calls.responses import (
     CHARACTERS_A_TOKEN,
     characters_in,
@@ -23,7 +22,8 @@ from perdure.agents.model_calls.responses import (
     text_in,
     usage_of,
 )
-from perdure.agents.purse import Reservation, Wanted
+from perdure.agents.steps.errors import BudgetExceeded, TransientError, failure_from
+from perdure.agents.steps.journal import Listener
 from perdure.models import Usage
 
 _log: Final = structlog.get_logger(__name__)

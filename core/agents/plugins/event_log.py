@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from perdure.agents.hookspecs import hookimpl
-from perdure.agents.plugins.error import PluginError
-from perdure.agents.spec import Observer
+from perdure.agents.hookspecs.spec import Observer
+from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.models import Event
 from perdure.settings import Settings
 

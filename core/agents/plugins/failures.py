@@ -12,8 +12,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from perdure.agents.plugins.discovery import Candidate, core_version
-from perdure.agents.plugins.error import PluginError
-from perdure.agents.plugins.hook_calls import HookCallFailed
+from perdure.agents.plugins.hooks.caller import HookCallFailed
+from perdure.agents.plugins.hooks.errors import PluginError
 
 _OURS: Final = "perdure"
 

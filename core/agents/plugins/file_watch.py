@@ -5,7 +5,6 @@ from pathlib import Path
 
 import structlog
 
-from perdure.agents.plugins.error import PluginError
 from perdure.agents.plugins.files import (
     LOOK_SECONDS,
     PluginFile,
@@ -14,6 +13,7 @@ from perdure.agents.plugins.files import (
     read_file,
     stamp_of,
 )
+from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
 

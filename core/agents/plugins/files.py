@@ -12,10 +12,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Final
 
+from perdure.agents.hookspecs.spec import Observer
 from perdure.agents.plugins.discovery import GROUP, Candidate
-from perdure.agents.plugins.error import PluginError
+from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.agents.plugins.loading import Loaded, load
-from perdure.agents.spec import Observer
 from perdure.models import Event
 
 VERSION: Final = "file"

@@ -7,13 +7,13 @@ from functools import partial
 from types import ModuleType
 
 from perdure.agents import hookspecs
+from perdure.agents.hookspecs.spec import AgentSpec, Observer
 from perdure.agents.plugins.discovery import Candidate
-from perdure.agents.plugins.error import PluginError
 from perdure.agents.plugins.failures import explain
-from perdure.agents.plugins.hook_calls import PluginHooks
-from perdure.agents.plugins.hook_forms import hooks_of
+from perdure.agents.plugins.hooks.caller import PluginHooks
+from perdure.agents.plugins.hooks.errors import PluginError
+from perdure.agents.plugins.hooks.signatures import hooks_of
 from perdure.agents.plugins.import_guard import ImportGuard
-from perdure.agents.spec import AgentSpec, Observer
 
 __all__ = ["HOOKS", "Loaded", "PluginError", "load"]
 

@@ -9,13 +9,13 @@ from typing import Literal
 
 from packaging.utils import canonicalize_name
 
-from perdure.agents.errors import PermanentError
+from perdure.agents.hookspecs.spec import AgentSpec, Observer
 from perdure.agents.plugins.discovery import Candidate, built_in, find_candidates
 from perdure.agents.plugins.files import VERSION as FILE_VERSION
 from perdure.agents.plugins.files import PluginFile, load_file, read_file, stamp_of
 from perdure.agents.plugins.import_guard import collector_at_rest
 from perdure.agents.plugins.loading import Loaded, PluginError, load
-from perdure.agents.spec import AgentSpec, Observer
+from perdure.agents.steps.errors import PermanentError
 from perdure.settings import Settings
 
 PluginStatus = Literal["loaded", "failed", "denied"]

@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from perdure.agents.journal import Answer, StepKey
-from perdure.agents.memory import MemoryJournal
+from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.memory import MemoryJournal
 from perdure.models import Failure, Usage
 from perdure.testing.contracts.broken import BrokenContract
 from perdure.testing.contracts.trial import Case, Pass

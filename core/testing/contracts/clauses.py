@@ -5,12 +5,12 @@ from itertools import pairwise
 from typing import Final
 
 from perdure.agents import execution
-from perdure.agents.errors import OutcomeUnknown, failure_from
 from perdure.agents.execution import clean_up
 from perdure.agents.factory import create_agent
-from perdure.agents.journal import StepKey
-from perdure.agents.memory import MemoryJournal
 from perdure.agents.parameters import ParametersRefused
+from perdure.agents.steps.errors import OutcomeUnknown, failure_from
+from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.memory import MemoryJournal
 from perdure.models import FailureKind, Result
 from perdure.testing.contracts.broken import BrokenContract
 from perdure.testing.contracts.comparing import (

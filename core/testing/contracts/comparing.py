@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
-from perdure.agents.run import ARTIFACT_NAME_CHARACTERS
+from perdure.agents.runs.run import ARTIFACT_NAME_CHARACTERS
 from perdure.models import Result
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import JsonValue
 
-from perdure.agents.spec import AgentSpec
+from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.models import Result
 from perdure.testing.contracts import clauses
 from perdure.testing.contracts.broken import BrokenContract

@@ -10,14 +10,14 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import JsonValue
 
-from perdure.agents.closing import Cancelled, Interrupted, RunClosed, Suspended
 from perdure.agents.execution import carry_out, clean_up, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
-from perdure.agents.journal import StepKey, Wanted
-from perdure.agents.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.agents.plugins.registry import installed_agents
-from perdure.agents.run import Run
-from perdure.agents.spec import AgentSpec
+from perdure.agents.runs.run import Run
+from perdure.agents.steps.journal import StepKey, Wanted
+from perdure.agents.steps.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.steps.run_closed import Cancelled, Interrupted, RunClosed, Suspended
 from perdure.models import Goal, Progress, Result
 from perdure.testing.contracts.broken import BrokenContract
 from perdure.testing.contracts.watching import (

@@ -7,11 +7,11 @@ from typing import Final, Literal
 
 from pydantic_core import to_jsonable_python
 
-from perdure.agents.closing import RunClosed
-from perdure.agents.errors import BudgetExceeded
-from perdure.agents.journal import Answer, Journal, StepKey, Waits, Wanted, stream_of
-from perdure.agents.memory import MemoryJournal, MemoryLedger, MemoryWaits
-from perdure.agents.steps import Steps
+from perdure.agents.steps.errors import BudgetExceeded
+from perdure.agents.steps.journal import Answer, Journal, StepKey, Waits, Wanted, stream_of
+from perdure.agents.steps.memory import MemoryJournal, MemoryLedger, MemoryWaits
+from perdure.agents.steps.run_closed import RunClosed
+from perdure.agents.steps.steps import Steps
 from perdure.messages import Wait, WaitKind
 from perdure.models import Usage
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from perdure.api.app import create_app
 from perdure.settings import Settings
-from perdure.temporal.goals import GoalService
+from perdure.temporal.client.goal_service import GoalService
 from reference.docstrings import attributes, opening
 
 _BODY: Final = "application/json"

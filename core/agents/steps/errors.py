@@ -1,0 +1,234 @@
+"""Errors that an agent raises, and those its run raises at it."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from perdure.agents.steps.classification import Recognised, cause_of, recognise
+from perdure.agents.steps.journal import StepKey
+from perdure.models import Failure, FailureKind
+
+MESSAGE_CHARACTERS: Final = 2_000
+
+_PERMANENT: Final = frozenset({FailureKind.PERMANENT, FailureKind.BUDGET})
+_GRAVEST_FIRST: Final = (
+    FailureKind.TRANSIENT,
+    FailureKind.STALLED,
+    FailureKind.STORES_AWAY,
+    FailureKind.LOST_WORKER,
+    FailureKind.THROTTLED,
+)
+
+
+class PermanentError(Exception):
+    """Raise this when trying again cannot help: the goal fails at once, without further attempts.
+
+    Say in one sentence what happened, to which thing, and what to do next.
+    """
+
+
+class InputError(PermanentError):
+    """What was handed in cannot be worked with: a missing file, a wrong format, a bad parameter."""
+
+
+class BudgetExceeded(PermanentError):
+    """The goal has used what its budget allows."""
+
+
+class OutcomeUnknown(PermanentError):
+    """A step marked ``once`` was begun, and whether it took effect is not known."""
+
+
+class TransientError(Exception):
+    """Raise this when trying again is likely to help: a step is tried again a few times in place.
+
+    Any other error is tried again too, but only with the whole attempt.
+    """
+
+
+class Throttled(Exception):
+    """Raise this when the other side asks to wait: the goal waits, and no attempt is used up.
+
+    Attributes:
+        retry_after: Seconds that it asks to wait; ``None`` when it does not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        sensible = retry_after is not None and math.isfinite(retry_after) and retry_after >= 0
+        self.retry_after = retry_after if sensible else None
+
+
+class StepFailed(Exception):
+    """A step raised; the failure is journaled and is the step's answer from now on.
+
+    It is raised in place of the original error, on the first pass and on every later one, so that
+    an agent that catches it takes the same branch each time. On the first pass the original is its
+    ``__cause__``.
+
+    Attributes:
+        key: Which step.
+        failure: The original error's type and message, and whether it is permanent.
+    """
+
+    def __init__(self, key: StepKey, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.key = key
+        self.failure = failure
+
+
+_OUR_KINDS: Final = (
+    (BudgetExceeded, FailureKind.BUDGET),
+    (PermanentError, FailureKind.PERMANENT),
+    (TransientError, FailureKind.TRANSIENT),
+)
+
+
+def failure_from(error: BaseException) -> Failure:
+    """Describe an error as a :class:`Failure`; a failed step counts as the error it stands for.
+
+    What is not recognised is transient, which costs an attempt.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return _of_several(error, [failure_from(one) for one in error.exceptions])
+    return recognised_failure(error) or _described(error, FailureKind.TRANSIENT)
+
+
+def recognised_failure(error: BaseException) -> Failure | None:
+    """Describe an error of which it is known what kind of failure it is.
+
+    It is known of the errors in this module, of failed steps, and of HTTP errors and lost
+    connections of any library; of an error that was raised from one of those, too. Of several
+    errors it is known when it is known of each.
+
+    Returns:
+        ``None`` when nothing is known about it.
+    """
+    if isinstance(error, StepFailed):
+        return error.failure
+    if isinstance(error, BaseExceptionGroup):
+        parts = [recognised_failure(one) for one in error.exceptions]
+        known = [part for part in parts if part is not None]
+        return _of_several(error, known) if len(known) == len(parts) else None
+    for link in _chain(error):
+        failure = _own_or_foreign(error, link)
+        if failure is not None:
+            return failure
+    return None
+
+
+def _own_or_foreign(error: BaseException, link: BaseException) -> Failure | None:
+    """Describe ``error`` by what is known of ``link``, which is itself or one of its causes."""
+    if isinstance(link, StepFailed | BaseExceptionGroup):
+        inner = failure_from(link)
+        return _described(error, inner.kind, inner.retry_after, inner.status)
+    if isinstance(link, Throttled):
+        return _described(error, FailureKind.THROTTLED, link.retry_after)
+    for ours, kind in _OUR_KINDS:
+        if isinstance(link, ours):
+            return _described(error, kind)
+    known = recognise(link)
+    return None if known is None else _foreign(error, known)
+
+
+def _foreign(error: BaseException, known: Recognised) -> Failure:
+    failure = _described(error, known.kind, known.retry_after, known.status)
+    if not known.key_refused:
+        return failure
+    told = f"the service refuses the key (HTTP {known.status or 401}): set a valid one and retry;"
+    return failure.model_copy(update={"message": shortened(f"{told} it said: {failure.message}")})
+
+
+def _described(
+    error: BaseException,
+    kind: FailureKind,
+    retry_after: float | None = None,
+    status: int | None = None,
+) -> Failure:
+    return Failure(
+        type=type(error).__name__,
+        message=_message(error),
+        permanent=kind in _PERMANENT,
+        kind=kind,
+        retry_after=retry_after,
+        status=status,
+    )
+
+
+def _message(error: BaseException) -> str:
+    return shortened(str(error)) or type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = cause_of(link)
+
+
+def _of_several(group: BaseException, failures: list[Failure]) -> Failure:
+    if len(failures) == 1:
+        return failures[0]
+    # A chain of models that were tried one after another goes on as soon as one of them can.
+    alternatives = any(part.__name__ == "FallbackExceptionGroup" for part in type(group).__mro__)
+    kind = _kind_of_several({failure.kind for failure in failures}, alternatives=alternatives)
+    waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
+    return Failure(
+        type=" and ".join(sorted({failure.type for failure in failures})),
+        message=shortened("; ".join(failure.message for failure in failures)),
+        permanent=kind in _PERMANENT,
+        kind=kind,
+        retry_after=None if not waits else min(waits) if alternatives else max(waits),
+    )
+
+
+def _kind_of_several(kinds: Iterable[FailureKind], *, alternatives: bool) -> FailureKind:
+    left = set(kinds)
+    if left <= _PERMANENT:
+        return FailureKind.BUDGET if FailureKind.BUDGET in left else FailureKind.PERMANENT
+    if alternatives and FailureKind.THROTTLED in left:
+        return FailureKind.THROTTLED
+    # One branch that fails for good must not hide behind others that may wait for ever: only what
+    # costs no attempt in any branch costs none together.
+    if left & (_PERMANENT | {FailureKind.TRANSIENT}) and not alternatives:
+        return FailureKind.TRANSIENT
+    return next(kind for kind in _GRAVEST_FIRST if kind in left)
+
+
+def shortened(message: str) -> str:
+    """Cut a message that is too long for Temporal, which refuses what is larger than 2 MB."""
+    if len(message) <= MESSAGE_CHARACTERS:
+        return message
+    return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters in all)"
+
+
+@contextmanager
+def no_exit() -> Iterator[None]:
+    """Turn what would end the event loop, and every goal in it, into an ordinary error.
+
+    Raises:
+        RuntimeError: The block called ``sys.exit``.
+    """
+    try:
+        yield
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
+
+
+def failed_steps(error: BaseException) -> Iterator[StepFailed]:
+    """Yield every failed step that an error is, was raised from, or holds in a group."""
+    pending: list[BaseException] = [error]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, StepFailed):
+            yield current
+        if isinstance(current, BaseExceptionGroup):
+            pending.extend(current.exceptions)
+        pending.extend(link for link in (current.__cause__, current.__context__) if link)

@@ -1,0 +1,107 @@
+"""``perdure dev``: server, API and worker in the foreground."""
+
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.output.printing import print_json, say
+from perdure.cli.runtime.command import command_errors, json_option, run_async, until_stopped
+from perdure.cli.runtime.connections import plugin_option, settings_with
+
+if TYPE_CHECKING:
+    from perdure.agents.plugins.registry import AgentRegistry
+    from perdure.temporal.installation import Running
+
+_HOW_TO_INSTALL = ": install one, e.g. pip install perdure-research"
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="The API's port.  [default: 8000]")
+@click.option(
+    "--temporal-port",
+    type=click.IntRange(0, 65535),
+    default=7233,
+    show_default=True,
+    help="The Temporal server's port.",
+)
+@plugin_option
+@json_option
+@command_errors
+def dev(
+    port: int | None, temporal_port: int, plugin_files: tuple[Path, ...], as_json: bool
+) -> None:
+    """Run the Temporal server, the API and a worker until Ctrl-C.
+
+    Goals, results and the server's state survive a restart: they lie under PERDURE_HOME. Ports
+    that are taken are replaced by free ones, which are told; 0 stands for any free one.
+    """
+    run_async(_dev(port, temporal_port, plugin_files, as_json), log_level=logging.INFO)
+
+
+async def _dev(
+    port: int | None, temporal_port: int, plugin_files: tuple[Path, ...], as_json: bool
+) -> None:
+    from perdure.api.app import check_address, create_app
+    from perdure.api.server import serve
+    from perdure.temporal.installation import Running, files_of, written_down
+    from perdure.temporal.session import embedded_session
+
+    settings = settings_with(plugin_files)
+    check_address(settings)
+    async with embedded_session(settings, say, port=temporal_port) as session:
+        assert session.server is not None
+        for sentence in (*session.server.notes, *_left_out(session.registry)):
+            say(sentence)
+        app = create_app(session.service, settings)
+        listener = _listen_somewhere(settings.host, settings.port if port is None else port)
+        async with serve(app, listener, settings) as url:
+            running = Running(
+                pid=os.getpid(),
+                temporal_address=session.server.address,
+                api_url=url,
+                ui_url=session.server.ui_url,
+                plugin_files=files_of(session.registry),
+            )
+            with written_down(settings.home, running, session.registry):
+                if as_json:
+                    sources = {"plugin_files": {"__all__": {"source"}}}
+                    print_json(running.model_dump(mode="json", exclude=sources))
+                else:
+                    _announce(running, session.registry)
+                await until_stopped(session.server.watch())
+                say("stopping")
+
+
+def _left_out(registry: "AgentRegistry") -> list[str]:
+    return [
+        f"{plugin.module} cannot be loaded: {plugin.reason}" if plugin.is_file else plugin.left_out
+        for plugin in registry.plugins
+        if plugin.status == "failed"
+    ]
+
+
+def _listen_somewhere(host: str, port: int) -> socket.socket:
+    from perdure.api.server import AddressTaken, listen
+
+    try:
+        return listen(host, port)
+    except AddressTaken:
+        listener = listen(host, 0)
+        say(f"port {port} is taken, so the API listens on {listener.getsockname()[1]}")
+        return listener
+
+
+def _announce(running: "Running", registry: "AgentRegistry") -> None:
+    agents = len(registry.agents)
+    click.echo(f"API       {running.api_url}  (reference: {running.api_url}/docs)")
+    click.echo(f"Temporal  {running.temporal_address}  (pages: {running.ui_url})")
+    click.echo(f"Agents    {agents} installed" + ("" if agents else _HOW_TO_INSTALL))
+    for plugin in registry.plugins:
+        if plugin.is_file:
+            brings = ", ".join(plugin.agents) or "nothing"
+            click.echo(f"File      {plugin.module} brings {brings}, anew when it changes")
+    click.echo("Ready. Ctrl-C stops everything; goals under way go on at the next start.")

@@ -1,0 +1,141 @@
+"""``perdure doctor``: every part, whether it is there, and what to do when it is not."""
+
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.output.printing import print_json, print_table
+from perdure.cli.runtime.command import command_errors, explained, json_option, run_async
+
+if TYPE_CHECKING:
+    from perdure.models import Check
+    from perdure.settings import Settings
+
+
+@click.command()
+@json_option
+@command_errors
+def doctor(as_json: bool) -> None:
+    """Look for every part that Perdure and its agents need; status 1 when one is missing."""
+    checks = run_async(_look())
+    missing = any(check.required and not check.found for check in checks)
+    if as_json:
+        print_json({"checks": [check.model_dump() for check in checks], "ok": not missing})
+    else:
+        print_table(
+            ["part", "status", "version", "where", "what to do"],
+            [
+                [
+                    check.part,
+                    "found" if check.found else "missing",
+                    check.version,
+                    check.where,
+                    "" if check.found else check.advice,
+                ]
+                for check in checks
+            ],
+        )
+    sys.exit(1 if missing else 0)
+
+
+async def _look() -> "list[Check]":
+    from perdure.agents.plugins.discovery import core_version
+    from perdure.models import Check
+    from perdure.settings import Settings
+
+    settings = Settings()
+    return [
+        Check(part="Python", found=True, version=platform.python_version(), where=sys.executable),
+        Check(part="perdure", found=True, version=core_version(), where=str(_package())),
+        await _stores(settings),
+        *await _temporal(settings),
+        *_plugins(settings),
+    ]
+
+
+def _package() -> object:
+    import perdure
+
+    return perdure.__path__[0]
+
+
+async def _stores(settings: "Settings") -> "Check":
+    from perdure.models import Check
+    from perdure.stores import StoreUnavailable, open_stores
+
+    try:
+        async with open_stores(settings) as stores:
+            return Check(part="stores", found=True, where=stores.database.url)
+    except StoreUnavailable as error:
+        return Check(part="stores", found=False, where=str(settings.home), advice=str(error))
+
+
+async def _temporal(settings: "Settings") -> "list[Check]":
+    from perdure.models import Check
+    from perdure.temporal.client.connection import TemporalUnavailable, connect
+    from perdure.temporal.installation import known_address
+    from perdure.temporal.server.binary import find_server_binary
+
+    checks = []
+    address = known_address(settings.home)
+    if address is not None:
+        try:
+            await connect(address)
+            checks.append(Check(part="Temporal server", found=True, where=address))
+        except TemporalUnavailable as error:
+            checks.append(
+                Check(part="Temporal server", found=False, where=address, advice=str(error))
+            )
+    binary = await find_server_binary(settings)
+    checks.append(
+        Check(
+            part="Temporal binary",
+            found=binary is not None,
+            version=binary.version if binary else "",
+            where=str(binary.path) if binary else "",
+            advice="perdure dev gets one by itself: a download, or a build with Go",
+            required=False,
+        )
+    )
+    return checks
+
+
+def _plugins(settings: "Settings") -> "list[Check]":
+    from perdure.models import Check
+    from perdure.temporal.installation import known_agents
+
+    registry = known_agents(settings)
+    checks = [
+        Check(
+            part=plugin.distribution,
+            found=plugin.status == "loaded",
+            version=plugin.version,
+            where=plugin.module,
+            advice=plugin.reason,
+            required=plugin.status == "failed",
+        )
+        for plugin in registry.plugins
+    ]
+    for name, agent in sorted(registry.agents.items()):
+        if agent.spec.check is None:
+            continue
+        try:
+            checks += [
+                check.model_copy(update={"part": f"{name}: {check.part}"})
+                for check in agent.spec.check()
+            ]
+        except Exception as error:  # noqa: BLE001 -- a plugin's check hurts nobody
+            advice = explained(error) or repr(error)
+            checks.append(Check(part=f"{name}: check", found=False, advice=advice))
+    if not registry.agents:
+        checks.append(
+            Check(
+                part="agents",
+                found=False,
+                advice="install one, e.g. pip install perdure-research",
+                required=False,
+            )
+        )
+    return checks

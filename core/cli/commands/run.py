@@ -1,0 +1,242 @@
+"""``perdure run``: hand in a goal and see it through."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.output.printing import print_json, say
+from perdure.cli.output.results import default_folder, print_result, save_result
+from perdure.cli.runtime.agent_help import CommandWithAgent
+from perdure.cli.runtime.command import command_errors, json_option, run_async
+from perdure.cli.runtime.completion import complete_agents
+from perdure.cli.runtime.connections import plugin_option, settings_with
+from perdure.cli.runtime.watch import watch_one
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, JsonValue
+
+    from perdure.agents.plugins.registry import InstalledAgent
+    from perdure.models import Goal
+    from perdure.settings import Settings
+    from perdure.temporal.session import Session
+
+
+class FileNotServed(Exception):
+    """A plugin file was given that the server which runs was not."""
+
+
+class WrongParameter(Exception):
+    """``--param`` was given something else than NAME=VALUE."""
+
+
+@click.command(cls=CommandWithAgent)
+@click.argument("agent", shell_complete=complete_agents)
+@click.argument("description")
+@click.option(
+    "--param",
+    "-p",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the agent; a value that is no plain text is given as JSON.",
+)
+@click.option("--goal-id", help="Your own name for the goal.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write the files it makes; under PERDURE_HOME when not given.",
+)
+@plugin_option
+@click.option("--detach", is_flag=True, help="Hand the goal in and return; a server must run.")
+@json_option
+@command_errors
+def run(
+    agent: str,
+    description: str,
+    params: tuple[str, ...],
+    goal_id: str | None,
+    output: Path | None,
+    plugin_files: tuple[Path, ...],
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Hand a goal to AGENT and see it through.
+
+    Uses the server that is configured (TEMPORAL_ADDRESS) or runs (perdure dev), and starts the
+    embedded one for the time of the run when there is none. DESCRIPTION says what to achieve.
+    With an AGENT, --help shows the parameters it takes.
+    """
+    goal_id = goal_id or f"{agent}-{time.strftime('%Y%m%d-%H%M%S')}"
+    main = _run(agent, description, params, goal_id, output, plugin_files, detach, as_json)
+    sys.exit(run_async(main))
+
+
+async def _run(
+    agent: str,
+    description: str,
+    params: tuple[str, ...],
+    goal_id: str,
+    output: Path | None,
+    plugin_files: tuple[Path, ...],
+    detach: bool,
+    as_json: bool,
+) -> int:
+    from perdure.agents.parameters import check_parameters
+    from perdure.models import Goal
+    from perdure.temporal.installation import NothingRuns, known_address
+    from perdure.temporal.session import open_session
+
+    settings = settings_with(plugin_files)
+    _check_files(settings)
+    # What is wrong with the goal is said before a server is started for it.
+    spec = (await _find_agent(agent, settings)).spec
+    parameters = read_parameters(params, spec.parameters)
+    goal = Goal(goal_id=goal_id, description=description, agent_type=agent, parameters=parameters)
+    check_parameters(spec, parameters)
+    if detach and known_address(settings.home) is None:
+        raise NothingRuns("no server runs that could go on with the goal: start one, perdure dev")
+    async with open_session(settings, say) as session:
+        workflow_id = await session.service.start(goal)
+        if detach:
+            if as_json:
+                print_json({"workflow_id": workflow_id, "status": "started"})
+            else:
+                click.echo(workflow_id)
+            return 0
+        return await see_through(session, goal, workflow_id, output, settings.home, as_json)
+
+
+async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
+    from perdure.activities.agent_lookup import find_agent
+    from perdure.stores import open_stores
+    from perdure.temporal.installation import known_agents
+
+    registry = known_agents(settings)
+    if name in registry.agents:
+        return registry.agents[name]
+    async with open_stores(settings) as stores:
+        return await find_agent(registry, stores, name)
+
+
+def _check_files(settings: "Settings") -> None:
+    from perdure.temporal.installation import known_address, read_running
+
+    running = read_running(settings.home)
+    if running is None or known_address(settings.home) != running.temporal_address:
+        return
+    known = {file.path for file in running.plugin_files}
+    missing = [str(file) for file in settings.plugin_files if file not in known]
+    if missing:
+        raise FileNotServed(
+            f"perdure dev runs and does not know {', '.join(missing)}: start it again with"
+            f" --plugin {missing[0]}"
+        )
+
+
+async def see_through(
+    session: "Session",
+    goal: "Goal",
+    workflow_id: str,
+    output: Path | None,
+    home: Path,
+    as_json: bool,
+) -> int:
+    """Show a goal to its end, write its files, print its result.
+
+    Returns:
+        The exit status: 0 when the goal completed, 1 when not, 130 after Ctrl-C.
+    """
+    if session.server is None and not await session.service.has_worker():
+        say("no worker is there to take the goal: start one, perdure worker; the goal waits for it")
+    if not await watch_one(session, goal.agent_type, workflow_id, quiet=as_json):
+        _say_what_goes_on(session, workflow_id, as_json)
+        return 130
+    record = await session.stores.goals.get(workflow_id)
+    folder = None
+    if record.artifacts or output:
+        folder = await save_result(session.stores, record, output or default_folder(home, record))
+    if as_json:
+        print_json(record.model_dump(mode="json") | {"folder": str(folder) if folder else None})
+    else:
+        print_result(record, folder)
+    return 0 if record.success else 1
+
+
+def _say_what_goes_on(session: "Session", workflow_id: str, as_json: bool) -> None:
+    if session.server is None:
+        fate = "the goal goes on without you"
+    else:
+        fate = "the goal is kept, and goes on when a server runs again"
+    say(
+        f"\n{fate}: perdure goals watch {workflow_id} picks it up,"
+        f" perdure goals cancel {workflow_id} ends it"
+    )
+    if as_json:
+        print_json({"workflow_id": workflow_id, "status": "running"})
+
+
+def read_parameters(
+    params: Iterable[str], model: "type[BaseModel] | None"
+) -> "dict[str, JsonValue]":
+    """Read ``NAME=VALUE`` pairs as an agent's parameters model wants them.
+
+    A value that the parameter takes as text stays text; any other is read as JSON. A path that
+    exists from here is made absolute, because the worker may run elsewhere.
+
+    Raises:
+        WrongParameter: A pair has no ``=``.
+    """
+    values: dict[str, JsonValue] = {}
+    for pair in params:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise WrongParameter(f"--param {pair!r} has no value: write NAME=VALUE")
+        values[name] = _read_value(name, text, model)
+    return values
+
+
+def _read_value(name: str, text: str, model: "type[BaseModel] | None") -> "JsonValue":
+    from pydantic import TypeAdapter, ValidationError
+
+    field = model.model_fields.get(name) if model is not None else None
+    value: JsonValue = text
+    if field is not None and field.annotation is not None:
+        try:
+            TypeAdapter(field.annotation).validate_python(text)
+        except ValidationError:
+            try:
+                value = json.loads(text)
+            except json.JSONDecodeError:
+                value = text
+    return _from_here(value, _is_path(name, model))
+
+
+def _is_path(name: str, model: "type[BaseModel] | None") -> bool:
+    if model is None:
+        return False
+    return _speaks_of_a_path(model.model_json_schema().get("properties", {}).get(name, {}))
+
+
+def _speaks_of_a_path(schema: "JsonValue") -> bool:
+    if isinstance(schema, list):
+        return any(map(_speaks_of_a_path, schema))
+    if not isinstance(schema, dict):
+        return False
+    return schema.get("format") == "path" or any(
+        _speaks_of_a_path(schema.get(part)) for part in ("items", "anyOf")
+    )
+
+
+def _from_here(value: "JsonValue", is_path: bool) -> "JsonValue":
+    if not is_path:
+        return value
+    if isinstance(value, list):
+        return [_from_here(item, is_path) for item in value]
+    if isinstance(value, str) and value and Path(value).expanduser().exists():
+        return str(Path(value).expanduser().absolute())
+    return value

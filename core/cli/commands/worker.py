@@ -1,0 +1,137 @@
+"""``perdure worker``: run goals for a Temporal server that runs elsewhere."""
+
+import asyncio
+import logging
+import os
+import threading
+from contextlib import suppress
+
+import click
+
+from perdure.cli.output.printing import print_json, say
+from perdure.cli.runtime.command import (
+    command_errors,
+    end_soon,
+    json_option,
+    run_async,
+    until_stopped,
+)
+
+
+@click.command()
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="How many worker processes to run; one that dies is replaced, its goals go on at once.",
+)
+@click.option(
+    "--build-id",
+    help="The version of what this worker runs: Temporal then knows workers of each version apart.",
+)
+@click.option(
+    "--make-current",
+    is_flag=True,
+    help="Let this version get the goals from now on, in place of the one that is current.",
+)
+@click.option("--supervised", is_flag=True, hidden=True)
+@json_option
+@command_errors
+def worker(
+    processes: int, build_id: str | None, make_current: bool, supervised: bool, as_json: bool
+) -> None:
+    """Run goals until Ctrl-C or SIGTERM.
+
+    Connects where TEMPORAL_ADDRESS says, or to the server of a running perdure dev. Told to stop,
+    it lets agents reach the end of a step; their goals go on at another worker.
+    """
+    # Where a pool's workers find them too.
+    if build_id is not None:
+        os.environ["PERDURE_BUILD_ID"] = build_id
+    if make_current:
+        os.environ["PERDURE_MAKE_CURRENT"] = "true"
+    if processes > 1:
+        run_async(_pool(processes, as_json), log_level=logging.INFO)
+    else:
+        run_async(_worker(supervised, as_json), log_level=logging.INFO)
+
+
+async def _worker(supervised: bool, as_json: bool) -> None:
+    from perdure.messages import TASK_QUEUE
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
+    from perdure.temporal.client.connection import connect
+    from perdure.temporal.installation import known_address, known_agents
+    from perdure.temporal.worker.run_worker import tell_left_out, working
+
+    settings = Settings()
+    # Before any plugin is loaded, which might read it, or start something that holds it open.
+    supervisor = _line_to_supervisor() if supervised else None
+    registry = known_agents(settings)
+    tell_left_out(registry)
+    async with open_stores(settings) as stores:
+        client = await connect(known_address(settings.home))
+        async with working(client, stores, registry, settings):
+            address = client.service_client.config.target_host
+            agents = sorted(registry.agents)
+            if supervisor is not None:
+                with suppress(OSError):  # it is gone, and the worker drains at once
+                    os.write(supervisor, b"\n")
+            elif as_json:
+                print_json({"address": address, "task_queue": TASK_QUEUE, "agents": agents})
+            else:
+                click.echo(f"Working on {TASK_QUEUE} at {address}: {', '.join(agents) or 'none'}")
+            patience = settings.drain_seconds + 5
+            alone = None if supervisor is None else _until_alone(supervisor, patience)
+            await until_stopped(alone, patience=patience)
+            say("stopping")
+
+
+async def _pool(processes: int, as_json: bool) -> None:
+    from perdure.messages import TASK_QUEUE
+    from perdure.settings import Settings
+    from perdure.temporal.client.connection import connect
+    from perdure.temporal.installation import known_address
+    from perdure.temporal.worker.pool import KILL_AFTER_SECONDS, Pool
+
+    settings = Settings()
+    client = await connect(known_address(settings.home))
+    address = client.service_client.config.target_host
+    pool = Pool(client, settings, processes)
+
+    def ready() -> None:
+        pids = [pool.children[place] for place in sorted(pool.children)]
+        if as_json:
+            print_json({"address": address, "task_queue": TASK_QUEUE, "processes": pids})
+        else:
+            click.echo(f"Working on {TASK_QUEUE} at {address} with {processes} processes")
+
+    patience = settings.drain_seconds + KILL_AFTER_SECONDS + 5
+    await until_stopped(pool.run(ready), patience=patience)
+
+
+def _line_to_supervisor() -> int:
+    """Take the line to the supervisor off standard input; agents find nothing there."""
+    line = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return line
+
+
+async def _until_alone(supervisor: int, patience: float) -> None:
+    """Return when the supervisor is gone, which cuts the line to it."""
+    loop = asyncio.get_running_loop()
+    alone = asyncio.Event()
+
+    def read() -> None:
+        with suppress(OSError):
+            while os.read(supervisor, 1):
+                continue
+        # From here, or an agent that blocks the loop would live on for ever.
+        end_soon(patience)
+        loop.call_soon_threadsafe(alone.set)
+
+    threading.Thread(target=read, name="supervisor", daemon=True).start()
+    await alone.wait()

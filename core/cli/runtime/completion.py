@@ -1,0 +1,59 @@
+"""What the shell completes: agents, goals."""
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def complete_agents(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the installed agents that begin so."""
+    from perdure.settings import Settings
+    from perdure.temporal.installation import known_agents
+
+    return [
+        CompletionItem(name, help=agent.spec.description)
+        for name, agent in sorted(known_agents(Settings()).agents.items())
+        if name.startswith(incomplete)
+    ]
+
+
+def complete_goals(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the newest goals that begin so."""
+    import asyncio
+
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
+
+    async def newest() -> list[CompletionItem]:
+        async with open_stores(Settings()) as stores:
+            return [
+                CompletionItem(record.workflow_id, help=record.status.value)
+                for record in await stores.goals.list(limit=100)
+                if record.workflow_id.startswith(incomplete)
+            ]
+
+    return asyncio.run(newest())
+
+
+def complete_approvals(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the open approvals that begin so."""
+    import asyncio
+
+    from perdure.settings import Settings
+    from perdure.stores import open_stores
+    from perdure.stores.journal.approvals import ApprovalStatus
+
+    async def are_open() -> list[CompletionItem]:
+        async with open_stores(Settings()) as stores:
+            return [
+                CompletionItem(approval.approval_id, help=approval.question[:60])
+                for approval in await stores.approvals.list(limit=100, status=ApprovalStatus.OPEN)
+                if approval.approval_id.startswith(incomplete)
+            ]
+
+    return asyncio.run(are_open())

@@ -1,0 +1,164 @@
+"""The artifact store: files under their digest, and which run made which."""
+
+import asyncio
+import hashlib
+import io
+import os
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from sqlalchemy import Connection, bindparam, select
+
+from perdure.agents.steps.journal import ArtifactWriter
+from perdure.models import Artifact
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.errors import StoreUnavailable, UnknownArtifact
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.retry import patiently
+
+_CHUNK: Final = 1024 * 1024
+
+_OF: Final = (
+    select(
+        schema.artifacts.c.name,
+        schema.artifacts.c.media_type,
+        schema.artifacts.c.digest,
+        schema.artifacts.c.size,
+    )
+    .where(schema.artifacts.c.workflow_id == bindparam("run"))
+    .order_by(schema.artifacts.c.name)
+)
+
+
+class ArtifactStore:
+    """Files that runs made, each content once.
+
+    Attributes:
+        folder: Where they lie, as ``sha256/ab/abcd…``.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.folder = folder
+        self._database = database
+
+    def writer(self, claim: Claim) -> ArtifactWriter:
+        """Return what stores the files of one execution of a run."""
+        return _Writer(self._database, self, claim)
+
+    async def of(self, workflow_id: str) -> tuple[Artifact, ...]:
+        """Return the files of a run, sorted by name."""
+        return await self._database.read(lambda found: artifacts_of(found, workflow_id))
+
+    def path(self, digest: str) -> Path:
+        """Return where the content of that digest lies.
+
+        Raises:
+            UnknownArtifact: It is not stored here.
+        """
+        place = self._place(digest)
+        if not place.is_file():
+            raise UnknownArtifact(
+                f"no artifact {digest} lies under {self.folder}: see that PERDURE_HOME is the"
+                " worker's"
+            )
+        return place
+
+    async def read(self, digest: str) -> bytes:
+        """Return the content of that digest.
+
+        Raises:
+            UnknownArtifact: It is not stored here.
+        """
+        return await asyncio.to_thread(self.path(digest).read_bytes)
+
+    def put(self, content: bytes | Path) -> tuple[str, int]:
+        """Store content and return its digest and its size in bytes; blocks while it copies.
+
+        Raises:
+            StoreUnavailable: The disk is full or cannot be written; nothing is left half-written.
+            OSError: The file given cannot be read.
+        """
+        # Opened apart, so that a file that is missing is not taken for a disk that is full.
+        with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
+            try:
+                return self._put(source)
+            except OSError as error:
+                raise StoreUnavailable(
+                    f"an artifact cannot be written under {self.folder}"
+                    f" ({error.strerror or error}): free some space or make the folder writable"
+                ) from error
+
+    def _put(self, source: BinaryIO) -> tuple[str, int]:
+        incoming = self.folder / "incoming"
+        incoming.mkdir(parents=True, exist_ok=True)
+        temporary = incoming / uuid.uuid4().hex
+        try:
+            with temporary.open("xb") as target:
+                digest, size = _copy(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+            place = self._place(digest)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(place)
+            _sync_folder(place.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest, size
+
+    def _place(self, digest: str) -> Path:
+        algorithm, _, digits = digest.partition(":")
+        return self.folder / algorithm / digits[:2] / digits
+
+
+class _Writer:
+    def __init__(self, database: Database, store: ArtifactStore, claim: Claim) -> None:
+        self._database = database
+        self._store = store
+        self._claim = claim
+
+    async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
+        digest, size = await patiently(lambda: asyncio.to_thread(self._store.put, content))
+        artifact = Artifact(name=name, media_type=media_type, digest=digest, size=size)
+        row = artifact.model_dump(exclude={"name"}) | {"stored_at": datetime.now(UTC)}
+        artifacts = schema.artifacts
+        statement = (
+            self._database.insert(artifacts)
+            .values(workflow_id=self._claim.workflow_id, name=name, **row)
+            .on_conflict_do_update(
+                index_elements=[artifacts.c.workflow_id, artifacts.c.name], set_=row
+            )
+        )
+
+        def write(transaction: Transaction) -> None:
+            self._claim.check(transaction)
+            transaction.connection.execute(statement)
+
+        await patiently(lambda: self._database.write(write))
+        return artifact
+
+
+def artifacts_of(connection: Connection, workflow_id: str) -> tuple[Artifact, ...]:
+    """Return the files of a run, sorted by name."""
+    rows = connection.execute(_OF, {"run": workflow_id}).mappings()
+    return tuple(Artifact.model_validate(dict(row)) for row in rows)
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        target.write(chunk)
+    return f"sha256:{digest.hexdigest()}", size
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without it a power cut may forget the file's name after the database has learnt its digest.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

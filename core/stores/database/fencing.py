@@ -1,0 +1,136 @@
+"""Which execution of a run may write: the latest that Temporal scheduled, and no other.
+
+A worker that was frozen, or cut off, wakes up and goes on where it was, while another one has taken
+its run over. Its writes must come to nothing, whatever it does.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
+
+from perdure.agents.steps.run_closed import Ended, Fenced
+from perdure.models import Budget
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Transaction
+from perdure.stores.database.errors import UnknownGoal
+
+_GOALS: Final = schema.goals.c
+_LOOK: Final = select(_GOALS.fence, _GOALS.fence_time, _GOALS.ended_at).where(
+    _GOALS.workflow_id == bindparam("run")
+)
+# Holds the run on PostgreSQL until the write that is fenced has been committed.
+_LOCK: Final = _LOOK.with_for_update()
+_TAKE: Final = (
+    update(schema.goals)
+    .where(_GOALS.workflow_id == bindparam("run"))
+    .values(fence=bindparam("fence"), fence_time=bindparam("time"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One execution's claim to a run.
+
+    Attributes:
+        workflow_id: The run.
+        run_id: The Temporal run that scheduled it.
+        sequence: Which of the Temporal run's executions it is.
+        scheduled_at: When Temporal scheduled it.
+        started_at: When Temporal handed it to its worker; when it was scheduled if not given.
+        continued_from: The Temporal run before this one.
+        root: The run at the top of the tree of delegates, whose budget all of them share.
+        budget: That budget.
+    """
+
+    workflow_id: str
+    run_id: str
+    sequence: int
+    scheduled_at: datetime
+    continued_from: str | None = None
+    root: str = ""
+    budget: Budget | None = None
+    started_at: datetime | None = None
+    _began: float = field(default_factory=time.monotonic, compare=False)
+
+    def now(self) -> datetime:
+        """Return the time by Temporal's clock, which sets the timers of all that a run waits for.
+
+        With a worker's own clock, one that is an hour fast has every sleep end an hour late, and
+        one that is slow finds that Temporal's timers come too early.
+        """
+        elapsed = timedelta(seconds=time.monotonic() - self._began)
+        return (self.started_at or self.scheduled_at) + elapsed
+
+    @property
+    def fence(self) -> str:
+        """What stands in the run's record while this execution holds it."""
+        return f"{self.run_id}:{self.sequence}"
+
+    def take(self, transaction: Transaction) -> bool:
+        """Take the run over.
+
+        Returns:
+            Whether another execution held it before.
+
+        Raises:
+            Ended: It has ended.
+            Fenced: A later one holds it.
+            UnknownGoal: The run's record was never opened.
+        """
+        holder = self._holder(transaction.connection, _LOCK)
+        if holder.ended_at is not None:
+            raise Ended(
+                f"{self.workflow_id} has ended and its result is stored: hand the goal in again to"
+                " have it done anew"
+            )
+        if not self._may_follow(holder):
+            raise self._fenced()
+        values = {"run": self.workflow_id, "fence": self.fence, "time": self.scheduled_at}
+        transaction.connection.execute(_TAKE, values)
+        return holder.fence is not None
+
+    def check(self, transaction: Transaction) -> None:
+        """See, within a write, that this execution still holds the run.
+
+        Raises:
+            Fenced: It does not.
+            UnknownGoal: The run's record was never opened.
+        """
+        self._check(self._holder(transaction.connection, _LOCK))
+
+    def look(self, connection: Connection) -> None:
+        """See the same before an effect, without writing.
+
+        Raises:
+            Fenced: It does not.
+            UnknownGoal: The run's record was never opened.
+        """
+        self._check(self._holder(connection, _LOOK))
+
+    def _check(self, holder: Row[tuple[str | None, datetime, datetime]]) -> None:
+        if holder.fence != self.fence or holder.ended_at is not None:
+            raise self._fenced()
+
+    def _holder(
+        self, connection: Connection, query: Select[tuple[str | None, datetime, datetime]]
+    ) -> Row[tuple[str | None, datetime, datetime]]:
+        holder = connection.execute(query, {"run": self.workflow_id}).first()
+        if holder is None:
+            raise UnknownGoal(self.workflow_id)
+        return holder
+
+    def _may_follow(self, holder: Row[tuple[str | None, datetime, datetime]]) -> bool:
+        if holder.fence is None:
+            return True
+        run_id, _, sequence = holder.fence.rpartition(":")
+        # Within one Temporal run the order does not depend on any clock.
+        if run_id == self.run_id:
+            return self.sequence >= int(sequence)
+        is_later: bool = self.scheduled_at >= holder.fence_time
+        return run_id == self.continued_from or is_later
+
+    def _fenced(self) -> Fenced:
+        return Fenced(f"another execution of {self.workflow_id} has taken over")

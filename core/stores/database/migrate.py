@@ -1,0 +1,120 @@
+"""Bringing a database's schema up to date when the stores are opened."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, inspect, text
+
+from perdure.stores.database.engine import Database
+from perdure.stores.database.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD: Final = "0002"
+LOCK_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.01
+_ADVISORY_LOCK: Final = 0x484F4C44  # "HOLD"; any constant of ours does
+
+
+async def migrate(database: Database, home: Path) -> None:
+    """Apply the migrations that a database lacks; several processes may call it at once.
+
+    Args:
+        database: The database.
+        home: The home folder, for the lock that SQLite needs.
+
+    Raises:
+        StoreUnavailable: The schema is newer than this version of Perdure, or another process
+            holds the lock for a minute.
+    """
+    if database.is_sqlite:
+        # Around the first connection too: while a new file is being turned to WAL, SQLite refuses
+        # others at once, whatever their busy timeout.
+        async with _one_at_a_time(home / "migrate.lock"):
+            await _bring_up_to_date(database)
+    else:
+        await _bring_up_to_date(database)
+
+
+async def _bring_up_to_date(database: Database) -> None:
+    if await database.read(_read_revision) != HEAD:
+        await database.write(lambda transaction: _upgrade(transaction.connection, database))
+
+
+@asynccontextmanager
+async def _one_at_a_time(place: Path) -> AsyncIterator[None]:
+    lock = FileLock(place)
+    deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
+    while True:
+        # Tried again and again rather than waited for in a thread: the thread of a cancelled wait
+        # would take the lock later and never give it back.
+        try:
+            lock.acquire(blocking=False)
+            break
+        except Timeout as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise StoreUnavailable(
+                    f"another process has held {place} for {LOCK_SECONDS:.0f} seconds: see what"
+                    " it does, or end it"
+                ) from error
+            await asyncio.sleep(_POLL_SECONDS)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the file {place} cannot be written ({error.strerror or error}): make its folder"
+                " writable, or set PERDURE_HOME to another"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _upgrade(connection: Connection, database: Database) -> None:
+    if not database.is_sqlite:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    revision = _read_revision(connection)
+    if revision is not None and revision not in _known_revisions():
+        raise StoreUnavailable(
+            f"the database {database.url} was written by a newer Perdure (schema {revision},"
+            f" this one knows {HEAD}): upgrade with pip install --upgrade perdure"
+        )
+    if revision != HEAD:
+        _run_migrations(connection)
+
+
+def _read_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar()
+    return revision
+
+
+def _known_revisions() -> set[str]:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_configuration())
+    return {script.revision for script in scripts.walk_revisions()}
+
+
+def _run_migrations(connection: Connection) -> None:
+    from alembic import command
+
+    configuration = _configuration()
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, "head")
+
+
+def _configuration() -> "Config":
+    # Importing alembic takes 0.2 s, which a schema that is up to date need not pay.
+    from alembic.config import Config
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return configuration

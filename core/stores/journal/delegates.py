@@ -1,0 +1,169 @@
+"""How a run hands part of its goal on to a run of its own, within a transaction."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import RowMapping, bindparam, func, insert, select, update
+
+from perdure.agents.steps.errors import InputError, PermanentError
+from perdure.agents.steps.journal import Answer, Delegation
+from perdure.messages import WaitKind
+from perdure.models import Failure, FailureKind, Goal, GoalStatus, Parameters, Result
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Transaction
+from perdure.stores.events.event_log import add_event
+from perdure.stores.journal.reopening import reopen
+from perdure.stores.journal.wait_ids import child_uuid
+
+MAXIMUM_DEPTH: Final = 5
+_GOAL_ID_CHARACTERS: Final = 100
+_SHOWN_CHARACTERS: Final = 200
+
+_PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
+
+_GOALS: Final = schema.goals.c
+_WAITS: Final = schema.waits.c
+_PARENT: Final = select(_GOALS.goal_id, _GOALS.root, _GOALS.depth).where(
+    _GOALS.workflow_id == bindparam("run")
+)
+_DELEGATES: Final = (
+    select(func.count())
+    .select_from(schema.waits)
+    .where(
+        _WAITS.workflow_id == bindparam("run"),
+        _WAITS.kind == WaitKind.DELEGATE.value,
+        _WAITS.child.is_not(None),
+    )
+)
+_OPEN: Final = insert(schema.goals)
+_CHILD: Final = (
+    select(schema.goals, schema.results.c.result)
+    .outerjoin(schema.results, schema.results.c.workflow_id == _GOALS.workflow_id)
+    .where(_GOALS.workflow_id == bindparam("run"))
+)
+_OVER: Final = (
+    update(schema.waits)
+    .where(_WAITS.child == bindparam("run"), _WAITS.over_at.is_(None))
+    .values(over_at=bindparam("now"))
+    .returning(_WAITS.workflow_id, _WAITS.wait_id)
+)
+
+
+def delegate(
+    transaction: Transaction, workflow_id: str, wait: str, wanted: Delegation, now: datetime
+) -> str:
+    """Open the record of a delegate's run, and tell the readers of both runs.
+
+    Args:
+        transaction: Where; the wait itself is not there yet.
+        workflow_id: The run that delegates.
+        wait: The wait's id, from which the delegate's workflow id follows.
+        wanted: What it hands on.
+        now: When.
+
+    Returns:
+        The delegate's workflow id.
+
+    Raises:
+        PermanentError: The run is a delegate's delegate's … five times over.
+        InputError: What is handed on is no goal.
+    """
+    execute = transaction.connection.execute
+    parent = execute(_PARENT, {"run": workflow_id}).one()
+    if parent.depth >= MAXIMUM_DEPTH:
+        raise PermanentError(
+            f"goal {workflow_id} cannot delegate: it is {parent.depth} delegations deep, and no"
+            " more are allowed; let the agent do this part itself"
+        )
+    number = int(execute(_DELEGATES, {"run": workflow_id}).scalar_one()) + 1
+    goal = _goal(f".{number}", parent.goal_id, wanted)
+    child = f"goal-{goal.goal_id}-{child_uuid(wait)}"
+    row = {
+        "workflow_id": child,
+        "goal_id": goal.goal_id,
+        "description": goal.description,
+        "agent_type": goal.agent_type,
+        "parameters": _PARAMETERS.dump_json(goal.parameters).decode(),
+        "status": GoalStatus.RUNNING.value,
+        "started_at": now,
+        "parent": workflow_id,
+        "root": parent.root or workflow_id,
+        "depth": parent.depth + 1,
+    }
+    execute(_OPEN, row)
+    add_event(transaction, child, "run.started", {"parent": workflow_id})
+    told = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
+    about = {"description": goal.description[:_SHOWN_CHARACTERS]}
+    add_event(transaction, workflow_id, "delegated", told | about)
+    return child
+
+
+def child_of(transaction: Transaction, workflow_id: str) -> RowMapping:
+    """Return a delegate's record, with what was drafted as its result."""
+    return transaction.connection.execute(_CHILD, {"run": workflow_id}).mappings().one()
+
+
+def goal_of(child: RowMapping) -> Goal:
+    """Return the goal that was handed on."""
+    return Goal(
+        goal_id=child["goal_id"],
+        description=child["description"],
+        agent_type=child["agent_type"],
+        parameters=_PARAMETERS.validate_json(child["parameters"]),
+    )
+
+
+def answer_of(child: RowMapping) -> Answer | None:
+    """Return what a delegate came to, without the time it took; ``None`` until it has ended."""
+    if child["ended_at"] is None:
+        return None
+    if child["status"] == GoalStatus.COMPLETED:
+        return Answer(child["result"] or Result().model_dump_json())
+    how = {
+        GoalStatus.CANCELLED: "was cancelled",
+        GoalStatus.TERMINATED: "was terminated",
+    }.get(GoalStatus(child["status"]), "failed")
+    error = Failure.model_validate_json(child["error"]) if child["error"] else None
+    why = f" ({error.message})" if error and error.message else ""
+    return Answer(
+        "",
+        Failure(
+            type="DelegateFailed",
+            message=f"the goal {child['workflow_id']} that was delegated to {child['agent_type']}"
+            f" {how}{why}",
+            # It had its own attempts, and asking it again gives the same answer.
+            permanent=True,
+            kind=FailureKind.PERMANENT,
+        ),
+    )
+
+
+def start_again(transaction: Transaction, child: RowMapping) -> None:
+    """Reopen a delegate that did not complete, because the run that delegated it was retried."""
+    reopen(transaction, child["workflow_id"])
+
+
+def child_ended(transaction: Transaction, workflow_id: str) -> list[tuple[str, str]]:
+    """Say, where a run ends, that the wait for it is over.
+
+    Returns:
+        The runs that wait for it, each with the id of its wait, to be woken.
+    """
+    asked = {"run": workflow_id, "now": datetime.now(UTC)}
+    return [(run, wait) for run, wait in transaction.connection.execute(_OVER, asked)]
+
+
+def _goal(suffix: str, goal_id: str, wanted: Delegation) -> Goal:
+    try:
+        return Goal(
+            goal_id=goal_id[: _GOAL_ID_CHARACTERS - len(suffix)] + suffix,
+            description=wanted.description,
+            agent_type=wanted.agent_type,
+            parameters=wanted.parameters,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        problem = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"what is delegated is no goal: {field}: {problem}") from error

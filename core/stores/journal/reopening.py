@@ -1,0 +1,147 @@
+"""How a run that has ended is picked up again, with its journal, within a transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import bindparam, case, delete, null, select, update
+
+from perdure.agents.steps.journal import StepKey
+from perdure.messages import WaitKind
+from perdure.models import GoalStatus
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Transaction
+from perdure.stores.events.event_log import add_event
+from perdure.stores.journal.signals import EXPIRED, signal_wait
+from perdure.stores.journal.wait_ids import step_wait, wait_id
+
+RETRIABLE: Final = (GoalStatus.FAILED, GoalStatus.CANCELLED, GoalStatus.TERMINATED)
+
+_GOALS: Final = schema.goals.c
+_WAITS: Final = schema.waits.c
+_SIGNALS: Final = schema.signals.c
+_STEPS: Final = schema.steps.c
+_ENDED: Final = (
+    _GOALS.status,
+    _GOALS.success,
+    _GOALS.error,
+    _GOALS.execution_time,
+    _GOALS.ended_at,
+)
+_LOCK: Final = select(*_ENDED).where(_GOALS.workflow_id == bindparam("run")).with_for_update()
+_REOPEN: Final = (
+    update(schema.goals)
+    .where(_GOALS.workflow_id == bindparam("run"))
+    .values(
+        status=GoalStatus.RUNNING.value,
+        success=null(),
+        error=null(),
+        execution_time=null(),
+        ended_at=null(),
+        request=null(),
+        # Who held the run when it ended must not write any more. The time stays: what Temporal
+        # schedules from now on is later.
+        fence=case((_GOALS.fence.is_(None), null()), else_="reopened"),
+    )
+)
+_ANSWERED: Final = select(_STEPS.name, _STEPS.digest, _STEPS.occurrence).where(
+    _STEPS.workflow_id == bindparam("run")
+)
+_CHILD: Final = schema.goals.alias("child")
+_FAILED_DELEGATES: Final = (
+    select(_WAITS.wait_id, _WAITS.step)
+    .join(_CHILD, _CHILD.c.workflow_id == _WAITS.child)
+    .where(
+        _WAITS.workflow_id == bindparam("run"),
+        _WAITS.kind == WaitKind.DELEGATE.value,
+        _WAITS.over_at.is_not(None),
+        _CHILD.c.status.in_([status.value for status in RETRIABLE]),
+    )
+)
+_WAIT_AGAIN: Final = (
+    update(schema.waits)
+    .where(_WAITS.wait_id.in_(bindparam("waits", expanding=True)))
+    .values(over_at=null(), taken_at=null())
+)
+_WAIT_NO_MORE: Final = (
+    update(schema.waits)
+    .where(_WAITS.wait_id.in_(bindparam("waits", expanding=True)), _WAITS.over_at.is_(None))
+    .values(over_at=bindparam("now"), taken_at=bindparam("now"))
+)
+_LATE: Final = (
+    select(_WAITS.wait_id, _WAITS.step, _SIGNALS.name, _SIGNALS.number)
+    .join(schema.signals, _SIGNALS.workflow_id == _WAITS.workflow_id)
+    .where(
+        _WAITS.workflow_id == bindparam("run"),
+        _WAITS.kind == WaitKind.SIGNAL.value,
+        _WAITS.about == _SIGNALS.name,
+        _SIGNALS.data == EXPIRED,
+    )
+)
+_FORGET_SIGNAL: Final = delete(schema.signals).where(
+    _SIGNALS.workflow_id == bindparam("run"),
+    _SIGNALS.name == bindparam("signal"),
+    _SIGNALS.number == bindparam("nth"),
+)
+_FORGET_WAIT: Final = delete(schema.waits).where(_WAITS.wait_id == bindparam("wait"))
+_RESTORE: Final = (
+    update(schema.goals)
+    .where(_GOALS.workflow_id == bindparam("run"), _GOALS.ended_at.is_(None))
+    .values({column.name: bindparam(f"old_{column.name}") for column in _ENDED})
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How a run had ended before it was reopened.
+
+    Attributes:
+        ended: The columns of its record that say so.
+        delegates: The waits for delegates that are to be started again.
+    """
+
+    ended: Mapping[str, Any]
+    delegates: tuple[str, ...]
+
+
+def reopen(transaction: Transaction, workflow_id: str) -> Before | None:
+    """Reopen a run that failed, was cancelled or terminated; its journal and its draft stay.
+
+    What ended it is asked anew: delegates that did not complete are started again, and signals
+    that came too late are waited for again, unless the agent had gone on without them.
+
+    Returns:
+        How it had ended; ``None`` when it has not, or has completed.
+    """
+    execute = transaction.connection.execute
+    ended = execute(_LOCK, {"run": workflow_id}).mappings().first()
+    if ended is None or ended["ended_at"] is None or ended["status"] not in RETRIABLE:
+        return None
+    execute(_REOPEN, {"run": workflow_id})
+    answered = {step_wait(StepKey(*row)) for row in execute(_ANSWERED, {"run": workflow_id})}
+    failed = execute(_FAILED_DELEGATES, {"run": workflow_id}).all()
+    again = tuple(wait for wait, step in failed if step not in answered)
+    if again:
+        execute(_WAIT_AGAIN, {"waits": list(again)})
+    for wait, step, name, number in execute(_LATE, {"run": workflow_id}).all():
+        if step not in answered and wait == wait_id(workflow_id, signal_wait(name, number)):
+            execute(_FORGET_WAIT, {"wait": wait})
+            execute(_FORGET_SIGNAL, {"run": workflow_id, "signal": name, "nth": number})
+    add_event(transaction, workflow_id, "run.retried", {"was": ended["status"]})
+    return Before(dict(ended), again)
+
+
+def put_back(transaction: Transaction, workflow_id: str, before: Before) -> bool:
+    """Close a run again as it was before :func:`reopen`, because it could not be started.
+
+    Returns:
+        Whether it was open still.
+    """
+    execute = transaction.connection.execute
+    old = {f"old_{name}": value for name, value in before.ended.items()}
+    if execute(_RESTORE, {"run": workflow_id} | old).rowcount == 0:
+        return False
+    if before.delegates:
+        execute(_WAIT_NO_MORE, {"waits": list(before.delegates), "now": datetime.now(UTC)})
+    return True

@@ -1,0 +1,125 @@
+"""The signal store: what people and programs tell a run that waits for it, numbered by name."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import JsonValue
+from sqlalchemy import bindparam, func, insert, select, update
+
+from perdure.models import GoalStatus
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.errors import UnknownGoal
+from perdure.stores.database.refusals import InputRefused, RunEnded
+from perdure.stores.events.event_log import add_event
+from perdure.stores.journal.wait_ids import wait_id
+
+SIGNAL_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+MAX_SIGNAL_BYTES: Final = 262_144
+# What stands in place of the data of a signal that came too late and whose number is used up.
+EXPIRED: Final = ""
+
+_SIGNALS: Final = schema.signals.c
+_GOALS: Final = schema.goals.c
+_WAITS: Final = schema.waits.c
+_LOCK: Final = (
+    select(_GOALS.status, _GOALS.ended_at)
+    .where(_GOALS.workflow_id == bindparam("run"))
+    .with_for_update()
+)
+_LAST: Final = select(func.coalesce(func.max(_SIGNALS.number), 0)).where(
+    _SIGNALS.workflow_id == bindparam("run"), _SIGNALS.name == bindparam("signal")
+)
+_INSERT: Final = insert(schema.signals)
+_OVER: Final = (
+    update(schema.waits)
+    .where(_WAITS.wait_id == bindparam("wait"), _WAITS.over_at.is_(None))
+    .values(over_at=bindparam("now"))
+)
+
+
+class SignalStore:
+    """Signals of runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def send(self, workflow_id: str, name: str, data: JsonValue) -> int:
+        """Keep a signal for a run, which need not wait for it yet, and tell the run's readers.
+
+        Args:
+            workflow_id: The run.
+            name: Which signal.
+            data: What it carries, at most 256 KiB as JSON.
+
+        Returns:
+            Its number: 1 for the first of that name, 2 for the second ….
+
+        Raises:
+            UnknownGoal: There is no such run.
+            RunEnded: The run has ended.
+            InputRefused: It is no name, or the data is too large.
+        """
+        check_signal_name(name)
+        text = _as_json(name, data)
+
+        def send(transaction: Transaction) -> int:
+            execute = transaction.connection.execute
+            standing = execute(_LOCK, {"run": workflow_id}).first()
+            if standing is None:
+                raise UnknownGoal(workflow_id)
+            if standing.ended_at is not None:
+                raise ended(workflow_id, standing.status)
+            now = datetime.now(UTC)
+            number = int(execute(_LAST, {"run": workflow_id, "signal": name}).scalar_one()) + 1
+            row = {"workflow_id": workflow_id, "name": name, "number": number}
+            execute(_INSERT, row | {"data": text, "sent_at": now})
+            waiting = wait_id(workflow_id, signal_wait(name, number))
+            execute(_OVER, {"wait": waiting, "now": now})
+            add_event(transaction, workflow_id, "signal", {"name": name, "number": number})
+            return number
+
+        return await self._database.write(send)
+
+
+def _as_json(name: str, data: JsonValue) -> str:
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except ValueError as error:
+        raise InputRefused(f"the data of signal {name!r} is not JSON: {error}") from error
+    if len(text) > MAX_SIGNAL_BYTES:
+        raise InputRefused(
+            f"the data of signal {name!r} is larger than {MAX_SIGNAL_BYTES // 1024} KiB: put it"
+            " into a file and send its path"
+        )
+    return text
+
+
+def signal_wait(name: str, number: int) -> str:
+    """Return what the wait for a signal is called, for :func:`~.waitids.wait_id`."""
+    return f"signal:{name}:{number}"
+
+
+def check_signal_name(name: str) -> None:
+    """See that a signal's name is one.
+
+    Raises:
+        InputRefused: It is empty, longer than 100 characters, or holds others than letters, digits,
+            ``.``, ``_`` and ``-``.
+    """
+    if not re.fullmatch(SIGNAL_NAME_PATTERN, name):
+        raise InputRefused(
+            f"{name[:100]!r} is no name for a signal: write at most 100 letters, digits, '.', '_'"
+            " and '-', a letter or digit first"
+        )
+
+
+def ended(workflow_id: str, status: str) -> RunEnded:
+    """Return the error that says a run takes nothing more."""
+    word = GoalStatus(status).value
+    return RunEnded(
+        f"goal {workflow_id} has ended ({word}) and takes nothing more: hand in another, or pick"
+        " it up again with perdure goals retry when it failed"
+    )

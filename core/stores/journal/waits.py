@@ -1,0 +1,295 @@
+"""The wait store: what runs wait for, without a worker, and how the answer reaches their journal.
+
+Answers come from elsewhere (a person, another run, a clock) into the stores. A run takes each into
+its journal at its next pass, in the transaction that sees that it is there.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+
+from perdure.agents.steps.errors import InputError
+from perdure.agents.steps.journal import Answer, Awaited, Delegation, Nap, Question, StepKey, Wanted
+from perdure.messages import Wait, WaitKind
+from perdure.models import Failure, FailureKind, GoalStatus
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.refusals import InputRefused
+from perdure.stores.database.retry import patiently
+from perdure.stores.journal.decisions import ask, decision_of
+from perdure.stores.journal.delegates import answer_of, child_of, delegate, goal_of, start_again
+from perdure.stores.journal.signals import EXPIRED, check_signal_name, signal_wait
+from perdure.stores.journal.steps import Recording, answer_in, named, this_step
+from perdure.stores.journal.wait_ids import step_wait, wait_id
+
+# A wait that is over so soon is sat out: to let go of the worker would take longer.
+SAT_OUT_SECONDS: Final = 2.0
+
+_WAITS: Final = schema.waits.c
+_STEPS: Final = schema.steps.c
+_SIGNALS: Final = schema.signals.c
+_GOALS: Final = schema.goals.c
+_JOURNALED: Final = select(_STEPS.value, _STEPS.failure, _STEPS.seconds, _STEPS.usage).where(
+    this_step(schema.steps)
+)
+_WAIT: Final = select(schema.waits).where(_WAITS.wait_id == bindparam("wait"))
+_OPEN: Final = insert(schema.waits)
+_TAKE: Final = (
+    update(schema.waits)
+    .where(_WAITS.wait_id == bindparam("wait"))
+    .values(over_at=func.coalesce(_WAITS.over_at, bindparam("now")), taken_at=bindparam("now"))
+)
+_SIGNAL: Final = select(_SIGNALS.data).where(
+    _SIGNALS.workflow_id == bindparam("run"),
+    _SIGNALS.name == bindparam("signal"),
+    _SIGNALS.number == bindparam("nth"),
+)
+_USE_UP: Final = insert(schema.signals)
+_OPEN_WAITS: Final = (
+    select(schema.waits)
+    .where(_WAITS.workflow_id == bindparam("run"), _WAITS.taken_at.is_(None))
+    .order_by(_WAITS.opened_at, _WAITS.wait_id)
+)
+_UNWOKEN: Final = (
+    select(_WAITS.workflow_id, _WAITS.wait_id)
+    .join(schema.goals, _GOALS.workflow_id == _WAITS.workflow_id)
+    .where(
+        _GOALS.status == GoalStatus.WAITING.value,
+        _WAITS.taken_at.is_(None),
+        _WAITS.over_at <= bindparam("then"),
+    )
+    .order_by(_WAITS.over_at)
+    .limit(1_000)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWait:
+    """Something that a run waits for, as people are shown it.
+
+    Attributes:
+        wait_id: Its id; an approval's is the same.
+        kind: What it is.
+        about: The question, the agent's name, the signal's name; empty for a sleep.
+        child: The run that is awaited.
+        until: When it is over in any case, in UTC.
+        opened_at: Since when, in UTC.
+        is_over: The answer is there, but the run has not taken it yet.
+    """
+
+    wait_id: str
+    kind: WaitKind
+    about: str
+    child: str | None
+    until: datetime | None
+    opened_at: datetime
+    is_over: bool
+
+
+class WaitStore:
+    """Waits of runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._recording = Recording(database)
+
+    def of(self, claim: Claim) -> "StoredWaits":
+        """Return the waits of a run for one execution.
+
+        Args:
+            claim: The execution's claim; each write is refused once another one holds the run.
+        """
+        return StoredWaits(self._database, claim, self._recording)
+
+    async def pending(self, workflow_id: str) -> list[OpenWait]:
+        """Return what a run waits for, oldest first; nothing once it has ended."""
+
+        def fetch(connection: Connection) -> Sequence[RowMapping]:
+            return connection.execute(_OPEN_WAITS, {"run": workflow_id}).mappings().all()
+
+        return [
+            OpenWait(
+                wait_id=row["wait_id"],
+                kind=WaitKind(row["kind"]),
+                about=row["about"],
+                child=row["child"],
+                until=row["until"],
+                opened_at=row["opened_at"],
+                is_over=row["over_at"] is not None,
+            )
+            for row in await self._database.read(fetch)
+        ]
+
+    async def unwoken(self, older_than: timedelta) -> list[tuple[str, str]]:
+        """Return waits that are over although their run still stands on waiting.
+
+        Their wake-up was lost, or is on its way.
+
+        Args:
+            older_than: Only those that have been over for so long.
+
+        Returns:
+            Workflow id and wait id of each, the oldest first, 1,000 at most.
+        """
+        then = {"then": datetime.now(UTC) - older_than}
+        rows = await self._database.read(lambda found: found.execute(_UNWOKEN, then).all())
+        return [(run, wait) for run, wait in rows]
+
+
+class StoredWaits:
+    """The waits of a run, for one execution; :class:`~perdure.agents.steps.journal.Waits`."""
+
+    def __init__(self, database: Database, claim: Claim, recording: Recording) -> None:
+        self._database = database
+        self._claim = claim
+        self._recording = recording
+
+    async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+        """Begin to wait, or return the answer when it is there.
+
+        Raises:
+            PermanentError: What is wanted cannot be had.
+            Fenced: Another execution holds the run by now, or it has ended.
+            JournalFailed: The stores were away for a minute.
+        """
+        while True:
+            answer = await self._open(key, wanted)
+            if not isinstance(answer, Wait) or answer.until is None:
+                return answer
+            remaining = (answer.until - self._claim.now()).total_seconds()
+            if remaining > SAT_OUT_SECONDS:
+                return answer
+            await asyncio.sleep(max(remaining, 0.001))
+
+    async def _open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+        def open_or_take(transaction: Transaction) -> Answer | Wait:
+            self._claim.check(transaction)
+            return self._journaled(transaction, key) or self._settle(transaction, key, wanted)
+
+        return await patiently(lambda: self._database.write(open_or_take))
+
+    def _journaled(self, transaction: Transaction, key: StepKey) -> Answer | None:
+        asked = named(self._claim.workflow_id, key)
+        row = transaction.connection.execute(_JOURNALED, asked).mappings().first()
+        return None if row is None else answer_in(row)
+
+    def _settle(self, transaction: Transaction, key: StepKey, wanted: Wanted) -> Answer | Wait:
+        execute = transaction.connection.execute
+        run, now = self._claim.workflow_id, self._claim.now()
+        wait = wait_id(run, _what(key, wanted))
+        row = execute(_WAIT, {"wait": wait}).mappings().first()
+        if row is None:
+            execute(_OPEN, self._begin(transaction, wait, key, wanted, now))
+            row = execute(_WAIT, {"wait": wait}).mappings().one()
+        answer = self._answer(transaction, row, wanted, now)
+        if isinstance(answer, Wait):
+            return answer
+        over_at = row["over_at"] or now
+        waited = max(0.0, (over_at - row["opened_at"]).total_seconds())
+        answer = replace(answer, seconds=waited)
+        self._recording.record(transaction, run, key, answer, now)
+        execute(_TAKE, {"wait": wait, "now": now})
+        return answer
+
+    def _begin(
+        self, transaction: Transaction, wait: str, key: StepKey, wanted: Wanted, now: datetime
+    ) -> dict[str, object]:
+        run = self._claim.workflow_id
+        row: dict[str, object] = {
+            "wait_id": wait,
+            "workflow_id": run,
+            "step": step_wait(key),
+            "opened_at": now,
+        }
+        match wanted:
+            case Question():
+                until = {"until": ask(transaction, wait, run, wanted, now)}
+                return row | until | {"kind": WaitKind.APPROVAL.value, "about": wanted.question}
+            case Delegation():
+                child = delegate(transaction, run, wait, wanted, now)
+                about = {"about": wanted.agent_type, "child": child}
+                return row | about | {"kind": WaitKind.DELEGATE.value}
+            case Awaited():
+                _check_name(wanted.signal)
+                until = {"until": None if wanted.expires is None else now + wanted.expires}
+                return row | until | {"kind": WaitKind.SIGNAL.value, "about": wanted.signal}
+            case Nap():
+                until = {"until": now + timedelta(seconds=wanted.seconds)}
+                return row | until | {"kind": WaitKind.SLEEP.value, "about": ""}
+
+    def _answer(
+        self, transaction: Transaction, row: RowMapping, wanted: Wanted, now: datetime
+    ) -> Answer | Wait:
+        wait = Wait(id=row["wait_id"], kind=WaitKind(row["kind"]), until=row["until"])
+        is_late = row["until"] is not None and now >= row["until"]
+        match wanted:
+            case Question():
+                decision = decision_of(transaction, wait.id, self._claim.workflow_id, now)
+                return wait if decision is None else Answer(decision.model_dump_json())
+            case Delegation():
+                return self._answer_of_delegate(transaction, row, wait)
+            case Awaited():
+                return self._signal(transaction, wanted, is_late) or wait
+            case Nap():
+                return Answer("null") if is_late else wait
+
+    def _answer_of_delegate(
+        self, transaction: Transaction, row: RowMapping, wait: Wait
+    ) -> Answer | Wait:
+        child = child_of(transaction, row["child"])
+        answer = answer_of(child)
+        if answer is not None and answer.failure is not None and row["over_at"] is None:
+            # The wait is over in the transaction in which the child ends, unless the run that
+            # waits was picked up again since.
+            start_again(transaction, child)
+            answer = None
+        if answer is not None:
+            return answer
+        goal = goal_of(child)
+        return wait.model_copy(update={"goal": goal, "workflow_id": child["workflow_id"]})
+
+    def _signal(self, transaction: Transaction, wanted: Awaited, is_late: bool) -> Answer | None:
+        run = self._claim.workflow_id
+        asked = {"run": run, "signal": wanted.signal, "nth": wanted.number}
+        data: str | None = transaction.connection.execute(_SIGNAL, asked).scalar()
+        if data is None and is_late:
+            # The next signal of that name is for who waits next.
+            row = {"workflow_id": run, "name": wanted.signal, "number": wanted.number}
+            used_up = row | {"data": EXPIRED, "sent_at": self._claim.now()}
+            transaction.connection.execute(_USE_UP, used_up)
+            data = EXPIRED
+        if data is None:
+            return None
+        return _too_late(wanted) if data == EXPIRED else Answer(data)
+
+
+def _what(key: StepKey, wanted: Wanted) -> str:
+    # Who sends a signal knows its name and its number, and no step.
+    if isinstance(wanted, Awaited):
+        return signal_wait(wanted.signal, wanted.number)
+    return step_wait(key)
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_signal_name(name)
+    except InputRefused as error:
+        raise InputError(str(error)) from error
+
+
+def _too_late(wanted: Awaited) -> Answer:
+    return Answer(
+        "",
+        Failure(
+            type="SignalExpired",
+            message=f"signal {wanted.signal!r} did not come in time: send it sooner, or let the"
+            " agent wait longer",
+            permanent=True,
+            kind=FailureKind.PERMANENT,
+        ),
+    )

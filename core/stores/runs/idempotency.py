@@ -1,0 +1,79 @@
+"""Idempotency keys: a goal that is handed in twice under one key is one goal."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import bindparam, select
+
+from perdure.models import Goal
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.refusals import InputRefused, KeyConflict
+
+KEY_CHARACTERS: Final = 255
+
+_KEYS: Final = schema.idempotency_keys.c
+_GIVEN: Final = select(_KEYS.digest, _KEYS.workflow_id).where(_KEYS.key == bindparam("given"))
+
+
+class KeyStore:
+    """Keys that callers gave with their goals."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._claim = database.insert(schema.idempotency_keys).on_conflict_do_nothing()
+
+    async def claim(self, key: str, digest: str, workflow_id: str) -> str:
+        """Give a key to a run that is about to be started.
+
+        Args:
+            key: 1 to 255 visible ASCII characters.
+            digest: What the goal comes to; see :func:`digest_of`.
+            workflow_id: The run to start, if the key is new.
+
+        Returns:
+            The run that the key was first given to, which is the one to start.
+
+        Raises:
+            InputRefused: It is no key.
+            KeyConflict: It was given with another goal.
+        """
+        check_key(key)
+        row = {
+            "key": key,
+            "digest": digest,
+            "workflow_id": workflow_id,
+            "given_at": datetime.now(UTC),
+        }
+
+        def claim(transaction: Transaction) -> str:
+            # On PostgreSQL the insert waits for another one that is under way with the same key.
+            transaction.connection.execute(self._claim, row)
+            first = transaction.connection.execute(_GIVEN, {"given": key}).one()
+            if first.digest != digest:
+                raise KeyConflict(key, first.workflow_id)
+            return str(first.workflow_id)
+
+        return await self._database.write(claim)
+
+
+def check_key(key: str) -> None:
+    """See that a key is one.
+
+    Raises:
+        InputRefused: It is empty, too long, or holds other than visible ASCII characters.
+    """
+    if not 1 <= len(key) <= KEY_CHARACTERS or not all("!" <= character <= "~" for character in key):
+        raise InputRefused(
+            f"an idempotency key has 1 to {KEY_CHARACTERS} visible ASCII characters and no blanks:"
+            " take a UUID, for example"
+        )
+
+
+def digest_of(goal: Goal) -> str:
+    """Return the SHA-256 of a goal's canonical JSON: the same for every way to write it down."""
+    document = goal.model_dump(mode="json")
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

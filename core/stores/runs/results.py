@@ -1,0 +1,165 @@
+"""The result store: how each run ended, stored once."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy import bindparam, func, select, update
+
+from perdure.models import EventType, Failure, GoalStatus, Result, ResultReference
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.errors import UnknownGoal
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.retry import patiently
+from perdure.stores.events.event_log import add_event
+from perdure.stores.journal.delegates import child_ended
+from perdure.stores.spending.metrics import keeping_metric, metric_row
+
+SUMMARY_CHARACTERS: Final = 200
+# What a reference tells of the metadata; all of it stands in the result.
+REFERENCE_METADATA: Final = ("agent_type", "tokens_used")
+
+_EVENTS: Final[dict[GoalStatus, EventType]] = {
+    GoalStatus.COMPLETED: "run.completed",
+    GoalStatus.FAILED: "run.failed",
+    GoalStatus.CANCELLED: "run.cancelled",
+    GoalStatus.TERMINATED: "run.terminated",
+}
+_METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+
+_GOALS: Final = schema.goals.c
+_RESULTS: Final = schema.results.c
+_CLOSE: Final = (
+    update(schema.goals)
+    .where(_GOALS.workflow_id == bindparam("run"), _GOALS.ended_at.is_(None))
+    .values(
+        status=bindparam("status"),
+        success=bindparam("success"),
+        error=bindparam("error"),
+        execution_time=bindparam("execution_time"),
+        ended_at=bindparam("ended_at"),
+    )
+    .returning(_GOALS.agent_type)
+)
+_ARTIFACTS: Final = (
+    select(func.count())
+    .select_from(schema.artifacts)
+    .where(schema.artifacts.c.workflow_id == _GOALS.workflow_id)
+    .scalar_subquery()
+    .label("artifacts")
+)
+_REFERENCE: Final = (
+    select(_RESULTS.summary, _RESULTS.size, _RESULTS.metadata, _ARTIFACTS)
+    .select_from(schema.goals.outerjoin(schema.results))
+    .where(_GOALS.workflow_id == bindparam("run"))
+)
+
+
+class ResultStore:
+    """Results of runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        keep = database.insert(schema.results)
+        kept = {name: keep.excluded[name] for name in ("result", "summary", "size", "metadata")}
+        self._keep = keep.on_conflict_do_update(index_elements=[_RESULTS.workflow_id], set_=kept)
+        self._measure = keeping_metric(database)
+
+    async def draft(self, claim: Claim, result: Result) -> None:
+        """Keep what an attempt came to, whole or in part, in place of the attempt's before it.
+
+        Once the run has ended, its result stays as it was stored, also when there was none.
+
+        Raises:
+            Fenced: Another execution holds the run by now, or it has ended.
+            UnknownGoal: The run's record was never opened.
+            JournalFailed: The stores were away for a minute.
+        """
+        text = result.model_dump_json()
+        told = {key: value for key, value in result.metadata.items() if key in REFERENCE_METADATA}
+        row = {
+            "workflow_id": claim.workflow_id,
+            "result": text,
+            "summary": result.summary[:SUMMARY_CHARACTERS],
+            "size": len(text.encode()),
+            "metadata": _METADATA.dump_json(told).decode(),
+        }
+
+        def draft(transaction: Transaction) -> None:
+            claim.check(transaction)
+            transaction.connection.execute(self._keep, row)
+
+        await patiently(lambda: self._database.write(draft))
+
+    async def store(
+        self,
+        workflow_id: str,
+        status: GoalStatus,
+        error: Failure | None,
+        execution_time: float,
+    ) -> ResultReference:
+        """Make the run's draft its result and close its record, in one transaction.
+
+        Delivered twice, it is stored once: the second call returns what the first stored.
+
+        Args:
+            workflow_id: The run.
+            status: How it ended.
+            error: Why it failed.
+            execution_time: Seconds.
+
+        Raises:
+            UnknownGoal: The run's record was never opened.
+            ValueError: The status is not a final one.
+        """
+        if not status.final:
+            raise ValueError(f"{status} is not final")
+        end = {
+            "run": workflow_id,
+            "status": status.value,
+            "success": status is GoalStatus.COMPLETED,
+            "error": error.model_dump_json() if error else None,
+            "execution_time": execution_time,
+            "ended_at": datetime.now(UTC),
+        }
+
+        def store(transaction: Transaction) -> ResultReference:
+            agent_type: str | None = transaction.connection.execute(_CLOSE, end).scalar()
+            if agent_type is not None:
+                metric = metric_row(workflow_id, agent_type, "execution_time", execution_time)
+                transaction.connection.execute(self._measure, metric)
+                tell_end(transaction, workflow_id, status, error, execution_time)
+                child_ended(transaction, workflow_id)
+            return _reference(transaction, workflow_id)
+
+        return await self._database.write(store)
+
+
+def tell_end(
+    transaction: Transaction,
+    workflow_id: str,
+    status: GoalStatus,
+    error: Failure | None,
+    execution_time: float,
+) -> None:
+    """Tell a run's readers how it has ended, within the transaction that closes its record."""
+    told: dict[str, JsonValue] = {"execution_time": execution_time}
+    if error is not None:
+        told |= error.model_dump(mode="json")
+    add_event(transaction, workflow_id, _EVENTS[status], told)
+
+
+def _reference(transaction: Transaction, workflow_id: str) -> ResultReference:
+    row = transaction.connection.execute(_REFERENCE, {"run": workflow_id}).mappings().first()
+    if row is None:
+        raise UnknownGoal(workflow_id)
+    if row["size"] is None:
+        return ResultReference(workflow_id=workflow_id, artifacts=row["artifacts"])
+    return ResultReference(
+        workflow_id=workflow_id,
+        summary=row["summary"],
+        size=row["size"],
+        artifacts=row["artifacts"],
+        metadata=_METADATA.validate_json(row["metadata"]),
+    )

@@ -1,0 +1,255 @@
+"""The ledger: what each run spends on paid models, what of it was lost, and what was saved."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Connection, Executable, bindparam, case, func, insert, select, update
+
+from perdure.agents.steps.errors import BudgetExceeded
+from perdure.agents.steps.journal import StepKey
+from perdure.models import Spending, Usage
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.retry import patiently
+from perdure.stores.spending.totals import adding_totals, steps_and_seconds, totals_row
+
+OPEN: Final = "open"
+KEPT: Final = "kept"
+THROWN: Final = "thrown"
+
+_ROWS: Final = schema.spending.c
+_LOCK_ROOT: Final = (
+    select(schema.goals.c.workflow_id)
+    .where(schema.goals.c.workflow_id == bindparam("root"))
+    .with_for_update()
+)
+_SPENT: Final = select(
+    func.coalesce(func.sum(_ROWS.input_tokens + _ROWS.output_tokens), 0),
+    func.coalesce(func.sum(_ROWS.cost), 0.0),
+).where(_ROWS.root == bindparam("root"))
+_LAST_ENTRY: Final = select(func.coalesce(func.max(_ROWS.entry), 0)).where(
+    _ROWS.workflow_id == bindparam("run")
+)
+_INSERT: Final = insert(schema.spending)
+_THIS: Final = (_ROWS.workflow_id == bindparam("run")) & (_ROWS.entry == bindparam("nth"))
+_SETTLE: Final = (
+    update(schema.spending)
+    .where(_THIS)
+    .values(
+        # What a later execution has already counted as lost stays lost.
+        state=case((_ROWS.state == OPEN, bindparam("outcome")), else_=_ROWS.state),
+        input_tokens=bindparam("input"),
+        output_tokens=bindparam("output"),
+        cost=bindparam("dollars"),
+    )
+)
+_IS_RECORDED: Final = (
+    select(schema.steps.c.name)
+    .where(
+        schema.steps.c.workflow_id == _ROWS.workflow_id,
+        schema.steps.c.name == _ROWS.name,
+        schema.steps.c.digest == _ROWS.digest,
+        schema.steps.c.occurrence == _ROWS.occurrence,
+        schema.steps.c.failure.is_(None),
+    )
+    .exists()
+)
+# Of a request that was cut off only what was sent is known to be paid.
+_SENT_SHARE: Final = func.coalesce(
+    _ROWS.input_tokens * 1.0 / func.nullif(_ROWS.input_tokens + _ROWS.output_tokens, 0), 0.0
+)
+_ABANDON: Final = (
+    update(schema.spending)
+    .where(_ROWS.workflow_id == bindparam("run"), _ROWS.state == OPEN)
+    .values(
+        state=case((_IS_RECORDED, KEPT), else_=THROWN),
+        output_tokens=case((_IS_RECORDED, _ROWS.output_tokens), else_=0),
+        cost=case((_IS_RECORDED, _ROWS.cost), else_=_ROWS.cost * _SENT_SHARE),
+    )
+)
+_SUMS: Final = (
+    select(
+        _ROWS.state,
+        func.count(),
+        func.sum(_ROWS.input_tokens),
+        func.sum(_ROWS.output_tokens),
+        func.sum(_ROWS.cost),
+    )
+    .where(_ROWS.workflow_id == bindparam("run"))
+    .group_by(_ROWS.state)
+)
+_TOTALS: Final = select(schema.totals).where(schema.totals.c.workflow_id == bindparam("run"))
+
+
+class LedgerStore:
+    """What runs have cost."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._add_totals = adding_totals(database)
+
+    def of_execution(self, claim: Claim) -> "StoredLedger":
+        """Return the ledger that one execution of a run writes."""
+        return StoredLedger(self._database, claim, self._add_totals)
+
+    async def seconds_left(self, claim: Claim) -> float | None:
+        """Return how long a run may still be at work; ``None`` when its budget does not say."""
+        budget = claim.budget
+        if budget is None or budget.seconds is None:
+            return None
+        _, seconds = await self._database.read(lambda found: steps_and_seconds(found, claim.root))
+        return max(0.0, budget.seconds - seconds)
+
+    async def of(self, workflow_id: str) -> Spending:
+        """Return what a run has cost so far, without what it delegated."""
+        return await self._database.read(lambda found: spending_of(found, workflow_id))
+
+
+class StoredLedger:
+    """The ledger of a run, for one execution; a :class:`~perdure.agents.steps.journal.Ledger`.
+
+    Attributes:
+        touched: Whether anything was entered.
+    """
+
+    def __init__(self, database: Database, claim: Claim, add_totals: Executable) -> None:
+        self._database = database
+        self._claim = claim
+        self._add_totals = add_totals
+        self._saved = Usage()
+        self.touched = False
+
+    async def reserve(self, key: StepKey, model: str, expected: Usage) -> int:
+        """Note a request before it is made, and hold back from the budget what it may use."""
+        self.touched = True
+        row = {
+            "workflow_id": self._claim.workflow_id,
+            "root": self._claim.root,
+            "name": key.name,
+            "digest": key.digest,
+            "occurrence": key.occurrence,
+            "model": model[:200],
+            "state": OPEN,
+            "input_tokens": expected.input_tokens,
+            "output_tokens": expected.output_tokens,
+            "cost": expected.cost,
+            "at": datetime.now(UTC),
+        }
+
+        def reserve(transaction: Transaction) -> int:
+            self._claim.check(transaction)
+            self._check_budget(transaction, expected)
+            asked = {"run": self._claim.workflow_id}
+            last = transaction.connection.execute(_LAST_ENTRY, asked).scalar_one()
+            transaction.connection.execute(_INSERT, row | {"entry": last + 1})
+            return int(last) + 1
+
+        return await patiently(lambda: self._database.write(reserve))
+
+    async def settle(self, entry: int, usage: Usage, *, kept: bool) -> None:
+        """Note what a request has used, and whether its outcome was kept."""
+        values = {
+            "run": self._claim.workflow_id,
+            "nth": entry,
+            "outcome": KEPT if kept else THROWN,
+            "input": usage.input_tokens,
+            "output": usage.output_tokens,
+            "dollars": usage.cost,
+        }
+        # Not fenced: what was used was used, whoever holds the run by now.
+        await patiently(
+            lambda: self._database.write(
+                lambda transaction: transaction.connection.execute(_SETTLE, values)
+            )
+        )
+
+    async def save(self, usage: Usage) -> None:
+        """Note what need not be paid; it is stored with :meth:`close`."""
+        self.touched = True
+        self._saved += usage
+
+    async def left(self) -> int | None:
+        """Return how many tokens the budget allows still; ``None`` when it names none."""
+        budget = self._claim.budget
+        if budget is None or budget.tokens is None:
+            return None
+        tokens, _ = await patiently(lambda: self._database.read(self._spent))
+        return max(0, budget.tokens - tokens)
+
+    async def left_cost(self) -> float | None:
+        """Return how many dollars the budget allows still; ``None`` when it names none."""
+        budget = self._claim.budget
+        if budget is None or budget.cost is None:
+            return None
+        _, cost = await patiently(lambda: self._database.read(self._spent))
+        return max(0.0, budget.cost - cost)
+
+    async def close(self, seconds: float) -> None:
+        """Store what this pass has saved, and how long it has worked since the last step."""
+        saved, self._saved = self._saved, Usage()
+        row = totals_row(self._claim.workflow_id, self._claim.root, seconds=seconds, saved=saved)
+
+        def add(transaction: Transaction) -> None:
+            self._claim.check(transaction)
+            transaction.connection.execute(self._add_totals, row)
+
+        await patiently(lambda: self._database.write(add))
+
+    def _check_budget(self, transaction: Transaction, expected: Usage) -> None:
+        budget = self._claim.budget
+        if budget is None or (budget.tokens is None and budget.cost is None):
+            return
+        # The delegates of one goal share its budget: one at a time asks.
+        transaction.connection.execute(_LOCK_ROOT, {"root": self._claim.root})
+        tokens, cost = self._spent(transaction.connection)
+        if budget.tokens is not None and tokens + expected.tokens_used > budget.tokens:
+            raise BudgetExceeded(
+                f"the goal has used {tokens:,} of the {budget.tokens:,} tokens that its budget"
+                f" allows, and the next request may use {expected.tokens_used:,}: hand it in again"
+                " with a larger one"
+            )
+        if budget.cost is not None and cost + expected.cost > budget.cost:
+            raise BudgetExceeded(
+                f"the goal has used {cost:.4f} of the {budget.cost:.4f} dollars that its budget"
+                " allows: hand it in again with a larger one"
+            )
+
+    def _spent(self, connection: Connection) -> tuple[int, float]:
+        tokens, cost = connection.execute(_SPENT, {"root": self._claim.root}).one()
+        return int(tokens), float(cost)
+
+
+def abandon_requests(transaction: Transaction, workflow_id: str) -> None:
+    """Settle the requests that an execution left open when it ended in the middle of them."""
+    transaction.connection.execute(_ABANDON, {"run": workflow_id})
+
+
+def spending_of(connection: Connection, workflow_id: str) -> Spending:
+    """Return what a run has cost so far."""
+    asked = {"run": workflow_id}
+    spent, thrown_away, requests = Usage(), Usage(), 0
+    for state, count, input_tokens, output_tokens, cost in connection.execute(_SUMS, asked):
+        usage = Usage(
+            input_tokens=int(input_tokens), output_tokens=int(output_tokens), cost=float(cost)
+        )
+        spent += usage
+        requests += count
+        if state == THROWN:
+            thrown_away += usage
+    totals = connection.execute(_TOTALS, asked).mappings().first()
+    if totals is None:
+        return Spending(spent=spent, thrown_away=thrown_away, requests=requests)
+    saved = Usage(
+        input_tokens=totals["saved_input_tokens"],
+        output_tokens=totals["saved_output_tokens"],
+        cost=totals["saved_cost"],
+    )
+    return Spending(
+        spent=spent,
+        thrown_away=thrown_away,
+        saved=saved,
+        requests=requests,
+        steps=totals["steps"],
+        seconds=totals["seconds"],
+    )

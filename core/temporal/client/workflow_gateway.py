@@ -1,0 +1,168 @@
+"""What is asked of Temporal about runs of goals, each call with a time limit."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.messages import TASK_QUEUE, WORKFLOW_TYPE
+from perdure.models import Goal
+from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
+
+# Every other status, those of later servers included, means that it goes on.
+_ENDED: Final = {
+    WorkflowExecutionStatus.COMPLETED,
+    WorkflowExecutionStatus.FAILED,
+    WorkflowExecutionStatus.CANCELED,
+    WorkflowExecutionStatus.TERMINATED,
+    WorkflowExecutionStatus.TIMED_OUT,
+}
+
+
+class Start(StrEnum):
+    """What to do when a workflow of that id is there already.
+
+    ``ONCE``: leave it, whether it runs or has ended. ``AGAIN``: start it anew when it has ended.
+    """
+
+    ONCE = "once"
+    AGAIN = "again"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How the latest execution of a run's workflow stands with Temporal.
+
+    Attributes:
+        status: ``RUNNING``, or how it ended.
+        closed_at: When it ended, in UTC.
+    """
+
+    status: WorkflowExecutionStatus
+    closed_at: datetime | None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it goes on."""
+        return self.status not in _ENDED
+
+
+class RunCalls:
+    """Calls to Temporal about runs; all raise TemporalUnavailable when it does not answer."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def start(self, goal: Goal, workflow_id: str, how: Start = Start.ONCE) -> bool:
+        """Start a run's workflow.
+
+        Returns:
+            Whether it was started, or runs already when it is to be started ``ONCE``.
+        """
+        if how is Start.ONCE:
+            reuse = WorkflowIDReusePolicy.REJECT_DUPLICATE
+            conflict = WorkflowIDConflictPolicy.USE_EXISTING
+        else:
+            reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+            conflict = WorkflowIDConflictPolicy.FAIL
+        with self._explained():
+            try:
+                await self._client.start_workflow(
+                    WORKFLOW_TYPE,
+                    goal,
+                    id=workflow_id,
+                    task_queue=TASK_QUEUE,
+                    id_reuse_policy=reuse,
+                    id_conflict_policy=conflict,
+                    # Takes effect when this client's process also runs the worker.
+                    request_eager_start=True,
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+            except WorkflowAlreadyStartedError:
+                return False
+        return True
+
+    async def cancel(self, workflow_id: str) -> bool:
+        """Ask a run's workflow to end; return whether it was running."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        with self._explained(), _if_there() as there:
+            await handle.cancel(rpc_timeout=RPC_TIMEOUT)
+        return there.found
+
+    async def terminate(self, workflow_id: str, reason: str) -> bool:
+        """End a run's workflow at once; return whether it was running."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        with self._explained(), _if_there() as there:
+            await handle.terminate(reason=reason, rpc_timeout=RPC_TIMEOUT)
+        return there.found
+
+    async def signal(self, workflow_id: str, signal: str, *arguments: object) -> bool:
+        """Signal a run's workflow; return whether it was running."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        with self._explained(), _if_there() as there:
+            await handle.signal(signal, args=arguments, rpc_timeout=RPC_TIMEOUT)
+        return there.found
+
+    async def describe(self, workflow_id: str) -> Execution | None:
+        """Return how a run's workflow stands; ``None`` when Temporal does not know it."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        with self._explained(), _if_there():
+            described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            status = described.status or WorkflowExecutionStatus.RUNNING
+            return Execution(status, described.close_time)
+        return None
+
+    async def why_failed(self, workflow_id: str) -> str:
+        """Return the reason with which a workflow that has ended failed; empty without one."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        with self._explained(), _if_there():
+            try:
+                await handle.result(rpc_timeout=RPC_TIMEOUT)
+            except WorkflowFailureError as error:
+                return str(error.cause)
+        return ""
+
+    async def ended_without_result(self, since: datetime) -> AsyncIterator[str]:
+        """Yield the runs whose workflow was terminated, timed out or failed since a time."""
+        time = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        query = (
+            f'WorkflowType = "{WORKFLOW_TYPE}" AND CloseTime >= "{time}" AND ExecutionStatus IN'
+            ' ("Terminated", "TimedOut", "Failed")'
+        )
+        with self._explained():
+            async for found in self._client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
+                yield found.id
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        # A lazy client that cannot connect raises RuntimeError.
+        except (RPCError, RuntimeError) as error:
+            if isinstance(error, RPCError) and not is_away(error):
+                raise
+            raise unavailable(self._client.service_client.config.target_host, error) from error
+
+
+@dataclass(slots=True)
+class _There:
+    found: bool = True
+
+
+@contextmanager
+def _if_there() -> Iterator[_There]:
+    there = _There()
+    try:
+        yield there
+    except RPCError as error:
+        # Temporal says the same of a workflow that has ended and of one that it does not know.
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        there.found = False

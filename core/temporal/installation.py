@@ -1,0 +1,120 @@
+"""The installation that runs right now: who serves this home folder, and where."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from perdure.agents.plugins.registry import AgentRegistry, installed_agents
+from perdure.settings import Settings
+
+
+class NothingRuns(Exception):
+    """No server is configured, and none runs on this home folder."""
+
+
+class RunningFile(BaseModel):
+    """A plugin file as the one who runs has it.
+
+    Attributes:
+        path: Where it is.
+        source: The version that runs; ``None`` when none could be loaded.
+        reason: Why a newer one does not run; empty when this is the newest.
+    """
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    path: Path
+    source: bytes | None = None
+    reason: str = ""
+
+
+class Running(BaseModel):
+    """What ``perdure dev`` writes down while it runs, so that other commands find it.
+
+    Attributes:
+        pid: Its process.
+        temporal_address: ``host:port`` of its Temporal server.
+        api_url: Where its API answers.
+        ui_url: Where Temporal's own pages are.
+        plugin_files: The plugin files it was given.
+    """
+
+    pid: int
+    temporal_address: str
+    api_url: str
+    ui_url: str
+    plugin_files: tuple[RunningFile, ...] = ()
+
+
+def write_running(home: Path, running: Running) -> None:
+    """Write it down; readers see the old text or the new, never a part."""
+    place = _place(home)
+    fresh = place.with_suffix(".new")
+    fresh.write_text(running.model_dump_json(indent=2), encoding="utf-8")
+    fresh.replace(place)
+
+
+def read_running(home: Path) -> Running | None:
+    """Return what runs on this home folder; ``None`` when nothing does."""
+    try:
+        running = Running.model_validate_json(_place(home).read_text(encoding="utf-8"))
+        os.kill(running.pid, 0)
+    except (OSError, ValueError, OverflowError):
+        return None
+    return running
+
+
+def known_address(home: Path) -> str | None:
+    """Return the Temporal address that is configured, or that of what runs on this home folder."""
+    from perdure.temporal.client.connection import configured_address
+
+    running = read_running(home)
+    return configured_address() or (running.temporal_address if running else None)
+
+
+def known_agents(settings: Settings) -> AgentRegistry:
+    """Return this process's registry, loaded at the first call.
+
+    It holds the plugin files of what runs on this home folder too, as they run there.
+    """
+    registry = installed_agents()
+    running = read_running(settings.home)
+    for file in running.plugin_files if running else ():
+        seconds = settings.plugin_import_seconds
+        registry.add_version(file.path, file.source, file.reason, seconds)
+    for path in settings.plugin_files:
+        registry.add_file(path, settings.plugin_import_seconds)
+    return registry
+
+
+def files_of(registry: AgentRegistry) -> tuple[RunningFile, ...]:
+    """Return the plugin files of a registry, as they are to be written down."""
+    reasons = {plugin.module: plugin.reason for plugin in registry.plugins}
+    return tuple(
+        RunningFile(path=path, source=file.source, reason=reasons.get(str(path), ""))
+        for path, file in registry.files.items()
+    )
+
+
+@contextmanager
+def written_down(home: Path, running: Running, registry: AgentRegistry) -> Iterator[None]:
+    """Have it written down, with what becomes of the plugin files, as long as the block runs."""
+
+    def write() -> None:
+        files = files_of(registry)
+        write_running(home, running.model_copy(update={"plugin_files": files}))
+
+    write()
+    registry.on_change = write
+    try:
+        yield
+    finally:
+        registry.on_change = None
+        _place(home).unlink(missing_ok=True)
+
+
+def _place(home: Path) -> Path:
+    return home / "running.json"

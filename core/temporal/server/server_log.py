@@ -1,0 +1,52 @@
+"""The log file of the embedded server."""
+
+import re
+from pathlib import Path
+from typing import IO, Final
+
+from perdure.temporal.server.processes import last_words
+
+_LARGEST_BYTES: Final = 10_000_000
+_READ_BYTES: Final = 65_536
+_TROUBLE: Final = re.compile(r"^(Error:|panic:|fatal error:)|level=(ERROR|FATAL)", re.IGNORECASE)
+
+
+class ServerLog:
+    """What a server writes, from its start on.
+
+    Attributes:
+        path: The file; an earlier server's log stays in it, and in ``….1`` once it is large.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._start = 0
+
+    def open(self) -> IO[bytes]:
+        """Open the file for a server that is about to start.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and self.path.stat().st_size > _LARGEST_BYTES:
+            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+        file = self.path.open("ab")
+        self._start = file.tell()
+        return file
+
+    def last_words(self) -> str:
+        """Return the last trouble that this server told of, else the last lines it wrote."""
+        lines = self._lines()
+        trouble = [line for line in lines if _TROUBLE.search(line)]
+        return last_words(trouble[-1:] or lines) or "it said nothing"
+
+    def tells_of(self, words: str) -> bool:
+        """Return whether this server has written some words lately."""
+        return any(words in line for line in self._lines())
+
+    def _lines(self) -> list[str]:
+        with self.path.open("rb") as file:
+            end = file.seek(0, 2)
+            file.seek(max(self._start, end - _READ_BYTES))
+            return file.read().decode(errors="replace").splitlines()

@@ -1,0 +1,92 @@
+"""What a worker does besides: it wakes runs whose wake-up was lost, and closes dead records."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from perdure.stores import StoreUnavailable
+from perdure.temporal.client.connection import TemporalUnavailable
+from perdure.temporal.client.goal_service import GoalService
+
+WAKE_SECONDS: Final = 10.0
+RECONCILE_SECONDS: Final = 60.0
+# A wake-up is on its way for so long.
+PATIENCE: Final = timedelta(seconds=5)
+# The first look goes far back: nobody may have looked meanwhile.
+_FIRST_LOOK: Final = timedelta(days=1)
+# What Temporal shows in lists may be some seconds old.
+_OVERLAP: Final = timedelta(seconds=60)
+_LONGEST_PAUSE: Final = 3600.0
+
+log = structlog.get_logger()
+
+
+async def attend(
+    service: GoalService,
+    *,
+    wake_seconds: float = WAKE_SECONDS,
+    reconcile_seconds: float = RECONCILE_SECONDS,
+) -> None:
+    """Wake and reconcile until cancelled; what goes wrong is logged and tried again.
+
+    Args:
+        service: The service, with a client that need not be connected.
+        wake_seconds: How often to look for runs that were not woken.
+        reconcile_seconds: How often to look for records of runs that have ended.
+    """
+    waking = Waking(service)
+    since = datetime.now(UTC) - _FIRST_LOOK
+
+    async def reconcile() -> None:
+        nonlocal since
+        now = datetime.now(UTC)
+        await service.reconciliation.reconcile(since)
+        since = now - _OVERLAP
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_regularly(waking.wake, wake_seconds))
+        tasks.create_task(_regularly(reconcile, reconcile_seconds))
+
+
+class Waking:
+    """Wakes runs that stand on waiting although what they wait for is there.
+
+    A run that stays so, because every worker is busy, is woken again after pauses that double:
+    Temporal takes 10,000 signals for one workflow and no more.
+    """
+
+    def __init__(self, service: GoalService) -> None:
+        self._service = service
+        self._due: dict[tuple[str, str], tuple[float, float]] = {}
+
+    async def wake(self) -> int:
+        """Wake all that is due and return how many runs that were."""
+        clock = asyncio.get_running_loop().time()
+        unwoken = await self._service.stores.waits.unwoken(PATIENCE)
+        self._due = {wait: self._due[wait] for wait in unwoken if wait in self._due}
+        due: defaultdict[str, list[str]] = defaultdict(list)
+        for workflow_id, wait in unwoken:
+            at, pause = self._due.get((workflow_id, wait), (clock, WAKE_SECONDS))
+            if at <= clock:
+                due[workflow_id].append(wait)
+                after = min(pause * 2, _LONGEST_PAUSE)
+                self._due[workflow_id, wait] = (clock + pause, after)
+        for workflow_id, waits in due.items():
+            woken = await self._service.answering.wake(workflow_id, waits)
+            log.info("woken", workflow_id=workflow_id, waits=len(waits), runs=woken)
+        return len(due)
+
+
+async def _regularly(task: Callable[[], Awaitable[object]], seconds: float) -> None:
+    while True:
+        try:
+            await task()
+        except (TemporalUnavailable, StoreUnavailable) as error:
+            log.info("attending later", message=str(error))
+        except Exception:
+            log.exception("attending failed")
+        await asyncio.sleep(seconds)

@@ -1,0 +1,101 @@
+"""The worker: runs the workflow and the three activities of goals."""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import (
+    FixedSizeSlotSupplier,
+    ResourceBasedSlotConfig,
+    ResourceBasedSlotSupplier,
+    ResourceBasedTunerConfig,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkerDeploymentConfig,
+    WorkerTuner,
+)
+
+from perdure.activities.clean_up import CleanUp
+from perdure.activities.execute import Execute
+from perdure.activities.prepare import Prepare
+from perdure.activities.store import Store
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.messages import TASK_QUEUE
+from perdure.settings import Settings
+from perdure.stores import Stores
+from perdure.temporal.worker.task_register import Registering
+from perdure.temporal.worker.versioning import DEPLOYMENT
+from perdure.workflows.agent_goal import AgentGoalWorkflow
+
+HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)
+# A worker that died without a word is passed over after this time; the SDK's ten seconds would hold
+# up whatever its runs do next. One that is only slow loses a cached run, which is short to replay.
+STICKY_TIMEOUT: Final = timedelta(seconds=3)
+LEAST_GOALS: Final = 4
+WORKFLOW_TASKS: Final = 200
+QUICK_ACTIVITIES: Final = 200
+
+
+def build_worker(
+    client: Client, stores: Stores, registry: AgentRegistry, settings: Settings
+) -> Worker:
+    """Return a worker for the task queue ``ai-agent-queue``; run it with ``async with``.
+
+    Args:
+        client: A connected client.
+        stores: Where goals are kept.
+        registry: The agents it can run.
+        settings: How many goals it runs at once, how much memory they may take, how long they may
+            take to stop, and the build id.
+    """
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[AgentGoalWorkflow],
+        activities=[
+            Prepare(stores, registry).prepare_agent_context,
+            Execute(stores, registry, settings).execute_agent_task,
+            CleanUp(registry).clean_up_agent,
+            Store(stores).store_agent_results,
+        ],
+        interceptors=[Registering(settings.home)],
+        tuner=_slots(settings),
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        deployment_config=_deployment(settings.build_id),
+        # The sandbox loads the workflow's module anew for every run, 6 ms a goal. It guards against
+        # code that is not deterministic; ours is one module that imports models alone, and every
+        # kind of history is replayed in the tests.
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+
+
+def _slots(settings: Settings) -> WorkerTuner:
+    """Hand out slots for goals as long as there is memory; other tasks are small and brief."""
+    # Twice the processor there is: never reached, so that it never holds goals back. Agents mostly
+    # wait; with a target of 1, on a machine whose processors others keep busy, 60 goals of 3 s took
+    # 25 s instead of 7.
+    memory = ResourceBasedTunerConfig(settings.memory_target, target_cpu_usage=2.0)
+    most = settings.max_concurrent_goals
+    goals = ResourceBasedSlotConfig(min(LEAST_GOALS, most), most, ramp_throttle=timedelta(0))
+    return WorkerTuner.create_composite(
+        workflow_supplier=FixedSizeSlotSupplier(WORKFLOW_TASKS),
+        activity_supplier=ResourceBasedSlotSupplier(goals, memory),
+        local_activity_supplier=FixedSizeSlotSupplier(QUICK_ACTIVITIES),
+        nexus_supplier=FixedSizeSlotSupplier(1),
+    )
+
+
+def _deployment(build_id: str) -> WorkerDeploymentConfig | None:
+    """Return how Temporal knows this worker from those of other versions."""
+    if not build_id:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(DEPLOYMENT, build_id),
+        use_worker_versioning=True,
+        # Every history on record replays with every version.
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
