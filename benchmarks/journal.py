@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.verdict import Figure, print_verdict, tell
-from perdure.activities.execution_context import Surroundings
+from perdure.activities.execution_context import ExecutionContext
 from perdure.agents import Goal, Run
 from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
@@ -42,7 +42,7 @@ async def stored_run(stores: Stores, settings: Settings, name: str) -> AsyncIter
     await stores.goals.begin(goal, name, now)
     claim = Claim(name, "benchmark", 1, now)
     claim, again = await stores.executions.begin(claim, None, {})
-    around = Surroundings(stores, claim, again=again)
+    around = ExecutionContext(stores, claim, again=again)
     yield around.run(goal, settings)
     await around.close()
 
@@ -62,7 +62,7 @@ async def replay(stores: Stores, settings: Settings, name: str, count: int) -> f
     now = datetime.now(UTC)
     claim, _ = await stores.executions.begin(Claim(name, "benchmark", 2, now), None, {})
     goal = Goal(goal_id=name, description="journal", agent_type="nothing")
-    run = Surroundings(stores, claim, again=True).run(goal, settings)
+    run = ExecutionContext(stores, claim, again=True).run(goal, settings)
     began = time.perf_counter()
     await each(run, count)
     return time.perf_counter() - began

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.verdict import Figure, print_verdict, tell
 from perdure.cli.runtime.command import run_async
 from perdure.settings import Settings
-from perdure.temporal.installation import read_running
+from perdure.temporal.installation import read_installation
 from perdure.temporal.server.binary import ensure_server_binary
 
 RUNS = 5
@@ -51,7 +51,7 @@ async def start_once(home: Path) -> tuple[float, dict[str, float]]:
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        while (running := read_running(home)) is None or running.pid != process.pid:
+        while (running := read_installation(home)) is None or running.pid != process.pid:
             if process.returncode is not None:
                 raise RuntimeError(f"perdure dev ended with status {process.returncode}")
             await asyncio.sleep(0.01)

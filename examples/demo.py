@@ -20,7 +20,7 @@ from perdure.cli.runtime.watch import display_for, watch
 from perdure.models import GoalRecord
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.installation import Running, read_running
+from perdure.temporal.installation import Running, read_installation
 from perdure.temporal.server.binary import ensure_server_binary
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ async def running_installation(settings: Settings) -> AsyncIterator[Running]:
             start_new_session=True,
         )
     try:
-        while (running := read_running(settings.home)) is None or running.pid != process.pid:
+        while (running := read_installation(settings.home)) is None or running.pid != process.pid:
             if process.returncode is not None:
                 last = (log.read_text().strip().splitlines() or ["without a word"])[-1]
                 raise DemoFailed(f"perdure dev ended: {last}")

@@ -11,8 +11,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from perdure.activities.agent_lookup import find_agent
-from perdure.activities.execution_context import Surroundings
-from perdure.activities.execution_watchdog import Pass, Passes
+from perdure.activities.execution_context import ExecutionContext
+from perdure.activities.execution_watchdog import ExecutionWatchdog, Pass
 from perdure.activities.failures import failed_activity
 from perdure.agents.execution import carry_out, clean_up, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
@@ -53,7 +53,7 @@ class Execute:
         self._stores = stores
         self._registry = registry
         self._settings = settings
-        self._passes = Passes(stores, settings.stall_seconds)
+        self._passes = ExecutionWatchdog(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)
     async def execute_agent_task(self, task: ExecuteInput) -> Executed:
@@ -70,7 +70,7 @@ class Execute:
         try:
             self._check_stores(task)
             claim, again = await self._take_over(task)
-            around = Surroundings(self._stores, claim, again=again)
+            around = ExecutionContext(self._stores, claim, again=again)
             return await self._execute(task, around)
         except (JournalFailed, StoreUnavailable) as error:
             log.info("stores away", workflow_id=activity.info().workflow_id, message=str(error))
@@ -117,7 +117,7 @@ class Execute:
             await self._stores.goals.begin(task.goal, workflow_id, info.scheduled_time)
             return await self._stores.executions.begin(claim, type_, data)
 
-    async def _execute(self, task: ExecuteInput, around: Surroundings) -> Executed:
+    async def _execute(self, task: ExecuteInput, around: ExecutionContext) -> Executed:
         run = around.run(task.goal, self._settings)
         workflow_id = around.claim.workflow_id
         if around.again:
@@ -158,7 +158,7 @@ class Execute:
         told.info("agent finished")
         return Executed(cleaned=True)
 
-    async def _let_go(self, around: Surroundings, run: Run, *, paused: bool) -> Executed:
+    async def _let_go(self, around: ExecutionContext, run: Run, *, paused: bool) -> Executed:
         await around.close()
         suspend = self._stores.executions.suspend
         if paused:
@@ -173,7 +173,7 @@ class Execute:
         return Executed(waits=waits, advanced=run.steps.advanced)
 
     async def _end(
-        self, around: Surroundings, run: Run, agent: AnyAgent | None, *, final: bool = True
+        self, around: ExecutionContext, run: Run, agent: AnyAgent | None, *, final: bool = True
     ) -> bool:
         """Keep what was made, and clean up when nothing more will be; return whether that is done.
 

@@ -1,6 +1,6 @@
 """What an agent's run stands on in a worker: the stores, for one execution."""
 
-from perdure.activities.heartbeats import HeartbeatListener
+from perdure.activities.heartbeats import HeartbeatEmitter
 from perdure.agents.runs.run import Run
 from perdure.models import Goal, Result, Usage
 from perdure.settings import Settings
@@ -8,7 +8,7 @@ from perdure.stores import Stores
 from perdure.stores.database.fencing import Claim
 
 
-class Surroundings:
+class ExecutionContext:
     """One execution's journal, waits, ledger and listener.
 
     Attributes:
@@ -29,7 +29,7 @@ class Surroundings:
         self._stores = stores
         self.again = again
         self._told = stores.listener(claim, again=again)
-        self.listener = HeartbeatListener(self._told)
+        self.listener = HeartbeatEmitter(self._told)
         self._journal = stores.context.journal(claim, self._told.drain)
         self._ledger = stores.ledger.of_execution(claim)
 

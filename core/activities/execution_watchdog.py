@@ -55,7 +55,7 @@ class Pass:
     began_at: float = field(default_factory=time.monotonic)
 
 
-class Passes:
+class ExecutionWatchdog:
     """Every pass under way in this process."""
 
     def __init__(self, stores: Stores, stall_seconds: float) -> None:

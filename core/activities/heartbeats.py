@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from perdure.agents.steps.errors import shortened
-from perdure.agents.steps.journal import Listener
+from perdure.agents.steps.journal import EventEmitter
 from perdure.models import Artifact, EventType, Progress
 
 HEARTBEAT_SECONDS: Final = 2.0
@@ -37,10 +37,10 @@ async def heartbeating(details: Callable[[], tuple[object, ...]] = tuple) -> Asy
         beating.cancel()
 
 
-class HeartbeatListener:
-    """Passes on what an agent tells, and carries the last progress in every heartbeat."""
+class HeartbeatEmitter:
+    """ExecutionWatchdog on what an agent tells, and carries the last progress in every heartbeat."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: EventEmitter) -> None:
         self._listener = listener
         self._last: Progress | None = None
         self._heard_at = time.monotonic()

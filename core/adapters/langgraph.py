@@ -34,13 +34,13 @@ except ImportError as error:
         f" ({error}): run pip install 'perdure[langgraph]'"
     ) from error
 
-__all__ = ["Answering", "PerdureChat", "durable"]
+__all__ = ["DecisionService", "PerdureChat", "durable"]
 
 MESSAGES: Final = "messages"
 STRUCTURED: Final = "structured_response"
 RECURSION_LIMIT: Final = 100
 
-Answering = Callable[[Run, Interrupt[Any]], Awaitable[object]]
+DecisionService = Callable[[Run, Interrupt[Any]], Awaitable[object]]
 """Returns what an interrupted graph is resumed with."""
 
 install()
@@ -55,7 +55,7 @@ def durable(
     prompt: Prompt | None = None,
     inputs: Callable[[Goal], object] | None = None,
     context: Callable[[Run, Goal], object] | None = None,
-    answer: Answering | None = None,
+    answer: DecisionService | None = None,
     examples: Sequence[str] = (),
     recursion_limit: int = RECURSION_LIMIT,
 ) -> AgentSpec:
@@ -109,7 +109,11 @@ class _Pass:
     """One pass of a run over a graph."""
 
     def __init__(
-        self, graph: Pregel[Any, Any, Any, Any], run: Run, answer: Answering, recursion_limit: int
+        self,
+        graph: Pregel[Any, Any, Any, Any],
+        run: Run,
+        answer: DecisionService,
+        recursion_limit: int,
     ) -> None:
         self._run = run
         self._answer = answer

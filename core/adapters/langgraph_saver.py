@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.memory import InMemorySaver
 
 from perdure.agents import Run
-from perdure.agents.steps.journal import Answer
+from perdure.agents.steps.journal import StepOutcome
 
 STEP: Final = "graph"
 
@@ -96,7 +96,7 @@ class JournalSaver(InMemorySaver):
         entry["noted"] = self._noted(None)
         kind, data = self.serde.dumps_typed(entry)
         text = json.dumps([kind, base64.b64encode(data).decode()])
-        await self._run.steps.record(self._next, Answer(text))
+        await self._run.steps.record(self._next, StepOutcome(text))
         self._advance()
         await self._take(entry)
 

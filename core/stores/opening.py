@@ -16,7 +16,7 @@ from perdure.stores.database.errors import StoreUnavailable
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.migrate import migrate
 from perdure.stores.events.event_log import EventStore
-from perdure.stores.events.event_writer import StoringListener
+from perdure.stores.events.event_writer import EventWriter
 from perdure.stores.journal.approvals import ApprovalStore
 from perdure.stores.journal.context import ContextStore
 from perdure.stores.journal.signals import SignalStore
@@ -58,14 +58,14 @@ class Stores:
     keys: KeyStore
     control: ControlStore
 
-    def listener(self, claim: Claim, *, again: bool) -> StoringListener:
+    def listener(self, claim: Claim, *, again: bool) -> EventWriter:
         """Return what stores what one execution of a run tells.
 
         Args:
             claim: The execution.
             again: Whether another one held the run before.
         """
-        return StoringListener(self.database, claim, again=again)
+        return EventWriter(self.database, claim, again=again)
 
 
 @asynccontextmanager

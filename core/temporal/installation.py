@@ -11,7 +11,7 @@ from perdure.agents.plugins.registry import AgentRegistry, installed_agents
 from perdure.settings import Settings
 
 
-class NothingRuns(Exception):
+class NoInstallation(Exception):
     """No server is configured, and none runs on this home folder."""
 
 
@@ -31,7 +31,7 @@ class RunningFile(BaseModel):
     reason: str = ""
 
 
-class Running(BaseModel):
+class RunningInstallation(BaseModel):
     """What ``perdure dev`` writes down while it runs, so that other commands find it.
 
     Attributes:
@@ -49,7 +49,7 @@ class Running(BaseModel):
     plugin_files: tuple[RunningFile, ...] = ()
 
 
-def write_running(home: Path, running: Running) -> None:
+def write_installation(home: Path, running: RunningInstallation) -> None:
     """Write it down; readers see the old text or the new, never a part."""
     place = _place(home)
     fresh = place.with_suffix(".new")
@@ -57,21 +57,21 @@ def write_running(home: Path, running: Running) -> None:
     fresh.replace(place)
 
 
-def read_running(home: Path) -> Running | None:
+def read_installation(home: Path) -> RunningInstallation | None:
     """Return what runs on this home folder; ``None`` when nothing does."""
     try:
-        running = Running.model_validate_json(_place(home).read_text(encoding="utf-8"))
+        running = RunningInstallation.model_validate_json(_place(home).read_text(encoding="utf-8"))
         os.kill(running.pid, 0)
     except (OSError, ValueError, OverflowError):
         return None
     return running
 
 
-def known_address(home: Path) -> str | None:
+def installation_address(home: Path) -> str | None:
     """Return the Temporal address that is configured, or that of what runs on this home folder."""
     from perdure.temporal.client.connection import configured_address
 
-    running = read_running(home)
+    running = read_installation(home)
     return configured_address() or (running.temporal_address if running else None)
 
 
@@ -81,7 +81,7 @@ def known_agents(settings: Settings) -> AgentRegistry:
     It holds the plugin files of what runs on this home folder too, as they run there.
     """
     registry = installed_agents()
-    running = read_running(settings.home)
+    running = read_installation(settings.home)
     for file in running.plugin_files if running else ():
         seconds = settings.plugin_import_seconds
         registry.add_version(file.path, file.source, file.reason, seconds)
@@ -100,12 +100,14 @@ def files_of(registry: AgentRegistry) -> tuple[RunningFile, ...]:
 
 
 @contextmanager
-def written_down(home: Path, running: Running, registry: AgentRegistry) -> Iterator[None]:
+def written_down(
+    home: Path, running: RunningInstallation, registry: AgentRegistry
+) -> Iterator[None]:
     """Have it written down, with what becomes of the plugin files, as long as the block runs."""
 
     def write() -> None:
         files = files_of(registry)
-        write_running(home, running.model_copy(update={"plugin_files": files}))
+        write_installation(home, running.model_copy(update={"plugin_files": files}))
 
     write()
     registry.on_change = write

@@ -12,7 +12,7 @@ from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.temporal.client.connection import TemporalUnavailable, configured_address, connect
 from perdure.temporal.client.goal_service import GoalService
-from perdure.temporal.installation import known_address, known_agents
+from perdure.temporal.installation import installation_address, known_agents
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
 from perdure.temporal.worker.run_worker import working
@@ -63,7 +63,7 @@ async def open_session(settings: Settings, report: Callable[[str], None]) -> Asy
 
 
 async def _connect_to_known(settings: Settings) -> Client | None:
-    address = known_address(settings.home)
+    address = installation_address(settings.home)
     if address is None:
         return None
     try:

@@ -10,8 +10,15 @@ from perdure.agents.factory import create_agent
 from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.agents.plugins.registry import installed_agents
 from perdure.agents.runs.run import Run
-from perdure.agents.steps.journal import Answer, Awaited, Delegation, Question, StepKey, Wanted
-from perdure.agents.steps.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.steps.journal import (
+    ApprovalRequest,
+    DelegateRequest,
+    SignalRequest,
+    StepKey,
+    StepOutcome,
+    WaitRequest,
+)
+from perdure.agents.steps.memory import MemoryArtifacts, MemoryEmitter, MemoryJournal, MemoryWaits
 from perdure.agents.steps.run_closed import Suspended
 from perdure.messages import Wait
 from perdure.models import Goal, Progress, Result
@@ -43,7 +50,7 @@ class StillWaiting(Exception):
         journal: Its finished steps; hand it to another rehearsal, with an answer, to go on.
     """
 
-    def __init__(self, waits: tuple[Wanted, ...], journal: MemoryJournal) -> None:
+    def __init__(self, waits: tuple[WaitRequest, ...], journal: MemoryJournal) -> None:
         missing = ", ".join(answering(wanted) for wanted in waits)
         super().__init__(f"the agent waits, and nobody answers: hand rehearse {missing}")
         self.waits = waits
@@ -86,7 +93,7 @@ async def rehearse(
         parameters=dict(parameters or {}),
     )
     journal = journal or MemoryJournal()
-    artifacts, listener = MemoryArtifacts(), MemoryListener()
+    artifacts, listener = MemoryArtifacts(), MemoryEmitter()
     waits = _Waits(decisions, results, signals)
     run = Run(goal, journal, artifacts, listener, waits=waits, model=Settings().model)
     made = create_agent(spec, goal.parameters, run)
@@ -113,23 +120,23 @@ class _Waits(MemoryWaits):
         signals: Mapping[str, list[JsonValue]] | None,
     ) -> None:
         super().__init__(decisions, results, signals)
-        self.unanswered: dict[StepKey, Wanted] = {}
+        self.unanswered: dict[StepKey, WaitRequest] = {}
 
-    async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
         answer = await super().open(key, wanted)
         if isinstance(answer, Wait):
             self.unanswered[key] = wanted
         return answer
 
 
-def answering(wanted: Wanted) -> str:
+def answering(wanted: WaitRequest) -> str:
     """Return the argument of :func:`rehearse` that answers a wait."""
     match wanted:
-        case Question(question=question):
+        case ApprovalRequest(question=question):
             return f"decisions={{{question!r}: True}}"
-        case Delegation(agent_type=agent_type):
+        case DelegateRequest(agent_type=agent_type):
             return f"results={{{agent_type!r}: Result()}}"
-        case Awaited(signal=signal, number=number):
+        case SignalRequest(signal=signal, number=number):
             return f"signals={{{signal!r}: [None] * {number}}}"
         case _:
             raise AssertionError("a nap is over at once")

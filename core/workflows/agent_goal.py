@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
     from perdure.workflows.failure_policy import (
-        ENDURED,
+        MAX_FAILURES,
         Cause,
         deadly,
         failed_attempt,
@@ -61,7 +61,7 @@ RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
-    maximum_attempts=ENDURED[Cause.AGENT],
+    maximum_attempts=MAX_FAILURES[Cause.AGENT],
 )
 ONCE = RetryPolicy(maximum_attempts=1)
 # A finished goal is never given up because the place for its result is full or away.
@@ -189,7 +189,7 @@ class AgentGoalWorkflow:
                 attempt=state.attempt,
                 sequence=state.sequence,
                 continued_from=state.continued_from,
-                last=failures + 1 >= ENDURED[Cause.AGENT],
+                last=failures + 1 >= MAX_FAILURES[Cause.AGENT],
                 stores_id=state.stores_id,
                 after=state.after,
             ),

@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 # Only the agent's own failures use up its attempts: what the installation or a provider does to a
 # goal is borne much longer, and each cause for itself.
-ENDURED = {
+MAX_FAILURES = {
     Cause.AGENT: 3,
     Cause.LOST_WORKER: 20,
     # A process that was seen to die was killed, or the agent kills it: then the goal must end.
@@ -64,7 +64,7 @@ class FailedAttempt:
 
     def ends_the_goal(self, state: Carried) -> bool:
         """Return whether the goal is given up."""
-        return self.failure.permanent or state.endured[self.cause] >= ENDURED[self.cause]
+        return self.failure.permanent or state.endured[self.cause] >= MAX_FAILURES[self.cause]
 
 
 def failed_attempt(error: ActivityError, state: Carried) -> tuple[Carried, FailedAttempt]:
@@ -96,7 +96,7 @@ def returned(state: Carried, *, lost: bool) -> Carried:
 def deadly(state: Carried) -> Failure | None:
     """Return why a goal is given up under which one worker after another died."""
     deaths = state.endured.get(Cause.DEAD_WORKER, 0)
-    if deaths < ENDURED[Cause.DEAD_WORKER]:
+    if deaths < MAX_FAILURES[Cause.DEAD_WORKER]:
         return None
     return Failure(
         type="DeadWorker",

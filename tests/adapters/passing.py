@@ -1,4 +1,4 @@
-"""Passes of a goal in memory, whose model is a scripted endpoint."""
+"""Executions of a goal in memory, whose model is a scripted endpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from pydantic import JsonValue
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.agents.execution import carry_out, clean_up
 from perdure.agents.factory import create_agent
-from perdure.agents.steps.journal import Answer, Ledger, StepKey
+from perdure.agents.steps.journal import Ledger, StepKey, StepOutcome
 from perdure.agents.steps.memory import (
     MemoryArtifacts,
+    MemoryEmitter,
     MemoryJournal,
     MemoryLedger,
-    MemoryListener,
     MemoryWaits,
 )
 from perdure.agents.steps.run_closed import Fenced
@@ -26,7 +26,7 @@ class DyingJournal(MemoryJournal):
         super().__init__()
         self.lives = lives
 
-    async def record(self, key: StepKey, answer: Answer) -> None:
+    async def record(self, key: StepKey, answer: StepOutcome) -> None:
         await super().record(key, answer)
         self.lives -= 1
         if self.lives <= 0:
@@ -34,7 +34,7 @@ class DyingJournal(MemoryJournal):
 
 
 @dataclass
-class Passes:
+class Executions:
     """A goal's passes over one journal.
 
     Attributes:
@@ -51,7 +51,7 @@ class Passes:
     decisions: Mapping[str, bool] = field(default_factory=dict)
     signals: Mapping[str, list[JsonValue]] = field(default_factory=dict)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
-    listener: MemoryListener = field(default_factory=MemoryListener)
+    listener: MemoryEmitter = field(default_factory=MemoryEmitter)
     files: dict[str, bytes] = field(default_factory=dict)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     budget: Ledger | None = None
@@ -64,7 +64,7 @@ class Passes:
             agent_type=self.spec.name,
             parameters=dict(self.parameters),
         )
-        self.listener, self.ledger, artifacts = MemoryListener(), MemoryLedger(), MemoryArtifacts()
+        self.listener, self.ledger, artifacts = MemoryEmitter(), MemoryLedger(), MemoryArtifacts()
         run = Run(
             goal,
             journal or self.journal,

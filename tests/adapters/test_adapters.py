@@ -12,7 +12,7 @@ from perdure.agents import StepFailed, Usage
 from perdure.agents.steps.run_closed import Fenced
 from perdure.models import FailureKind
 from perdure.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
-from tests.adapters.passing import DyingJournal, Passes
+from tests.adapters.passing import DyingJournal, Executions
 from tests.adapters.scripted import ANSWER, LIBRARIES, Tools, made, script
 from tests.agents.model_passes import Book
 
@@ -40,15 +40,17 @@ def library(request: pytest.FixtureRequest) -> str:
     return name
 
 
-Begin = Callable[..., tuple[ModelServer, Passes]]
+Begin = Callable[..., tuple[ModelServer, Executions]]
 
 
 @pytest.fixture
 def begin(library: str, serve: "Serve", tmp_path: Path) -> Begin:
     """Return a function that starts an endpoint, and then makes the agent that asks it."""
 
-    def start(answers: Callable[[Asked], Reply] | list[Reply]) -> tuple[ModelServer, Passes]:
-        return serve(answers), Passes(made(library, AsyncTools(tmp_path)))
+    def start(
+        answers: Callable[[Asked], Reply] | list[Reply],
+    ) -> tuple[ModelServer, Executions]:
+        return serve(answers), Executions(made(library, AsyncTools(tmp_path)))
 
     return start
 
@@ -87,7 +89,7 @@ async def test_cut_off_after_any_step_it_pays_nothing_twice(
         lives += 1
         folder = tmp_path / str(lives)
         folder.mkdir()
-        passes, journal = Passes(made(library, AsyncTools(folder))), DyingJournal(lives)
+        passes, journal = Executions(made(library, AsyncTools(folder))), DyingJournal(lives)
         before = len(server.requests)
         try:
             await passes.once(journal)

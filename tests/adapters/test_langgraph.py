@@ -17,7 +17,7 @@ from perdure.adapters.langgraph import PerdureChat, durable
 from perdure.agents import AgentSpec, PermanentError, Run
 from perdure.agents.steps.run_closed import Fenced, Suspended
 from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
-from tests.adapters.passing import DyingJournal, Passes
+from tests.adapters.passing import DyingJournal, Executions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -78,7 +78,7 @@ async def test_a_node_that_is_cut_off_pays_nothing_twice_and_none_is_done_twice(
         lives += 1
         done.clear()
         spec = made(graph_of(Places, think=think, publish=publish), parameters=Wish)
-        passes = Passes(spec, parameters={"place": "Oslo"})
+        passes = Executions(spec, parameters={"place": "Oslo"})
         journal, before = DyingJournal(lives), len(server.requests)
         try:
             await passes.once(journal)
@@ -108,7 +108,7 @@ async def test_a_finished_node_is_not_executed_again(serve: "Serve") -> None:
         return {}
 
     spec = made(graph_of(Places, publish=publish, fail=fail), parameters=Wish)
-    passes = Passes(spec, parameters={"place": "Oslo"})
+    passes = Executions(spec, parameters={"place": "Oslo"})
     with pytest.raises(OSError, match="the disk is full"):
         await passes.once()
     assert (await passes.twice()).data["said"] == ["published"]
@@ -137,7 +137,7 @@ async def test_plain_functions_and_streams_in_nodes_are_journaled(serve: "Serve"
         return {"said": ["".join(piece.text for piece in model(server).stream("Hm"))]}
 
     graph = graph_of(Places, a=plain, b=streaming, c=streaming_in_a_thread)
-    passes = Passes(made(graph, parameters=Wish), parameters={"place": "Oslo"})
+    passes = Executions(made(graph, parameters=Wish), parameters={"place": "Oslo"})
     result = await passes.twice()
     assert result.data["said"] == ["ANSWER 1", "answer 2", "answer 3"]
     assert len(server.requests) == 3
@@ -153,7 +153,7 @@ async def test_a_model_that_would_block_the_loop_is_refused(serve: "Serve") -> N
 
     spec = made(graph_of(Places, blocking=blocking), parameters=Wish)
     with pytest.raises(PermanentError, match="call it with await and ainvoke"):
-        await Passes(spec, parameters={"place": "Oslo"}).once()
+        await Executions(spec, parameters={"place": "Oslo"}).once()
 
 
 async def test_branches_that_ask_the_same_have_each_their_answer(serve: "Serve") -> None:
@@ -168,7 +168,7 @@ async def test_branches_that_ask_the_same_have_each_their_answer(serve: "Serve")
         START, lambda _: [Send("ask", {"place": place}) for place in ("Oslo", "Rome", "Bonn")]
     )
     spec = made(builder.compile(), parameters=Wish)
-    result = await Passes(spec, parameters={"place": ""}).twice()
+    result = await Executions(spec, parameters={"place": ""}).twice()
     said = result.data["said"]
     assert isinstance(said, list)
     assert len(set(said)) == 3
@@ -185,7 +185,7 @@ async def test_an_interrupt_asks_and_parks(serve: "Serve", approved: bool) -> No
         second = interrupt("Really?")
         return {"messages": [AIMessage(f"{said.text}: {first}, {second}")]}
 
-    passes = Passes(made(graph_of(MessagesState, ask=ask)))
+    passes = Executions(made(graph_of(MessagesState, ask=ask)))
     with pytest.raises(Suspended):
         await passes.once()
     passes.decisions = {"Publish?": approved, "Really?": True}
@@ -225,7 +225,7 @@ async def test_an_interrupt_in_a_tool_leaves_the_others_done(serve: "Serve") -> 
         return await run.wait_for("which")
 
     graph = graph_of(MessagesState, think=think, tools=ToolNode([find, ask]), end=think)
-    passes = Passes(made(graph, answer=by_signal))
+    passes = Executions(made(graph, answer=by_signal))
     with pytest.raises(Suspended):
         await passes.once()
     assert done == ["find Oslo"]
@@ -257,7 +257,7 @@ async def test_a_tool_whose_reply_cannot_be_read_is_not_done_again() -> None:
     async def perdure_approves() -> bool:
         return bool(interrupt("Go on?"))
 
-    passes = Passes(made(graph_of(MessagesState, think=think)))
+    passes = Executions(made(graph_of(MessagesState, think=think)))
     with pytest.raises(Suspended):
         await passes.once()
     passes.decisions = {"Go on?": True}
@@ -278,7 +278,7 @@ async def test_a_graph_within_a_graph_is_durable_node_by_node(serve: "Serve") ->
         lives += 1
         inner = graph_of(Places, first=think, second=think)
         spec = made(graph_of(Places, inner=inner, after=think), parameters=Wish)
-        passes = Passes(spec, parameters={"place": "Oslo"})
+        passes = Executions(spec, parameters={"place": "Oslo"})
         journal, before = DyingJournal(lives), len(server.requests)
         try:
             await passes.once(journal)
@@ -300,7 +300,7 @@ async def test_a_structured_response_is_the_results_data(serve: "Serve") -> None
     async def choose(state: State) -> dict[str, Any]:
         return {"structured_response": await chooser.ainvoke(state["messages"])}
 
-    result = await Passes(made(graph_of(State, choose=choose))).twice()
+    result = await Executions(made(graph_of(State, choose=choose))).twice()
     assert result.data == {"place": "Oslo", "most": 3}
 
 
@@ -324,13 +324,13 @@ async def test_inputs_and_context_can_be_given(serve: "Serve") -> None:
         inputs=lambda goal: {"place": goal.description},
         context=lambda run, _: {"run": run},
     )
-    passes = Passes(spec)
+    passes = Executions(spec)
     with pytest.raises(Suspended):
         await passes.once()
     passes.decisions = {"Go on?": True}
     assert (await passes.twice()).data["said"] == ["Tell me of Oslo True"]
     with pytest.raises(PermanentError, match="say what it begins with"):
-        await Passes(made(builder.compile())).once()
+        await Executions(made(builder.compile())).once()
 
 
 async def test_outside_of_a_goal_models_and_tools_do_what_they_did(serve: "Serve") -> None:
@@ -373,7 +373,7 @@ async def test_perdures_own_chat_model_asks_what_is_set(serve: "Serve") -> None:
         return {"messages": [AIMessage(str(chosen))]}
 
     graph = graph_of(MessagesState, think=think, tools=ToolNode([find]), again=think, choose=choose)
-    passes = Passes(made(graph))
+    passes = Executions(made(graph))
     result = await passes.twice()
     assert result.summary == "place='Oslo' most=3"
     assert len(server.requests) == 3

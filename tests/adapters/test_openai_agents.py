@@ -21,7 +21,7 @@ from perdure.adapters.openai_agents import durable
 from perdure.agents import AgentSpec, PermanentError
 from perdure.agents.steps.run_closed import Fenced, Suspended
 from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
-from tests.adapters.passing import DyingJournal, Passes
+from tests.adapters.passing import DyingJournal, Executions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -47,7 +47,7 @@ def own_model(server: ModelServer) -> OpenAIChatCompletionsModel:
 
 async def test_structured_output_is_the_results_data(serve: "Serve") -> None:
     serve([says('{"name": "Oslo", "people": 700000}')])
-    result = await Passes(made(Agent(name="Guide", output_type=City))).twice()
+    result = await Executions(made(Agent(name="Guide", output_type=City))).twice()
     assert result.data == {"name": "Oslo", "people": 700_000}
 
 
@@ -73,7 +73,7 @@ async def test_whom_it_hands_off_to_is_durable_too(serve: "Serve", by_function: 
     first: Agent[Any] = Agent(name="first", handoffs=[handoff(counter) if by_function else counter])
     counter.handoffs.append(first)  # back again: the agents form a ring
     counter.handoffs.clear()
-    passes = Passes(made(first))
+    passes = Executions(made(first))
     result = await passes.twice()
     assert result.summary == "Seven."
     assert done == ["Oslo"]
@@ -104,7 +104,7 @@ async def test_an_agent_that_is_a_tool_is_durable_step_by_step(serve: "Serve") -
         done.clear()
         counter: Agent[Any] = Agent(name="counter", tools=[count])
         tool = counter.as_tool("ask_counter", "Counts.")
-        passes = Passes(made(Agent(name="first", tools=[tool])))
+        passes = Executions(made(Agent(name="first", tools=[tool])))
         journal, before = DyingJournal(lives), len(server.requests)
         try:
             await passes.once(journal)
@@ -130,7 +130,7 @@ async def test_a_tool_that_needs_approval_asks_and_parks(serve: "Serve", approve
         return says(asked.last) if told else calls(ToolCall("publish", {"text": "News"}))
 
     server = serve(script)
-    passes = Passes(made(Agent(name="Guide", tools=[publish])))
+    passes = Executions(made(Agent(name="Guide", tools=[publish])))
     with pytest.raises(Suspended):
         await passes.once()
     assert published == []
@@ -153,7 +153,7 @@ async def test_tools_get_a_context_and_their_failures_are_told_to_the_model(serv
         return says(asked.last) if asked.messages[-1]["role"] == "tool" else calls(ToolCall("fail"))
 
     serve(script)
-    result = await Passes(made(Agent(name="Guide", tools=[fail]), parameters=Wish)).twice()
+    result = await Executions(made(Agent(name="Guide", tools=[fail]), parameters=Wish)).twice()
     assert "error occurred" in result.summary
     assert tried == [10]
 
@@ -174,7 +174,7 @@ async def test_a_tool_whose_time_is_over_stays_so(serve: "Serve") -> None:
         return says(asked.last) if told else calls(ToolCall("slow", {"what": "Oslo"}))
 
     serve(script)
-    result = await Passes(made(Agent(name="Guide", tools=[slow]))).twice()
+    result = await Executions(made(Agent(name="Guide", tools=[slow]))).twice()
     assert "timed out" in result.summary
     assert tried == ["Oslo"]
 
@@ -186,7 +186,7 @@ async def test_an_agent_that_never_ends_is_stopped(serve: "Serve") -> None:
 
     server = serve(lambda _: calls(ToolCall("more")))
     with pytest.raises(MaxTurnsExceeded):
-        await Passes(made(Agent(name="Guide", tools=[more]), max_turns=3)).once()
+        await Executions(made(Agent(name="Guide", tools=[more]), max_turns=3)).once()
     assert len(server.requests) == 3
 
 
@@ -228,4 +228,4 @@ async def test_a_vendor_that_it_cannot_ask_is_named(
     serve([])
     monkeypatch.setattr(Run, "model", property(lambda run: run.durable(TestModel())))
     with pytest.raises(PermanentError, match="speaks none of OpenAI's protocols"):
-        await Passes(made(Agent(name="Guide"))).once()
+        await Executions(made(Agent(name="Guide"))).once()

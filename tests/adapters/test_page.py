@@ -8,7 +8,7 @@ import pytest
 
 from perdure.agents import AgentSpec
 from perdure.testing import Asked, Reply, ToolCall, calls, says
-from tests.adapters.passing import Passes
+from tests.adapters.passing import Executions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -60,7 +60,7 @@ async def test_it_does_what_the_page_says(
     serve(script)
     spec: AgentSpec = names[name]
     decisions = {"Call the tool publish?": True, "Publish?": True}
-    passes = Passes(spec, parameters=parameters, decisions=decisions)
+    passes = Executions(spec, parameters=parameters, decisions=decisions)
     assert (await passes.twice()).summary == summary
 
 

@@ -12,7 +12,7 @@ from perdure.adapters.pydantic_ai import durable
 from perdure.agents import AgentSpec, Goal, Run
 from perdure.agents.steps.run_closed import Suspended
 from perdure.testing import Asked, Reply, ToolCall, calls, says
-from tests.adapters.passing import Passes
+from tests.adapters.passing import Executions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -45,14 +45,14 @@ def made(agent: Agent[Any, Any], **more: Any) -> AgentSpec:
 
 async def test_structured_output_is_the_results_data(serve: "Serve") -> None:
     serve([calls(ToolCall("final_result", {"name": "Oslo", "people": 700_000}))])
-    result = await Passes(made(Agent(output_type=City))).twice()
+    result = await Executions(made(Agent(output_type=City))).twice()
     assert result.data == {"name": "Oslo", "people": 700_000}
     assert json.loads(result.summary) == result.data
 
 
 async def test_output_that_is_no_object_is_under_output(serve: "Serve") -> None:
     serve([calls(ToolCall("final_result", {"response": [1, 2]}))])
-    result = await Passes(made(Agent(output_type=list[int]))).twice()
+    result = await Executions(made(Agent(output_type=list[int]))).twice()
     assert result.data == {"output": [1, 2]}
 
 
@@ -72,7 +72,7 @@ async def test_a_tool_that_asks_to_be_called_again_does_on_every_pass(serve: "Se
         return calls(ToolCall("count", {"what": "Oslo, fewer" if told else "Oslo"}))
 
     server = serve(script)
-    result = await Passes(made(Agent(tools=[count], retries=2))).twice()
+    result = await Executions(made(Agent(tools=[count], retries=2))).twice()
     assert json.loads(result.summary) == {"name": "Oslo, fewer", "people": 7}
     assert asked == ["Oslo", "Oslo, fewer"]
     assert len(server.requests) == 3
@@ -88,7 +88,7 @@ async def test_tools_get_the_checked_parameters_unless_told_otherwise(serve: "Se
     serve(once_called("most"))
     spec = made(agent, parameters=Wish)
     assert spec.parameters is Wish
-    passes = Passes(spec, parameters={"country": "Norway"})
+    passes = Executions(spec, parameters={"country": "Norway"})
     assert (await passes.twice()).summary == "It said 10"
     (prompt, *_) = ModelMessagesTypeAdapter.validate_json(passes.files["messages.json"])
     assert '"country": "Norway"' in str(prompt.parts[0])
@@ -98,7 +98,7 @@ async def test_tools_get_the_checked_parameters_unless_told_otherwise(serve: "Se
         return Wish(country=str(goal.parameters["country"]), most=3)
 
     spec = made(agent, parameters=Wish, deps=given, prompt=lambda goal: goal.description.upper())
-    passes = Passes(spec, parameters={"country": "Norway"})
+    passes = Executions(spec, parameters={"country": "Norway"})
     assert (await passes.twice()).summary == "It said 3"
     assert b"TELL ME OF OSLO" in passes.files["messages.json"]
 
@@ -113,7 +113,7 @@ async def test_pictures_and_further_content_of_a_tool_are_journaled(serve: "Serv
     server._script = lambda asked: (  # a user message with the picture comes last
         says("Seen") if len(asked.messages) > 2 else calls(ToolCall("draw", {"what": "Oslo"}))
     )
-    passes = Passes(made(Agent(tools=[draw])))
+    passes = Executions(made(Agent(tools=[draw])))
     assert (await passes.twice()).summary == "Seen"
     assert len(server.requests) == 2
 
@@ -129,7 +129,7 @@ async def test_a_tool_that_needs_approval_asks_and_parks(serve: "Serve", approve
         return "published"
 
     server = serve(once_called("publish", text="News"))
-    passes = Passes(made(agent))
+    passes = Executions(made(agent))
     with pytest.raises(Suspended):
         await passes.once()
     assert published == []
@@ -147,7 +147,7 @@ async def test_a_tool_that_is_done_elsewhere_waits_for_a_signal(serve: "Serve") 
         raise CallDeferred
 
     serve(once_called("measure", what="Oslo"))
-    passes = Passes(made(Agent(tools=[measure])))
+    passes = Executions(made(Agent(tools=[measure])))
     with pytest.raises(Suspended):
         await passes.once()
     passes.signals = {"measure": ["12 km"]}
@@ -163,14 +163,14 @@ async def test_a_tool_that_is_no_step_may_wait(serve: "Serve") -> None:
 
     serve(once_called("ask"))
     spec = made(agent, deps=lambda run, _: run)
-    passes = Passes(spec, decisions={"Really?": True})
+    passes = Executions(spec, decisions={"Really?": True})
     assert (await passes.twice()).summary == "It said true"
 
 
 async def test_an_agents_own_model_is_asked_and_a_model_need_not_stream(serve: "Serve") -> None:
     server = serve([says("Hello.")])
     agent = Agent("openai-chat:its-own")
-    result = await Passes(made(agent, streamed=False)).twice()
+    result = await Executions(made(agent, streamed=False)).twice()
     assert result.summary == "Hello."
     assert [(asked.model, asked.streamed) for asked in server.requests] == [("its-own", False)]
 

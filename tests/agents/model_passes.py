@@ -11,12 +11,12 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from perdure.agents.model_calls.breaker import Breakers
-from perdure.agents.model_calls.budget import Purse
+from perdure.agents.model_calls.budget import BudgetGuard
 from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
 from perdure.agents.model_calls.request import Patience
 from perdure.agents.steps.errors import BudgetExceeded
 from perdure.agents.steps.journal import Journal, StepKey
-from perdure.agents.steps.memory import MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.steps.memory import MemoryEmitter, MemoryJournal, MemoryWaits
 from perdure.agents.steps.retry import Clock
 from perdure.agents.steps.steps import Steps
 from perdure.models import Usage
@@ -92,7 +92,7 @@ class Time:
         await asyncio.sleep(0)
 
 
-class Passes:
+class Executions:
     """One run: each model asked of it begins a new pass, unless it shares the steps of another.
 
     Attributes:
@@ -107,19 +107,19 @@ class Passes:
     ) -> None:
         self.journal = journal or MemoryJournal()
         self.book = book or Book()
-        self.listener = MemoryListener()
+        self.listener = MemoryEmitter()
         self.time = Time()
         self.breakers = Breakers(self.time.clock)
         self.cache: ResponseCache | None = None
         self._patience = Patience(silence, silence)
         self.steps = Steps(self.journal, MemoryWaits())
-        self._purse = Purse(self.book)
+        self._purse = BudgetGuard(self.book)
 
     def begin(self) -> None:
         """Begin a new pass."""
         self.steps = Steps(self.journal, MemoryWaits())
-        self.listener = MemoryListener()
-        self._purse = Purse(self.book)
+        self.listener = MemoryEmitter()
+        self._purse = BudgetGuard(self.book)
 
     @asynccontextmanager
     async def model(

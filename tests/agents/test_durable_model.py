@@ -25,17 +25,17 @@ from perdure.agents import Goal, PermanentError, Run
 from perdure.agents.model_calls import choice
 from perdure.agents.model_calls.choice import durable_model
 from perdure.agents.model_calls.responses import decoded, encoded
-from perdure.agents.steps.journal import Answer, StepKey
-from perdure.agents.steps.memory import MemoryJournal, MemoryListener
+from perdure.agents.steps.journal import StepKey, StepOutcome
+from perdure.agents.steps.memory import MemoryEmitter, MemoryJournal
 from perdure.agents.steps.run_closed import Cancelled, Fenced
 from perdure.models import Usage
 from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
-from tests.agents.model_passes import Book, Passes, drain
+from tests.agents.model_passes import Book, Executions, drain
 
 
 @pytest.fixture
-def passes() -> Passes:
-    return Passes()
+def passes() -> Executions:
+    return Executions()
 
 
 class City(BaseModel):
@@ -73,7 +73,7 @@ def guided() -> Agent[object, City]:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_second_pass_asks_nothing(passes: Passes, streamed: bool) -> None:
+async def test_a_second_pass_asks_nothing(passes: Executions, streamed: bool) -> None:
     agent = guided()
     outputs, histories = [], []
     with ModelServer(guide) as server:
@@ -96,7 +96,7 @@ async def test_a_second_pass_asks_nothing(passes: Passes, streamed: bool) -> Non
     assert passes.book.of("open") == passes.book.of("thrown") == []
 
 
-async def test_equal_requests_are_told_apart_by_their_order(passes: Passes) -> None:
+async def test_equal_requests_are_told_apart_by_their_order(passes: Executions) -> None:
     agent = Agent()
     with ModelServer(lambda asked: says(f"answer {asked.times}")) as server:
         for _ in range(2):
@@ -106,7 +106,7 @@ async def test_equal_requests_are_told_apart_by_their_order(passes: Passes) -> N
         assert len(server.requests) == 3
 
 
-async def test_parallel_requests_that_end_in_another_order(passes: Passes) -> None:
+async def test_parallel_requests_that_end_in_another_order(passes: Executions) -> None:
     agent = Agent()
     with ModelServer(lambda asked: says(asked.last, delay=0.03 * int(asked.last))) as server:
         for order in ([0, 1, 2], [2, 0, 1]):
@@ -118,7 +118,9 @@ async def test_parallel_requests_that_end_in_another_order(passes: Passes) -> No
         assert len(server.requests) == 3
 
 
-async def test_what_the_first_pass_hands_out_is_what_the_journal_holds(passes: Passes) -> None:
+async def test_what_the_first_pass_hands_out_is_what_the_journal_holds(
+    passes: Executions,
+) -> None:
     with ModelServer([says("Hello.")]) as server:
         results = []
         for _ in range(2):
@@ -134,12 +136,12 @@ async def test_what_the_first_pass_hands_out_is_what_the_journal_holds(passes: P
     )
 
 
-async def test_readers_see_a_stream_as_it_comes(passes: Passes) -> None:
+async def test_readers_see_a_stream_as_it_comes(passes: Executions) -> None:
     agent, heard = Agent(), asyncio.Event()
     seen: list[str] = []
     gate = threading.Event()
 
-    class Watching(MemoryListener):
+    class Watching(MemoryEmitter):
         async def text(self, stream: str, delta: str) -> None:
             await super().text(stream, delta)
             seen.append(delta)
@@ -170,7 +172,9 @@ async def test_readers_see_a_stream_as_it_comes(passes: Passes) -> None:
     assert passes.noted("text.withdrawn") == []
 
 
-async def test_a_consumer_that_stops_early_gets_the_whole_journaled(passes: Passes) -> None:
+async def test_a_consumer_that_stops_early_gets_the_whole_journaled(
+    passes: Executions,
+) -> None:
     agent = Agent()
     with ModelServer([says("one two three four")]) as server:
         for _ in range(2):
@@ -184,7 +188,7 @@ async def test_a_consumer_that_stops_early_gets_the_whole_journaled(passes: Pass
         assert server.requests[0].complete
 
 
-async def test_an_event_handler_sees_the_same_on_every_pass(passes: Passes) -> None:
+async def test_an_event_handler_sees_the_same_on_every_pass(passes: Executions) -> None:
     agent = guided()
     kinds: list[list[str]] = []
 
@@ -201,7 +205,7 @@ async def test_an_event_handler_sees_the_same_on_every_pass(passes: Passes) -> N
     assert "function_tool_call" in kinds[0]
 
 
-async def test_tool_calls_and_usage_are_told_once(passes: Passes) -> None:
+async def test_tool_calls_and_usage_are_told_once(passes: Executions) -> None:
     agent = guided()
     with ModelServer(guide) as server:
         async with passes.model(server) as model:
@@ -221,8 +225,8 @@ async def test_tool_calls_and_usage_are_told_once(passes: Passes) -> None:
         assert passes.listener.noted == []
 
 
-async def test_a_listener_that_fails_loses_no_paid_answer(passes: Passes) -> None:
-    class Deaf(MemoryListener):
+async def test_a_listener_that_fails_loses_no_paid_answer(passes: Executions) -> None:
+    class Deaf(MemoryEmitter):
         async def text(self, stream: str, delta: str) -> None:
             raise OSError("the event store is away")
 
@@ -240,12 +244,12 @@ async def test_a_listener_that_fails_loses_no_paid_answer(passes: Passes) -> Non
 class Broken(MemoryJournal):
     """A journal that another execution has taken over by the time of a record."""
 
-    async def record(self, key: StepKey, answer: Answer) -> None:
+    async def record(self, key: StepKey, answer: StepOutcome) -> None:
         raise Fenced("another execution has taken over")
 
 
 async def test_an_answer_that_could_not_be_recorded_is_thrown_away() -> None:
-    passes = Passes(journal=Broken())
+    passes = Executions(journal=Broken())
     with ModelServer([says("In vain.")]) as server:
         async with passes.model(server) as model:
             with pytest.raises(Fenced):
@@ -257,11 +261,13 @@ async def test_an_answer_that_could_not_be_recorded_is_thrown_away() -> None:
         assert len(server.requests) == 1
 
 
-async def test_an_answer_to_a_run_that_was_closed_meanwhile_is_kept(passes: Passes) -> None:
+async def test_an_answer_to_a_run_that_was_closed_meanwhile_is_kept(
+    passes: Executions,
+) -> None:
     with ModelServer([says("Just in time.")]) as server:
         async with passes.model(server) as model:
 
-            class Closing(MemoryListener):
+            class Closing(MemoryEmitter):
                 async def text(self, stream: str, delta: str) -> None:
                     passes.steps.close(Cancelled("by somebody"))
 
@@ -274,7 +280,7 @@ async def test_an_answer_to_a_run_that_was_closed_meanwhile_is_kept(passes: Pass
             assert (await Agent().run("Hi", model=model)).output == "Just in time."
 
 
-async def test_a_cancelled_request_is_settled_and_asked_again(passes: Passes) -> None:
+async def test_a_cancelled_request_is_settled_and_asked_again(passes: Executions) -> None:
     with ModelServer([says("Slow.", delay=60), says("Quick.")]) as server:
         async with passes.model(server) as model:
             asking = asyncio.create_task(Agent().run("Hi", model=model))
@@ -304,7 +310,7 @@ async def test_another_run_takes_answers_from_the_cache() -> None:
     cache, outputs = Answers(), []
     with ModelServer(guide) as server:
         for _ in range(2):
-            passes = Passes()
+            passes = Executions()
             passes.cache = cache
             for _ in range(2):
                 async with passes.model(server) as model:
@@ -318,14 +324,14 @@ async def test_another_run_takes_answers_from_the_cache() -> None:
     assert outputs == [City(name="Oslo", people=700_000)] * 4
 
 
-async def test_a_cache_of_another_version_is_passed_over(passes: Passes) -> None:
+async def test_a_cache_of_another_version_is_passed_over(passes: Executions) -> None:
     passes.cache = cache = Answers()
     with ModelServer(lambda asked: says(f"answer {asked.times}")) as server:
         async with passes.model(server) as model:
             await Agent().run("Hi", model=model)
         ((digest, _),) = cache.kept.items()
         cache.kept[digest] = ("[]", Usage())
-        passes = Passes()
+        passes = Executions()
         passes.cache = cache
         async with passes.model(server) as model:
             assert (await Agent().run("Hi", model=model)).output == "answer 2"
@@ -351,7 +357,7 @@ def test_what_is_no_response_is_refused() -> None:
 
 
 async def test_a_model_must_be_named() -> None:
-    passes = Passes()
+    passes = Executions()
     with pytest.raises(PermanentError, match="set PERDURE_MODEL"):
         durable_model("", passes.steps, Book(), passes.listener)
     with pytest.raises(PermanentError, match="model 'nobody:x' cannot be used"):
@@ -384,7 +390,7 @@ async def test_runs_of_a_loop_share_a_models_connections(monkeypatch: pytest.Mon
     with ModelServer() as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        one, two = Passes(), Passes()
+        one, two = Executions(), Executions()
         models = [
             durable_model("openai-chat:scripted", p.steps, p.book, p.listener) for p in (one, two)
         ]

@@ -9,7 +9,7 @@ from pydantic_ai import Agent
 from perdure.agents.steps.errors import StepFailed, failure_from
 from perdure.models import FailureKind
 from perdure.testing import Asked, ModelServer, Reply, says
-from tests.agents.model_passes import Book, Passes
+from tests.agents.model_passes import Book, Executions
 
 
 def noting(seen: list[int | None]) -> Callable[[Asked], Reply]:
@@ -24,7 +24,7 @@ def noting(seen: list[int | None]) -> Callable[[Asked], Reply]:
 
 async def test_without_a_budget_nothing_is_lowered() -> None:
     seen: list[int | None] = []
-    passes = Passes()
+    passes = Executions()
     with ModelServer(noting(seen)) as server:
         async with passes.model(server) as model:
             await Agent().run("Hi", model=model)
@@ -35,7 +35,7 @@ async def test_without_a_budget_nothing_is_lowered() -> None:
 
 async def test_an_answer_may_be_as_long_as_the_budget_allows() -> None:
     seen: list[int | None] = []
-    passes = Passes(Book(tokens=1_000))
+    passes = Executions(Book(tokens=1_000))
     with ModelServer(noting(seen)) as server:
         async with passes.model(server) as model:
             await Agent(model_settings={"max_tokens": 200}).run("Hi", model=model)
@@ -51,7 +51,7 @@ async def test_an_answer_may_be_as_long_as_the_budget_allows() -> None:
 
 async def test_the_limit_is_no_part_of_what_makes_a_request_the_same() -> None:
     book = Book(tokens=1_000)
-    passes = Passes(book)
+    passes = Executions(book)
     with ModelServer(lambda _: says("Same.")) as server:
         for tokens in (1_000, 500):
             book.tokens = tokens
@@ -61,7 +61,7 @@ async def test_the_limit_is_no_part_of_what_makes_a_request_the_same() -> None:
 
 
 async def test_an_answer_that_the_budget_cut_off_is_none() -> None:
-    passes = Passes(Book(tokens=60))
+    passes = Executions(Book(tokens=60))
     with ModelServer(lambda _: says("x" * 4_000)) as server:
         for _ in range(2):
             async with passes.model(server) as model:
@@ -76,7 +76,7 @@ async def test_an_answer_that_the_budget_cut_off_is_none() -> None:
 
 
 async def test_an_answer_that_the_agent_wanted_short_is_kept() -> None:
-    passes = Passes(Book(tokens=10_000))
+    passes = Executions(Book(tokens=10_000))
     with ModelServer(lambda _: says("x" * 4_000)) as server:
         async with passes.model(server) as model:
             result = await Agent(model_settings={"max_tokens": 10}).run("Hi", model=model)
@@ -84,7 +84,7 @@ async def test_an_answer_that_the_agent_wanted_short_is_kept() -> None:
 
 
 async def test_nothing_left_asks_nothing() -> None:
-    passes = Passes(Book(tokens=10))
+    passes = Executions(Book(tokens=10))
     with ModelServer() as server:
         async with passes.model(server) as model:
             with pytest.raises(StepFailed, match="leaves nothing for the answer") as raised:
@@ -94,7 +94,7 @@ async def test_nothing_left_asks_nothing() -> None:
 
 
 async def test_requests_at_once_wait_for_what_others_hold_back() -> None:
-    passes = Passes(Book(tokens=2_000))
+    passes = Executions(Book(tokens=2_000))
     with ModelServer(lambda asked: says(f"answer to {asked.last}", delay=0.01)) as server:
         async with passes.model(server) as model:
             runs = [Agent().run(f"question {number}", model=model) for number in range(8)]
@@ -104,7 +104,7 @@ async def test_requests_at_once_wait_for_what_others_hold_back() -> None:
 
 
 async def test_the_last_ones_are_refused_when_it_is_really_gone() -> None:
-    passes = Passes(Book(tokens=100))
+    passes = Executions(Book(tokens=100))
     with ModelServer(lambda _: says("x" * 40, delay=0.01)) as server:
         async with passes.model(server) as model:
             runs = [Agent().run(f"question {number}", model=model) for number in range(12)]
@@ -116,7 +116,7 @@ async def test_the_last_ones_are_refused_when_it_is_really_gone() -> None:
 
 
 async def test_a_cancelled_request_gives_back_what_it_held() -> None:
-    passes = Passes(Book(tokens=500))
+    passes = Executions(Book(tokens=500))
     with ModelServer([says("Slow.", delay=60), says("Quick.")]) as server:
         async with passes.model(server) as model:
             slow = asyncio.create_task(Agent().run("One", model=model))
@@ -130,7 +130,7 @@ async def test_a_cancelled_request_gives_back_what_it_held() -> None:
 
 async def test_money_limits_the_length_where_the_price_is_known() -> None:
     seen: list[int | None] = []
-    passes = Passes(Book(cost=0.0006))  # 1,000 tokens of what gpt-4o-mini answers
+    passes = Executions(Book(cost=0.0006))  # 1,000 tokens of what gpt-4o-mini answers
     with ModelServer(noting(seen)) as server:
         async with passes.model(server) as model:
             await Agent().run("Hi", model=model)
@@ -140,7 +140,7 @@ async def test_money_limits_the_length_where_the_price_is_known() -> None:
 
 
 async def test_a_model_of_unknown_price_costs_nothing() -> None:
-    passes = Passes(Book(cost=0.0001))
+    passes = Executions(Book(cost=0.0001))
     with ModelServer([says("Free.")]) as server:
         async with passes.model(server, "nobody-knows") as model:
             assert (await Agent().run("Hi", model=model)).output == "Free."

@@ -33,17 +33,17 @@ from perdure.testing import (
     refuses,
     says,
 )
-from tests.agents.model_passes import Passes, drain
+from tests.agents.model_passes import Executions, drain
 
 KEY = StepKey("s", "d", 0)
 
 
 @pytest.fixture
-def passes() -> Passes:
-    return Passes()
+def passes() -> Executions:
+    return Executions()
 
 
-async def ask(passes: Passes, server: ModelServer, *, streamed: bool = False) -> str:
+async def ask(passes: Executions, server: ModelServer, *, streamed: bool = False) -> str:
     async with passes.model(server) as model:
         handler = drain if streamed else None
         return (await Agent().run("Hi", model=model, event_stream_handler=handler)).output
@@ -62,7 +62,7 @@ FAULTS = {
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_what_passes_is_tried_again_in_place(
-    passes: Passes, fault: Reply, streamed: bool
+    passes: Executions, fault: Reply, streamed: bool
 ) -> None:
     with ModelServer([fault, fault, says("At last.")]) as server:
         for _ in range(2):
@@ -79,7 +79,7 @@ async def test_what_passes_is_tried_again_in_place(
         assert (thrown > 0) == (server.paid_in_vain > 0)
 
 
-async def test_the_text_of_half_a_stream_is_withdrawn(passes: Passes) -> None:
+async def test_the_text_of_half_a_stream_is_withdrawn(passes: Executions) -> None:
     half = breaks_off("Half an answer", after=2)
     with ModelServer([half, half, says("Whole.")]) as server:
         assert await ask(passes, server, streamed=True) == "Whole."
@@ -121,7 +121,7 @@ ADDED = {"type": "response.output_item.added", "output_index": 0, "item": ITEM}
     ],
 )
 async def test_a_stream_that_ends_politely_half_way(
-    passes: Passes,
+    passes: Executions,
     model: type[OpenAIChatModel | OpenAIResponsesModel],
     events: list[dict[str, object]],
     told: str,
@@ -148,12 +148,12 @@ async def test_a_stream_that_ends_politely_half_way(
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_silence_is_waited_out_only_so_long(streamed: bool) -> None:
-    passes = Passes(silence=0.2)
+    passes = Executions(silence=0.2)
     with ModelServer([keeps_silent(), says("Here.")]) as server:
         assert await ask(passes, server, streamed=streamed) == "Here."
 
 
-async def test_the_agents_own_deadline_counts_for_each_try(passes: Passes) -> None:
+async def test_the_agents_own_deadline_counts_for_each_try(passes: Executions) -> None:
     with ModelServer([says("Slow.", delay=60), says("Quick.")]) as server:
         async with passes.model(server) as model:
             agent = Agent(model_settings={"request_timeout": 0.3})
@@ -161,7 +161,7 @@ async def test_the_agents_own_deadline_counts_for_each_try(passes: Passes) -> No
         assert len(server.requests) == 2
 
 
-async def test_a_provider_that_is_not_there(passes: Passes) -> None:
+async def test_a_provider_that_is_not_there(passes: Executions) -> None:
     server = ModelServer().start()
     server.stop()
     with pytest.raises(StepFailed) as raised:
@@ -171,7 +171,7 @@ async def test_a_provider_that_is_not_there(passes: Passes) -> None:
     assert len(passes.time.slept) == 3
 
 
-async def test_a_long_wait_is_the_goals_affair(passes: Passes) -> None:
+async def test_a_long_wait_is_the_goals_affair(passes: Executions) -> None:
     with ModelServer([refuses(429, retry_after=90), says("Later.")]) as server:
         with pytest.raises(ModelRateLimitError) as raised:
             await ask(passes, server)
@@ -183,7 +183,7 @@ async def test_a_long_wait_is_the_goals_affair(passes: Passes) -> None:
         assert await ask(passes, server) == "Later."
 
 
-async def test_a_refused_key_is_not_tried_again(passes: Passes) -> None:
+async def test_a_refused_key_is_not_tried_again(passes: Executions) -> None:
     with ModelServer([refuses(401)]) as server:
         with pytest.raises(ModelAuthenticationError, match="refuses the key") as raised:
             await ask(passes, server)
@@ -192,7 +192,7 @@ async def test_a_refused_key_is_not_tried_again(passes: Passes) -> None:
     assert passes.book.spent.tokens_used == 0
 
 
-async def test_a_caught_failure_is_the_steps_answer_for_good(passes: Passes) -> None:
+async def test_a_caught_failure_is_the_steps_answer_for_good(passes: Executions) -> None:
     seen = []
     with ModelServer([refuses(401), says("Unasked.")]) as server:
         for _ in range(2):
@@ -218,7 +218,7 @@ async def test_a_caught_failure_is_the_steps_answer_for_good(passes: Passes) -> 
     ids=["401", "429", "500", "garbage", "half"],
 )
 async def test_a_fallback_takes_the_same_way_on_every_pass(
-    passes: Passes, fault: Reply, streamed: bool
+    passes: Executions, fault: Reply, streamed: bool
 ) -> None:
     outputs = []
     with ModelServer(lambda _: fault) as bad, ModelServer([says("From the other.")]) as good:
@@ -237,7 +237,9 @@ async def test_a_fallback_takes_the_same_way_on_every_pass(
         assert len(bad.requests) in {1, 4}
 
 
-async def test_a_fallback_that_names_an_error_gets_it_on_every_pass(passes: Passes) -> None:
+async def test_a_fallback_that_names_an_error_gets_it_on_every_pass(
+    passes: Executions,
+) -> None:
     with ModelServer([refuses(429, retry_after=90)]) as bad, ModelServer([says("Good.")]) as good:
         for _ in range(2):
             async with (
@@ -248,7 +250,7 @@ async def test_a_fallback_that_names_an_error_gets_it_on_every_pass(passes: Pass
                 assert (await Agent().run("Hi", model=chain)).output == "Good."
 
 
-async def test_when_every_model_fails_all_are_withdrawn(passes: Passes) -> None:
+async def test_when_every_model_fails_all_are_withdrawn(passes: Executions) -> None:
     with ModelServer(lambda _: refuses(401)) as bad:
         async with (
             passes.model(bad, "gpt-4o") as first,
@@ -260,7 +262,7 @@ async def test_when_every_model_fails_all_are_withdrawn(passes: Passes) -> None:
     assert {failed.key for failed in failed_steps(raised.value)} == set(await passes.journal.load())
 
 
-async def test_a_provider_that_is_down_is_left_alone(passes: Passes) -> None:
+async def test_a_provider_that_is_down_is_left_alone(passes: Executions) -> None:
     kinds = []
     with ModelServer(lambda _: refuses(500)) as server:
         for _ in range(3):
@@ -274,7 +276,7 @@ async def test_a_provider_that_is_down_is_left_alone(passes: Passes) -> None:
     assert kinds == [FailureKind.TRANSIENT, FailureKind.THROTTLED, FailureKind.THROTTLED]
 
 
-async def test_what_is_held_back_makes_the_goal_wait(passes: Passes) -> None:
+async def test_what_is_held_back_makes_the_goal_wait(passes: Executions) -> None:
     with ModelServer([says("Unasked.")]) as server:
         async with passes.model(server) as model:
             breaker = passes.breakers.of(f"openai at {model.base_url}")
@@ -293,7 +295,9 @@ async def test_what_is_held_back_makes_the_goal_wait(passes: Passes) -> None:
     assert passes.book.entries == {}
 
 
-async def test_a_fault_of_the_agents_own_is_no_failure_of_the_request(passes: Passes) -> None:
+async def test_a_fault_of_the_agents_own_is_no_failure_of_the_request(
+    passes: Executions,
+) -> None:
     def broken(messages: object, info: AgentInfo) -> object:
         raise TypeError("a bug")
 

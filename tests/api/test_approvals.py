@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from perdure.agents.steps.journal import Question, StepKey
+from perdure.agents.steps.journal import ApprovalRequest, StepKey
 from perdure.messages import Wait
 from perdure.models import Goal, GoalStatus
 from perdure.settings import Settings
@@ -39,7 +39,7 @@ async def ask(stores: Stores, run: str = "run", of: tuple[str, ...] = (), needed
         Goal(goal_id="g", description="d", agent_type="echo"), run, datetime.now(UTC)
     )
     claim, _ = await stores.executions.begin(Claim(run, "r", 1, datetime.now(UTC)), None, {})
-    question = Question("Publish?", {"pages": [1, 2]}, None, of, needed)
+    question = ApprovalRequest("Publish?", {"pages": [1, 2]}, None, of, needed)
     wait = await stores.waits.of(claim).open(StepKey("ask", "0" * 64, 0), question)
     assert isinstance(wait, Wait)
     return wait.id

@@ -95,7 +95,7 @@ def shell(own_home: Path, tmp_path: Path, server_binary: Path) -> Any:
 @pytest.fixture
 def dev(own_home: Path, server_binary: Path) -> Iterator[dict[str, str]]:
     """Run ``perdure dev`` and return what it said when it was ready."""
-    from perdure.temporal.installation import read_running
+    from perdure.temporal.installation import read_installation
 
     process = subprocess.Popen(
         [sys.executable, "-m", "perdure.cli", "dev", "--port", "0", "--temporal-port", "0"],
@@ -104,7 +104,7 @@ def dev(own_home: Path, server_binary: Path) -> Iterator[dict[str, str]]:
     )
     try:
         deadline = time.monotonic() + 30
-        while (running := read_running(own_home)) is None:
+        while (running := read_installation(own_home)) is None:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)

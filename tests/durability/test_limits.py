@@ -197,7 +197,7 @@ async def test_a_goal_that_kills_its_workers_is_given_up(install: "Install") -> 
 
     here = await install(AgentSpec(name="deadly", description="", agent=deadly))
     workflow_id = await here.start("deadly")
-    for _ in range(failure_policy.ENDURED[failure_policy.Cause.DEAD_WORKER]):
+    for _ in range(failure_policy.MAX_FAILURES[failure_policy.Cause.DEAD_WORKER]):
         await reached.wait()
         reached.clear()
         pending = (await here.handle(workflow_id).describe()).raw_description.pending_activities

@@ -45,7 +45,7 @@ async def test_no_later_step_starts_when_the_journal_did_not_take_one(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest test 8: not even for an agent that catches everything, in no branch."""
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
     journal, paid, passes = Journal(), list[str](), list[int]()
     refused: list[str] = []
     closed = asyncio.Event()
@@ -93,7 +93,7 @@ async def test_a_once_step_whose_outcome_is_unknown_is_not_repeated(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest test 8: the mail may have gone out, so it is not sent again."""
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
     journal, sent = Journal(), list[int]()
 
     async def send() -> None:
@@ -141,7 +141,7 @@ async def test_an_idempotency_key_is_the_same_on_every_attempt(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest test 8: and it differs from step to step and from goal to goal."""
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
     journal, keys = Journal(), list[tuple[int, str]]()
 
     async def charge(amount: int, idempotency_key: str) -> None:
@@ -336,7 +336,7 @@ async def test_a_file_that_the_stores_did_not_take_is_not_done_without(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An agent that takes errors for values does not finish without its file."""
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.1)
     passes: list[int] = []
 
     async def tolerant(run: Run, goal: Goal) -> Result:

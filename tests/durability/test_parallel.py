@@ -13,7 +13,7 @@ from perdure.agents.execution import carry_out
 from perdure.agents.factory import AgentFactory
 from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
-from perdure.agents.steps.memory import MemoryJournal, MemoryListener
+from perdure.agents.steps.memory import MemoryEmitter, MemoryJournal
 from perdure.agents.steps.run_closed import Interrupted
 from perdure.models import Decision, GoalStatus
 
@@ -255,7 +255,7 @@ def test_branches_in_any_order_pay_nothing_again(
         registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
         goal = Goal(goal_id="g", description="d", agent_type="a")
         for cut in [*cuts, None]:
-            run = Run(goal, journal, listener=MemoryListener())
+            run = Run(goal, journal, listener=MemoryEmitter())
             before = len(journal.steps)
             made = AgentFactory.create("a", {}, run, registry=registry)
 

@@ -40,7 +40,7 @@ async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: "
 
 
 async def test_a_wake_up_that_was_lost_is_made_up_for(install: "Install") -> None:
-    from perdure.temporal.client.decisions import Answering
+    from perdure.temporal.client.decisions import DecisionService
     from perdure.temporal.worker.housekeeping import attend
 
     async def wait(run: Run, goal: Goal) -> Result:
@@ -50,7 +50,7 @@ async def test_a_wake_up_that_was_lost_is_made_up_for(install: "Install") -> Non
     workflow_id = await here.start("wait")
     await here.until_status(workflow_id, GoalStatus.WAITING)
     # The process that took the signal ended before it could wake the goal.
-    await Answering(None, here.stores).signal(workflow_id, "go", [1])
+    await DecisionService(None, here.stores).signal(workflow_id, "go", [1])
     attending = asyncio.create_task(attend(here.service, wake_seconds=0.5))
     try:
         output, record = await here.finish(workflow_id)

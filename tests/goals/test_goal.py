@@ -303,7 +303,7 @@ async def test_stores_that_are_away_use_up_no_attempt(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder of artifacts cannot be written for four attempts, then it can."""
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.1)
     tried: list[int] = []
     paid: list[int] = []
 

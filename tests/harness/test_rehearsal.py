@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.steps.journal import Awaited, Question
+from perdure.agents.steps.journal import ApprovalRequest, SignalRequest
 from perdure.testing import MemoryJournal, StillWaiting, rehearse
 
 CALLED: list[str] = []
@@ -76,7 +76,7 @@ async def test_an_agent_that_waits_says_for_what_and_goes_on_from_its_journal() 
         )
 
     assert raised.value.journal is journal
-    assert raised.value.waits == (Awaited("paid", 2, None),)
+    assert raised.value.waits == (SignalRequest("paid", 2, None),)
     assert CALLED == ["written"]
 
 
@@ -84,7 +84,7 @@ async def test_all_that_branches_wait_for_is_said_at_once() -> None:
     with pytest.raises(StillWaiting) as raised:
         await rehearse(TWICE, "go")
 
-    assert [type(wanted) for wanted in raised.value.waits] == [Question, Awaited]
+    assert [type(wanted) for wanted in raised.value.waits] == [ApprovalRequest, SignalRequest]
     assert "decisions={'Publish?': True}, signals={'paid': [None] * 1}" in str(raised.value)
     with pytest.raises(StillWaiting, match="signals") as later:
         await rehearse(TWICE, "go", decisions={"Publish?": True})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from perdure.agents.steps.journal import Question, StepKey
+from perdure.agents.steps.journal import ApprovalRequest, StepKey
 from perdure.messages import Wait
 from perdure.models import GoalStatus, Vote
 from perdure.stores import Stores
@@ -39,7 +39,7 @@ def ask(stores: Stores, begin: Callable[[str], Awaitable[None]]) -> Ask:
         claim = Claim(run, "first", asked, datetime.now(UTC))
         claim, _ = await stores.executions.begin(claim, None, {})
         expires = timedelta(seconds=seconds) if seconds else None
-        question = Question(f"Publish {asked}?", None, expires, of, needed)
+        question = ApprovalRequest(f"Publish {asked}?", None, expires, of, needed)
         wait = await stores.waits.of(claim).open(StepKey("ask", "0" * 64, asked), question)
         assert isinstance(wait, Wait)
         return wait.id

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.journal import StepKey, StepOutcome
 from perdure.models import Goal, GoalStatus, Progress, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
@@ -22,7 +22,7 @@ STEPS = 3
 _WRITE = """
 import asyncio, sys
 from datetime import UTC, datetime
-from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.journal import StepOutcome, StepKey
 from perdure.models import Goal, GoalStatus, Result
 from perdure.settings import Settings
 from perdure.stores import open_stores
@@ -36,7 +36,7 @@ async def goal(stores, name, number):
     claim, _ = await stores.executions.begin(claim, None, {})
     for step in range(3):
         await stores.events.append("shared", "progress", {"by": number})
-        await stores.context.journal(claim).record(StepKey("s", str(step), 0), Answer("1"))
+        await stores.context.journal(claim).record(StepKey("s", str(step), 0), StepOutcome("1"))
     await stores.results.draft(claim, Result(summary=name))
     await stores.results.store(name, GoalStatus.COMPLETED, None, 1.0)
 
@@ -58,7 +58,7 @@ async def _carry_out(stores: Stores, run: str) -> None:
     claim, again = await stores.executions.begin(claim, None, {})
     journal, listener = stores.context.journal(claim), stores.listener(claim, again=again)
     for step in range(STEPS):
-        await journal.record(StepKey("step", str(step), 0), Answer("1"))
+        await journal.record(StepKey("step", str(step), 0), StepOutcome("1"))
         await listener.tell(Progress(percentage=step))
     await stores.results.draft(claim, Result(summary=run))
     await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)

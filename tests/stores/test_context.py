@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import Answer, StepKey, stream_of
+from perdure.agents.steps.journal import StepKey, StepOutcome, stream_of
 from perdure.models import Budget, Failure, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
@@ -25,7 +25,7 @@ TakeOver = Callable[..., Awaitable[Claim]]
 _RECORD_AND_HANG = """
 import asyncio, sys
 from datetime import UTC, datetime
-from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.journal import StepOutcome, StepKey
 from perdure.models import Goal
 from perdure.settings import Settings
 from perdure.stores import open_stores
@@ -37,7 +37,7 @@ async def main():
         await stores.goals.begin(goal, "run", datetime.now(UTC))
         claim = Claim("run", "first", 1, datetime.now(UTC))
         claim, _ = await stores.executions.begin(claim, None, {})
-        await stores.context.journal(claim).record(StepKey("paid", "d" * 64, 0), Answer("42"))
+        await stores.context.journal(claim).record(StepKey("paid", "d" * 64, 0), StepOutcome("42"))
         print("recorded", flush=True)
         await asyncio.Event().wait()
 
@@ -56,10 +56,10 @@ async def test_finished_steps_come_back(
 ) -> None:
     paid = Usage(input_tokens=3, output_tokens=2, cost=0.001)
     answers = {
-        KEY: Answer(json.dumps({"text": "naïve \0 \u2028 😀", "n": 1.5}), None, 0.25),
-        StepKey("search", "d" * 64, 1): Answer("null", usage=paid),
-        StepKey("search", "e" * 64, 0): Answer("[]"),
-        StepKey("fetch", "d" * 64, 0): Answer("", FAILURE, 1.0),
+        KEY: StepOutcome(json.dumps({"text": "naïve \0 \u2028 😀", "n": 1.5}), None, 0.25),
+        StepKey("search", "d" * 64, 1): StepOutcome("null", usage=paid),
+        StepKey("search", "e" * 64, 0): StepOutcome("[]"),
+        StepKey("fetch", "d" * 64, 0): StepOutcome("", FAILURE, 1.0),
     }
     for key, answer in answers.items():
         await journal.record(key, answer)
@@ -79,7 +79,7 @@ async def test_runs_know_nothing_of_each_other(
     stores: Stores, journal: StoredJournal, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("other")
-    await journal.record(KEY, Answer("1"))
+    await journal.record(KEY, StepOutcome("1"))
 
     assert await stores.context.journal(await take_over("other")).load() == {}
 
@@ -87,11 +87,11 @@ async def test_runs_know_nothing_of_each_other(
 async def test_a_step_recorded_twice_keeps_its_answer_and_is_told_and_counted_once(
     stores: Stores, run: str, journal: StoredJournal
 ) -> None:
-    await journal.record(KEY, Answer("1"))
+    await journal.record(KEY, StepOutcome("1"))
 
-    await journal.record(KEY, Answer("2"))
+    await journal.record(KEY, StepOutcome("2"))
 
-    assert await journal.load() == {KEY: Answer("1")}
+    assert await journal.load() == {KEY: StepOutcome("1")}
     assert len(await stores.events.after(run, 1)) == 1
     assert (await stores.ledger.of(run)).steps == 1
 
@@ -100,15 +100,15 @@ async def test_a_failed_step_is_withdrawn_and_a_finished_one_is_not(
     journal: StoredJournal,
 ) -> None:
     failed = StepKey("fetch", "f" * 64, 0)
-    await journal.record(KEY, Answer("1"))
-    await journal.record(failed, Answer("", Failure(type="E", message="m")))
+    await journal.record(KEY, StepOutcome("1"))
+    await journal.record(failed, StepOutcome("", Failure(type="E", message="m")))
 
     await journal.withdraw(failed)
     await journal.withdraw(KEY)
-    assert await journal.load() == {KEY: Answer("1")}
+    assert await journal.load() == {KEY: StepOutcome("1")}
 
-    await journal.record(failed, Answer("2"))
-    assert await journal.load() == {KEY: Answer("1"), failed: Answer("2")}
+    await journal.record(failed, StepOutcome("2"))
+    assert await journal.load() == {KEY: StepOutcome("1"), failed: StepOutcome("2")}
 
 
 async def test_parallel_steps_are_all_recorded(
@@ -116,9 +116,9 @@ async def test_parallel_steps_are_all_recorded(
 ) -> None:
     keys = [StepKey("page", "d" * 64, n) for n in range(100)]
 
-    await asyncio.gather(*(journal.record(key, Answer(str(key.occurrence))) for key in keys))
+    await asyncio.gather(*(journal.record(key, StepOutcome(str(key.occurrence))) for key in keys))
 
-    assert await journal.load() == {key: Answer(str(key.occurrence)) for key in keys}
+    assert await journal.load() == {key: StepOutcome(str(key.occurrence)) for key in keys}
     numbers = [event.number for event in await stores.events.after(run, 0)]
     assert numbers == list(range(1, 102))
     assert (await stores.ledger.of(run)).steps == 100
@@ -127,10 +127,10 @@ async def test_parallel_steps_are_all_recorded(
 async def test_a_large_value_comes_only_when_it_is_asked_for(journal: StoredJournal) -> None:
     small, large = (json.dumps("x" * (VALUE_CHARACTERS + more)) for more in (-2, -1))
     other = StepKey("search", "e" * 64, 0)
-    await journal.record(KEY, Answer(large, None, 2.0))
-    await journal.record(other, Answer(small))
+    await journal.record(KEY, StepOutcome(large, None, 2.0))
+    await journal.record(other, StepOutcome(small))
 
-    assert await journal.load() == {KEY: Answer(None, None, 2.0), other: Answer(small)}
+    assert await journal.load() == {KEY: StepOutcome(None, None, 2.0), other: StepOutcome(small)}
     assert await journal.value(KEY) == large
 
 
@@ -142,7 +142,7 @@ async def test_what_a_step_told_stands_before_its_end(
 
     await listener.text(stream_of(KEY), "one ")
     await listener.text(stream_of(KEY), "two")
-    await journal.record(KEY, Answer("1"))
+    await journal.record(KEY, StepOutcome("1"))
 
     events = await stores.events.after(run, 1)
     assert "".join(str(event.data["text"]) for event in events[:-1]) == "one two"
@@ -166,7 +166,7 @@ async def test_a_once_step_that_is_known_to_have_failed_may_be_done_again(
     stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
 ) -> None:
     await journal.begin(KEY, once=True)
-    await journal.record(KEY, Answer("", FAILURE))
+    await journal.record(KEY, StepOutcome("", FAILURE))
     await journal.withdraw(KEY)
 
     later = stores.context.journal(await take_over(run, 2))
@@ -189,7 +189,7 @@ async def test_a_run_does_as_many_steps_as_its_budget_allows(
     keys = [StepKey("page", "d" * 64, n) for n in range(3)]
     for key in keys[:2]:
         await journal.begin(key, once=once)
-        await journal.record(key, Answer("1"))
+        await journal.record(key, StepOutcome("1"))
 
     with pytest.raises(BudgetExceeded, match="has done 2 steps"):
         await journal.begin(keys[2], once=once)
@@ -210,7 +210,7 @@ async def test_of_many_steps_at_once_no_more_are_begun_than_the_budget_allows(
     async def do(number: int) -> int:
         key = StepKey("page", "d" * 64, number)
         await journal.begin(key, once=once)
-        await journal.record(key, Answer("1"))
+        await journal.record(key, StepOutcome("1"))
         return number
 
     for first in (0, 20):
@@ -247,7 +247,7 @@ async def test_a_step_is_recorded_only_for_a_run_on_record(stores: Stores) -> No
     with pytest.raises(UnknownGoal, match="'nowhere'"):
         await nowhere.begin(KEY, once=False)
     with pytest.raises(UnknownGoal, match="'nowhere'"):
-        await nowhere.record(KEY, Answer("1"))
+        await nowhere.record(KEY, StepOutcome("1"))
 
 
 async def test_a_recorded_step_survives_a_killed_process(settings: Settings) -> None:
@@ -265,4 +265,4 @@ async def test_a_recorded_step_survives_a_killed_process(settings: Settings) -> 
     async with open_stores(settings) as stores:
         claim = Claim("run", "first", 2, datetime.now(UTC))
         steps = await stores.context.journal(claim).load()
-        assert steps == {StepKey("paid", "d" * 64, 0): Answer("42")}
+        assert steps == {StepKey("paid", "d" * 64, 0): StepOutcome("42")}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from perdure.agents.steps.journal import Answer, StepKey, stream_of
+from perdure.agents.steps.journal import StepKey, StepOutcome, stream_of
 from perdure.models import Budget, Goal, GoalStatus, Usage
 from perdure.stores import Stores
 from perdure.stores.database.fencing import Claim
@@ -72,7 +72,7 @@ async def test_a_text_that_was_cut_off_is_withdrawn_and_one_that_is_done_stays(
     journal = stores.context.journal(claim, listener.drain)
     for stream in (stream_of(KEY), f"{stream_of(KEY)}.2", stream_of(OTHER), "chat"):
         await listener.text(stream, "Once upon")
-    await journal.record(KEY, Answer("1"))
+    await journal.record(KEY, StepOutcome("1"))
     await listener.drain()
 
     await take_over(run, 2)
@@ -92,7 +92,7 @@ async def test_a_text_is_not_taken_for_one_whose_name_looks_alike(
     for key in (wild, tame, longer):
         await listener.text(f"{stream_of(key)}.1", "Once")
     await listener.drain()
-    await stores.context.journal(claim).record(wild, Answer("1"))
+    await stores.context.journal(claim).record(wild, StepOutcome("1"))
 
     await take_over(run, 2)
 
@@ -109,7 +109,7 @@ async def test_requests_that_were_cut_off_are_settled(
     await ledger.reserve(KEY, "model", expected)
     await ledger.reserve(OTHER, "model", expected)
     # The worker died between the journal and the ledger: what was journaled is kept.
-    await stores.context.journal(claim).record(KEY, Answer("1"))
+    await stores.context.journal(claim).record(KEY, StepOutcome("1"))
 
     await take_over(run, 2)
 

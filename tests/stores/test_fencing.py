@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from perdure.agents.steps.journal import Answer, Nap, StepKey
+from perdure.agents.steps.journal import SleepRequest, StepKey, StepOutcome
 from perdure.agents.steps.run_closed import Fenced
 from perdure.models import Artifact, Goal, GoalStatus, Progress, Result, Usage
 from perdure.settings import Settings
@@ -37,9 +37,9 @@ async def _tell_text(stores: Stores, claim: Claim) -> None:
 WRITES: dict[str, Callable[[Stores, Claim], Coroutine[None, None, object]]] = {
     "begin": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=False),
     "begin once": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=True),
-    "record": lambda stores, claim: stores.context.journal(claim).record(KEY, Answer("1")),
+    "record": lambda stores, claim: stores.context.journal(claim).record(KEY, StepOutcome("1")),
     "withdraw": lambda stores, claim: stores.context.journal(claim).withdraw(KEY),
-    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, Nap(60)),
+    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, SleepRequest(60)),
     "progress": lambda stores, claim: stores.listener(claim, again=True).tell(
         Progress(percentage=1)
     ),
@@ -79,7 +79,7 @@ async def take(stores: Stores, claim: Claim) -> bool:
 async def test_an_execution_that_was_taken_over_writes_nothing(
     stores: Stores, run: str, claim: Claim, name: str
 ) -> None:
-    await stores.context.journal(claim).record(StepKey("search", "e" * 64, 0), Answer("1"))
+    await stores.context.journal(claim).record(StepKey("search", "e" * 64, 0), StepOutcome("1"))
     await take(stores, replace(claim, sequence=2))
     before = await everything(stores, run)
 

@@ -16,7 +16,7 @@ from perdure.stores.database.engine import Transaction
 from perdure.stores.events.event_feed import SQLITE_LOOK_SECONDS, Reader, feed_of
 from perdure.stores.events.event_log import add_event
 from perdure.stores.events.follow import follow_events
-from perdure.stores.events.run_tail import PAGE, WINDOW, Told, WatchedRun
+from perdure.stores.events.run_tail import PAGE, WINDOW, RunTail, Told
 
 READERS = 500
 
@@ -69,7 +69,7 @@ async def all_begun(stores: Stores, readers: int = 1, workflow_id: str = "run") 
             await asyncio.sleep(0.005)
 
 
-def waiting(run: WatchedRun) -> int:
+def waiting(run: RunTail) -> int:
     return len(run._moved._waiters)
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.journal import StepKey, StepOutcome
 from perdure.models import Budget, Failure, Goal, Spending, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
@@ -55,7 +55,7 @@ async def test_what_was_used_is_summed_up(
     assert (first, second) == (1, 2)
     await ledger.settle(first, kept, kept=True)
     await ledger.settle(second, lost, kept=False)
-    await stores.context.journal(claim).record(KEY, Answer("1"))
+    await stores.context.journal(claim).record(KEY, StepOutcome("1"))
     for _ in range(2):
         await ledger.save(saved)
     assert (await stores.ledger.of(run)).saved == Usage()  # with the end of the pass
@@ -221,7 +221,7 @@ async def test_a_request_whose_step_failed_is_abandoned_too(
 ) -> None:
     await ledger.reserve(KEY, "model", ASKED)
     failure = Failure(type="E", message="m")
-    await stores.context.journal(claim).record(KEY, Answer("", failure))
+    await stores.context.journal(claim).record(KEY, StepOutcome("", failure))
 
     await take_over(run, 2)
 
@@ -252,7 +252,7 @@ async def test_totals_of_a_tree_count_against_one_budget(
     for claim, steps in ((top, 2), (part, 1)):
         journal = stores.context.journal(claim)
         for number in range(steps):
-            await journal.record(StepKey("s", "d" * 64, number), Answer("1"))
+            await journal.record(StepKey("s", "d" * 64, number), StepOutcome("1"))
     await stores.ledger.of_execution(part).close(90.0)
 
     with pytest.raises(BudgetExceeded, match="has done 3 steps"):

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.journal import StepKey, StepOutcome
 from perdure.models import Failure, GoalStatus, Progress, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, open_stores
@@ -226,8 +226,10 @@ async def test_what_the_first_schema_held_is_read_and_gone_on_with(settings: Set
         claim, again = await stores.executions.begin(claim, "run.resumed", {})
         assert (claim.root, claim.budget, again) == ("goal-c-1", None, False)
         journal = stores.context.journal(claim)
-        assert await journal.load() == {StepKey("search", "d" * 64, 0): Answer("[1, 2]", None, 0.5)}
-        await journal.record(StepKey("search", "e" * 64, 0), Answer("[]"))
+        assert await journal.load() == {
+            StepKey("search", "d" * 64, 0): StepOutcome("[1, 2]", None, 0.5)
+        }
+        await journal.record(StepKey("search", "e" * 64, 0), StepOutcome("[]"))
         numbers = [event.number for event in await stores.events.after("goal-c-1", 0)]
         assert numbers == [1, 2, 3]
         await stores.results.store("goal-c-1", GoalStatus.COMPLETED, None, 1.0)

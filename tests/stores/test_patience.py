@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from perdure.agents.steps.journal import Answer, Nap, StepKey
+from perdure.agents.steps.journal import SleepRequest, StepKey, StepOutcome
 from perdure.agents.steps.run_closed import Fenced, JournalFailed
 from perdure.models import GoalStatus, Progress, Result, Usage
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database import retry
 from perdure.stores.database.engine import Database
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 
 KEY = StepKey("search", "d" * 64, 0)
 
@@ -35,7 +35,7 @@ async def test_what_comes_back_is_tried_until_then(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
     outage = Outage(5)
 
-    assert await patiently(outage) == "here"
+    assert await with_retries(outage) == "here"
 
     assert outage.asked == 6
 
@@ -43,11 +43,11 @@ async def test_what_comes_back_is_tried_until_then(monkeypatch: pytest.MonkeyPat
 async def test_what_stays_away_ends_the_execution_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
     outage = Outage(1_000)
 
     with pytest.raises(JournalFailed, match="the database is away") as raised:
-        await patiently(outage)
+        await with_retries(outage)
 
     assert isinstance(raised.value.__cause__, StoreUnavailable)
     assert 2 <= outage.asked < 10  # with longer and longer pauses
@@ -58,11 +58,11 @@ async def test_other_errors_are_not_sat_out() -> None:
         raise Fenced("another execution has taken over")
 
     with pytest.raises(Fenced):
-        await patiently(lost)
+        await with_retries(lost)
 
 
 async def test_patience_ends_with_who_is_patient() -> None:
-    waiting = asyncio.create_task(patiently(Outage(1_000)))
+    waiting = asyncio.create_task(with_retries(Outage(1_000)))
     await asyncio.sleep(0)
 
     waiting.cancel()
@@ -75,9 +75,9 @@ ACCESSES: dict[str, Callable[[Stores, Claim], Awaitable[object]]] = {
     "load": lambda stores, claim: stores.context.journal(claim).load(),
     "begin": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=False),
     "begin once": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=True),
-    "record": lambda stores, claim: stores.context.journal(claim).record(KEY, Answer("1")),
+    "record": lambda stores, claim: stores.context.journal(claim).record(KEY, StepOutcome("1")),
     "withdraw": lambda stores, claim: stores.context.journal(claim).withdraw(KEY),
-    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, Nap(60)),
+    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, SleepRequest(60)),
     "tell": lambda stores, claim: stores.listener(claim, again=True).tell(Progress(percentage=1)),
     "note": lambda stores, claim: stores.listener(claim, again=True).note("usage", {}),
     "draft": lambda stores, claim: stores.results.draft(claim, Result()),
@@ -106,7 +106,7 @@ async def test_everything_an_agent_writes_gives_up_in_the_end(
     stores: Stores, claim: Claim, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _interrupt(stores.database, monkeypatch, times=1_000)
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.1)
 
     with pytest.raises(JournalFailed, match="away"):
         await ACCESSES[name](stores, claim)
@@ -132,7 +132,7 @@ async def test_a_text_that_could_not_be_stored_ends_the_execution(
     stores: Stores, claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _interrupt(stores.database, monkeypatch, times=1_000)
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     listener = stores.listener(claim, again=False)
     await listener.text("answer", "Once")
 

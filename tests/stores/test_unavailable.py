@@ -31,7 +31,7 @@ from perdure.stores import open_stores
 from perdure.stores.database import retry
 from perdure.stores.database.fencing import Claim
 
-retry.PATIENCE_SECONDS = 0.0
+retry.RETRY_SECONDS = 0.0
 home = Path(sys.argv[1])
 said = {}
 

@@ -9,12 +9,12 @@ import pytest
 
 from perdure.agents.steps.errors import InputError, PermanentError
 from perdure.agents.steps.journal import (
-    Answer,
-    Awaited,
-    Delegation,
-    Nap,
-    Question,
+    ApprovalRequest,
+    DelegateRequest,
+    SignalRequest,
+    SleepRequest,
     StepKey,
+    StepOutcome,
     Waits,
 )
 from perdure.agents.steps.run_closed import Fenced
@@ -24,8 +24,8 @@ from perdure.stores import Stores
 from perdure.stores.database.fencing import Claim
 
 KEY = StepKey("ask", "0" * 64, 0)
-QUESTION = Question("Publish?", {"pages": 3}, None, (), 1)
-PART = Delegation("analysis", "Chart the counts", {"path": "x.csv"})
+QUESTION = ApprovalRequest("Publish?", {"pages": 3}, None, (), 1)
+PART = DelegateRequest("analysis", "Chart the counts", {"path": "x.csv"})
 
 TakeOver = Callable[..., Awaitable[Claim]]
 
@@ -58,9 +58,9 @@ async def open_wait(waits: Waits, key: StepKey, wanted: object) -> Wait:
     return wait
 
 
-async def answered(waits: Waits, key: StepKey, wanted: object) -> Answer:
+async def answered(waits: Waits, key: StepKey, wanted: object) -> StepOutcome:
     answer = await waits.open(key, wanted)  # type: ignore[arg-type]
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, StepOutcome)
     return answer
 
 
@@ -96,7 +96,7 @@ async def test_a_question_that_expires_counts_as_no(stores: Stores, run: str, wa
     soon = timedelta(seconds=0.05)
 
     # It is over so soon that it is sat out.
-    answer = await answered(waits, KEY, Question("Publish?", None, soon, (), 1))
+    answer = await answered(waits, KEY, ApprovalRequest("Publish?", None, soon, (), 1))
 
     decision = Decision.model_validate_json(answer.value or "")
     assert decision.expired
@@ -119,7 +119,7 @@ async def test_an_answer_is_in_the_journal(
     assert (await journal.load())[KEY].value == answer.value
 
 
-@pytest.mark.parametrize("wanted", [QUESTION, PART, Nap(60), Awaited("go", 1, None)])
+@pytest.mark.parametrize("wanted", [QUESTION, PART, SleepRequest(60), SignalRequest("go", 1, None)])
 async def test_an_execution_that_lost_the_run_opens_nothing(
     stores: Stores, run: str, waits: Waits, take_over: TakeOver, wanted: object
 ) -> None:
@@ -137,20 +137,20 @@ async def test_an_execution_that_lost_the_run_opens_nothing(
 async def test_a_nap_ends_at_a_moment_that_is_kept(
     stores: Stores, run: str, waits: Waits, take_over: TakeOver
 ) -> None:
-    wait = await open_wait(waits, KEY, Nap(3600))
+    wait = await open_wait(waits, KEY, SleepRequest(3600))
     assert wait.until is not None
-    again = await open_wait(stores.waits.of(await take_over(run, 2)), KEY, Nap(3600))
+    again = await open_wait(stores.waits.of(await take_over(run, 2)), KEY, SleepRequest(3600))
     assert again == wait
 
     # Temporal's clock says that it is over, whatever this machine's says.
     late = Claim(run, "first", 3, wait.until)
     claim, _ = await stores.executions.begin(late, None, {})
-    assert (await answered(stores.waits.of(claim), KEY, Nap(3600))).value == "null"
+    assert (await answered(stores.waits.of(claim), KEY, SleepRequest(3600))).value == "null"
 
 
-@pytest.mark.parametrize("wanted", [Nap(3600), Awaited("go", 1, timedelta(hours=1))])
+@pytest.mark.parametrize("wanted", [SleepRequest(3600), SignalRequest("go", 1, timedelta(hours=1))])
 async def test_a_wait_ends_by_temporals_clock_whatever_the_machines_says(
-    stores: Stores, run: str, wanted: Nap | Awaited
+    stores: Stores, run: str, wanted: SleepRequest | SignalRequest
 ) -> None:
     scheduled = datetime(2031, 5, 1, 12, tzinfo=UTC)
     started = scheduled + timedelta(minutes=1)
@@ -162,7 +162,7 @@ async def test_a_wait_ends_by_temporals_clock_whatever_the_machines_says(
 
 
 async def test_a_short_nap_is_sat_out(waits: Waits) -> None:
-    assert (await answered(waits, KEY, Nap(0.05))).value == "null"
+    assert (await answered(waits, KEY, SleepRequest(0.05))).value == "null"
 
 
 async def test_signals_come_by_number_before_or_after_they_are_waited_for(
@@ -170,15 +170,15 @@ async def test_signals_come_by_number_before_or_after_they_are_waited_for(
 ) -> None:
     keys = [StepKey("go", "0" * 64, number) for number in range(2)]
     assert await stores.signals.send(run, "go", {"n": 1}) == 1
-    first = await answered(waits, keys[0], Awaited("go", 1, None))
+    first = await answered(waits, keys[0], SignalRequest("go", 1, None))
     assert json.loads(first.value or "") == {"n": 1}
 
-    await open_wait(waits, keys[1], Awaited("go", 2, None))
+    await open_wait(waits, keys[1], SignalRequest("go", 2, None))
     assert await stores.signals.send(run, "other", None) == 1
     assert not (await stores.waits.pending(run))[0].is_over
     assert await stores.signals.send(run, "go", [2]) == 2
     assert (await stores.waits.pending(run))[0].is_over
-    second = await answered(waits, keys[1], Awaited("go", 2, None))
+    second = await answered(waits, keys[1], SignalRequest("go", 2, None))
     assert json.loads(second.value or "") == [2]
 
 
@@ -187,19 +187,19 @@ async def test_a_signal_that_comes_too_late_is_for_who_waits_next(
 ) -> None:
     keys = [StepKey("go", "0" * 64, number) for number in range(2)]
     soon = timedelta(seconds=0.02)
-    late = await answered(waits, keys[0], Awaited("go", 1, soon))
+    late = await answered(waits, keys[0], SignalRequest("go", 1, soon))
     assert late.failure is not None
     assert late.failure.type == "SignalExpired"
 
-    await open_wait(waits, keys[1], Awaited("go", 2, None))
+    await open_wait(waits, keys[1], SignalRequest("go", 2, None))
     assert await stores.signals.send(run, "go", "here") == 2
-    assert (await answered(waits, keys[1], Awaited("go", 2, None))).value == '"here"'
+    assert (await answered(waits, keys[1], SignalRequest("go", 2, None))).value == '"here"'
     assert (await told(stores, run))[-3:] == ["step.failed", "signal", "step.completed"]
 
 
 async def test_what_is_no_name_is_refused(waits: Waits) -> None:
     with pytest.raises(InputError, match="no name for a signal"):
-        await waits.open(KEY, Awaited("a b", 1, None))
+        await waits.open(KEY, SignalRequest("a b", 1, None))
 
 
 async def test_a_delegate_gets_a_record_of_its_own(
@@ -294,7 +294,7 @@ async def test_goal_ids_of_delegates_stay_within_their_length(
 
 async def test_what_is_no_goal_is_not_delegated(stores: Stores, waits: Waits) -> None:
     with pytest.raises(InputError, match="agent_type"):
-        await waits.open(KEY, Delegation("No Such", "d", {}))
+        await waits.open(KEY, DelegateRequest("No Such", "d", {}))
     assert len(await stores.goals.list()) == 1
 
 
@@ -320,11 +320,13 @@ async def test_opened_and_answered_at_once_nothing_is_lost(
 ) -> None:
     keys = [StepKey("go", "0" * 64, number) for number in range(10)]
 
-    async def receive(number: int) -> Answer | Wait:
-        return await waits.open(keys[number], Awaited("go", number + 1, None))
+    async def receive(number: int) -> StepOutcome | Wait:
+        return await waits.open(keys[number], SignalRequest("go", number + 1, None))
 
     sent = [stores.signals.send(run, "go", number) for number in range(10)]
     await asyncio.gather(*sent, *(receive(number) for number in range(10)))
 
-    values = [(await answered(waits, keys[n], Awaited("go", n + 1, None))).value for n in range(10)]
+    values = [
+        (await answered(waits, keys[n], SignalRequest("go", n + 1, None))).value for n in range(10)
+    ]
     assert sorted(int(value or "") for value in values) == list(range(10))

@@ -15,7 +15,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from perdure.agents import AgentSpec, Result, Run
 from perdure.agents.plugins.loading import Loaded
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
-from perdure.agents.steps.journal import Delegation, Question, StepKey
+from perdure.agents.steps.journal import ApprovalRequest, DelegateRequest, StepKey
 from perdure.messages import TASK_QUEUE, WORKFLOW_TYPE, Wait
 from perdure.models import Goal, GoalStatus, Vote
 from perdure.settings import Settings
@@ -95,7 +95,9 @@ class Installation:
     async def told(self, workflow_id: str) -> list[str]:
         return [event.type for event in await self.stores.events.after(workflow_id, 0)]
 
-    async def ask(self, workflow_id: str, wanted: Question | Delegation, sequence: int = 1) -> Wait:
+    async def ask(
+        self, workflow_id: str, wanted: ApprovalRequest | DelegateRequest, sequence: int = 1
+    ) -> Wait:
         claim = Claim(workflow_id, "first", sequence, datetime.now(UTC))
         claim, _ = await self.stores.executions.begin(claim, None, {})
         wait = await self.stores.waits.of(claim).open(StepKey("ask", "0" * 64, 0), wanted)
@@ -167,7 +169,7 @@ async def test_a_key_whose_first_owner_died_starts_the_run(here: Installation) -
 
 async def test_cancel_reaches_workflow_and_workers(here: Installation) -> None:
     run = await here.service.start(GOAL)
-    wait = await here.ask(run, Delegation("idle", "part", {}))
+    wait = await here.ask(run, DelegateRequest("idle", "part", {}))
     assert wait.workflow_id is not None
     assert await here.service.control.cancel(run)
     assert await here.request(run) == "cancel"
@@ -177,7 +179,7 @@ async def test_cancel_reaches_workflow_and_workers(here: Installation) -> None:
 async def test_pause_and_resume(here: Installation) -> None:
     run = await here.service.start(GOAL)
     # This one has a record, but no workflow yet: it could not hear, so it is not interrupted.
-    wait = await here.ask(run, Delegation("idle", "part", {}))
+    wait = await here.ask(run, DelegateRequest("idle", "part", {}))
     assert wait.workflow_id is not None
     await here.service.control.pause(run)
     assert await here.request(run) == "pause"
@@ -197,7 +199,7 @@ async def test_pause_and_resume(here: Installation) -> None:
 
 async def test_terminate_ends_a_run_and_its_delegates(here: Installation) -> None:
     run = await here.service.start(GOAL)
-    wait = await here.ask(run, Delegation("idle", "part", {}))
+    wait = await here.ask(run, DelegateRequest("idle", "part", {}))
     assert wait.workflow_id is not None
     assert await here.service.control.terminate(run, "it spends too much")
     assert not await here.service.control.terminate(run)
@@ -214,7 +216,7 @@ async def test_terminate_ends_a_run_and_its_delegates(here: Installation) -> Non
 
 async def test_a_vote_wakes_the_run_and_an_early_one_does_not(here: Installation) -> None:
     run = await here.service.start(GOAL)
-    wait = await here.ask(run, Question("Publish?", None, None, (), 2))
+    wait = await here.ask(run, ApprovalRequest("Publish?", None, None, (), 2))
     for person, heard in (("ann", []), ("bob", [wait.id])):
         vote = Vote(by=person, approved=True, at=datetime.now(UTC))
         await here.service.answering.vote(wait.id, vote)
@@ -225,7 +227,7 @@ async def test_what_the_stores_took_counts_although_the_server_is_away(
     here: Installation, install: Install
 ) -> None:
     run = await here.service.start(GOAL)
-    wait = await here.ask(run, Question("Publish?", None, None, (), 1))
+    wait = await here.ask(run, ApprovalRequest("Publish?", None, None, (), 1))
     away = await install(f"127.0.0.1:{free_port()}")
     vote = Vote(by="ann", approved=True, at=datetime.now(UTC))
     assert (await away.service.answering.vote(wait.id, vote)).decision is not None
@@ -303,7 +305,7 @@ async def test_retry_leaves_all_as_it_was_when_it_cannot_start(
 
 async def test_retry_picks_up_failed_delegates_too(here: Installation) -> None:
     run = await here.service.start(GOAL)
-    part = Delegation("idle", "part", {})
+    part = DelegateRequest("idle", "part", {})
     wait = await here.ask(run, part)
     child = wait.workflow_id
     assert child is not None
@@ -384,7 +386,7 @@ async def test_attending_outlives_a_server_that_is_away(
     here: Installation, install: Install
 ) -> None:
     run = await here.service.start(GOAL)
-    wait = await here.ask(run, Question("Publish?", None, None, (), 1))
+    wait = await here.ask(run, ApprovalRequest("Publish?", None, None, (), 1))
     vote = Vote(by="ann", approved=True, at=datetime.now(UTC))
     await here.stores.approvals.vote(wait.id, vote)
     await here.stores.goals.mark(run, GoalStatus.WAITING)

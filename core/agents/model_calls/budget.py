@@ -21,7 +21,7 @@ FAIR_OUTPUT: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TokenRequest:
     """What a request would like to use.
 
     Attributes:
@@ -52,7 +52,7 @@ class Reservation:
     lowered: bool
 
 
-class Purse:
+class BudgetGuard:
     """The ledger of one run, as its requests use it."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -61,7 +61,7 @@ class Purse:
         self._settled = asyncio.Event()
         self._turn = asyncio.Lock()
 
-    async def reserve(self, key: StepKey, wanted: Wanted) -> Reservation:
+    async def reserve(self, key: StepKey, wanted: TokenRequest) -> Reservation:
         """Hold back what a request may use; :meth:`settle` gives back what it did not.
 
         Raises:
@@ -89,7 +89,7 @@ class Purse:
             self._settled.set()
             self._settled = asyncio.Event()
 
-    async def _reserve(self, key: StepKey, wanted: Wanted) -> Reservation:
+    async def _reserve(self, key: StepKey, wanted: TokenRequest) -> Reservation:
         allowed = _least(await self._allowed_by_tokens(wanted), await self._allowed_by_cost(wanted))
         limit = wanted.max_tokens
         if allowed is not None:
@@ -109,11 +109,11 @@ class Purse:
         entry = await self.ledger.reserve(key, wanted.model, expected)
         return Reservation(entry, limit, lowered=limit != wanted.max_tokens)
 
-    async def _allowed_by_tokens(self, wanted: Wanted) -> int | None:
+    async def _allowed_by_tokens(self, wanted: TokenRequest) -> int | None:
         left = await self.ledger.left()
         return None if left is None else max(0, left - wanted.input_tokens)
 
-    async def _allowed_by_cost(self, wanted: Wanted) -> int | None:
+    async def _allowed_by_cost(self, wanted: TokenRequest) -> int | None:
         left = await self.ledger.left_cost()
         if left is None:
             return None

@@ -11,9 +11,9 @@ from perdure.agents.steps.errors import PermanentError
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-    from perdure.agents.model_calls.budget import Purse
+    from perdure.agents.model_calls.budget import BudgetGuard
     from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
-    from perdure.agents.steps.journal import Ledger, Listener
+    from perdure.agents.steps.journal import EventEmitter, Ledger
     from perdure.agents.steps.steps import Steps
 
 # A model's connections belong to the event loop that opened them, and serve every run on it.
@@ -36,8 +36,8 @@ async def import_model(name: str) -> None:
 def durable_model(
     chosen: "Model | str | None",
     steps: "Steps",
-    ledger: "Ledger | Purse",
-    listener: "Listener",
+    ledger: "Ledger | BudgetGuard",
+    listener: "EventEmitter",
     *,
     cache: "ResponseCache | None" = None,
 ) -> "DurableModel":
@@ -47,7 +47,7 @@ def durable_model(
         chosen: A name that pydantic-ai knows, such as ``openai:gpt-4o-mini``, or a model of its
             own; what ``PERDURE_MODEL`` says, which may be nothing.
         steps: The run's journal.
-        ledger: What the run spends: one :class:`~perdure.agents.model_calls.budget.Purse` for all the models of
+        ledger: What the run spends: one :class:`~perdure.agents.model_calls.budget.BudgetGuard` for all the models of
             a run.
         listener: Who is told of text, tool calls and usage.
         cache: Answers of other runs.

@@ -26,12 +26,12 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from perdure.agents.model_calls.breaker import BREAKERS, Breaker, Breakers
-from perdure.agents.model_calls.budget import Purse, Reservation, Wanted
+from perdure.agents.model_calls.budget import BudgetGuard, Reservation, TokenRequest
 from perdure.agents.model_calls.errors import failed_request, request_failure
 from perdure.agents.model_calls.key import request_digest
 from perdure.agents.model_calls.request import ModelCall, Patience, Told, Try
 from perdure.agents.model_calls.responses import decoded, encoded, estimated_input, price, usage_of
-from perdure.agents.steps.journal import Answer, Ledger, Listener, StepKey, stream_of
+from perdure.agents.steps.journal import EventEmitter, Ledger, StepKey, StepOutcome, stream_of
 from perdure.agents.steps.retry import CLOCK, Clock, retried
 from perdure.agents.steps.run_closed import Fenced, JournalFailed, RunClosed
 from perdure.agents.steps.steps import STEP_NAME_CHARACTERS, Steps
@@ -72,8 +72,8 @@ class DurableModel(WrapperModel):
         self,
         wrapped: Model,
         steps: Steps,
-        ledger: Ledger | Purse,
-        listener: Listener,
+        ledger: Ledger | BudgetGuard,
+        listener: EventEmitter,
         *,
         breakers: Breakers = BREAKERS,
         cache: ResponseCache | None = None,
@@ -86,7 +86,7 @@ class DurableModel(WrapperModel):
         Args:
             wrapped: The model that is asked.
             steps: The run's journal.
-            ledger: What the run spends. Models of one run that share a :class:`Purse` wait for what
+            ledger: What the run spends. Models of one run that share a :class:`BudgetGuard` wait for what
                 the others hold back of its budget.
             listener: Who is told of text, tool calls and usage.
             breakers: One a provider; those of the process when not given.
@@ -98,7 +98,7 @@ class DurableModel(WrapperModel):
         """
         super().__init__(wrapped)
         self._steps = steps
-        self._purse = ledger if isinstance(ledger, Purse) else Purse(ledger)
+        self._purse = ledger if isinstance(ledger, BudgetGuard) else BudgetGuard(ledger)
         self._listener = listener
         self._breakers = breakers
         self._cache = cache
@@ -184,7 +184,7 @@ class DurableModel(WrapperModel):
 
     async def _perform(
         self, key: StepKey, call: ModelCall, digest: str
-    ) -> tuple[Answer, Exception | None]:
+    ) -> tuple[StepOutcome, Exception | None]:
         started = time.monotonic()
         numbers = itertools.count(1)
         try:
@@ -194,10 +194,10 @@ class DurableModel(WrapperModel):
                     lambda: self._try(key, call, next(numbers)), clock=self._clock
                 )
         except Exception as error:  # noqa: BLE001 -- whatever it raises is the step's answer
-            failed = Answer("", request_failure(error), _seconds_since(started))
+            failed = StepOutcome("", request_failure(error), _seconds_since(started))
             await self._steps.record(key, failed)
             return failed, error
-        answer = Answer(received.text, None, _seconds_since(started), received.usage)
+        answer = StepOutcome(received.text, None, _seconds_since(started), received.usage)
         await self._keep(key, answer, received)
         await self._tell(key, received, call.parameters)
         await self._put(digest, received)
@@ -206,7 +206,7 @@ class DurableModel(WrapperModel):
     async def _try(self, key: StepKey, call: ModelCall, number: int) -> _Received:
         settings = merge_model_settings(self.wrapped.settings, call.settings) or {}
         sent = estimated_input(call.messages, call.parameters)
-        wanted = Wanted(self.model_name, sent, settings.get("max_tokens"), self._price)
+        wanted = TokenRequest(self.model_name, sent, settings.get("max_tokens"), self._price)
         stream = stream_of(key) if number == 1 else f"{stream_of(key)}.{number}"
         told = Told(self._listener, stream)
         with self._breaker.request():
@@ -221,7 +221,7 @@ class DurableModel(WrapperModel):
                     await told.withdraw()
                 raise
 
-    async def _keep(self, key: StepKey, answer: Answer, received: _Received) -> None:
+    async def _keep(self, key: StepKey, answer: StepOutcome, received: _Received) -> None:
         kept = False
         try:
             await self._steps.record(key, answer)

@@ -14,7 +14,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 
-from perdure.agents.model_calls.budget import Reservation, Wanted
+from perdure.agents.model_calls.budget import Reservation, TokenRequest
 from perdure.agents.model_calls.responses import (
     CHARACTERS_A_TOKEN,
     characters_in,
@@ -23,7 +23,7 @@ from perdure.agents.model_calls.responses import (
     usage_of,
 )
 from perdure.agents.steps.errors import BudgetExceeded, TransientError, failure_from
-from perdure.agents.steps.journal import Listener
+from perdure.agents.steps.journal import EventEmitter
 from perdure.models import Usage
 
 _log: Final = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class Patience:
 class Told:
     """The text of one try as its readers get it."""
 
-    def __init__(self, listener: Listener, stream: str) -> None:
+    def __init__(self, listener: EventEmitter, stream: str) -> None:
         self._listener = listener
         self._stream = stream
         self._begun = False
@@ -98,7 +98,7 @@ class Try:
         self,
         model: Model,
         call: ModelCall,
-        wanted: Wanted,
+        wanted: TokenRequest,
         reservation: Reservation,
         told: Told,
         patience: Patience,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, overload
 
 from pydantic import JsonValue
 
-from perdure.agents.model_calls.budget import Purse
+from perdure.agents.model_calls.budget import BudgetGuard
 from perdure.agents.model_calls.choice import durable_model, import_model
 from perdure.agents.steps.encoding import decode, encode, returned_type
 from perdure.agents.steps.errors import (
@@ -25,25 +25,25 @@ from perdure.agents.steps.errors import (
     failed_steps,
 )
 from perdure.agents.steps.journal import (
-    Answer,
+    ApprovalRequest,
     ArtifactWriter,
-    Awaited,
-    Delegation,
+    DelegateRequest,
+    EventEmitter,
     Journal,
     Ledger,
-    Listener,
-    Nap,
-    Question,
+    SignalRequest,
+    SleepRequest,
     StepKey,
+    StepOutcome,
+    WaitRequest,
     Waits,
-    Wanted,
     stream_of,
 )
 from perdure.agents.steps.memory import (
     MemoryArtifacts,
+    MemoryEmitter,
     MemoryJournal,
     MemoryLedger,
-    MemoryListener,
     MemoryWaits,
 )
 from perdure.agents.steps.step_execution import announced, perform, spent_here
@@ -78,7 +78,7 @@ class Run:
         goal: Goal,
         journal: Journal | None = None,
         artifacts: ArtifactWriter | None = None,
-        listener: Listener | None = None,
+        listener: EventEmitter | None = None,
         *,
         waits: Waits | None = None,
         ledger: Ledger | None = None,
@@ -104,9 +104,9 @@ class Run:
         self.artifacts: dict[str, Artifact] = {}
         self.steps = Steps(journal or MemoryJournal(), waits or MemoryWaits())
         self._writer: ArtifactWriter = artifacts or MemoryArtifacts()
-        self._listener: Listener = listener or MemoryListener()
+        self._listener: EventEmitter = listener or MemoryEmitter()
         kept: Ledger = ledger or MemoryLedger()
-        self._purse = Purse(kept)
+        self._purse = BudgetGuard(kept)
         self._model = model
         self._responses = responses
         self._signals: Counter[str] = Counter()
@@ -230,7 +230,7 @@ class Run:
         kwargs: Mapping[str, object],
         *,
         once: bool,
-    ) -> tuple[Answer, Exception | None]:
+    ) -> tuple[StepOutcome, Exception | None]:
         spent: dict[int, Usage] = {}
         token = spent_here.set(spent)
         try:
@@ -300,7 +300,7 @@ class Run:
                 f"{question!r} needs {needed} people and names {len(set(of))}: name enough"
             )
         key = self.steps.key("approve", [question, data, expires, of, needed])
-        asked = Question(question, _plain(data), expires, tuple(of), needed)
+        asked = ApprovalRequest(question, _plain(data), expires, tuple(of), needed)
         return Decision.model_validate_json(await self._wait(key, asked))
 
     async def delegate(
@@ -322,7 +322,7 @@ class Run:
         """
         given = parameters or {}
         key = self.steps.key("delegate", [agent_type, description, given])
-        wanted = Delegation(agent_type, description, dict(given))
+        wanted = DelegateRequest(agent_type, description, dict(given))
         return Result.model_validate_json(await self._wait(key, wanted))
 
     async def sleep(self, duration: timedelta | float) -> None:
@@ -332,7 +332,7 @@ class Run:
             duration: How long, as a time or in seconds.
         """
         seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-        await self._wait(self.steps.key("sleep", seconds), Nap(seconds))
+        await self._wait(self.steps.key("sleep", seconds), SleepRequest(seconds))
 
     async def wait_for(self, signal: str, *, expires: timedelta | None = None) -> JsonValue:
         """Wait for a signal that somebody sends the run; no worker is held meanwhile.
@@ -352,7 +352,7 @@ class Run:
         self._signals[signal] += 1
         number = self._signals[signal]
         key = self.steps.key("wait for signal", [signal, number])
-        value: JsonValue = json.loads(await self._wait(key, Awaited(signal, number, expires)))
+        value: JsonValue = json.loads(await self._wait(key, SignalRequest(signal, number, expires)))
         return value
 
     async def progress(
@@ -439,7 +439,7 @@ class Run:
         for failed in failed_steps(error):
             await self.steps.withdraw(failed.key)
 
-    async def _wait(self, key: StepKey, wanted: Wanted) -> str:
+    async def _wait(self, key: StepKey, wanted: WaitRequest) -> str:
         answer = await self.steps.wait(key, wanted)
         if answer.failure is not None:
             raise StepFailed(key, answer.failure)
@@ -464,7 +464,9 @@ def _artifact_path(name: str) -> PurePosixPath:
     return path
 
 
-def _hand_out(key: StepKey, answer: Answer, returned: object, cause: Exception | None) -> object:
+def _hand_out(
+    key: StepKey, answer: StepOutcome, returned: object, cause: Exception | None
+) -> object:
     if answer.failure is not None:
         raise StepFailed(key, answer.failure) from cause
     return decode(answer.value or "null", returned)

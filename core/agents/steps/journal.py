@@ -33,7 +33,7 @@ class StepKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StepOutcome:
     """What a finished step came to: a value as JSON text, or a failure.
 
     Attributes:
@@ -53,7 +53,7 @@ class Answer:
 class Journal(Protocol):
     """The finished steps of one run."""
 
-    async def load(self) -> Mapping[StepKey, Answer]:
+    async def load(self) -> Mapping[StepKey, StepOutcome]:
         """Return every finished step; called once, before the first."""
 
     async def value(self, key: StepKey) -> str:
@@ -81,7 +81,7 @@ class Journal(Protocol):
             Fenced: Another one does, or the run has ended.
         """
 
-    async def record(self, key: StepKey, answer: Answer) -> None:
+    async def record(self, key: StepKey, answer: StepOutcome) -> None:
         """Make a finished step durable, and tell the run's readers; returns when it is done."""
 
     async def withdraw(self, key: StepKey) -> None:
@@ -89,7 +89,7 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApprovalRequest:
     """What ``run.approve`` asks; see there."""
 
     question: str
@@ -100,7 +100,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Delegation:
+class DelegateRequest:
     """What ``run.delegate`` hands on; see there."""
 
     agent_type: str
@@ -109,14 +109,14 @@ class Delegation:
 
 
 @dataclass(frozen=True, slots=True)
-class Nap:
+class SleepRequest:
     """How long ``run.sleep`` sleeps, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class SignalRequest:
     """Which signal ``run.wait_for`` waits for; the first of that name is number 1."""
 
     signal: str
@@ -124,13 +124,13 @@ class Awaited:
     expires: timedelta | None
 
 
-Wanted = Question | Delegation | Nap | Awaited
+WaitRequest = ApprovalRequest | DelegateRequest | SleepRequest | SignalRequest
 
 
 class Waits(Protocol):
     """What one run waits for."""
 
-    async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
         """Begin to wait, tell the run's readers, or return the answer when it is there.
 
         The same key again opens nothing new. An answer is in the journal when this returns, and
@@ -177,7 +177,7 @@ class ArtifactWriter(Protocol):
         """Store a file under ``name``; the same name again replaces what the run shows."""
 
 
-class Listener(Protocol):
+class EventEmitter(Protocol):
     """Who is told of what happens in a run."""
 
     async def tell(self, told: Progress | Artifact) -> None:
@@ -196,7 +196,7 @@ class Listener(Protocol):
 
 
 def stream_of(key: StepKey) -> str:
-    """Return the name of the text that a step makes, for :meth:`Listener.text`.
+    """Return the name of the text that a step makes, for :meth:`EventEmitter.text`.
 
     A step that makes several, or makes one anew, appends ``.`` and what tells them apart. Once the
     step is recorded its texts stay; those of a step that was cut off are withdrawn.

@@ -10,13 +10,13 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from perdure.agents.steps.journal import (
-    Answer,
-    Awaited,
-    Delegation,
-    Nap,
-    Question,
+    ApprovalRequest,
+    DelegateRequest,
+    SignalRequest,
+    SleepRequest,
     StepKey,
-    Wanted,
+    StepOutcome,
+    WaitRequest,
     stream_of,
 )
 from perdure.messages import Wait, WaitKind
@@ -32,10 +32,10 @@ class MemoryJournal:
     """
 
     def __init__(self) -> None:
-        self.steps: dict[StepKey, Answer] = {}
+        self.steps: dict[StepKey, StepOutcome] = {}
         self.begun: set[StepKey] = set()
 
-    async def load(self) -> Mapping[StepKey, Answer]:
+    async def load(self) -> Mapping[StepKey, StepOutcome]:
         """Return the finished steps."""
         return dict(self.steps)
 
@@ -53,7 +53,7 @@ class MemoryJournal:
     async def check(self) -> None:
         """Do nothing: nobody else holds a run in memory."""
 
-    async def record(self, key: StepKey, answer: Answer) -> None:
+    async def record(self, key: StepKey, answer: StepOutcome) -> None:
         """Keep a finished step."""
         self.steps.setdefault(key, answer)
 
@@ -85,32 +85,32 @@ class MemoryWaits:
         self.signals = {name: list(data) for name, data in (signals or {}).items()}
         self.open_waits: dict[StepKey, Wait] = {}
 
-    async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
         """Answer what the test has an answer for."""
         text = self._answer(wanted)
         if text is not None:
             self.open_waits.pop(key, None)
-            return Answer(text)
+            return StepOutcome(text)
         kind = {
-            Question: WaitKind.APPROVAL,
-            Delegation: WaitKind.DELEGATE,
-            Nap: WaitKind.SLEEP,
-            Awaited: WaitKind.SIGNAL,
+            ApprovalRequest: WaitKind.APPROVAL,
+            DelegateRequest: WaitKind.DELEGATE,
+            SleepRequest: WaitKind.SLEEP,
+            SignalRequest: WaitKind.SIGNAL,
         }[type(wanted)]
         return self.open_waits.setdefault(key, Wait(id=stream_of(key), kind=kind))
 
-    def _answer(self, wanted: Wanted) -> str | None:
+    def _answer(self, wanted: WaitRequest) -> str | None:
         match wanted:
-            case Question(question=question) if question in self.decisions:
+            case ApprovalRequest(question=question) if question in self.decisions:
                 now, approved = datetime.now(UTC), self.decisions[question]
                 vote = Vote(by="test", approved=approved, at=now)
                 return Decision(approved=approved, votes=(vote,), decided_at=now).model_dump_json()
-            case Delegation(agent_type=agent_type) if agent_type in self.results:
+            case DelegateRequest(agent_type=agent_type) if agent_type in self.results:
                 return self.results[agent_type].model_dump_json()
-            case Awaited(signal=signal, number=number):
+            case SignalRequest(signal=signal, number=number):
                 sent = self.signals.get(signal, [])
                 return json.dumps(sent[number - 1]) if number <= len(sent) else None
-            case Nap():
+            case SleepRequest():
                 return "null"
         return None
 
@@ -170,7 +170,7 @@ class MemoryArtifacts:
         return Artifact(name=name, media_type=media_type, digest=digest, size=len(body))
 
 
-class MemoryListener:
+class MemoryEmitter:
     """Remembers what it was told.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Final
 
 from perdure.agents.steps.encoding import encode
 from perdure.agents.steps.errors import failure_from, no_exit
-from perdure.agents.steps.journal import Answer, Listener, StepKey
+from perdure.agents.steps.journal import EventEmitter, StepKey, StepOutcome
 from perdure.agents.steps.retry import retried
 from perdure.agents.steps.threads import in_thread
 from perdure.models import Usage
@@ -29,7 +29,7 @@ async def perform(
     *,
     once: bool,
     again: Callable[[], Awaitable[None]],
-) -> tuple[Answer, Exception | None]:
+) -> tuple[StepOutcome, Exception | None]:
     """Do a step's body; failures that are known to pass are tried again in place, if not ``once``.
 
     Before it is tried again ``again`` is awaited.
@@ -52,8 +52,8 @@ async def perform(
         value = await (attempt() if once else retried(attempt))
         text = encode(value, what=f"the value of step {key.name!r}")
     except Exception as error:  # noqa: BLE001 -- whatever a step raises is its answer
-        return Answer("", failure_from(error), _seconds_since(started)), error
-    return Answer(text, None, _seconds_since(started)), None
+        return StepOutcome("", failure_from(error), _seconds_since(started)), error
+    return StepOutcome(text, None, _seconds_since(started)), None
 
 
 async def _call(
@@ -68,7 +68,7 @@ async def _call(
 
 
 @asynccontextmanager
-async def announced(name: str, listener: Listener) -> AsyncIterator[None]:
+async def announced(name: str, listener: EventEmitter) -> AsyncIterator[None]:
     """Tell that a step is under way, if the block takes long enough for anybody to wonder."""
     told = asyncio.Event()
 

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 
 from perdure.agents.steps.encoding import digest_of
 from perdure.agents.steps.errors import PermanentError
-from perdure.agents.steps.journal import Answer, Journal, StepKey, Waits, Wanted
+from perdure.agents.steps.journal import Journal, StepKey, StepOutcome, WaitRequest, Waits
 from perdure.agents.steps.run_closed import RunClosed
 from perdure.messages import Wait
 
@@ -50,7 +50,7 @@ class Steps:
         self.alive_at = time.monotonic()
         self._journal = journal
         self._waits = waits
-        self._answers: dict[StepKey, Answer] | None = None
+        self._answers: dict[StepKey, StepOutcome] | None = None
         self._loading = asyncio.Lock()
         self._occurrences: Counter[tuple[str, str]] = Counter()
         self._holding = False
@@ -77,7 +77,7 @@ class Steps:
         self._occurrences[name, digest] += 1
         return key
 
-    async def answered(self, key: StepKey) -> Answer | None:
+    async def answered(self, key: StepKey) -> StepOutcome | None:
         """Return what a step came to on an earlier pass.
 
         Raises:
@@ -157,7 +157,7 @@ class Steps:
             with self.busy():
                 await self._journal.check()
 
-    async def record(self, key: StepKey, answer: Answer) -> None:
+    async def record(self, key: StepKey, answer: StepOutcome) -> None:
         """Journal what a step came to; durable when this returns.
 
         Raises:
@@ -175,7 +175,7 @@ class Steps:
         with self.busy():
             await self._journal.withdraw(key)
 
-    async def wait(self, key: StepKey, wanted: Wanted) -> Answer:
+    async def wait(self, key: StepKey, wanted: WaitRequest) -> StepOutcome:
         """Return the answer to what is waited for, or do not return in this pass.
 
         Raises:
@@ -190,7 +190,7 @@ class Steps:
             )
         with self.busy():
             opened = await self._waits.open(key, wanted)
-        if isinstance(opened, Answer):
+        if isinstance(opened, StepOutcome):
             self.advanced = True
             return opened
         self.parked[key] = opened
@@ -248,7 +248,7 @@ class Steps:
         await asyncio.get_running_loop().create_future()
         raise AssertionError("nothing ends this wait but cancellation")
 
-    async def _load(self) -> dict[StepKey, Answer]:
+    async def _load(self) -> dict[StepKey, StepOutcome]:
         async with self._loading:
             if self._answers is None:
                 self._answers = dict(await self._journal.load())

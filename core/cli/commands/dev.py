@@ -14,7 +14,7 @@ from perdure.cli.runtime.connections import plugin_option, settings_with
 
 if TYPE_CHECKING:
     from perdure.agents.plugins.registry import AgentRegistry
-    from perdure.temporal.installation import Running
+    from perdure.temporal.installation import RunningInstallation
 
 _HOW_TO_INSTALL = ": install one, e.g. pip install perdure-research"
 
@@ -47,7 +47,7 @@ async def _dev(
 ) -> None:
     from perdure.api.app import check_address, create_app
     from perdure.api.server import serve
-    from perdure.temporal.installation import Running, files_of, written_down
+    from perdure.temporal.installation import RunningInstallation, files_of, written_down
     from perdure.temporal.session import embedded_session
 
     settings = settings_with(plugin_files)
@@ -59,7 +59,7 @@ async def _dev(
         app = create_app(session.service, settings)
         listener = _listen_somewhere(settings.host, settings.port if port is None else port)
         async with serve(app, listener, settings) as url:
-            running = Running(
+            running = RunningInstallation(
                 pid=os.getpid(),
                 temporal_address=session.server.address,
                 api_url=url,
@@ -95,7 +95,7 @@ def _listen_somewhere(host: str, port: int) -> socket.socket:
         return listener
 
 
-def _announce(running: "Running", registry: "AgentRegistry") -> None:
+def _announce(running: "RunningInstallation", registry: "AgentRegistry") -> None:
     agents = len(registry.agents)
     click.echo(f"API       {running.api_url}  (reference: {running.api_url}/docs)")
     click.echo(f"Temporal  {running.temporal_address}  (pages: {running.ui_url})")

@@ -75,11 +75,11 @@ async def _stores(settings: "Settings") -> "Check":
 async def _temporal(settings: "Settings") -> "list[Check]":
     from perdure.models import Check
     from perdure.temporal.client.connection import TemporalUnavailable, connect
-    from perdure.temporal.installation import known_address
+    from perdure.temporal.installation import installation_address
     from perdure.temporal.server.binary import find_server_binary
 
     checks = []
-    address = known_address(settings.home)
+    address = installation_address(settings.home)
     if address is not None:
         try:
             await connect(address)

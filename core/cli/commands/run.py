@@ -88,7 +88,7 @@ async def _run(
 ) -> int:
     from perdure.agents.parameters import check_parameters
     from perdure.models import Goal
-    from perdure.temporal.installation import NothingRuns, known_address
+    from perdure.temporal.installation import NoInstallation, installation_address
     from perdure.temporal.session import open_session
 
     settings = settings_with(plugin_files)
@@ -98,8 +98,10 @@ async def _run(
     parameters = read_parameters(params, spec.parameters)
     goal = Goal(goal_id=goal_id, description=description, agent_type=agent, parameters=parameters)
     check_parameters(spec, parameters)
-    if detach and known_address(settings.home) is None:
-        raise NothingRuns("no server runs that could go on with the goal: start one, perdure dev")
+    if detach and installation_address(settings.home) is None:
+        raise NoInstallation(
+            "no server runs that could go on with the goal: start one, perdure dev"
+        )
     async with open_session(settings, say) as session:
         workflow_id = await session.service.start(goal)
         if detach:
@@ -124,10 +126,10 @@ async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
 
 
 def _check_files(settings: "Settings") -> None:
-    from perdure.temporal.installation import known_address, read_running
+    from perdure.temporal.installation import installation_address, read_installation
 
-    running = read_running(settings.home)
-    if running is None or known_address(settings.home) != running.temporal_address:
+    running = read_installation(settings.home)
+    if running is None or installation_address(settings.home) != running.temporal_address:
         return
     known = {file.path for file in running.plugin_files}
     missing = [str(file) for file in settings.plugin_files if file not in known]

@@ -62,7 +62,7 @@ async def _worker(supervised: bool, as_json: bool) -> None:
     from perdure.settings import Settings
     from perdure.stores import open_stores
     from perdure.temporal.client.connection import connect
-    from perdure.temporal.installation import known_address, known_agents
+    from perdure.temporal.installation import installation_address, known_agents
     from perdure.temporal.worker.run_worker import tell_left_out, working
 
     settings = Settings()
@@ -71,7 +71,7 @@ async def _worker(supervised: bool, as_json: bool) -> None:
     registry = known_agents(settings)
     tell_left_out(registry)
     async with open_stores(settings) as stores:
-        client = await connect(known_address(settings.home))
+        client = await connect(installation_address(settings.home))
         async with working(client, stores, registry, settings):
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
@@ -92,11 +92,11 @@ async def _pool(processes: int, as_json: bool) -> None:
     from perdure.messages import TASK_QUEUE
     from perdure.settings import Settings
     from perdure.temporal.client.connection import connect
-    from perdure.temporal.installation import known_address
+    from perdure.temporal.installation import installation_address
     from perdure.temporal.worker.pool import KILL_AFTER_SECONDS, Pool
 
     settings = Settings()
-    client = await connect(known_address(settings.home))
+    client = await connect(installation_address(settings.home))
     address = client.service_client.config.target_host
     pool = Pool(client, settings, processes)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perdure.models import GoalRecord
     from perdure.settings import Settings
     from perdure.stores import Stores
-    from perdure.temporal.client.decisions import Answering
+    from perdure.temporal.client.decisions import DecisionService
 
 plugin_option = click.option(
     "--plugin",
@@ -66,17 +66,17 @@ async def record_by_name(goal: str) -> "GoalRecord":
 
 
 @asynccontextmanager
-async def answering() -> "AsyncIterator[tuple[Stores, Answering]]":
+async def answering() -> "AsyncIterator[tuple[Stores, DecisionService]]":
     """Give the stores, and what takes answers; a server is told if one is known, and not needed."""
     from perdure.settings import Settings
     from perdure.stores import open_stores
     from perdure.temporal.client.connection import connect
-    from perdure.temporal.client.decisions import Answering
-    from perdure.temporal.client.workflow_gateway import RunCalls
-    from perdure.temporal.installation import known_address
+    from perdure.temporal.client.decisions import DecisionService
+    from perdure.temporal.client.workflow_gateway import WorkflowGateway
+    from perdure.temporal.installation import installation_address
 
     settings = Settings()
-    address = known_address(settings.home)
-    calls = RunCalls(await connect(address, lazy=True)) if address is not None else None
+    address = installation_address(settings.home)
+    calls = WorkflowGateway(await connect(address, lazy=True)) if address is not None else None
     async with open_stores(settings) as stores:
-        yield stores, Answering(calls, stores)
+        yield stores, DecisionService(calls, stores)

@@ -17,7 +17,7 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import StoreUnavailable, UnknownArtifact
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 
 _CHUNK: Final = 1024 * 1024
 
@@ -120,7 +120,7 @@ class _Writer:
         self._claim = claim
 
     async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
-        digest, size = await patiently(lambda: asyncio.to_thread(self._store.put, content))
+        digest, size = await with_retries(lambda: asyncio.to_thread(self._store.put, content))
         artifact = Artifact(name=name, media_type=media_type, digest=digest, size=size)
         row = artifact.model_dump(exclude={"name"}) | {"stored_at": datetime.now(UTC)}
         artifacts = schema.artifacts
@@ -136,7 +136,7 @@ class _Writer:
             self._claim.check(transaction)
             transaction.connection.execute(statement)
 
-        await patiently(lambda: self._database.write(write))
+        await with_retries(lambda: self._database.write(write))
         return artifact
 
 

@@ -15,21 +15,21 @@ from perdure.stores.database.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 60.0
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 
 log = structlog.get_logger()
 
 
-async def patiently(access: Callable[[], Awaitable[T]]) -> T:
+async def with_retries(access: Callable[[], Awaitable[T]]) -> T:
     """Do something with the stores, again and again for a minute while they are away.
 
     Raises:
         JournalFailed: They were away for longer.
     """
     clock = asyncio.get_running_loop().time
-    deadline = clock() + PATIENCE_SECONDS
+    deadline = clock() + RETRY_SECONDS
     pause = _FIRST_PAUSE
     while True:
         try:

@@ -10,7 +10,7 @@ import structlog
 from perdure.models import Event
 from perdure.stores.database.engine import Database, Mark
 from perdure.stores.database.errors import StoreUnavailable
-from perdure.stores.events.run_tail import READ_SECONDS, Told, WatchedRun, read_states
+from perdure.stores.events.run_tail import READ_SECONDS, RunTail, Told, read_states
 
 LOOK_SECONDS: Final = 0.02
 SQLITE_LOOK_SECONDS: Final = 0.01
@@ -37,7 +37,7 @@ class EventFeed:
     def __init__(self, database: Database) -> None:
         self.away = False
         self._database = database
-        self._runs: dict[str, WatchedRun] = {}
+        self._runs: dict[str, RunTail] = {}
         self._looking: asyncio.Task[None] | None = None
         self._stir = asyncio.Event()
         self._mark: Mark | None = None
@@ -56,7 +56,7 @@ class EventFeed:
         """
         run = self._runs.get(workflow_id)
         if run is None:
-            run = self._runs[workflow_id] = WatchedRun(self._database, workflow_id)
+            run = self._runs[workflow_id] = RunTail(self._database, workflow_id)
         run.readers += 1
         self._news_at = asyncio.get_running_loop().time()
         if self._looking is None or self._looking.done():
@@ -156,7 +156,7 @@ class Reader:
         number: The number of the last event it was given.
     """
 
-    def __init__(self, feed: EventFeed, run: WatchedRun, after: int) -> None:
+    def __init__(self, feed: EventFeed, run: RunTail, after: int) -> None:
         self.number = after
         self._feed = feed
         self._run = run

@@ -15,7 +15,7 @@ from perdure.models import Artifact, EventType, Progress
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 from perdure.stores.events.event_log import DATA, add_event
 
 # An agent that tells more than this in one pass is heard once a second from there on, so that a
@@ -32,8 +32,8 @@ _TOLD_BEFORE: Final = select(schema.events.c.type, schema.events.c.data).where(
 Told = tuple[str, str]
 
 
-class StoringListener:
-    """Stores what one execution of a run tells, in order; a :class:`~.journal.Listener`.
+class EventWriter:
+    """Stores what one execution of a run tells, in order; a :class:`~.journal.EventEmitter`.
 
     Progress and artifacts that an earlier pass told are not told again: the agent has come by the
     same place. Which those are is counted, not numbered, for parallel branches tell in another
@@ -131,7 +131,7 @@ class StoringListener:
 
     async def _was_told(self, type_: EventType, data: dict[str, JsonValue]) -> bool:
         if self._told_before is None:
-            self._told_before = await patiently(self._load)
+            self._told_before = await with_retries(self._load)
         told = _as_told(type_, data)
         if self._told_before[told] == 0:
             return False
@@ -148,7 +148,7 @@ class StoringListener:
             self._claim.check(transaction)
             change(transaction)
 
-        await patiently(lambda: self._database.write(write))
+        await with_retries(lambda: self._database.write(write))
 
 
 def _as_told(type_: str, data: Mapping[str, JsonValue]) -> Told:

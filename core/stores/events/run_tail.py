@@ -60,7 +60,7 @@ class State:
     last_event: int
 
 
-class WatchedRun:
+class RunTail:
     """A run that somebody follows.
 
     It holds the last 256 events at most, however slow a reader is: one who is further behind reads

@@ -18,11 +18,11 @@ from sqlalchemy import (
 )
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import Answer, StepKey, stream_of
+from perdure.agents.steps.journal import StepKey, StepOutcome, stream_of
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 from perdure.stores.journal.steps import Recording, answer_in, named, step_row, this_step
 from perdure.stores.spending.totals import adding_totals, steps_and_seconds, totals_row
 
@@ -75,7 +75,7 @@ class ContextStore:
 
         Args:
             claim: The execution's claim; each write is refused once another one holds the run.
-            before_recording: Awaited before a step is recorded, so that what the step told stands
+            before_recording: SignalRequest before a step is recorded, so that what the step told stands
                 before its end.
         """
         return StoredJournal(self._database, claim, self._statements, before_recording)
@@ -107,10 +107,10 @@ class StoredJournal:
         self._under_way: set[StepKey] = set()
         self._counting = asyncio.Lock()
 
-    async def load(self) -> Mapping[StepKey, Answer]:
+    async def load(self) -> Mapping[StepKey, StepOutcome]:
         """Return every finished step; large values are left out."""
         asked = {"run": self._claim.workflow_id}
-        rows = await patiently(
+        rows = await with_retries(
             lambda: self._database.read(lambda found: found.execute(_LOAD, asked).mappings().all())
         )
         return {
@@ -120,7 +120,7 @@ class StoredJournal:
     async def value(self, key: StepKey) -> str:
         """Return the value of a finished step."""
         asked = named(self._claim.workflow_id, key)
-        value: str = await patiently(
+        value: str = await with_retries(
             lambda: self._database.read(lambda found: found.execute(_VALUE, asked).scalar_one())
         )
         return value
@@ -138,7 +138,7 @@ class StoredJournal:
 
     async def _begin(self, key: StepKey, *, once: bool) -> bool:
         if not once:
-            await patiently(lambda: self._database.read(self._may_begin))
+            await with_retries(lambda: self._database.read(self._may_begin))
             return False
         row = step_row(self._claim.workflow_id, key) | {"begun_at": datetime.now(UTC)}
 
@@ -147,13 +147,13 @@ class StoredJournal:
             self._may_begin(transaction.connection)
             return transaction.connection.execute(self._statements.intend, row).first() is None
 
-        return await patiently(lambda: self._database.write(intend))
+        return await with_retries(lambda: self._database.write(intend))
 
     async def check(self) -> None:
         """See that this execution still holds the run."""
-        await patiently(lambda: self._database.read(self._claim.look))
+        await with_retries(lambda: self._database.read(self._claim.look))
 
-    async def record(self, key: StepKey, answer: Answer) -> None:
+    async def record(self, key: StepKey, answer: StepOutcome) -> None:
         """Keep a finished step, tell the run's readers, and count it."""
         if self._before_recording is not None:
             await self._before_recording()
@@ -172,7 +172,7 @@ class StoredJournal:
             transaction.connection.execute(self._statements.add_totals, totals)
 
         async with self._counting if self._under_way else nullcontext():
-            await patiently(lambda: self._database.write(write))
+            await with_retries(lambda: self._database.write(write))
             self._under_way.discard(key)
 
     async def withdraw(self, key: StepKey) -> None:
@@ -185,7 +185,7 @@ class StoredJournal:
             # That it failed is an outcome that is known.
             transaction.connection.execute(_FORGET_INTENT, asked)
 
-        await patiently(lambda: self._database.write(forget))
+        await with_retries(lambda: self._database.write(forget))
 
     def worked(self) -> float:
         """Return the seconds at work since this was last asked."""

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from perdure.agents.steps.journal import Question
+from perdure.agents.steps.journal import ApprovalRequest
 from perdure.models import Approval, Decision, Vote
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
@@ -42,7 +42,11 @@ _OVER: Final = (
 
 
 def ask(
-    transaction: Transaction, approval_id: str, workflow_id: str, question: Question, now: datetime
+    transaction: Transaction,
+    approval_id: str,
+    workflow_id: str,
+    question: ApprovalRequest,
+    now: datetime,
 ) -> datetime | None:
     """Put a question, tell the run's readers, and return when it expires."""
     expires_at = None if question.expires is None else now + question.expires

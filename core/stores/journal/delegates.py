@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 
 from perdure.agents.steps.errors import InputError, PermanentError
-from perdure.agents.steps.journal import Answer, Delegation
+from perdure.agents.steps.journal import DelegateRequest, StepOutcome
 from perdure.messages import WaitKind
 from perdure.models import Failure, FailureKind, Goal, GoalStatus, Parameters, Result
 from perdure.stores.database import schema
@@ -51,7 +51,7 @@ _OVER: Final = (
 
 
 def delegate(
-    transaction: Transaction, workflow_id: str, wait: str, wanted: Delegation, now: datetime
+    transaction: Transaction, workflow_id: str, wait: str, wanted: DelegateRequest, now: datetime
 ) -> str:
     """Open the record of a delegate's run, and tell the readers of both runs.
 
@@ -114,19 +114,19 @@ def goal_of(child: RowMapping) -> Goal:
     )
 
 
-def answer_of(child: RowMapping) -> Answer | None:
+def answer_of(child: RowMapping) -> StepOutcome | None:
     """Return what a delegate came to, without the time it took; ``None`` until it has ended."""
     if child["ended_at"] is None:
         return None
     if child["status"] == GoalStatus.COMPLETED:
-        return Answer(child["result"] or Result().model_dump_json())
+        return StepOutcome(child["result"] or Result().model_dump_json())
     how = {
         GoalStatus.CANCELLED: "was cancelled",
         GoalStatus.TERMINATED: "was terminated",
     }.get(GoalStatus(child["status"]), "failed")
     error = Failure.model_validate_json(child["error"]) if child["error"] else None
     why = f" ({error.message})" if error and error.message else ""
-    return Answer(
+    return StepOutcome(
         "",
         Failure(
             type="DelegateFailed",
@@ -154,7 +154,7 @@ def child_ended(transaction: Transaction, workflow_id: str) -> list[tuple[str, s
     return [(run, wait) for run, wait in transaction.connection.execute(_OVER, asked)]
 
 
-def _goal(suffix: str, goal_id: str, wanted: Delegation) -> Goal:
+def _goal(suffix: str, goal_id: str, wanted: DelegateRequest) -> Goal:
     try:
         return Goal(
             goal_id=goal_id[: _GOAL_ID_CHARACTERS - len(suffix)] + suffix,

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, bindparam
 
-from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.journal import StepKey, StepOutcome
 from perdure.models import EventType, Failure, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
@@ -43,9 +43,9 @@ def step_row(workflow_id: str, key: StepKey) -> dict[str, object]:
     }
 
 
-def answer_in(row: RowMapping) -> Answer:
+def answer_in(row: RowMapping) -> StepOutcome:
     """Return what a step came to, from its row."""
-    return Answer(
+    return StepOutcome(
         row["value"],
         Failure.model_validate_json(row["failure"]) if row["failure"] else None,
         row["seconds"],
@@ -66,7 +66,7 @@ class Recording:
         transaction: Transaction,
         workflow_id: str,
         key: StepKey,
-        answer: Answer,
+        answer: StepOutcome,
         at: datetime,
     ) -> bool:
         """Keep what a step came to, and tell of it; one that is in the journal stays as it is.

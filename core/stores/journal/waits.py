@@ -13,14 +13,22 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from perdure.agents.steps.errors import InputError
-from perdure.agents.steps.journal import Answer, Awaited, Delegation, Nap, Question, StepKey, Wanted
+from perdure.agents.steps.journal import (
+    ApprovalRequest,
+    DelegateRequest,
+    SignalRequest,
+    SleepRequest,
+    StepKey,
+    StepOutcome,
+    WaitRequest,
+)
 from perdure.messages import Wait, WaitKind
 from perdure.models import Failure, FailureKind, GoalStatus
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.refusals import InputRefused
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 from perdure.stores.journal.decisions import ask, decision_of
 from perdure.stores.journal.delegates import answer_of, child_of, delegate, goal_of, start_again
 from perdure.stores.journal.signals import EXPIRED, check_signal_name, signal_wait
@@ -149,7 +157,7 @@ class StoredWaits:
         self._claim = claim
         self._recording = recording
 
-    async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
         """Begin to wait, or return the answer when it is there.
 
         Raises:
@@ -166,19 +174,21 @@ class StoredWaits:
                 return answer
             await asyncio.sleep(max(remaining, 0.001))
 
-    async def _open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
-        def open_or_take(transaction: Transaction) -> Answer | Wait:
+    async def _open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
+        def open_or_take(transaction: Transaction) -> StepOutcome | Wait:
             self._claim.check(transaction)
             return self._journaled(transaction, key) or self._settle(transaction, key, wanted)
 
-        return await patiently(lambda: self._database.write(open_or_take))
+        return await with_retries(lambda: self._database.write(open_or_take))
 
-    def _journaled(self, transaction: Transaction, key: StepKey) -> Answer | None:
+    def _journaled(self, transaction: Transaction, key: StepKey) -> StepOutcome | None:
         asked = named(self._claim.workflow_id, key)
         row = transaction.connection.execute(_JOURNALED, asked).mappings().first()
         return None if row is None else answer_in(row)
 
-    def _settle(self, transaction: Transaction, key: StepKey, wanted: Wanted) -> Answer | Wait:
+    def _settle(
+        self, transaction: Transaction, key: StepKey, wanted: WaitRequest
+    ) -> StepOutcome | Wait:
         execute = transaction.connection.execute
         run, now = self._claim.workflow_id, self._claim.now()
         wait = wait_id(run, _what(key, wanted))
@@ -197,7 +207,7 @@ class StoredWaits:
         return answer
 
     def _begin(
-        self, transaction: Transaction, wait: str, key: StepKey, wanted: Wanted, now: datetime
+        self, transaction: Transaction, wait: str, key: StepKey, wanted: WaitRequest, now: datetime
     ) -> dict[str, object]:
         run = self._claim.workflow_id
         row: dict[str, object] = {
@@ -207,40 +217,40 @@ class StoredWaits:
             "opened_at": now,
         }
         match wanted:
-            case Question():
+            case ApprovalRequest():
                 until = {"until": ask(transaction, wait, run, wanted, now)}
                 return row | until | {"kind": WaitKind.APPROVAL.value, "about": wanted.question}
-            case Delegation():
+            case DelegateRequest():
                 child = delegate(transaction, run, wait, wanted, now)
                 about = {"about": wanted.agent_type, "child": child}
                 return row | about | {"kind": WaitKind.DELEGATE.value}
-            case Awaited():
+            case SignalRequest():
                 _check_name(wanted.signal)
                 until = {"until": None if wanted.expires is None else now + wanted.expires}
                 return row | until | {"kind": WaitKind.SIGNAL.value, "about": wanted.signal}
-            case Nap():
+            case SleepRequest():
                 until = {"until": now + timedelta(seconds=wanted.seconds)}
                 return row | until | {"kind": WaitKind.SLEEP.value, "about": ""}
 
     def _answer(
-        self, transaction: Transaction, row: RowMapping, wanted: Wanted, now: datetime
-    ) -> Answer | Wait:
+        self, transaction: Transaction, row: RowMapping, wanted: WaitRequest, now: datetime
+    ) -> StepOutcome | Wait:
         wait = Wait(id=row["wait_id"], kind=WaitKind(row["kind"]), until=row["until"])
         is_late = row["until"] is not None and now >= row["until"]
         match wanted:
-            case Question():
+            case ApprovalRequest():
                 decision = decision_of(transaction, wait.id, self._claim.workflow_id, now)
-                return wait if decision is None else Answer(decision.model_dump_json())
-            case Delegation():
+                return wait if decision is None else StepOutcome(decision.model_dump_json())
+            case DelegateRequest():
                 return self._answer_of_delegate(transaction, row, wait)
-            case Awaited():
+            case SignalRequest():
                 return self._signal(transaction, wanted, is_late) or wait
-            case Nap():
-                return Answer("null") if is_late else wait
+            case SleepRequest():
+                return StepOutcome("null") if is_late else wait
 
     def _answer_of_delegate(
         self, transaction: Transaction, row: RowMapping, wait: Wait
-    ) -> Answer | Wait:
+    ) -> StepOutcome | Wait:
         child = child_of(transaction, row["child"])
         answer = answer_of(child)
         if answer is not None and answer.failure is not None and row["over_at"] is None:
@@ -253,7 +263,9 @@ class StoredWaits:
         goal = goal_of(child)
         return wait.model_copy(update={"goal": goal, "workflow_id": child["workflow_id"]})
 
-    def _signal(self, transaction: Transaction, wanted: Awaited, is_late: bool) -> Answer | None:
+    def _signal(
+        self, transaction: Transaction, wanted: SignalRequest, is_late: bool
+    ) -> StepOutcome | None:
         run = self._claim.workflow_id
         asked = {"run": run, "signal": wanted.signal, "nth": wanted.number}
         data: str | None = transaction.connection.execute(_SIGNAL, asked).scalar()
@@ -265,12 +277,12 @@ class StoredWaits:
             data = EXPIRED
         if data is None:
             return None
-        return _too_late(wanted) if data == EXPIRED else Answer(data)
+        return _too_late(wanted) if data == EXPIRED else StepOutcome(data)
 
 
-def _what(key: StepKey, wanted: Wanted) -> str:
+def _what(key: StepKey, wanted: WaitRequest) -> str:
     # Who sends a signal knows its name and its number, and no step.
-    if isinstance(wanted, Awaited):
+    if isinstance(wanted, SignalRequest):
         return signal_wait(wanted.signal, wanted.number)
     return step_wait(key)
 
@@ -282,8 +294,8 @@ def _check_name(name: str) -> None:
         raise InputError(str(error)) from error
 
 
-def _too_late(wanted: Awaited) -> Answer:
-    return Answer(
+def _too_late(wanted: SignalRequest) -> StepOutcome:
+    return StepOutcome(
         "",
         Failure(
             type="SignalExpired",

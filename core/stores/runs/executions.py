@@ -11,7 +11,7 @@ from perdure.models import Budget, EventType, GoalStatus
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 from perdure.stores.events.event_log import add_event
 from perdure.stores.spending.ledger import abandon_requests
 
@@ -98,7 +98,7 @@ class ExecutionStore:
             transaction.connection.execute(_MARK, standing)
             add_event(transaction, claim.workflow_id, type_, data)
 
-        await patiently(lambda: self._database.write(let_go))
+        await with_retries(lambda: self._database.write(let_go))
 
     async def requests(self, workflow_ids: list[str]) -> dict[str, tuple[str | None, str | None]]:
         """Return what is asked of runs (``pause``, ``cancel`` or nothing) and who holds each.

@@ -11,7 +11,7 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import UnknownGoal
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 from perdure.stores.events.event_log import add_event
 from perdure.stores.journal.delegates import child_ended
 from perdure.stores.spending.metrics import keeping_metric, metric_row
@@ -90,7 +90,7 @@ class ResultStore:
             claim.check(transaction)
             transaction.connection.execute(self._keep, row)
 
-        await patiently(lambda: self._database.write(draft))
+        await with_retries(lambda: self._database.write(draft))
 
     async def store(
         self,

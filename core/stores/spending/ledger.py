@@ -11,7 +11,7 @@ from perdure.models import Spending, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.retry import patiently
+from perdure.stores.database.retry import with_retries
 from perdure.stores.spending.totals import adding_totals, steps_and_seconds, totals_row
 
 OPEN: Final = "open"
@@ -145,7 +145,7 @@ class StoredLedger:
             transaction.connection.execute(_INSERT, row | {"entry": last + 1})
             return int(last) + 1
 
-        return await patiently(lambda: self._database.write(reserve))
+        return await with_retries(lambda: self._database.write(reserve))
 
     async def settle(self, entry: int, usage: Usage, *, kept: bool) -> None:
         """Note what a request has used, and whether its outcome was kept."""
@@ -158,7 +158,7 @@ class StoredLedger:
             "dollars": usage.cost,
         }
         # Not fenced: what was used was used, whoever holds the run by now.
-        await patiently(
+        await with_retries(
             lambda: self._database.write(
                 lambda transaction: transaction.connection.execute(_SETTLE, values)
             )
@@ -174,7 +174,7 @@ class StoredLedger:
         budget = self._claim.budget
         if budget is None or budget.tokens is None:
             return None
-        tokens, _ = await patiently(lambda: self._database.read(self._spent))
+        tokens, _ = await with_retries(lambda: self._database.read(self._spent))
         return max(0, budget.tokens - tokens)
 
     async def left_cost(self) -> float | None:
@@ -182,7 +182,7 @@ class StoredLedger:
         budget = self._claim.budget
         if budget is None or budget.cost is None:
             return None
-        _, cost = await patiently(lambda: self._database.read(self._spent))
+        _, cost = await with_retries(lambda: self._database.read(self._spent))
         return max(0.0, budget.cost - cost)
 
     async def close(self, seconds: float) -> None:
@@ -194,7 +194,7 @@ class StoredLedger:
             self._claim.check(transaction)
             transaction.connection.execute(self._add_totals, row)
 
-        await patiently(lambda: self._database.write(add))
+        await with_retries(lambda: self._database.write(add))
 
     def _check_budget(self, transaction: Transaction, expected: Usage) -> None:
         budget = self._claim.budget

@@ -12,7 +12,7 @@ from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.refusals import Refused, RunNotEnded
 from perdure.stores.journal.signals import ended
 from perdure.temporal.client.reconciliation import Reconciliation, close, ended_badly
-from perdure.temporal.client.workflow_gateway import RunCalls, Start
+from perdure.temporal.client.workflow_gateway import Start, WorkflowGateway
 
 # A run's record is closed a moment before its workflow ends.
 ENDING_SECONDS: Final = 5.0
@@ -30,7 +30,9 @@ class RunControl:
     not answer, and StoreUnavailable when the stores do not.
     """
 
-    def __init__(self, calls: RunCalls, stores: Stores, reconciliation: Reconciliation) -> None:
+    def __init__(
+        self, calls: WorkflowGateway, stores: Stores, reconciliation: Reconciliation
+    ) -> None:
         self._calls = calls
         self._stores = stores
         self._reconciliation = reconciliation

@@ -10,19 +10,19 @@ from perdure.stores.journal.approvals import ApprovalRecord
 from perdure.stores.journal.signals import signal_wait
 from perdure.stores.journal.wait_ids import wait_id
 from perdure.temporal.client.connection import TemporalUnavailable
-from perdure.temporal.client.workflow_gateway import RunCalls
+from perdure.temporal.client.workflow_gateway import WorkflowGateway
 
 log = structlog.get_logger()
 
 
-class Answering:
+class DecisionService:
     """Votes and signals for runs.
 
     What the stores have taken counts, whether or not the run can be woken now: a worker wakes it
     when the server answers again. Where no server is known, give no calls.
     """
 
-    def __init__(self, calls: RunCalls | None, stores: Stores) -> None:
+    def __init__(self, calls: WorkflowGateway | None, stores: Stores) -> None:
         self._calls = calls
         self._stores = stores
 

@@ -19,9 +19,9 @@ from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.runs.idempotency import check_key, digest_of
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
 from perdure.temporal.client.control import RunControl
-from perdure.temporal.client.decisions import Answering
+from perdure.temporal.client.decisions import DecisionService
 from perdure.temporal.client.reconciliation import Reconciliation
-from perdure.temporal.client.workflow_gateway import RunCalls
+from perdure.temporal.client.workflow_gateway import WorkflowGateway
 
 
 class GoalService:
@@ -39,10 +39,10 @@ class GoalService:
         self.stores = stores
         self.registry = registry
         self._client = client
-        self._calls = RunCalls(client)
+        self._calls = WorkflowGateway(client)
         self.reconciliation = Reconciliation(self._calls, stores)
         self.control = RunControl(self._calls, stores, self.reconciliation)
-        self.answering = Answering(self._calls, stores)
+        self.answering = DecisionService(self._calls, stores)
 
     async def start(self, goal: Goal, idempotency_key: str | None = None) -> str:
         """Check a goal and start its workflow.

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from perdure.models import Failure, FailureKind, GoalStatus
 from perdure.stores import Stores, UnknownGoal
-from perdure.temporal.client.workflow_gateway import Execution, RunCalls
+from perdure.temporal.client.workflow_gateway import Execution, WorkflowGateway
 
 # A run that was picked up again has an execution that ended, until the new one has started.
 SETTLING: Final = timedelta(seconds=30)
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 class Reconciliation:
     """Brings the records of runs in line with Temporal."""
 
-    def __init__(self, calls: RunCalls, stores: Stores) -> None:
+    def __init__(self, calls: WorkflowGateway, stores: Stores) -> None:
         self._calls = calls
         self._stores = stores
         self._looked_at = ""

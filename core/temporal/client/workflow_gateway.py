@@ -54,7 +54,7 @@ class Execution:
         return self.status not in _ENDED
 
 
-class RunCalls:
+class WorkflowGateway:
     """Calls to Temporal about runs; all raise TemporalUnavailable when it does not answer."""
 
     def __init__(self, client: Client) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from perdure.agents.steps.journal import Answer, StepKey
+from perdure.agents.steps.journal import StepKey, StepOutcome
 from perdure.agents.steps.memory import MemoryJournal
 from perdure.models import Failure, Usage
 from perdure.testing.contracts.broken import BrokenContract
@@ -61,7 +61,7 @@ def carried(case: Case, first: Pass) -> MemoryJournal | None:
     journal = MemoryJournal()
     for step in _Carried.model_validate_json(place.read_text(encoding="utf-8")).steps:
         key = StepKey(step.name, step.digest, step.occurrence)
-        journal.steps[key] = Answer(step.value, step.failure, 0.0, step.usage)
+        journal.steps[key] = StepOutcome(step.value, step.failure, 0.0, step.usage)
     return journal
 
 

@@ -15,8 +15,8 @@ from perdure.agents.factory import AnyAgent, create_agent
 from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.agents.plugins.registry import installed_agents
 from perdure.agents.runs.run import Run
-from perdure.agents.steps.journal import StepKey, Wanted
-from perdure.agents.steps.memory import MemoryArtifacts, MemoryJournal, MemoryListener, MemoryWaits
+from perdure.agents.steps.journal import StepKey, WaitRequest
+from perdure.agents.steps.memory import MemoryArtifacts, MemoryEmitter, MemoryJournal, MemoryWaits
 from perdure.agents.steps.run_closed import Cancelled, Interrupted, RunClosed, Suspended
 from perdure.models import Goal, Progress, Result
 from perdure.testing.contracts.broken import BrokenContract
@@ -112,7 +112,7 @@ class Pass:
     progress: tuple[Progress, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     spent: int = 0
-    unanswered: tuple[Wanted, ...] = ()
+    unanswered: tuple[WaitRequest, ...] = ()
     cleanups: int = 0
     seconds_to_end: float = 0.0
     another: "Pass | None" = None
@@ -196,7 +196,7 @@ class _OnTrial:
 
     def __init__(self, case: Case, plan: Plan, journal: MemoryJournal, *, asks: bool) -> None:
         self.journal = WatchedJournal(journal, plan.killed_at, plan.steps)
-        self.artifacts, self.listener = MemoryArtifacts(), MemoryListener()
+        self.artifacts, self.listener = MemoryArtifacts(), MemoryEmitter()
         self.ledger = WatchedLedger(plan.tokens)
         signals = {name: list(data) for name, data in case.signals.items()}
         answers = MemoryWaits(case.decisions, case.results, signals)

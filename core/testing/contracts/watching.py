@@ -8,7 +8,14 @@ from typing import Final, Literal
 from pydantic_core import to_jsonable_python
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import Answer, Journal, StepKey, Waits, Wanted, stream_of
+from perdure.agents.steps.journal import (
+    Journal,
+    StepKey,
+    StepOutcome,
+    WaitRequest,
+    Waits,
+    stream_of,
+)
 from perdure.agents.steps.memory import MemoryJournal, MemoryLedger, MemoryWaits
 from perdure.agents.steps.run_closed import RunClosed
 from perdure.agents.steps.steps import Steps
@@ -63,7 +70,7 @@ class WatchedJournal:
         self._killed_at = killed_at
         self._allowed = allowed
 
-    async def load(self) -> Mapping[StepKey, Answer]:
+    async def load(self) -> Mapping[StepKey, StepOutcome]:
         """Return what earlier passes have finished."""
         return await self.kept.load()
 
@@ -101,7 +108,7 @@ class WatchedJournal:
         """
         self._see_that_it_lives()
 
-    async def record(self, key: StepKey, answer: Answer) -> None:
+    async def record(self, key: StepKey, answer: StepOutcome) -> None:
         """Keep a finished step.
 
         Raises:
@@ -146,7 +153,7 @@ class WatchedSteps(Steps):
         self.given[key] = _shown(given)
         return key
 
-    async def answered(self, key: StepKey) -> Answer | None:
+    async def answered(self, key: StepKey) -> StepOutcome | None:
         """Note that it is asked for."""
         self.asked.append(key)
         return await super().answered(key)
@@ -160,12 +167,12 @@ class WatchedWaits:
     """
 
     def __init__(self, kept: MemoryJournal, answers: MemoryWaits, *, parks: bool) -> None:
-        self.unanswered: list[Wanted] = []
+        self.unanswered: list[WaitRequest] = []
         self._kept = kept
         self._answers = answers
         self._parks = parks
 
-    async def open(self, key: StepKey, wanted: Wanted) -> Answer | Wait:
+    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
         """Answer, and keep the answer for later passes."""
         answer = await self._answers.open(key, wanted)
         if isinstance(answer, Wait):
