@@ -38,6 +38,10 @@ docs: install ## Build the documentation's site into build/docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 	@echo "Open build/docs/index.html"
 
+.PHONY: dist
+dist: install ## Build every distribution into dist/, check it, and install each wheel afresh
+	@sh deploy/build-distributions
+
 .PHONY: lint
 lint: install ## Check style, formatting, types and import rules
 	$(BIN)/ruff check

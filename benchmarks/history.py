@@ -7,11 +7,11 @@ from tempfile import TemporaryDirectory
 
 from temporalio.client import Client
 
-from benchmarks.verdict import Figure, print_verdict, tell
+from benchmarks.verdict import Figure, print_verdict, report
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.loading import LoadedPlugin
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
-from perdure.cli.runtime.command import run_async
+from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
@@ -38,10 +38,10 @@ async def reader(run: Run, _goal: Goal) -> Result:
 @asynccontextmanager
 async def installation(folder: Path) -> AsyncIterator[tuple[Client, GoalService]]:
     """Run a server and a worker with that agent, in this process."""
-    binary = await ensure_server_binary(Settings(), tell)
+    binary = await ensure_server_binary(Settings(), report)
     spec = AgentSpec(name="reader", description="Reads.", agent=reader)
     plugin = Plugin("benchmark", "1", "benchmark", "loaded", agents=("reader",))
-    registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
+    registry = AgentRegistry.from_loaded({plugin: LoadedPlugin((), (spec,), ())}, [])
     settings = Settings(home=folder / "home", database_url="")
     async with (
         run_development_server(binary.path, folder / "temporal", port=0, ui_port=0) as server,
@@ -66,7 +66,7 @@ async def measure() -> bool:
     assert record.result is not None, record.error
     made = sum(map(len, record.result.data["pages"]))  # type: ignore[arg-type]
     events, size = len(history.events), described.history_size_bytes
-    tell(f"{STEPS} steps, {made / 1e6:.0f} MB of results: {events} events, {size:,} bytes")
+    report(f"{STEPS} steps, {made / 1e6:.0f} MB of results: {events} events, {size:,} bytes")
     return print_verdict(
         {
             "events": Figure(events, 40, "at most"),

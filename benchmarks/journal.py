@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.verdict import Figure, print_verdict, tell
+from benchmarks.verdict import Figure, print_verdict, report
 from perdure.activities.execution_context import ExecutionContext
 from perdure.agents import Goal, Run
-from perdure.cli.runtime.command import run_async
+from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.stores.database.fencing import Claim
@@ -68,7 +68,7 @@ async def replay(stores: Stores, settings: Settings, name: str, count: int) -> f
     return time.perf_counter() - began
 
 
-class Gaps:
+class LoopLag:
     """The longest time between two rounds of the event loop, beyond what was asked for."""
 
     def __init__(self) -> None:
@@ -95,14 +95,14 @@ async def crowd(stores: Stores, settings: Settings) -> tuple[float, float]:
     runs = [asyncio.create_task(one(number)) for number in range(RUNS_AT_ONCE)]
     for _ in runs:
         await ready.acquire()
-    gaps = Gaps()
-    watching = asyncio.create_task(gaps.watch())
+    lag = LoopLag()
+    watching = asyncio.create_task(lag.watch())
     began = time.perf_counter()
     go.set()
     await asyncio.gather(*runs)
     seconds = time.perf_counter() - began
     watching.cancel()
-    return RUNS_AT_ONCE * STEPS_OF_EACH / seconds, gaps.longest
+    return RUNS_AT_ONCE * STEPS_OF_EACH / seconds, lag.longest
 
 
 async def measure() -> bool:
@@ -119,8 +119,10 @@ async def measure() -> bool:
             again = await replay(stores, settings, "alone", WARM_UP + STEPS)
             rate, gap = await crowd(stores, settings)
     p50, p99 = statistics.median(taken) * 1000, taken[len(taken) * 99 // 100] * 1000
-    tell(f"a step: {p50:.2f} ms at the median, {p99:.2f} ms p99; in memory {without * 1000:.2f} ms")
-    tell(f"{RUNS_AT_ONCE:,} runs: {rate:,.0f} steps/s, longest gap {gap * 1000:.0f} ms")
+    report(
+        f"a step: {p50:.2f} ms at the median, {p99:.2f} ms p99; in memory {without * 1000:.2f} ms"
+    )
+    report(f"{RUNS_AT_ONCE:,} runs: {rate:,.0f} steps/s, longest gap {gap * 1000:.0f} ms")
     return print_verdict(
         {
             "step_p50_ms": Figure(p50, 2, "at most"),

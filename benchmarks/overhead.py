@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import by_hand
-from benchmarks.verdict import Figure, print_verdict, tell
+from benchmarks import handwritten_goal
+from benchmarks.verdict import Figure, print_verdict, report
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.plugins.loading import Loaded
+from perdure.agents.plugins.loading import LoadedPlugin
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
-from perdure.cli.runtime.command import run_async
+from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
@@ -48,7 +48,7 @@ async def ours(server: DevelopmentServer, home: Path) -> AsyncIterator[RunOne]:
     """Give a function that runs one goal of ours to its end."""
     spec = AgentSpec(name="nothing", description="Does nothing.", agent=nothing)
     plugin = Plugin("benchmark", "1", "benchmark", "loaded", agents=("nothing",))
-    registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
+    registry = AgentRegistry.from_loaded({plugin: LoadedPlugin((), (spec,), ())}, [])
     settings = Settings(home=home, database_url="")
     client = await connect(server.address)
     async with open_stores(settings) as stores:
@@ -67,8 +67,8 @@ async def ours(server: DevelopmentServer, home: Path) -> AsyncIterator[RunOne]:
 async def written_by_hand(server: DevelopmentServer) -> AsyncIterator[RunOne]:
     """Give a function that runs one goal written by hand to its end."""
     client = await connect(server.address)
-    async with by_hand.worker(client):
-        yield lambda number: by_hand.run_one(client, number)
+    async with handwritten_goal.worker(client):
+        yield lambda number: handwritten_goal.run_one(client, number)
 
 
 async def latencies(run_one: RunOne, numbers: "itertools.count[int]", count: int) -> list[float]:
@@ -130,16 +130,16 @@ async def on_the_stock_server(binary: Path, home: Path) -> list[float]:
 
 async def measure() -> bool:
     """Measure and print the verdict."""
-    binary = await ensure_server_binary(Settings(), tell)
+    binary = await ensure_server_binary(Settings(), report)
     with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         taken, rates = await on_the_tuned_server(binary.path, Path(folder))
         taken["by hand, stock server"] = await on_the_stock_server(binary.path, Path(folder))
     p50 = {name: statistics.median(seconds) for name, seconds in taken.items()}
     per_second = {name: statistics.median(found) for name, found in rates.items()}
     for name, seconds in p50.items():
-        tell(f"{name}: {seconds * 1000:.1f} ms a goal, one at a time (median)")
+        report(f"{name}: {seconds * 1000:.1f} ms a goal, one at a time (median)")
     for name, value in per_second.items():
-        tell(f"{name}: {value:.1f} goals/s with {GOALS_AT_ONCE} in flight")
+        report(f"{name}: {value:.1f} goals/s with {GOALS_AT_ONCE} in flight")
     return print_verdict(
         {
             "latency_ratio": Figure(p50["ours"] / p50["by hand"], 0.7, "at most"),

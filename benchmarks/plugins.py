@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.verdict import Figure, print_verdict, tell
+from benchmarks.verdict import Figure, print_verdict, report
 
 PLUGINS = 50
 ROUNDS = 15
@@ -157,7 +157,7 @@ def compare(arguments: list[str], none: Path, many: Path, home: Path) -> tuple[T
             without.append(alone)
             added.append(with_them - alone)
     told = f"perdure {arguments[0]}: {_median(without).wall:.3f} s, and"
-    tell(f"{told} {_median(added).wall:+.3f} s with {PLUGINS} plugins")
+    report(f"{told} {_median(added).wall:+.3f} s with {PLUGINS} plugins")
     return _median(without), _median(added)
 
 
@@ -189,7 +189,7 @@ def measure(folder: Path) -> bool:
     for number in range(PLUGINS):
         install(many, number)
     listed = count_agents(many, home)
-    tell(f"perdure agents lists {listed} agents of {PLUGINS} plugins")
+    report(f"perdure agents lists {listed} agents of {PLUGINS} plugins")
     agents, agents_added = compare(["agents"], none, many, home)
     shown, help_added = compare(["--help"], none, many, home)
     return print_verdict(

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.verdict import Figure, print_verdict, tell
+from benchmarks.verdict import Figure, print_verdict, report
 from perdure.agents import Goal
 from perdure.agents.plugins.registry import installed_agents
-from perdure.cli.runtime.command import run_async
+from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.stores.events.follow import follow_events
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.binary import ensure_server_binary
@@ -141,7 +140,7 @@ async def measure(home: Path) -> Measured:
     sys.path.append(str(home))
     os.environ |= {"PYTHONPATH": str(home), "PERDURE_HOME": str(home / "state")}
     settings = Settings()
-    binary = await ensure_server_binary(settings, tell)
+    binary = await ensure_server_binary(settings, report)
     one: list[float] = []
     every: list[float] = []
     async with (
@@ -162,7 +161,7 @@ async def measure(home: Path) -> Measured:
             end.touch()
             failed = 0
             for run in runs:
-                async for _ in follow_events(stores, run):
+                async for _ in stores.events.follow(run):
                     pass
                 failed += not (await stores.goals.get(run)).success
     return Measured(one, every, failed)
@@ -188,7 +187,7 @@ async def _kill(
     for pid in dead:
         os.kill(pid, signal.SIGKILL)
     seconds = await asyncio.gather(*(next_tick(log, killed_at, dead) for log in theirs))
-    tell(f"{name}: {len(theirs)} goals, {max(seconds):.2f} s")
+    report(f"{name}: {len(theirs)} goals, {max(seconds):.2f} s")
     return list(seconds)
 
 

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.verdict import Figure, print_verdict, tell
-from perdure.cli.runtime.command import run_async
+from benchmarks.verdict import Figure, print_verdict, report
+from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.temporal.installation import read_installation
 from perdure.temporal.server.binary import ensure_server_binary
@@ -70,13 +70,13 @@ async def start_once(home: Path) -> tuple[float, dict[str, float]]:
 
 async def measure() -> bool:
     """Measure and print the verdict."""
-    await ensure_server_binary(Settings(), tell)
+    await ensure_server_binary(Settings(), report)
     taken: list[float] = []
     memory: dict[str, float] = {}
     with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         for number in range(RUNS):
             seconds, memory = await start_once(Path(folder) / str(number))
-            tell(f"ready in {seconds:.2f} s on an empty home")
+            report(f"ready in {seconds:.2f} s on an empty home")
             taken.append(seconds)
     return print_verdict(
         {"ready_seconds": Figure(statistics.median(taken), 6.0, "at most")},

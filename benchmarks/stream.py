@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks import streaming
-from benchmarks.verdict import Figure, print_verdict, tell
+from benchmarks import stream_processes
+from benchmarks.verdict import Figure, print_verdict, report
 from perdure.agents import Goal
-from perdure.cli.runtime.command import run_async
+from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
@@ -44,13 +44,13 @@ CROWD = Round(readers=500, events=50, seconds_between=0.4)
 
 
 @dataclass
-class Heard:
-    """What the readers of one goal heard.
+class Deliveries:
+    """What reached the readers of one goal.
 
     Attributes:
         seconds: From the yield to the reader, each event at each reader.
-        numbers: The numbers that each reader was told.
-        begun: Readers that were told something.
+        numbers: The event numbers that reached each reader.
+        begun: Readers that something has reached.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -58,14 +58,14 @@ class Heard:
     begun: int = 0
 
 
-async def read(api: str, workflow_id: str, heard: Heard) -> None:
+async def read(api: str, workflow_id: str, deliveries: Deliveries) -> None:
     """Follow a goal to its end over HTTP, with as little work as a client can do."""
     place = urlsplit(api)
     incoming, outgoing = await asyncio.open_connection(place.hostname, place.port)
     request = f"GET /api/goals/{workflow_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
     outgoing.write(request.encode())
     numbers: list[int] = []
-    heard.numbers.append(numbers)
+    deliveries.numbers.append(numbers)
     try:
         while (line := await incoming.readline()) not in {b"0\r\n", b""}:
             if not line.startswith(b"data: "):
@@ -73,9 +73,9 @@ async def read(api: str, workflow_id: str, heard: Heard) -> None:
             arrived = time.time_ns()
             event = json.loads(line[6:])
             numbers.append(event["number"])
-            heard.begun += event["type"] == "run.started"
+            deliveries.begun += event["type"] == "run.started"
             if event["type"] == "progress":
-                heard.seconds.append((arrived - int(event["data"]["message"])) / 1e9)
+                deliveries.seconds.append((arrived - int(event["data"]["message"])) / 1e9)
     finally:
         outgoing.close()
 
@@ -102,7 +102,7 @@ class Process:
 async def running(role: str, home: Path, address: str) -> AsyncIterator[Process]:
     """Run the worker or the API until the block ends."""
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-m", streaming.__name__, role, str(home), address)
+    command = (sys.executable, "-m", stream_processes.__name__, role, str(home), address)
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
     assert process.stdin is not None
     try:
@@ -130,13 +130,13 @@ class Landline:
         writer.close()
 
 
-async def follow(service: GoalService, api: str, home: Path, how: Round) -> Heard:
+async def follow(service: GoalService, api: str, home: Path, how: Round) -> Deliveries:
     """Hand in a goal and follow it; its agent talks once every reader listens."""
     sign = home / f"talk-to-{how.readers}"
     goal = Goal(
         goal_id="stream",
         description="talk",
-        agent_type=streaming.SPEC.name,
+        agent_type=stream_processes.SPEC.name,
         parameters={
             "events": how.events,
             "seconds_between": how.seconds_between,
@@ -144,18 +144,18 @@ async def follow(service: GoalService, api: str, home: Path, how: Round) -> Hear
         },
     )
     workflow_id = await service.start(goal)
-    heard = Heard()
-    reading = [asyncio.create_task(read(api, workflow_id, heard)) for _ in range(how.readers)]
-    while heard.begun < how.readers:  # noqa: ASYNC110 -- told by all of them, none in particular
+    deliveries = Deliveries()
+    reading = [asyncio.create_task(read(api, workflow_id, deliveries)) for _ in range(how.readers)]
+    while deliveries.begun < how.readers:  # noqa: ASYNC110 -- any of them may be last
         await asyncio.sleep(0.01)
     sign.touch()
     await asyncio.gather(*reading)
     record = await service.stores.goals.get(workflow_id)
     assert record.success, record.error
-    for numbers in heard.numbers:
+    for numbers in deliveries.numbers:
         assert numbers == list(range(1, len(numbers) + 1)), "a reader missed an event"
         assert len(numbers) >= how.events + 2
-    return heard
+    return deliveries
 
 
 def ask_about_temporal(api: str) -> None:
@@ -169,27 +169,27 @@ async def cost_of_a_crowd(
 ) -> dict[str, float]:
     """Return what five hundred readers of one goal cost the API's process."""
     before, began = await api.ask(), time.perf_counter()
-    heard = await follow(service, api_url, home, CROWD)
+    deliveries = await follow(service, api_url, home, CROWD)
     after, seconds = await api.ask(), time.perf_counter() - began
     return {
         "readers": CROWD.readers,
-        "events_told": sum(map(len, heard.numbers)),
+        "events_told": sum(map(len, deliveries.numbers)),
         "queries_per_second": (after["queries"] - before["queries"]) / seconds,
         "processor_share": (after["cpu"] - before["cpu"]) / seconds,
-        "p50_ms": percentile(heard, 50) * 1000,
-        "p99_ms": percentile(heard, 99) * 1000,
+        "p50_ms": percentile(deliveries, 50) * 1000,
+        "p99_ms": percentile(deliveries, 99) * 1000,
     }
 
 
-def percentile(heard: Heard, share: int) -> float:
+def percentile(deliveries: Deliveries, share: int) -> float:
     """Return a percentile of the seconds from yield to reader."""
-    ordered = sorted(heard.seconds)
+    ordered = sorted(deliveries.seconds)
     return ordered[min(len(ordered) - 1, len(ordered) * share // 100)]
 
 
 async def measure() -> bool:
     """Measure and print the verdict."""
-    binary = await ensure_server_binary(Settings(), tell)
+    binary = await ensure_server_binary(Settings(), report)
     landline = Landline()
     with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         home = Path(folder)
@@ -200,17 +200,21 @@ async def measure() -> bool:
             running("worker", home, server.address) as worker,
             running("api", home, nobody) as api,
         ):
-            service = GoalService(await connect(server.address), stores, streaming.registry())
+            service = GoalService(
+                await connect(server.address), stores, stream_processes.registry()
+            )
             await worker.read()
             url = (await api.read())["url"]
-            heard = await follow(service, url, home, ROUND)
+            deliveries = await follow(service, url, home, ROUND)
             crowd = await cost_of_a_crowd(service, api, url, home)
             calls = landline.calls
             await asyncio.to_thread(ask_about_temporal, url)
             assert landline.calls > calls, "calls are not counted"
-    p50, p99 = percentile(heard, 50), percentile(heard, 99)
-    tell(f"{ROUND.readers} readers: {p50 * 1000:.1f} ms at the median, {p99 * 1000:.1f} ms p99")
-    tell(f"{CROWD.readers} readers: {crowd['queries_per_second']:.1f} queries/s, no Temporal call")
+    p50, p99 = percentile(deliveries, 50), percentile(deliveries, 99)
+    report(f"{ROUND.readers} readers: {p50 * 1000:.1f} ms at the median, {p99 * 1000:.1f} ms p99")
+    report(
+        f"{CROWD.readers} readers: {crowd['queries_per_second']:.1f} queries/s, no Temporal call"
+    )
     return print_verdict(
         {
             "p50_ms": Figure(p50 * 1000, 25, "at most"),
@@ -218,7 +222,7 @@ async def measure() -> bool:
         },
         {
             "p99_ms": round(p99 * 1000, 2),
-            "events_heard": len(heard.seconds),
+            "events_heard": len(deliveries.seconds),
             "crowd": {name: round(value, 2) for name, value in crowd.items()},
         },
     )

@@ -28,7 +28,7 @@ class Figure:
         return self.value <= self.target if self.bound == "at most" else self.value >= self.target
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Tell a person how the benchmark goes, on stderr."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import wasting
-from benchmarks.verdict import Figure, print_verdict, tell
+from benchmarks import waste_worker
+from benchmarks.verdict import Figure, print_verdict, report
 from perdure.agents import Goal
-from perdure.cli.runtime.command import run_async
+from perdure.cli.runtime.event_loop import run_async
 from perdure.models import GoalStatus
 from perdure.settings import Settings
 from perdure.stores import open_stores
@@ -29,7 +29,7 @@ from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import run_development_server
-from perdure.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
+from perdure.testing import ChatRequest, ModelServer, Reply, breaks_off, refuses, says
 
 SEED = int(os.environ.get("PERDURE_FAULT_SEED", "4"))
 GOALS = 60
@@ -57,7 +57,7 @@ class Endpoint:
     goals: dict[str, str] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
 
-    def __call__(self, asked: Asked) -> Reply:
+    def __call__(self, asked: ChatRequest) -> Reply:
         """Answer, or misbehave; the third time that the same is asked always goes well."""
         self.goals[asked.prompt] = asked.last.split()[0]
         chance = random.Random(f"{self.seed} {asked.prompt} {asked.times}")
@@ -146,7 +146,7 @@ async def run_variant(binary: Path, folder: Path, variant: str, seed: int) -> Ou
     """Run every goal under one variant, on a server, stores and an endpoint of its own."""
     marks = folder / "marks"
     marks.mkdir(parents=True)
-    parameters = wasting.Parameters(
+    parameters = waste_worker.Parameters(
         steps=STEPS, seed=seed, marks=marks, exceptions=EXCEPTIONS, crashes=CRASHES
     ).model_dump(mode="json")
     goals = [
@@ -159,11 +159,11 @@ async def run_variant(binary: Path, folder: Path, variant: str, seed: int) -> Ou
         run_development_server(binary, folder / "temporal", port=0, ui_port=0) as server,
         open_stores(settings) as stores,
     ):
-        service = GoalService(await connect(server.address), stores, wasting.registry())
+        service = GoalService(await connect(server.address), stores, waste_worker.registry())
         with ModelServer(endpoint) as model:
             environment = os.environ | model.environment
             environment |= {"PERDURE_MODEL": "openai-chat:scripted"}
-            command = (sys.executable, "-m", "benchmarks.wasting", str(settings.home))
+            command = (sys.executable, "-m", "benchmarks.waste_worker", str(settings.home))
             async with workers((*command, server.address, variant), environment) as ends:
                 completed, ledger = await finish(service, goals)
             requests = model.requests
@@ -207,16 +207,18 @@ def described(outcome: Outcome, clean: Outcome) -> dict[str, object]:
 
 async def measure(names: tuple[str, ...]) -> bool:
     """Run every variant and print the verdict."""
-    tell(f"PERDURE_FAULT_SEED={SEED}")
-    binary = await ensure_server_binary(Settings(), tell)
+    report(f"PERDURE_FAULT_SEED={SEED}")
+    binary = await ensure_server_binary(Settings(), report)
     outcomes: dict[str, Outcome] = {}
     with TemporaryDirectory(prefix="perdure-benchmark-", ignore_cleanup_errors=True) as name:
         clean = await run_variant(binary.path, Path(name) / "clean", "ours", 0)
-        tell(f"clean: {clean.tokens.total():,} tokens, {len(clean.completed)} of {GOALS} completed")
+        report(
+            f"clean: {clean.tokens.total():,} tokens, {len(clean.completed)} of {GOALS} completed"
+        )
         for place, variant in enumerate(names):
             folder = Path(name) / str(place)
             outcomes[variant] = await run_variant(binary.path, folder, variant, SEED)
-            tell(f"{variant}: {described(outcomes[variant], clean)}")
+            report(f"{variant}: {described(outcomes[variant], clean)}")
     ours, restart = outcomes["ours"], outcomes["restart"]
     saved = 1 - thrown_away(ours, clean)[0] / thrown_away(restart, clean)[0]
     saved_dollars = 1 - thrown_away(ours, clean)[1] / thrown_away(restart, clean)[1]
@@ -239,4 +241,4 @@ async def measure(names: tuple[str, ...]) -> bool:
 
 def main() -> bool:
     """Run the benchmark; whether every target is reached."""
-    return run_async(measure(tuple(wasting.VARIANTS)))
+    return run_async(measure(tuple(waste_worker.VARIANTS)))

@@ -1,4 +1,4 @@
-"""What the workflow and its activities hand each other, and the names they know each other by.
+"""The inputs and outputs of the workflow and its activities, and the names of both.
 
 Like the models, these import nothing else of Perdure, so that workflow code may use them.
 """
@@ -25,18 +25,18 @@ RESUME_SIGNAL = "resume"
 
 
 class Message(Model):
-    """The base of these: what a newer worker adds, an older one leaves out."""
+    """The base of these: an older worker ignores the fields that a newer one adds."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class Prepared(Message):
-    """What ``prepare_agent_context`` returns.
+class PrepareOutput(Message):
+    """The output of ``prepare_agent_context``.
 
     Attributes:
-        agent_version: Distribution and version of the plugin that brings the agent; empty where it
-            was not installed.
-        stores_id: Which stores hold the run: a worker with others must not touch it.
+        agent_version: Distribution and version of the plugin that registers the agent; empty where
+            it was not installed.
+        stores_id: Which stores hold the run: a worker with others must not execute it.
     """
 
     agent_version: str
@@ -44,7 +44,7 @@ class Prepared(Message):
 
 
 class WaitKind(StrEnum):
-    """What a run waits for."""
+    """The kinds of what a run waits for."""
 
     APPROVAL = "approval"
     DELEGATE = "delegate"
@@ -53,11 +53,11 @@ class WaitKind(StrEnum):
 
 
 class Wait(Message):
-    """One thing that a run waits for, without a worker.
+    """One thing that a parked run waits for.
 
     Attributes:
-        id: The name under which ``wake`` tells that it is over.
-        kind: What it is.
+        id: The id that the signal ``wake`` names when it is over.
+        kind: What kind it is.
         until: When it is over in any case, in UTC.
         goal: The goal to start as a child, for a delegate.
         workflow_id: The child's workflow id.
@@ -71,16 +71,16 @@ class Wait(Message):
 
 
 class ExecuteInput(Message):
-    """What ``execute_agent_task`` is given.
+    """The input of ``execute_agent_task``.
 
     Attributes:
         goal: The goal.
         attempt: Which attempt this is, from 1; only failures begin a new one.
-        sequence: How many times the workflow has executed, this time included: later is larger.
+        sequence: Which execution of the run this is: a later one has a larger number.
         continued_from: The Temporal run that this one continues as new.
         last: Whether another failure of the agent ends the goal.
         stores_id: Which stores hold the run.
-        after: What the execution before it came to: a failure, a wait, or a yield.
+        after: How the execution before it ended: with a failure, a wait, or a yield.
     """
 
     goal: Goal
@@ -92,17 +92,17 @@ class ExecuteInput(Message):
     after: Literal["failure", "wait", "yield"] | None = None
 
 
-class Executed(Message):
-    """What ``execute_agent_task`` returns.
+class ExecuteOutput(Message):
+    """The output of ``execute_agent_task``.
 
     Attributes:
         yielded: The agent did not finish: its worker is stopping or was lost, or its time is nearly
             up, and the run goes on from the journal.
-        lost: It yielded because its worker process died; said by whoever saw that.
-        waits: What the run waits for, when it is suspended.
-        advanced: Whether this pass took an answer that the run had waited for.
-        cancelled: The agent was stopped because somebody asked for it.
-        cleaned: Its clean-up is done.
+        lost: It yielded because its worker process died; set by whoever noticed that.
+        waits: What the run waits for, when it is parked.
+        advanced: Whether this execution took the outcome of a wait.
+        cancelled: The agent was stopped because somebody cancelled the run.
+        cleaned: Whether its clean-up is done.
     """
 
     yielded: bool = False
@@ -113,19 +113,19 @@ class Executed(Message):
     cleaned: bool = False
 
 
-class Carried(Message):
-    """What a run takes along when its workflow continues as new, or starts as a child.
+class WorkflowState(Message):
+    """The state of a run, passed on when its workflow continues as new, or starts as a child.
 
     Attributes:
-        started_at: When the run began.
-        continued_from: The Temporal run that went before.
-        attempt: The attempt under way.
-        after: What the last execution came to.
-        sequence: Executions so far.
-        endured: Failures so far by cause.
-        idle: Suspensions in a row that only waited for something else than before.
-        waited_for: What the last suspension waited for.
-        woken: Waits that are over but were not taken yet.
+        started_at: When the run started.
+        continued_from: The Temporal run before this one.
+        attempt: The current attempt.
+        after: How the last execution ended.
+        sequence: How many executions there were.
+        endured: How many failures there were, by cause.
+        idle: How many times in a row it was parked for something else without advancing.
+        waited_for: The ids of what it waited for last.
+        woken: The ids of waits that are over and not yet taken by an execution.
         paused: Whether the run is paused.
         prepared: Whether it was prepared.
         stores_id: Which stores hold the run.
@@ -146,7 +146,7 @@ class Carried(Message):
 
 
 class StoreInput(Message):
-    """What ``store_agent_results`` is given: how the run ended."""
+    """The input of ``store_agent_results``: how the run ended."""
 
     goal: Goal
     status: GoalStatus
@@ -158,8 +158,8 @@ class GoalOutput(Message):
     """The output of ``AgentGoalWorkflow``.
 
     Attributes:
-        success: Whether the agent delivered.
-        result: Where its result lies; ``GET /api/goals/{workflow_id}`` hands out the whole.
+        success: Whether the agent finished.
+        result: Where its result is stored; ``GET /api/goals/{workflow_id}`` returns it.
         execution_time: Seconds.
         error: Why it failed.
     """

@@ -1,7 +1,7 @@
 """Settings: environment variables ``PERDURE_*`` and a ``.env`` file in the current folder.
 
 Temporal's own settings (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, TLS, API key, profiles) are
-read by ``temporalio.envconfig`` and stand nowhere here.
+read by ``temporalio.envconfig`` and not here.
 """
 
 from functools import cached_property
@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_Names = Annotated[tuple[str, ...], NoDecode]
+_NameList = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     Attributes:
         home: ``PERDURE_HOME``: the folder of the embedded server's state, the SQLite stores and
             the artifacts.
-        cache: ``PERDURE_CACHE``: the folder of what can be had again, such as the server binary.
+        cache: ``PERDURE_CACHE``: the folder of what can be downloaded or built again, such as the
+            server binary.
         database_url: ``PERDURE_DATABASE_URL``: a SQLAlchemy address such as
             ``postgresql+asyncpg://…``; SQLite under ``home`` when not set.
         host: ``PERDURE_HOST``: the address the API listens on.
@@ -32,22 +33,22 @@ class Settings(BaseSettings):
             all when empty.
         plugins_deny: ``PERDURE_PLUGINS_DENY``: comma-separated distributions never loaded.
         plugin_files: ``PERDURE_PLUGIN_FILES``: comma-separated Python files to load like plugins,
-            and anew when they change.
+            and reload when they change.
         plugin_import_seconds: ``PERDURE_PLUGIN_IMPORT_SECONDS``: how long a plugin's import may
             take before it counts as failed.
         event_log: ``PERDURE_EVENT_LOG``: a file to which workers add every event, one line of JSON
             each; none when not set.
         max_concurrent_goals: ``PERDURE_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
         stall_seconds: ``PERDURE_STALL_SECONDS``: how long an agent may go without a step that
-            begins or ends, and without telling anything, before the attempt fails as stalled.
+            starts or ends, and without an event, before the attempt fails as stalled.
         drain_seconds: ``PERDURE_DRAIN_SECONDS``: how long agents may take to reach the end of a
-            step when their worker is told to stop; then it is cut off, and done again elsewhere.
+            step when their worker stops; then the step is cancelled, and executed again elsewhere.
         memory_target: ``PERDURE_MEMORY_TARGET``: the part of this machine's memory, from 0 to 1,
-            above which a worker takes no further goals.
+            above which a worker starts no further goals.
         build_id: ``PERDURE_BUILD_ID``: the version of what a worker runs, for Temporal's worker
             versioning; without one it is off.
-        make_current: ``PERDURE_MAKE_CURRENT``: let this version get the goals from now on, instead
-            of the one that is current.
+        make_current: ``PERDURE_MAKE_CURRENT``: make this version the current one, which gets the
+            goals from now on.
         model: ``PERDURE_MODEL``: the model that agents ask, such as ``openai:gpt-4o-mini``.
         model_cache: ``PERDURE_MODEL_CACHE``: answer a request that any goal has made before from
             the stores.
@@ -62,9 +63,9 @@ class Settings(BaseSettings):
     database_url: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    api_keys: _Names = ()
-    plugins_allow: _Names = ()
-    plugins_deny: _Names = ()
+    api_keys: _NameList = ()
+    plugins_allow: _NameList = ()
+    plugins_deny: _NameList = ()
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
     plugin_import_seconds: float = 10.0
     event_log: Path | None = None
@@ -79,24 +80,24 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys", "plugins_allow", "plugins_deny", "plugin_files", mode="before")
     @classmethod
-    def _split(cls, names: object) -> object:
+    def _split_commas(cls, names: object) -> object:
         if isinstance(names, str):
             return tuple(part.strip() for part in names.split(",") if part.strip())
         return names
 
     @field_validator("home", "cache")
     @classmethod
-    def _absolute(cls, folder: Path) -> Path:
+    def _make_absolute(cls, folder: Path) -> Path:
         return folder.expanduser().absolute()
 
     @field_validator("event_log")
     @classmethod
-    def _absolute_too(cls, file: Path | None) -> Path | None:
+    def _make_file_absolute(cls, file: Path | None) -> Path | None:
         return file.expanduser().absolute() if file is not None else None
 
     @field_validator("plugin_files")
     @classmethod
-    def _each_absolute(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    def _make_files_absolute(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(dict.fromkeys(file.expanduser().absolute() for file in files))
 
     @cached_property

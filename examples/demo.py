@@ -13,14 +13,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from perdure.cli.output.printing import print_table, say
+from perdure.cli.output.printing import print_table, print_message
 from perdure.cli.output.results import save_result
-from perdure.cli.runtime.command import command_errors, run_async
-from perdure.cli.runtime.watch import display_for, watch
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import run_async
+from perdure.cli.runtime.watch import open_view, watch_goals
 from perdure.models import GoalRecord
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.temporal.installation import Running, read_installation
+from perdure.temporal.installation import RunningInstallation, read_installation
 from perdure.temporal.server.binary import ensure_server_binary
 
 ROOT = Path(__file__).parents[1]
@@ -48,21 +49,21 @@ GOALS = {
 
 
 class DemoFailed(Exception):
-    """The demo could not be carried through."""
+    """The demo did not finish."""
 
 
 @asynccontextmanager
-async def running_installation(settings: Settings) -> AsyncIterator[Running]:
+async def running_installation(settings: Settings) -> AsyncIterator[RunningInstallation]:
     """Run ``perdure dev`` on free ports as long as the block runs."""
     command = [sys.executable, "-m", "perdure.cli", "dev", "--port", "0", "--temporal-port", "0"]
     log = PLACE / "dev.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as told:
+    with log.open("w") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
             env=os.environ | {"PERDURE_HOME": str(settings.home)},
-            stdout=told,
-            stderr=told,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
     try:
@@ -97,14 +98,14 @@ async def demo() -> int:
     """Run the demo and return its exit status."""
     os.environ.pop("TEMPORAL_ADDRESS", None)
     settings = Settings(home=PLACE / "home", database_url="")
-    await ensure_server_binary(settings, say)
-    say("Starting a Temporal server, the API and a worker …")
+    await ensure_server_binary(settings, print_message)
+    print_message("Starting a Temporal server, the API and a worker …")
     async with running_installation(settings) as running, open_stores(settings) as stores:
         print(f"API             {running.api_url}/docs", flush=True)
         print(f"Temporal pages  {running.ui_url}", flush=True)
         ids = {agent: await asyncio.to_thread(hand_in, running.api_url, agent) for agent in GOALS}
-        with display_for(list(ids), quiet=False) as display:
-            await watch(stores, ids, display)
+        with open_view(list(ids), quiet=False) as view:
+            await watch_goals(stores, ids, view)
         records = {agent: await stores.goals.get(ids[agent]) for agent in ids}
         for agent, record in records.items():
             await save_result(stores, record, PLACE / "results" / agent)
@@ -134,13 +135,13 @@ def show(records: dict[str, GoalRecord]) -> None:
     print("Everything is stopped. perdure dev starts an installation that stays.")
 
 
-@command_errors
+@handle_errors
 def main() -> None:
     """Run the demo and end with its status."""
     try:
         sys.exit(run_async(demo()))
     except DemoFailed as failed:
-        say(f"The demo failed: {failed}")
+        print_message(f"The demo failed: {failed}")
         sys.exit(1)
 
 

@@ -1,9 +1,7 @@
-"""What tests of the whole share: a home of their own, and a real Temporal server."""
+"""What all tests have at hand: a home of their own, a real Temporal server, an installation."""
 
 import asyncio
-import importlib.util
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +10,8 @@ import pytest_asyncio
 from perdure.settings import Settings
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Register ``postgresql`` and ``install``: the tests are no package to import them from."""
-    for name in ("postgresql", "installation"):
-        place = Path(__file__).with_name(f"{name}.py")
-        spec = importlib.util.spec_from_file_location(f"perdure_tests_{name}", place)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        # Dataclasses look their module up while it is being made.
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-        config.pluginmanager.register(module, f"perdure-{name}")
+from tests.support.installation import Install, installations
+from tests.support.postgresql import PostgreSQL, run_postgresql
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +35,17 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("TEMPORAL_ADDRESS", "PERDURE_DATABASE_URL", "PERDURE_API_KEYS"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def install(server: DevelopmentServer, own_home: Path) -> AsyncIterator[Install]:
+    """Return a function that sets up stores and a worker for some agents."""
+    async with installations(own_home, server.address) as install:
+        yield install
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run one PostgreSQL for the whole test run."""
+    with run_postgresql() as running:
+        yield running

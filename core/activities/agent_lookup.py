@@ -19,7 +19,7 @@ async def find_agent(registry: AgentRegistry, stores: Stores, name: str) -> Inst
     try:
         return registry.agent(name)
     except UnknownAgent:
-        raise registry.unknown(name, await _brought_by(stores, name)) from None
+        raise registry.unknown_agent(name, await _brought_by(stores, name)) from None
 
 
 async def _brought_by(stores: Stores, name: str) -> str:

@@ -14,7 +14,7 @@ from perdure.activities.agent_lookup import find_agent
 from perdure.activities.execution_context import ExecutionContext
 from perdure.activities.execution_watchdog import ExecutionWatchdog, Pass
 from perdure.activities.failures import failed_activity
-from perdure.agents.execution import carry_out, clean_up, partial_result
+from perdure.agents.execution import clean_up, execute_agent, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
 from perdure.agents.plugins.registry import AgentRegistry, UnknownAgent
 from perdure.agents.runs.run import Run
@@ -32,7 +32,7 @@ from perdure.agents.steps.run_closed import (
     Suspended,
 )
 from perdure.agents.steps.steps import Steps
-from perdure.messages import EXECUTE_ACTIVITY, STORES_AWAY, Executed, ExecuteInput
+from perdure.messages import EXECUTE_ACTIVITY, STORES_AWAY, ExecuteInput, ExecuteOutput
 from perdure.models import EventType, Failure, FailureKind, GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
@@ -56,11 +56,11 @@ class Execute:
         self._passes = ExecutionWatchdog(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)
-    async def execute_agent_task(self, task: ExecuteInput) -> Executed:
+    async def execute_agent_task(self, task: ExecuteInput) -> ExecuteOutput:
         """Run the agent until it has ended or has to wait, and keep its result as a draft.
 
         Returns:
-            What came of it: see :class:`~perdure.messages.Executed`.
+            What came of it: see :class:`~perdure.messages.ExecuteOutput`.
 
         Raises:
             ApplicationError: The stores do not answer, the agent failed, or another execution has
@@ -117,7 +117,7 @@ class Execute:
             await self._stores.goals.begin(task.goal, workflow_id, info.scheduled_time)
             return await self._stores.executions.begin(claim, type_, data)
 
-    async def _execute(self, task: ExecuteInput, around: ExecutionContext) -> Executed:
+    async def _execute(self, task: ExecuteInput, around: ExecutionContext) -> ExecuteOutput:
         run = around.run(task.goal, self._settings)
         workflow_id = around.claim.workflow_id
         if around.again:
@@ -126,9 +126,9 @@ class Execute:
         told = log.bind(workflow_id=workflow_id, agent=task.goal.agent_type)
         told.info("agent started", attempt=task.attempt)
         seconds_left = await self._stores.ledger.seconds_left(around.claim)
-        under_way = Pass(around.claim, run.steps, around.listener.heard_at, seconds_left)
+        under_way = Pass(around.claim, run.steps, around.emitter.heard_at, seconds_left)
         async with (
-            around.listener.heartbeats(),
+            around.emitter.heartbeats(),
             self._passes.watching(under_way),
             _draining(run.steps),
         ):
@@ -136,41 +136,41 @@ class Execute:
             try:
                 found = await find_agent(self._registry, self._stores, task.goal.agent_type)
                 agent = create_agent(found.spec, task.goal.parameters, run)
-                await around.keep(await carry_out(agent, run, on_cancel=_why_cancelled))
+                await around.keep(await execute_agent(agent, run, on_cancel=_why_cancelled))
             except (Suspended, Interrupted) as closed:
                 told.info("agent let go", reason=str(closed) or type(closed).__name__)
                 return await self._let_go(around, run, paused=under_way.paused)
             except Cancelled:
                 told.info("agent stopped")
                 cleaned = await self._end(around, run, agent)
-                return Executed(cancelled=True, cleaned=cleaned)
+                return ExecuteOutput(cancelled=True, cleaned=cleaned)
             except (Stalled, StepTooLong, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
                 failure = _failure_of(error)
                 told.info("attempt failed", type=failure.type, message=failure.message)
                 if failure.kind is FailureKind.THROTTLED:
                     waits = {"retry_after": failure.retry_after, "message": failure.message}
-                    await around.listener.note("run.throttled", waits)
+                    await around.emitter.emit_event("run.throttled", waits)
                 final = failure.permanent or (task.last and failure.kind not in _USE_UP_NOTHING)
                 cleaned = await self._end(around, run, agent, final=final)
                 raise failed_activity(failure, cleaned=cleaned) from None
             await around.close()
             await _clean_up(agent, workflow_id)
         told.info("agent finished")
-        return Executed(cleaned=True)
+        return ExecuteOutput(cleaned=True)
 
-    async def _let_go(self, around: ExecutionContext, run: Run, *, paused: bool) -> Executed:
+    async def _let_go(self, around: ExecutionContext, run: Run, *, paused: bool) -> ExecuteOutput:
         await around.close()
         suspend = self._stores.executions.suspend
         if paused:
             await suspend(around.claim, GoalStatus.PAUSED, "run.paused", {})
-            return Executed(yielded=True)
+            return ExecuteOutput(yielded=True)
         if isinstance(run.steps.closed, Interrupted):
             await suspend(around.claim, GoalStatus.RUNNING, "run.yielded", {})
-            return Executed(yielded=True)
-        waits = tuple(run.steps.parked.values())
+            return ExecuteOutput(yielded=True)
+        waits = tuple(run.steps.waiting.values())
         kinds = sorted({wait.kind.value for wait in waits})
         await suspend(around.claim, GoalStatus.WAITING, "run.waiting", {"for": [*kinds]})
-        return Executed(waits=waits, advanced=run.steps.advanced)
+        return ExecuteOutput(waits=waits, advanced=run.steps.advanced)
 
     async def _end(
         self, around: ExecutionContext, run: Run, agent: AnyAgent | None, *, final: bool = True
@@ -202,7 +202,7 @@ async def _draining(steps: Steps) -> AsyncIterator[None]:
 
     async def drain() -> None:
         await activity.wait_for_worker_shutdown()
-        steps.hold()
+        steps.drain()
 
     waiting = asyncio.create_task(drain())
     try:

@@ -9,12 +9,12 @@ from perdure.stores.database.fencing import Claim
 
 
 class ExecutionContext:
-    """One execution's journal, waits, ledger and listener.
+    """One execution's journal, waits, ledger and emitter.
 
     Attributes:
         claim: The execution.
         again: Whether another execution held the run before.
-        listener: Who is told what the agent tells.
+        emitter: Who is told what the agent tells.
     """
 
     def __init__(self, stores: Stores, claim: Claim, *, again: bool) -> None:
@@ -28,10 +28,10 @@ class ExecutionContext:
         self.claim = claim
         self._stores = stores
         self.again = again
-        self._told = stores.listener(claim, again=again)
-        self.listener = HeartbeatEmitter(self._told)
+        self._told = stores.emitter(claim, is_retry=again)
+        self.emitter = HeartbeatEmitter(self._told)
         self._journal = stores.context.journal(claim, self._told.drain)
-        self._ledger = stores.ledger.of_execution(claim)
+        self._ledger = stores.ledger.for_execution(claim)
 
     def run(self, goal: Goal, settings: Settings) -> Run:
         """Return the run that the agent is handed."""
@@ -39,7 +39,7 @@ class ExecutionContext:
             goal,
             self._journal,
             self._stores.artifacts.writer(self.claim),
-            self.listener,
+            self.emitter,
             waits=self._stores.waits.of(self.claim),
             ledger=self._ledger,
             workflow_id=self.claim.workflow_id,
@@ -54,7 +54,7 @@ class ExecutionContext:
             Fenced: Another execution holds the run by now.
             JournalFailed: The stores were away for a minute.
         """
-        if result.usage == Usage() and (self.again or self._ledger.touched):
+        if result.usage == Usage() and (self.again or self._ledger.has_entries):
             spent = (await self._stores.ledger.of(self.claim.workflow_id)).spent
             metadata = result.metadata | {"tokens_used": spent.tokens_used}
             result = result.model_copy(update={"usage": spent, "metadata": metadata})
@@ -63,5 +63,5 @@ class ExecutionContext:
     async def close(self) -> None:
         """Store what was held back: the last progress, and what the pass has saved."""
         await self._told.close()
-        if self.again or self._ledger.touched or self.claim.budget is not None:
+        if self.again or self._ledger.has_entries or self.claim.budget is not None:
             await self._ledger.close(self._journal.worked())

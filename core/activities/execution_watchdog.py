@@ -100,14 +100,14 @@ class ExecutionWatchdog:
     def _look_at_clock(self, under_way: Pass) -> None:
         now, steps = time.monotonic(), under_way.steps
         worked = now - under_way.began_at
-        if now - max(steps.alive_at, under_way.heard_at()) > self._stall_seconds:
+        if now - max(steps.last_active_at, under_way.heard_at()) > self._stall_seconds:
             steps.close(Stalled(f"the agent made no progress for {self._stall_seconds:g} seconds"))
         elif under_way.seconds_left is not None and worked > under_way.seconds_left:
             steps.close(OutOfTime("the goal was at work for as long as its budget allows"))
         elif worked > CLOSE_AFTER_SECONDS:
             steps.close(_why_out_of_time(steps, now))
         elif worked > HOLD_AFTER_SECONDS:
-            steps.hold()
+            steps.drain()
 
     async def _look_at_requests(self) -> None:
         # One that was frozen may stand beside the one that has taken its run over.
@@ -126,13 +126,13 @@ class ExecutionWatchdog:
                 under_way.steps.close(Cancelled("somebody asked for it"))
             elif request == "pause":
                 under_way.paused = True
-                under_way.steps.hold()
+                under_way.steps.drain()
 
 
 def _why_out_of_time(steps: Steps, now: float) -> RunClosed:
     """Tell a step that the next execution has time for from one that none has."""
-    for key, begun_at in steps.begun_at.items():
-        if now - begun_at > HOLD_AFTER_SECONDS:
+    for key, started_at in steps.started_at.items():
+        if now - started_at > HOLD_AFTER_SECONDS:
             return StepTooLong(
                 f"step {key.name!r} was not done in {HOLD_AFTER_SECONDS / 60:.0f} minutes, which is"
                 " all that one step may take: split it into several"

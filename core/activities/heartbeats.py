@@ -38,10 +38,10 @@ async def heartbeating(details: Callable[[], tuple[object, ...]] = tuple) -> Asy
 
 
 class HeartbeatEmitter:
-    """ExecutionWatchdog on what an agent tells, and carries the last progress in every heartbeat."""
+    """Emits what an agent says, and carries the last progress in every heartbeat."""
 
-    def __init__(self, listener: EventEmitter) -> None:
-        self._listener = listener
+    def __init__(self, emitter: EventEmitter) -> None:
+        self._emitter = emitter
         self._last: Progress | None = None
         self._heard_at = time.monotonic()
 
@@ -49,22 +49,22 @@ class HeartbeatEmitter:
         """Return when the agent told something last, as :func:`time.monotonic` counts."""
         return self._heard_at
 
-    async def tell(self, told: Progress | Artifact) -> None:
+    async def emit(self, item: Progress | Artifact) -> None:
         """Pass it on; progress also goes into the heartbeats from now on."""
         self._heard_at = time.monotonic()
-        if isinstance(told, Progress):
-            self._last = told
-        await self._listener.tell(told)
+        if isinstance(item, Progress):
+            self._last = item
+        await self._emitter.emit(item)
 
-    async def text(self, stream: str, delta: str) -> None:
+    async def emit_text(self, stream: str, delta: str) -> None:
         """Pass it on."""
         self._heard_at = time.monotonic()
-        await self._listener.text(stream, delta)
+        await self._emitter.emit_text(stream, delta)
 
-    async def note(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
+    async def emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
         """Pass it on."""
         self._heard_at = time.monotonic()
-        await self._listener.note(type_, data)
+        await self._emitter.emit_event(type_, data)
 
     @asynccontextmanager
     async def heartbeats(self) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from perdure.agents.hookspecs.spec import Observer
+from perdure.agents.hookspecs.observer import Observer
 from perdure.models import Event
 from perdure.stores import EventStore
 
@@ -26,7 +26,7 @@ async def observe(events: EventStore, observers: Collection[Observer]) -> AsyncI
     """
     watchers = [_Watcher(observer) for observer in observers]
     for watcher in watchers:
-        events.follow(watcher.hand)
+        events.subscribe(watcher.hand)
     tasks = [asyncio.create_task(watcher.run()) for watcher in watchers]
     try:
         yield

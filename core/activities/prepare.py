@@ -5,7 +5,7 @@ from temporalio import activity
 from perdure.activities.quick_activity import quick_or_later
 from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry
-from perdure.messages import PREPARE_ACTIVITY, Prepared
+from perdure.messages import PREPARE_ACTIVITY, PrepareOutput
 from perdure.models import Goal
 from perdure.stores import Stores
 
@@ -19,7 +19,7 @@ class Prepare:
 
     @activity.defn(name=PREPARE_ACTIVITY)
     @quick_or_later
-    async def prepare_agent_context(self, goal: Goal) -> Prepared:
+    async def prepare_agent_context(self, goal: Goal) -> PrepareOutput:
         """Open the run's record and check its parameters; running it twice changes nothing.
 
         An agent that is not installed here may be elsewhere, or soon: its execution is tried for
@@ -40,7 +40,7 @@ class Prepare:
         )
         if installed is not None:
             check_parameters(installed.spec, goal.parameters)
-        return Prepared(
+        return PrepareOutput(
             agent_version=installed.agent_version if installed else "",
             stores_id=self._stores.stores_id,
         )

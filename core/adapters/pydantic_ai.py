@@ -1,8 +1,8 @@
 """Any pydantic-ai ``Agent`` as a durable agent.
 
-Each model request is a step, and so is each call of a tool: made once, answered from the journal on
-every later pass. Text is streamed to whoever follows the goal, usage is counted, and a tool that
-needs an approval asks for it through the run, which holds no worker meanwhile.
+Each model request is a step, and so is each call of a tool: made once, answered from the journal in
+every later execution. Text is streamed to whoever follows the goal, usage is counted, and a tool
+that needs an approval asks for it through the run, which holds no worker meanwhile.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue
 
-from perdure.adapters.goals import (
+from perdure.adapters.conversion.goals import (
     MESSAGES_FILE,
     Prompt,
-    denial,
+    denial_message,
     prompt_for,
+    report_answer,
     result_for,
-    tell_answer,
 )
 from perdure.agents import AgentSpec, Goal, Result, Run, Usage
-from perdure.agents.model_calls.choice import import_model
+from perdure.agents.model_calls.model_factory import import_model
 
 try:
     from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext
@@ -46,7 +46,7 @@ D = TypeVar("D")
 Out = TypeVar("Out")
 
 UNJOURNALED: Final = "durable"
-"""A tool whose metadata holds this as ``False`` is no step: it runs on every pass, and may wait."""
+"""A tool with this as ``False`` in its metadata is no step: it always runs again, and may wait."""
 
 
 def durable(
@@ -89,29 +89,29 @@ def durable(
         deps: Returns what its tools and instructions are given; the checked parameters when not
             given.
         examples: Descriptions of goals it is good at.
-        streamed: Whether its model is asked for streams, so that text is told as it comes.
+        streamed: Whether its model is asked for streams, so that text is emitted as it comes.
 
     Raises:
         ValueError: The name is none.
     """
 
     async def execute(run: Run, goal: Goal) -> Result:
-        given: Any = None
+        agent_deps: Any = None
         if deps is not None:
-            given = deps(run, goal)
+            agent_deps = deps(run, goal)
         elif parameters is not None:
-            given = parameters.model_validate(goal.parameters)
+            agent_deps = parameters.model_validate(goal.parameters)
         if isinstance(agent.model, str):
             await import_model(agent.model)
-        done = await agent.run(
+        agent_result = await agent.run(
             prompt_for(goal, prompt),
             model=run.model if agent.model is None else run.durable(agent.model),
-            deps=given,
-            capabilities=[_Durable(run)],
-            event_stream_handler=agent.event_stream_handler or (_drained if streamed else None),
+            deps=agent_deps,
+            capabilities=[_RunCapability(run)],
+            event_stream_handler=agent.event_stream_handler or (_drain if streamed else None),
         )
-        await run.artifact(MESSAGES_FILE, _repeatable(done.all_messages_json()))
-        return result_for(done.output, _used(done.new_messages()))
+        await run.artifact(MESSAGES_FILE, _reproducible(agent_result.all_messages_json()))
+        return result_for(agent_result.output, _usage_of_messages(agent_result.new_messages()))
 
     return AgentSpec(
         name=name,
@@ -123,11 +123,11 @@ def durable(
 
 
 @dataclass
-class _Durable(AbstractCapability[Any]):
-    """Puts a run's journal around an agent's tools, and its questions to people."""
+class _RunCapability(AbstractCapability[Any]):
+    """Connects an agent to a run: its tools are journaled, and its approvals asked for."""
 
     run: Run
-    answers: int = 0
+    answer_count: int = 0
 
     async def after_model_request(
         self,
@@ -136,12 +136,14 @@ class _Durable(AbstractCapability[Any]):
         request_context: ModelRequestContext,  # noqa: ARG002
         response: ModelResponse,
     ) -> ModelResponse:
-        self.answers += 1
-        await tell_answer(self.run, self.answers, [call.tool_name for call in response.tool_calls])
+        self.answer_count += 1
+        await report_answer(
+            self.run, self.answer_count, [call.tool_name for call in response.tool_calls]
+        )
         return response
 
     def get_wrapper_toolset(self, toolset: AbstractToolset[Any]) -> AbstractToolset[Any]:
-        return _Journaled(toolset, self.run)
+        return _JournaledToolset(toolset, self.run)
 
     async def handle_deferred_tool_calls(
         self,
@@ -149,9 +151,9 @@ class _Durable(AbstractCapability[Any]):
         *,
         requests: DeferredToolRequests,
     ) -> DeferredToolResults:
-        asked = [self._approval(call) for call in requests.approvals]
-        awaited = [self.run.wait_for(call.tool_name) for call in requests.calls]
-        answers = await asyncio.gather(*asked, *awaited)
+        approvals = [self._approval(call) for call in requests.approvals]
+        signals = [self.run.wait_for(call.tool_name) for call in requests.calls]
+        answers = await asyncio.gather(*approvals, *signals)
         return DeferredToolResults(
             approvals={
                 call.tool_call_id: answer
@@ -159,7 +161,7 @@ class _Durable(AbstractCapability[Any]):
             },
             calls={
                 call.tool_call_id: answer
-                for call, answer in zip(requests.calls, answers[len(asked) :], strict=True)
+                for call, answer in zip(requests.calls, answers[len(approvals) :], strict=True)
             },
         )
 
@@ -168,11 +170,11 @@ class _Durable(AbstractCapability[Any]):
         decision = await self.run.approve(question, call.args_as_dict())
         if decision:
             return True
-        return ToolDenied(denial(decision))
+        return ToolDenied(denial_message(decision))
 
 
-class _Outcome(BaseModel):
-    """What a call of a tool came to, as the journal keeps it."""
+class _ToolOutcome(BaseModel):
+    """The outcome of a call of a tool, as the journal keeps it."""
 
     kind: Literal["returned", "retry", "failed", "approval", "deferred"]
     plain: bool = True
@@ -180,7 +182,7 @@ class _Outcome(BaseModel):
     message: str = ""
     metadata: dict[str, JsonValue] | None = None
 
-    def hand_out(self) -> object:
+    def unwrap(self) -> object:
         match self.kind:
             case "retry":
                 raise ModelRetry(self.message)
@@ -196,7 +198,7 @@ class _Outcome(BaseModel):
 
 
 @dataclass
-class _Journaled(WrapperToolset[Any]):
+class _JournaledToolset(WrapperToolset[Any]):
     """Makes each call of a tool a step of a run."""
 
     run: Run
@@ -208,45 +210,45 @@ class _Journaled(WrapperToolset[Any]):
         if (tool.tool_def.metadata or {}).get(UNJOURNALED) is False:
             return await call(name, tool_args, ctx, tool)
 
-        async def body(arguments: dict[str, Any]) -> _Outcome:
-            return await _outcome(partial(call, name, arguments, ctx, tool))
+        async def body(arguments: dict[str, Any]) -> _ToolOutcome:
+            return await _tool_outcome(partial(call, name, arguments, ctx, tool))
 
-        return (await self.run.step(f"tool {name}", body, tool_args)).hand_out()
+        return (await self.run.step(f"tool {name}", body, tool_args)).unwrap()
 
 
-async def _outcome(call: Callable[[], Any]) -> _Outcome:
+async def _tool_outcome(call: Callable[[], Any]) -> _ToolOutcome:
     try:
         value = await call()
     except ModelRetry as error:
-        return _Outcome(kind="retry", message=error.message)
+        return _ToolOutcome(kind="retry", message=error.message)
     except ToolFailed as error:
-        return _Outcome(kind="failed", message=error.message)
+        return _ToolOutcome(kind="failed", message=error.message)
     except ApprovalRequired as error:
-        return _Outcome(kind="approval", metadata=error.metadata)
+        return _ToolOutcome(kind="approval", metadata=error.metadata)
     except CallDeferred as error:
-        return _Outcome(kind="deferred", metadata=error.metadata)
+        return _ToolOutcome(kind="deferred", metadata=error.metadata)
     if isinstance(value, ToolReturn):
-        return _Outcome(kind="returned", plain=False, returned=value)
-    return _Outcome(kind="returned", returned=ToolReturn(value))
+        return _ToolOutcome(kind="returned", plain=False, returned=value)
+    return _ToolOutcome(kind="returned", returned=ToolReturn(value))
 
 
-async def _drained(_: RunContext[Any], events: AsyncIterable[object]) -> None:
+async def _drain(_: RunContext[Any], events: AsyncIterable[object]) -> None:
     async for _event in events:
         pass
 
 
-def _used(messages: Sequence[ModelMessage]) -> Usage:
+def _usage_of_messages(messages: Sequence[ModelMessage]) -> Usage:
     responses = [message for message in messages if isinstance(message, ModelResponse)]
     return sum((usage_of(response) for response in responses), Usage())
 
 
-def _repeatable(messages: bytes) -> str:
-    """Leave out what differs from pass to pass: when a request was put together, and in which."""
+def _reproducible(messages: bytes) -> str:
+    """Leave out what differs between executions: when a request was put together, and in which."""
     document: list[dict[str, Any]] = json.loads(messages)
     for message in document:
-        made_here = [message, *message["parts"]] if message["kind"] == "request" else []
-        for said in made_here:
-            said.pop("timestamp", None)
+        timed = [message, *message["parts"]] if message["kind"] == "request" else []
+        for part in timed:
+            part.pop("timestamp", None)
         for name in ("conversation_id", "run_id"):
             message.pop(name, None)
     return json.dumps(document, indent=1, ensure_ascii=False)

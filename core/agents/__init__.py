@@ -6,8 +6,10 @@ Semantic versioning covers this package and :mod:`perdure.testing`; nothing deep
 from perdure.agents.decorator import agent
 from perdure.agents.factory import AgentFactory
 from perdure.agents.hookspecs import hookimpl
-from perdure.agents.hookspecs.forms import Agent, AgentFunction, FunctionAgent
-from perdure.agents.hookspecs.spec import AgentSpec, Observer
+from perdure.agents.hookspecs.agent_class import Agent
+from perdure.agents.hookspecs.agent_function import AgentFunction, FunctionAgent
+from perdure.agents.hookspecs.agent_spec import AgentSpec
+from perdure.agents.hookspecs.observer import Observer
 from perdure.agents.parameters import InputPath, ParametersRefused
 from perdure.agents.plugins.registry import UnknownAgent
 from perdure.agents.runs.run import Run

@@ -1,4 +1,4 @@
-"""``@agent``: an async function becomes an agent that a plugin can register."""
+"""``@agent``: makes an async function an agent that a plugin can register."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -7,8 +7,8 @@ from typing import TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel
 
-from perdure.agents.hookspecs.forms import AgentFunction, parameters_of
-from perdure.agents.hookspecs.spec import AgentSpec
+from perdure.agents.hookspecs.agent_function import AgentFunction, parameters_of
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.models import Check
 
 M = TypeVar("M", bound=BaseModel)
@@ -37,52 +37,52 @@ def agent(
     examples: tuple[str, ...] = (),
     check: Callable[[], Iterable[Check]] | None = None,
 ) -> AgentSpec | Callable[[AgentFunction[M]], AgentSpec]:
-    """Make an agent's specification of an async function, with or without brackets.
+    """Make an async function an agent; works with and without brackets.
 
     The function takes ``(run, goal)``, or ``(run, goal, parameters)`` where the annotation of the
     third argument is a Pydantic model: the model of the agent's parameters.
 
     Args:
         function: The agent.
-        name: The agent's name; the function's, with hyphens for underscores, when not given.
+        name: The agent type; the function's name, with hyphens for underscores, when not given.
         description: What it does; the first line of the function's docstring when not given.
         examples: Descriptions of goals it is good at.
-        check: Called by ``perdure doctor``; returns what it looked for on this machine.
+        check: Called by ``perdure doctor``; returns checks of what the agent needs on this machine.
 
     Returns:
         The specification, to be returned from the hook ``register_agents``. The function itself is
         its ``agent``.
 
     Raises:
-        ValueError: The function is no such function, or describes itself in no docstring.
+        ValueError: The function takes other arguments, or has neither docstring nor description.
     """
 
-    def describe(described: AgentFunction[M]) -> AgentSpec:
-        told = description or (inspect.getdoc(described) or "").strip().partition("\n")[0]
-        if not told:
+    def specify(decorated: AgentFunction[M]) -> AgentSpec:
+        summary = description or (inspect.getdoc(decorated) or "").strip().partition("\n")[0]
+        if not summary:
             raise ValueError(
-                f"agent function {described.__qualname__} says nowhere what it does: give it a"
+                f"agent function {decorated.__qualname__} says nowhere what it does: give it a"
                 " docstring, or description="
             )
         return AgentSpec(
-            name=name or described.__name__.strip("_").replace("_", "-"),
-            description=told,
-            agent=described,
-            parameters=_model_of(described),
+            name=name or decorated.__name__.strip("_").replace("_", "-"),
+            description=summary,
+            agent=decorated,
+            parameters=_parameters_model(decorated),
             examples=examples,
             check=check,
         )
 
-    return describe if function is None else describe(function)
+    return specify if function is None else specify(function)
 
 
-def _model_of(function: AgentFunction[M]) -> type[BaseModel] | None:
+def _parameters_model(function: AgentFunction[M]) -> type[BaseModel] | None:
     if not inspect.iscoroutinefunction(function):
-        return None  # the specification says what is wrong with it
+        return None  # AgentSpec raises the error
     argument = parameters_of(function)
     if argument is None:
         return None
-    # The third annotation alone: those of run and goal may be seen by type checkers only.
+    # The third annotation alone: those of run and goal may be imported for type checkers only.
     annotations = {argument.name: inspect.get_annotations(function).get(argument.name)}
     holder = SimpleNamespace(__annotations__=annotations, __wrapped__=function)
     try:

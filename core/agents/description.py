@@ -1,4 +1,4 @@
-"""Agents described for people and programs: the API's and the command line's one source."""
+"""Descriptions of the installed agents, for the API and the command line."""
 
 import json
 import types
@@ -16,7 +16,7 @@ class ParameterDescription(BaseModel):
 
     Attributes:
         name: Its name.
-        type: Its type in Python's words, such as ``list[str]``.
+        type: Its type in Python's notation, such as ``list[str]``.
         required: Whether it must be given.
         default: Its default as JSON text, or ``made of the others``; empty when it is required.
         description: What it is for.
@@ -33,11 +33,11 @@ class AgentDescription(BaseModel):
     """An installed agent.
 
     Attributes:
-        name: What goals call it.
+        name: The agent type.
         description: What it does.
         distribution: The distribution that brings it.
         version: That distribution's version.
-        parameters: What it takes, in the order its model lists it.
+        parameters: Its parameters, in the order of its model.
         parameters_schema: The same as JSON Schema; ``None`` when it takes none.
         examples: Descriptions of goals it is good at.
     """

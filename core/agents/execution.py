@@ -1,4 +1,4 @@
-"""Carrying an agent through: from its first line to its result, or to where it has to wait."""
+"""Executes an agent from its first line to its result, or to where it has to wait."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,27 +6,26 @@ from contextlib import aclosing
 from typing import Final
 
 from perdure.agents.factory import AnyAgent
-from perdure.agents.hookspecs.forms import checked
+from perdure.agents.hookspecs.agent_class import check_result
 from perdure.agents.runs.run import Run
-from perdure.agents.steps.errors import PermanentError, no_exit
+from perdure.agents.steps.errors import PermanentError, catch_exits
 from perdure.agents.steps.run_closed import Cancelled, Interrupted, RunClosed, Suspended
 from perdure.agents.steps.steps import Steps
 from perdure.models import Progress, Result
 
 PARTIAL_RESULT_SECONDS: Final = 10.0
 CLEANUP_SECONDS: Final = 30.0
-# How long nothing may be in flight before a pass that waits is over: a branch of the agent that is
-# between two steps gets on to its next one within this time.
+# An execution that waits ends once nothing was in flight for this long: enough for a branch of the
+# agent that is between two steps to get to its next one.
 QUIET_SECONDS: Final = 0.02
-# How long an agent that was cancelled may take to let go; then it is left behind, with a run that
-# refuses whatever it asks for.
-LET_GO_SECONDS: Final = 5.0
+# How long a cancelled agent may take to end; then it is abandoned, with a closed run.
+CANCEL_SECONDS: Final = 5.0
 
 
-async def carry_out(
+async def execute_agent(
     agent: AnyAgent, run: Run, *, on_cancel: Callable[[], RunClosed] = Cancelled
 ) -> Result:
-    """Let an agent do its work and return its result.
+    """Execute an agent and return its result.
 
     Args:
         agent: The agent.
@@ -35,88 +34,88 @@ async def carry_out(
 
     Raises:
         RunClosed: The agent did not end: it waits for something, is to go on elsewhere, was stopped
-            or has lost its run. Whatever it says after that does not count.
-        Exception: Whatever ended the agent. Its failed steps are withdrawn from the journal by
-            then, so that another attempt runs them again.
+            or has lost its run. Whatever it returns or raises after that does not count.
+        Exception: What the agent raised. Its failed steps are no longer in the journal, so that
+            another attempt executes them again.
     """
-    # Names the goal where an agent is found to block the event loop.
+    # The name is logged when an agent blocks the event loop.
     name = f"agent {run.goal.agent_type} of {run.workflow_id}"
-    working = asyncio.create_task(_work(agent, run), name=name)
+    task = asyncio.create_task(_run_agent(agent, run), name=name)
     try:
-        await _until_over(working, run.steps)
+        await _wait_until_finished(task, run.steps)
     except asyncio.CancelledError:
         run.steps.close(on_cancel())
     if run.steps.closed is not None:
-        await _stop(working)
-        run.steps.check()
+        await _cancel_and_wait(task)
+        run.steps.raise_if_closed()
     try:
-        return working.result()
+        return task.result()
     except Exception as error:
         await run.withdraw_failures(error)
         raise
 
 
-async def _work(agent: AnyAgent, run: Run) -> Result:
+async def _run_agent(agent: AnyAgent, run: Run) -> Result:
     await run.import_model()
-    with no_exit():
+    with catch_exits():
         async with aclosing(agent.execute_streaming(run.goal.description)) as stream:  # type: ignore[type-var]
-            async for progress in stream:
-                await run.report(_progress(progress, run))
-        return complete(checked(await agent.get_results(), run), run)
+            async for item in stream:
+                await run.report(_check_progress(item, run))
+        return _with_run_metadata(check_result(await agent.get_results(), run), run)
 
 
-def _progress(told: object, run: Run) -> Progress:
-    if isinstance(told, Progress):
-        return told
+def _check_progress(item: object, run: Run) -> Progress:
+    if isinstance(item, Progress):
+        return item
     raise PermanentError(
-        f"agent {run.goal.agent_type!r} yielded {type(told).__name__}: yield a"
+        f"agent {run.goal.agent_type!r} yielded {type(item).__name__}: yield a"
         " perdure.agents.Progress"
     )
 
 
-async def _until_over(working: asyncio.Task[Result], steps: Steps) -> None:
-    changing = asyncio.create_task(steps.changed())
+async def _wait_until_finished(task: asyncio.Task[Result], steps: Steps) -> None:
+    change = asyncio.create_task(steps.changed())
     try:
-        while not working.done() and steps.closed is None:
-            waits = bool(steps.parked or steps.held) and steps.in_flight == 0
+        while not task.done() and steps.closed is None:
+            is_waiting = bool(steps.waiting or steps.deferred) and steps.in_flight_count == 0
             await asyncio.wait(
-                {working, changing},
-                timeout=QUIET_SECONDS if waits else None,
+                {task, change},
+                timeout=QUIET_SECONDS if is_waiting else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if changing.done():
-                changing = asyncio.create_task(steps.changed())
-            elif waits and not working.done() and steps.in_flight == 0:
-                # What was held back counts more: the wait is found again elsewhere.
-                steps.close(Interrupted() if steps.held else Suspended())
+            if change.done():
+                change = asyncio.create_task(steps.changed())
+            elif is_waiting and not task.done() and steps.in_flight_count == 0:
+                # A deferred step counts more: the next execution comes to the wait again.
+                steps.close(Interrupted() if steps.deferred else Suspended())
     finally:
-        changing.cancel()
+        change.cancel()
 
 
-async def _stop(working: asyncio.Task[Result]) -> None:
-    working.cancel()
-    stopping = asyncio.ensure_future(asyncio.wait({working}, timeout=LET_GO_SECONDS))
+async def _cancel_and_wait(task: asyncio.Task[Result]) -> None:
+    task.cancel()
+    stopping = asyncio.ensure_future(asyncio.wait({task}, timeout=CANCEL_SECONDS))
     while not stopping.done():
         try:
             await asyncio.shield(stopping)
         except asyncio.CancelledError:
-            continue  # told to stop once more: that is what is being done
-    if working.done() and not working.cancelled():
-        working.exception()  # what it says now does not count, and is no news
+            continue  # cancelled once more, and already stopping
+    if task.done() and not task.cancelled():
+        task.exception()  # retrieved, so that asyncio does not log it: it does not count
 
 
 async def partial_result(agent: AnyAgent, run: Run) -> Result:
-    """Return what an agent has made by the time it failed or was cancelled.
+    """Return what an agent has achieved by the time it failed or was cancelled.
 
-    An agent that cannot say, or takes longer than ten seconds, leaves its artifacts.
+    For an agent that raises, or takes longer than ten seconds, that is its artifacts.
     """
     try:
-        with no_exit():
+        with catch_exits():
             async with asyncio.timeout(PARTIAL_RESULT_SECONDS):
-                made = checked(await agent.get_results(), run)
-    except (Exception, RunClosed):  # noqa: BLE001 -- the failure that brought us here is the one to report
-        made = Result()
-    return complete(made, run)
+                result = check_result(await agent.get_results(), run)
+    except (Exception, RunClosed):  # noqa: BLE001 -- the failure before this one is reported
+        result = Result()
+    return _with_run_metadata(result, run)
 
 
 async def clean_up(agent: AnyAgent) -> None:
@@ -126,17 +125,17 @@ async def clean_up(agent: AnyAgent) -> None:
         Exception: What the agent raised, or :class:`TimeoutError`.
     """
     try:
-        with no_exit():
+        with catch_exits():
             async with asyncio.timeout(CLEANUP_SECONDS):
                 await agent.cleanup()
     except RunClosed as closed:
         raise RuntimeError(f"the clean-up used its run, which is closed: {closed!r}") from closed
 
 
-def complete(result: Result, run: Run) -> Result:
-    """Add to a result what the core knows: the run's artifacts, ``agent_type``, ``tokens_used``."""
-    named = {artifact.name: artifact for artifact in result.artifacts}
-    artifacts = {**run.artifacts, **named}
+def _with_run_metadata(result: Result, run: Run) -> Result:
+    """Return a result with the run's artifacts, ``agent_type`` and ``tokens_used``."""
+    own = {artifact.name: artifact for artifact in result.artifacts}
+    artifacts = {**run.artifacts, **own}
     metadata = {
         **result.metadata,
         "agent_type": run.goal.agent_type,

@@ -1,11 +1,12 @@
-"""Making an agent for a goal."""
+"""Creates the agent for a goal."""
 
 from collections.abc import Mapping
 
 from pydantic import BaseModel, JsonValue
 
-from perdure.agents.hookspecs.forms import Agent, FunctionAgent
-from perdure.agents.hookspecs.spec import AgentSpec
+from perdure.agents.hookspecs.agent_class import Agent
+from perdure.agents.hookspecs.agent_function import FunctionAgent
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry, installed_agents
 from perdure.agents.runs.run import Run
@@ -15,7 +16,7 @@ AnyAgent = Agent[BaseModel | None]
 
 
 class AgentFactory:
-    """Makes agents by name."""
+    """Creates agents by their agent type."""
 
     @staticmethod
     def create(
@@ -25,14 +26,14 @@ class AgentFactory:
         *,
         registry: AgentRegistry | None = None,
     ) -> AnyAgent:
-        """Make an agent.
+        """Create an agent.
 
         Args:
             agent_type: The name of an installed agent.
             config: The goal's parameters.
-            run: Its surroundings; without one, a run whose journal and artifacts are in memory, so
-                that trying an agent needs no server.
-            registry: Where to look the name up; what is installed when not given.
+            run: Its run; when not given, one that keeps everything in memory, so that trying an
+                agent needs no server.
+            registry: The agents to choose from; the installed ones when not given.
 
         Raises:
             UnknownAgent: No installed agent has that name.
@@ -45,7 +46,7 @@ class AgentFactory:
 def create_agent(
     spec: AgentSpec, config: Mapping[str, JsonValue], run: Run | None = None
 ) -> AnyAgent:
-    """Make the agent that a specification describes; see :meth:`AgentFactory.create`.
+    """Create the agent of a specification; see :meth:`AgentFactory.create`.
 
     Raises:
         ParametersRefused: The parameters do not fit it.
@@ -61,6 +62,6 @@ def create_agent(
             )
         )
     if isinstance(spec.agent, type):
-        made: AnyAgent = spec.agent(run, parameters)
-        return made
+        instance: AnyAgent = spec.agent(run, parameters)
+        return instance
     return FunctionAgent(run, parameters, spec.agent)

@@ -1,4 +1,4 @@
-"""Checking a goal's parameters against its agent's model."""
+"""Checks a goal's parameters against the agent's model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from perdure.agents.hookspecs.spec import AgentSpec
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.steps.errors import InputError
 
 InputPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]
@@ -53,10 +53,10 @@ def check_parameters(spec: AgentSpec, parameters: Mapping[str, JsonValue]) -> Ba
     """
     model = spec.parameters
     problems = _unknown_names(model, parameters)
-    checked: BaseModel | None = None
+    validated: BaseModel | None = None
     if model is not None:
         try:
-            checked = model.model_validate(dict(parameters))
+            validated = model.model_validate(dict(parameters))
         except ValidationError as error:
             problems += [
                 ParameterProblem(".".join(map(str, item["loc"])) or "parameters", item["msg"])
@@ -65,7 +65,7 @@ def check_parameters(spec: AgentSpec, parameters: Mapping[str, JsonValue]) -> Ba
             ]
     if problems:
         raise ParametersRefused(spec.name, problems)
-    return checked
+    return validated
 
 
 def _unknown_names(
@@ -77,9 +77,9 @@ def _unknown_names(
             return []
         for name, field in model.model_fields.items():
             known |= {name, field.alias or name}
-    listed = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+    accepted = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
     return [
-        ParameterProblem(name, f"no such parameter, {listed}")
+        ParameterProblem(name, f"no such parameter, {accepted}")
         for name in parameters
         if name not in known
     ]

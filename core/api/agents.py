@@ -1,4 +1,4 @@
-"""The route of agents: which are installed, and what each takes."""
+"""The route of agents: the installed ones and their parameters."""
 
 from fastapi import APIRouter
 

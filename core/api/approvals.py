@@ -1,4 +1,4 @@
-"""Routes of approvals: what runs ask people, and the answers."""
+"""Routes of approvals: list them, show one, vote."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,19 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from perdure.api.dependencies import Service
 from perdure.api.problems import Problem
 from perdure.models import Vote
-from perdure.stores.database.paging import Place
-from perdure.stores.journal.approvals import ApprovalRecord, ApprovalStatus, place_of
+from perdure.stores.database.paging import PageCursor
+from perdure.stores.journal.approvals import ApprovalRecord, ApprovalStatus, cursor_of
 
-_UNKNOWN = {"model": Problem, "description": "There is no such approval"}
+_UNKNOWN_APPROVAL = {"model": Problem, "description": "There is no such approval"}
 _NOT_ASKED = {"model": Problem, "description": "Somebody else was asked"}
-_TOO_LATE = {"model": Problem, "description": "It is decided, has expired, or its run has ended"}
-_REFUSED = {"model": Problem, "description": "What was sent is no answer"}
+_CONFLICT = {"model": Problem, "description": "It is decided, has expired, or its run has ended"}
+_INVALID = {"model": Problem, "description": "The request is not valid"}
 
 router = APIRouter(prefix="/api/approvals", tags=["approvals"])
 
 
 class ApprovalPage(BaseModel):
-    """Some approvals: those that are open first, then the newest first.
+    """One page of approvals: those that are open first, then the newest first.
 
     Attributes:
         approvals: The approvals.
@@ -32,12 +32,12 @@ class ApprovalPage(BaseModel):
     after: str | None
 
 
-class Said(BaseModel):
-    """What somebody says to a question.
+class VoteRequest(BaseModel):
+    """A person's vote on an approval.
 
     Attributes:
         approved: Yes or no.
-        by: Who says it.
+        by: Who votes.
         reason: Why.
     """
 
@@ -48,39 +48,47 @@ class Said(BaseModel):
     reason: Annotated[str, StringConstraints(max_length=4_000)] = ""
 
 
-@router.get("", responses={422: _REFUSED})
+@router.get("", responses={422: _INVALID})
 async def list_approvals(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     status: ApprovalStatus | None = None,
     workflow_id: str | None = None,
-    after: Annotated[str | None, Query(description="What the page before gave.")] = None,
+    after: Annotated[str | None, Query(description="`after` of the previous page.")] = None,
 ) -> ApprovalPage:
-    """List what runs ask, or have asked."""
-    found = await service.stores.approvals.list(
+    """List approvals, open and decided."""
+    approvals = await service.stores.approvals.list(
         limit=limit,
         status=status,
         workflow_id=workflow_id,
-        after=Place.parse(after, grouped=True) if after is not None else None,
+        after=PageCursor.parse(after, grouped=True) if after is not None else None,
     )
-    following = str(place_of(found[-1])) if len(found) == limit else None
-    return ApprovalPage(approvals=found, after=following)
+    next_page = str(cursor_of(approvals[-1])) if len(approvals) == limit else None
+    return ApprovalPage(approvals=approvals, after=next_page)
 
 
-@router.get("/{approval_id}", responses={404: _UNKNOWN})
+@router.get("/{approval_id}", responses={404: _UNKNOWN_APPROVAL})
 async def show_approval(approval_id: str, service: Service) -> ApprovalRecord:
-    """Show what is asked, with all that the answer depends on."""
+    """Show an approval: the question, its data, the votes."""
     return await service.stores.approvals.get(approval_id)
 
 
 @router.post(
-    "/{approval_id}", responses={403: _NOT_ASKED, 404: _UNKNOWN, 409: _TOO_LATE, 422: _REFUSED}
+    "/{approval_id}",
+    responses={403: _NOT_ASKED, 404: _UNKNOWN_APPROVAL, 409: _CONFLICT, 422: _INVALID},
 )
-async def answer_approval(approval_id: str, said: Said, service: Service) -> ApprovalRecord:
-    """Say yes or no; the run goes on as soon as it is decided.
+async def answer_approval(
+    approval_id: str, vote_request: VoteRequest, service: Service
+) -> ApprovalRecord:
+    """Vote yes or no; the run goes on as soon as the approval is decided.
 
-    One no decides, and so do as many yes as are needed. The same answer of the same person again
-    is taken once. Once this has answered the vote counts, with a worker up or not.
+    One no decides, and so do as many yes as are needed. The same vote of the same person is counted
+    once. A vote counts from the response on, whether a worker runs or not.
     """
-    vote = Vote(by=said.by, approved=said.approved, reason=said.reason, at=datetime.now(UTC))
+    vote = Vote(
+        by=vote_request.by,
+        approved=vote_request.approved,
+        reason=vote_request.reason,
+        at=datetime.now(UTC),
+    )
     return await service.answering.vote(approval_id, vote)

@@ -1,4 +1,4 @@
-"""What every route reaches: one goal service a process."""
+"""Dependencies of the routes: the goal service and the open event streams of the process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,46 +7,46 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from perdure.stores.events.event_feed import Reader
+from perdure.stores.events.event_feed import EventReader
 from perdure.temporal.client.goal_service import GoalService
 
 
-class Streams:
-    """The streams of events that are open: a server that stops would wait for them in vain."""
+class EventStreams:
+    """The open event streams; a server that stops closes them, or it would wait for their end."""
 
     def __init__(self) -> None:
-        self._readers: set[Reader] = set()
-        self._ended = False
+        self._readers: set[EventReader] = set()
+        self._closed = False
 
     @contextmanager
-    def hold(self, reader: Reader) -> Iterator[None]:
-        """Know a stream's reader for as long as the block runs."""
+    def track(self, reader: EventReader) -> Iterator[None]:
+        """Track a stream's reader for as long as the block runs."""
         self._readers.add(reader)
-        if self._ended:
+        if self._closed:
             reader.stop()
         try:
             yield
         finally:
             self._readers.discard(reader)
 
-    def end(self) -> None:
-        """End every stream, and each that is opened later; a client goes on where it was."""
-        self._ended = True
+    def close(self) -> None:
+        """End every stream, now and later; a client that reconnects goes on where it was."""
+        self._closed = True
         for reader in self._readers:
             reader.stop()
 
 
 @dataclass(frozen=True, slots=True)
 class ApiState:
-    """The application's own state.
+    """The application's state, kept in ``app.state.perdure``.
 
     Attributes:
         service: Starts and cancels goals, over one shared Temporal client.
-        streams: The streams of events that are open.
+        streams: The open event streams.
     """
 
     service: GoalService
-    streams: Streams = field(default_factory=Streams)
+    streams: EventStreams = field(default_factory=EventStreams)
 
 
 def _state(request: Request) -> ApiState:
@@ -58,9 +58,9 @@ def _service(request: Request) -> GoalService:
     return _state(request).service
 
 
-def _streams(request: Request) -> Streams:
+def _streams(request: Request) -> EventStreams:
     return _state(request).streams
 
 
 Service = Annotated[GoalService, Depends(_service)]
-OpenStreams = Annotated[Streams, Depends(_streams)]
+Streams = Annotated[EventStreams, Depends(_streams)]

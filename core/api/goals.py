@@ -1,4 +1,4 @@
-"""Routes of goals: hand in, list, show, fetch a file."""
+"""Routes of goals: start one, list them, show one, download an artifact."""
 
 from typing import Annotated, Literal
 
@@ -7,15 +7,15 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict
 
 from perdure.api.dependencies import Service
-from perdure.api.problems import AWAY, UNKNOWN_RUN, Problem
+from perdure.api.problems import UNAVAILABLE, UNKNOWN_RUN, Problem
 from perdure.models import Budget, Goal, GoalRecord, GoalStatus
 from perdure.stores import UnknownArtifact
-from perdure.stores.database.paging import Place
-from perdure.stores.runs.goals import place_of
+from perdure.stores.database.paging import PageCursor
+from perdure.stores.runs.goals import cursor_of
 from perdure.stores.runs.idempotency import KEY_CHARACTERS
 
-_REFUSED = {"model": Problem, "description": "The goal is not one that can be run"}
-_OTHER_GOAL = {"model": Problem, "description": "The key was given with another goal"}
+_INVALID = {"model": Problem, "description": "The goal cannot be run"}
+_KEY_CONFLICT = {"model": Problem, "description": "The key was used with another goal"}
 
 IdempotencyKey = Annotated[
     str | None,
@@ -23,39 +23,39 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=KEY_CHARACTERS,
         pattern=r"^[!-~]+$",
-        description="The same key and body again: the run that was started first. Visible ASCII.",
+        description="The same key and body again returns the run started first. Visible ASCII.",
     ),
 ]
-Before = Annotated[
-    str | None, Query(description="What the page before gave as `before`, or a time (ISO 8601).")
+BeforeCursor = Annotated[
+    str | None, Query(description="`before` of the previous page, or a time (ISO 8601).")
 ]
 
 router = APIRouter(prefix="/api", tags=["goals"])
 
 
-class AskedBudget(Budget):
-    """A budget as it is handed in: an unknown field is a mistake."""
+class BudgetRequest(Budget):
+    """The budget of a goal in a request; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", title="Budget")
 
 
-class AskedGoal(Goal):
-    """A goal as it is handed in: an unknown field is a mistake."""
+class GoalRequest(Goal):
+    """A goal in a request; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", title="Goal")
 
-    budget: AskedBudget | None = None
+    budget: BudgetRequest | None = None
 
 
-class Started(BaseModel):
-    """A goal was handed in and its workflow runs."""
+class StartResponse(BaseModel):
+    """The goal's workflow is started."""
 
     workflow_id: str
     status: Literal["started"] = "started"
 
 
 class GoalPage(BaseModel):
-    """Some runs, newest first.
+    """One page of runs, newest first.
 
     Attributes:
         goals: The runs, without results and artifacts.
@@ -66,40 +66,41 @@ class GoalPage(BaseModel):
     before: str | None
 
 
-@router.post("/execute-goal", responses={409: _OTHER_GOAL, 422: _REFUSED, 503: AWAY})
+@router.post("/execute-goal", responses={409: _KEY_CONFLICT, 422: _INVALID, 503: UNAVAILABLE})
 async def execute_goal(
-    asked: AskedGoal, service: Service, idempotency_key: IdempotencyKey = None
-) -> Started:
-    """Hand in a goal: its workflow is started, and this returns at once.
+    goal_request: GoalRequest, service: Service, idempotency_key: IdempotencyKey = None
+) -> StartResponse:
+    """Start a goal's workflow; the response does not wait for its result.
 
-    With an ``Idempotency-Key`` it may be sent again, as when the answer was lost: nothing is
-    started twice, and the answer names the run that was started first, however it stands by now.
+    With an ``Idempotency-Key`` the request may be sent again, as when the response was lost:
+    nothing is started twice, and the response names the run that was started first, whatever its
+    status is by now.
     """
-    goal = Goal.model_validate(asked.model_dump())
-    return Started(workflow_id=await service.start(goal, idempotency_key))
+    goal = Goal.model_validate(goal_request.model_dump())
+    return StartResponse(workflow_id=await service.start(goal, idempotency_key))
 
 
-@router.get("/goals", responses={422: _REFUSED})
+@router.get("/goals", responses={422: _INVALID})
 async def list_goals(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     status: GoalStatus | None = None,
     agent_type: str | None = None,
-    before: Before = None,
+    before: BeforeCursor = None,
 ) -> GoalPage:
     """List runs, newest first."""
     goals = await service.stores.goals.list(
         limit=limit,
         status=status,
         agent_type=agent_type,
-        before=Place.parse(before) if before is not None else None,
+        before=PageCursor.parse(before) if before is not None else None,
     )
     return page_of(goals, limit)
 
 
 def page_of(goals: list[GoalRecord], limit: int) -> GoalPage:
-    """Return runs as a page that says where the next one begins."""
-    return GoalPage(goals=goals, before=str(place_of(goals[-1])) if len(goals) == limit else None)
+    """Return runs as a page, with the cursor of the next one."""
+    return GoalPage(goals=goals, before=str(cursor_of(goals[-1])) if len(goals) == limit else None)
 
 
 @router.get("/goals/{workflow_id}", responses={404: UNKNOWN_RUN})
@@ -114,7 +115,7 @@ async def show_goal(workflow_id: str, service: Service) -> GoalRecord:
     response_class=FileResponse,
 )
 async def fetch_artifact(workflow_id: str, name: str, service: Service) -> FileResponse:
-    """Fetch a file that a run made."""
+    """Download an artifact of a run."""
     record = await service.stores.goals.get(workflow_id)
     for artifact in record.artifacts:
         if artifact.name == name:

@@ -1,4 +1,4 @@
-"""Routes for those who watch over the process."""
+"""Liveness and readiness routes for load balancers and orchestrators."""
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -9,18 +9,18 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     status: str = "ok"
 
 
 class Readiness(BaseModel):
-    """Whether goals can be handed in.
+    """Whether goals can be started.
 
     Attributes:
-        ready: Whether all of it is there.
-        temporal: Whether the Temporal server answers.
-        stores: Whether the database answers.
+        ready: Whether Temporal and the stores respond.
+        temporal: Whether the Temporal server responds.
+        stores: Whether the database responds.
         agents: How many agents are installed.
     """
 
@@ -32,13 +32,13 @@ class Readiness(BaseModel):
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """Say that the process lives."""
+    """Return that the process is alive."""
     return Health()
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(service: Service, response: Response) -> Readiness:
-    """Say whether goals can be handed in; 503 when not."""
+    """Return whether goals can be started; 503 when not."""
     temporal = await service.is_up()
     stores = await service.stores.database.is_up()
     ready = temporal and stores

@@ -1,4 +1,4 @@
-"""API keys: random, and known to the server only by their SHA-256 digests."""
+"""API keys: made, and checked against the SHA-256 digests that the server knows."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perdure.api.problems import problem
 
-_OPEN: Final = ("/healthz", "/readyz")
+_PUBLIC_PATHS: Final = ("/healthz", "/readyz")
 
 
 def new_key() -> tuple[str, str]:
@@ -25,24 +25,28 @@ def digest_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class KeyCheck:
-    """Lets a request pass that carries ``Authorization: Bearer`` and a known key."""
+class ApiKeyMiddleware:
+    """Passes on a request that carries ``Authorization: Bearer`` and a known key."""
 
     def __init__(self, app: ASGIApp, digests: Collection[str]) -> None:
         self._app = app
         self._digests = tuple(digest.lower() for digest in digests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 -- ASGI
-        if scope["type"] != "http" or scope["path"] in _OPEN or self._knows(Headers(scope=scope)):
+        if (
+            scope["type"] != "http"
+            or scope["path"] in _PUBLIC_PATHS
+            or self._is_authorized(Headers(scope=scope))
+        ):
             await self._app(scope, receive, send)
             return
-        refusal = problem(
+        response = problem(
             401, "Unauthorized", "send a key this server knows as 'Authorization: Bearer <key>'"
         )
-        refusal.headers["WWW-Authenticate"] = "Bearer"
-        await refusal(scope, receive, send)
+        response.headers["WWW-Authenticate"] = "Bearer"
+        await response(scope, receive, send)
 
-    def _knows(self, headers: Headers) -> bool:
+    def _is_authorized(self, headers: Headers) -> bool:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return False

@@ -1,22 +1,22 @@
-"""The OpenAPI document: what each installed agent takes, from the models of their parameters."""
+"""The OpenAPI document, with the parameters of each installed agent."""
 
 from copy import deepcopy
 from typing import Any, Final
 
 from fastapi import FastAPI
 
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.hookspecs.parameters_schema import schema_of
-from perdure.agents.hookspecs.spec import AgentSpec
 from perdure.agents.plugins.registry import AgentRegistry
 
 _COMPONENTS: Final = "#/components/schemas/"
 _Document = dict[str, Any]
 
 
-class DescribedApi(FastAPI):
-    """An application whose OpenAPI document says what each agent takes.
+class ApiWithAgentSchemas(FastAPI):
+    """A FastAPI application whose OpenAPI document has a goal schema for each agent.
 
-    It is made anew at every request: agents of plugin files come, change and go.
+    The document is made at every request: agents of plugin files are added, changed and removed.
     """
 
     def openapi(self) -> _Document:
@@ -24,67 +24,67 @@ class DescribedApi(FastAPI):
         document = deepcopy(super().openapi())
         registry: AgentRegistry = self.state.perdure.service.registry
         if registry.agents:
-            _describe(document, [agent.spec for _, agent in sorted(registry.agents.items())])
+            _add_agents(document, [agent.spec for _, agent in sorted(registry.agents.items())])
         return document
 
 
-def _describe(document: _Document, specs: list[AgentSpec]) -> None:
+def _add_agents(document: _Document, specs: list[AgentSpec]) -> None:
     schemas = document["components"]["schemas"]
     body = document["paths"]["/api/execute-goal"]["post"]["requestBody"]["content"]
     goal = schemas[body["application/json"]["schema"]["$ref"].removeprefix(_COMPONENTS)]
     goals: dict[str, str] = {}
     for spec in specs:
-        schemas |= _parameters_of(spec)
-        schemas[f"{spec.name}.goal"] = _goal_of(spec, goal)
+        schemas |= _parameter_schemas(spec)
+        schemas[f"{spec.name}.goal"] = _goal_schema(spec, goal)
         goals[spec.name] = f"{_COMPONENTS}{spec.name}.goal"
     body["application/json"]["schema"] = {
         "title": "Goal",
-        "oneOf": [{"$ref": place} for place in goals.values()],
+        "oneOf": [{"$ref": reference} for reference in goals.values()],
         "discriminator": {"propertyName": "agent_type", "mapping": goals},
     }
-    examples = {spec.name: example for spec in specs if (example := _example_of(spec))}
+    examples = {spec.name: example for spec in specs if (example := _example(spec))}
     if examples:
         body["application/json"]["examples"] = examples
 
 
-def _parameters_of(spec: AgentSpec) -> _Document:
-    """Return the components that an agent's parameters need, their own named after the agent."""
+def _parameter_schemas(spec: AgentSpec) -> _Document:
+    """Return the component schemas of an agent's parameters, named after the agent."""
     name = f"{spec.name}.parameters"
     if spec.parameters is None:
         return {name: {"type": "object", "title": name, "maxProperties": 0}}
-    schema = _moved(deepcopy(dict(schema_of(spec.parameters))), f"{_COMPONENTS}{name}.")
-    parts = {f"{name}.{part}": inner for part, inner in schema.pop("$defs", {}).items()}
+    schema = _with_prefix(deepcopy(dict(schema_of(spec.parameters))), f"{_COMPONENTS}{name}.")
+    definitions = {f"{name}.{part}": inner for part, inner in schema.pop("$defs", {}).items()}
     if "properties" in schema:
-        # A parameter that an agent does not know is refused, unless its model wants any.
+        # An unknown parameter is refused, unless the agent's model allows any.
         schema.setdefault("additionalProperties", False)
-    return {name: schema, **parts}
+    return {name: schema, **definitions}
 
 
-def _moved(schema: Any, place: str) -> Any:
-    """Return a schema whose references lead to ``place`` and no longer into itself."""
+def _with_prefix(schema: Any, prefix: str) -> Any:
+    """Return a schema whose references begin with ``prefix`` instead of ``#/$defs/``."""
     if isinstance(schema, list):
-        return [_moved(item, place) for item in schema]
+        return [_with_prefix(item, prefix) for item in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: value.replace("#/$defs/", place)
+        key: value.replace("#/$defs/", prefix)
         if key == "$ref" and isinstance(value, str)
-        else {name: inner.replace("#/$defs/", place) for name, inner in value.items()}
+        else {name: inner.replace("#/$defs/", prefix) for name, inner in value.items()}
         if key == "mapping" and isinstance(value, dict)
-        else _moved(value, place)
+        else _with_prefix(value, prefix)
         for key, value in schema.items()
     }
 
 
-def _goal_of(spec: AgentSpec, goal: _Document) -> _Document:
-    needs = [*goal["required"]]
-    if _required(spec):
-        needs.append("parameters")
+def _goal_schema(spec: AgentSpec, goal: _Document) -> _Document:
+    required = [*goal["required"]]
+    if _required_parameters(spec):
+        required.append("parameters")
     return {
         **goal,
         "title": f"Goal of {spec.name}",
         "description": spec.description,
-        "required": needs,
+        "required": required,
         "properties": {
             **goal["properties"],
             "agent_type": {"type": "string", "const": spec.name, "title": "Agent Type"},
@@ -93,14 +93,14 @@ def _goal_of(spec: AgentSpec, goal: _Document) -> _Document:
     }
 
 
-def _required(spec: AgentSpec) -> list[str]:
+def _required_parameters(spec: AgentSpec) -> list[str]:
     fields = spec.parameters.model_fields.items() if spec.parameters else ()
     return [field.alias or name for name, field in fields if field.is_required()]
 
 
-def _example_of(spec: AgentSpec) -> _Document | None:
-    """Return a goal that can be sent as it stands, for agents that need no parameters."""
-    if not spec.examples or _required(spec):
+def _example(spec: AgentSpec) -> _Document | None:
+    """Return a complete example goal, for an agent whose parameters are all optional."""
+    if not spec.examples or _required_parameters(spec):
         return None
     value = {
         "goal_id": f"try-{spec.name}",

@@ -1,4 +1,4 @@
-"""The pages for people: agents, a form for a goal of each, goals and what became of them."""
+"""Routes of the web pages: agents, a form to start a goal, goals and their results."""
 
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -13,10 +13,10 @@ from perdure.api.dependencies import Service
 from perdure.api.problems import problem
 from perdure.models import Goal, Parameters
 from perdure.stores import StoreUnavailable
-from perdure.stores.database.refusals import Refused
+from perdure.stores.database.errors import StateConflict
 from perdure.temporal.client.connection import TemporalUnavailable
-from perdure.web.fields import PREFIX, fields_of, parameters_from
-from perdure.web.pages import draw
+from perdure.web.forms import PARAMETER_PREFIX, form_fields, read_form
+from perdure.web.pages import render_page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -24,91 +24,93 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 @router.get("/")
 async def agents(service: Service) -> str:
     """Show the installed agents."""
-    return draw("agents", {"agents": describe_agents(service.registry).agents})
+    return render_page("agents", {"agents": describe_agents(service.registry).agents})
 
 
 @router.get("/agents/{name}")
 async def agent(name: str, service: Service) -> str:
     """Show the form for a goal of one agent."""
     new = {"goal_id": f"web-{uuid4().hex[:8]}", "key": str(uuid4())}
-    return _form(_described(name, service), new)
+    return _form(_describe(name, service), new)
 
 
 @router.post("/agents/{name}")
-async def hand_in(name: str, service: Service, request: Request) -> Response:
-    """Hand a goal in, and show it; or show the form again, with what is wrong.
+async def start_goal(name: str, service: Service, request: Request) -> Response:
+    """Start a goal and redirect to its page; or show the form again, with what is wrong.
 
-    A form that is sent twice, as by a double click, hands in one goal: it carries a key.
+    A form that is sent twice, as by a double click, starts one goal: it has an idempotency key.
     """
-    if not _is_from_here(request):
+    if not _is_same_origin(request):
         return problem(403, "Forbidden", "hand goals in from this server's own pages")
-    described = _described(name, service)
-    given = dict(parse_qsl((await request.body()).decode(errors="replace"), True))
+    description = _describe(name, service)
+    submitted = dict(parse_qsl((await request.body()).decode(errors="replace"), True))
     try:
-        goal = _goal(name, given, parameters_from(described.parameters_schema, given))
-        workflow_id = await service.start(goal, given.get("key") or None)
-    except ParametersRefused as refused:
-        problems = {found.name.partition(".")[0]: found.message for found in refused.problems}
-        return HTMLResponse(_form(described, given, problems, str(refused)), 422)
-    except ValidationError as refused:
-        told = "; ".join(
-            f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in refused.errors()
+        goal = _goal(name, submitted, read_form(description.parameters_schema, submitted))
+        workflow_id = await service.start(goal, submitted.get("key") or None)
+    except ParametersRefused as error:
+        problems = {item.name.partition(".")[0]: item.message for item in error.problems}
+        return HTMLResponse(_form(description, submitted, problems, str(error)), 422)
+    except ValidationError as error:
+        message = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
         )
-        return HTMLResponse(_form(described, given, {}, told), 422)
-    except (TemporalUnavailable, StoreUnavailable) as away:
-        return HTMLResponse(_form(described, given, {}, str(away)), 503)
-    except Refused as refused:
-        return HTMLResponse(_form(described, given | {"key": str(uuid4())}, {}, str(refused)), 409)
+        return HTMLResponse(_form(description, submitted, {}, message), 422)
+    except (TemporalUnavailable, StoreUnavailable) as error:
+        return HTMLResponse(_form(description, submitted, {}, str(error)), 503)
+    except StateConflict as error:
+        return HTMLResponse(
+            _form(description, submitted | {"key": str(uuid4())}, {}, str(error)), 409
+        )
     return RedirectResponse(f"/goals/{workflow_id}", 303)
 
 
 @router.get("/goals")
 async def goals(service: Service) -> str:
     """Show the newest goals."""
-    return draw("goals", {"goals": await service.stores.goals.list(limit=50)})
+    return render_page("goals", {"goals": await service.stores.goals.list(limit=50)})
 
 
 @router.get("/goals/{workflow_id}")
 async def goal(workflow_id: str, service: Service) -> str:
-    """Show where a goal stands, live, and what became of it."""
-    return draw("goal", {"goal": await service.stores.goals.get(workflow_id)})
+    """Show a goal: its status and progress as they change, then its result."""
+    return render_page("goal", {"goal": await service.stores.goals.get(workflow_id)})
 
 
-def _goal(agent_type: str, given: dict[str, str], parameters: Parameters) -> Goal:
+def _goal(agent_type: str, submitted: dict[str, str], parameters: Parameters) -> Goal:
     return Goal(
-        goal_id=given.get("goal_id", ""),
-        description=given.get("description", ""),
+        goal_id=submitted.get("goal_id", ""),
+        description=submitted.get("description", ""),
         agent_type=agent_type,
         parameters=parameters,
     )
 
 
-def _described(name: str, service: Service) -> AgentDescription:
+def _describe(name: str, service: Service) -> AgentDescription:
     service.registry.agent(name)
     return describe_agents(service.registry, name).agents[0]
 
 
 def _form(
-    described: AgentDescription,
-    given: dict[str, str],
+    description: AgentDescription,
+    submitted: dict[str, str],
     problems: dict[str, str] | None = None,
-    told: str = "",
+    message: str = "",
 ) -> str:
-    filled = given if "description" in given else None
+    filled = submitted if "description" in submitted else None
     values = {
-        "agent": described,
-        "description": given.get("description", ""),
-        "goal_id": given.get("goal_id", ""),
-        "key": given.get("key", ""),
-        "fields": fields_of(described.parameters_schema, filled, problems),
-        "problem": told,
-        "prefix": PREFIX,
+        "agent": description,
+        "description": submitted.get("description", ""),
+        "goal_id": submitted.get("goal_id", ""),
+        "key": submitted.get("key", ""),
+        "fields": form_fields(description.parameters_schema, filled, problems),
+        "problem": message,
+        "prefix": PARAMETER_PREFIX,
     }
-    return draw("agent", values)
+    return render_page("agent", values)
 
 
-def _is_from_here(request: Request) -> bool:
-    # A page elsewhere may send a form here, and only a browser sends an Origin.
+def _is_same_origin(request: Request) -> bool:
+    # A page of another site may send a form here (CSRF); only browsers send an Origin.
     origin = request.headers.get("origin")
-    # Not the scheme: a proxy in front may speak TLS.
+    # The scheme is not compared: a proxy in front may speak TLS.
     return origin is None or origin.partition("://")[2] == request.headers.get("host")

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from perdure.agents.parameters import ParametersRefused
 from perdure.agents.plugins.registry import UnknownAgent
 from perdure.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
-from perdure.stores.database.refusals import InputRefused, NotAsked, Refused, UnknownApproval
+from perdure.stores.database.errors import InputRefused, NotAsked, StateConflict, UnknownApproval
 from perdure.temporal.client.connection import TemporalUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,7 +31,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """An error, as every route answers it.
+    """The body of an error response, of every route.
 
     Attributes:
         type: Always ``about:blank``: the title says it.
@@ -48,11 +48,11 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
-# What several routes may answer, for the API's reference.
+# Error responses of several routes, for the OpenAPI document.
 UNKNOWN_RUN: Final = {"model": Problem, "description": "There is no such run"}
-AWAY: Final = {
+UNAVAILABLE: Final = {
     "model": Problem,
-    "description": "Temporal or the stores do not answer",
+    "description": "Temporal or the stores do not respond",
 }
 
 
@@ -65,7 +65,7 @@ def problem(
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Make an application answer every error of ours as a problem."""
+    """Make an application respond to every error of Perdure with a problem."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ParametersRefused, _parameters)
@@ -73,7 +73,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(UnknownGoal, _not_found)
     app.add_exception_handler(UnknownArtifact, _not_found)
     app.add_exception_handler(UnknownApproval, _not_found)
-    app.add_exception_handler(Refused, _conflict)
+    app.add_exception_handler(StateConflict, _conflict)
     app.add_exception_handler(NotAsked, _forbidden)
     app.add_exception_handler(InputRefused, _input)
     app.add_exception_handler(TemporalUnavailable, _unavailable)
@@ -85,7 +85,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     problems = [
         FieldProblem(field=_field(item["loc"]), message=_message(item)) for item in error.errors()
     ]
-    return _refused(problems)
+    return _unprocessable(problems)
 
 
 def _field(location: tuple[str | int, ...]) -> str:
@@ -98,7 +98,7 @@ def _message(item: dict[str, object]) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
 
 
-def _refused(problems: list[FieldProblem]) -> JSONResponse:
+def _unprocessable(problems: list[FieldProblem]) -> JSONResponse:
     detail = "; ".join(f"{item.field}: {item.message}" for item in problems)
     return problem(422, "Unprocessable Content", detail, problems)
 
@@ -113,7 +113,7 @@ async def _parameters(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _unknown_agent(_: Request, error: Exception) -> JSONResponse:
-    return _refused([FieldProblem(field="agent_type", message=str(error))])
+    return _unprocessable([FieldProblem(field="agent_type", message=str(error))])
 
 
 async def _not_found(_: Request, error: Exception) -> JSONResponse:
@@ -133,13 +133,13 @@ async def _input(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    answer = problem(503, "Service Unavailable", str(error))
-    answer.headers["Retry-After"] = "5"
-    return answer
+    response = problem(503, "Service Unavailable", str(error))
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    answer = problem(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail))
-    answer.headers.update(error.headers or {})
-    return answer
+    response = problem(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response

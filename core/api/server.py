@@ -1,4 +1,4 @@
-"""Serving the application in a process that does other things too."""
+"""The HTTP server: serves the application inside a process that has other tasks too."""
 
 import asyncio
 import contextlib
@@ -13,15 +13,15 @@ from perdure.api.dependencies import ApiState
 from perdure.settings import Settings
 
 
-class AddressTaken(Exception):
-    """Another process listens there already."""
+class AddressInUse(Exception):
+    """Another process listens on the address already."""
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on an address; port 0 takes any free one.
 
     Raises:
-        AddressTaken: It cannot.
+        AddressInUse: The address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise AddressTaken(
+        raise AddressInUse(
             f"the API cannot listen on {host}:{port} ({error.strerror or error}): choose another"
             " port with --port or PERDURE_PORT"
         ) from error
@@ -40,7 +40,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> AsyncIterator[str]:
-    """Serve the application as long as the block runs; gives its address."""
+    """Serve the application as long as the block runs, and yield its URL."""
     config = uvicorn.Config(
         app, log_config=None, lifespan="off", timeout_graceful_shutdown=3, access_log=False
     )
@@ -53,13 +53,13 @@ async def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> As
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         state: ApiState = app.state.perdure
-        state.streams.end()
+        state.streams.close()
         server.should_exit = True
         await serving
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever started it."""
+    """Leaves signal handlers to the process that it runs in."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The command line; every module here imports only click, so that ``--help`` is quick."""
+"""The command line. Its modules import only click at the top, so that ``--help`` is quick."""
 
 from perdure.cli.main import main
 

@@ -13,13 +13,12 @@ from perdure.cli.commands.run import run
 from perdure.cli.commands.testing import testing
 from perdure.cli.commands.worker import worker
 from perdure.cli.output.stdout import native_output_on_stderr
+from perdure.version import core_version
 
 
-def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
-        from importlib.metadata import version
-
-        click.echo(f"perdure {version('perdure')}")
+def _print_version(context: click.Context, _: click.Parameter, is_set: bool) -> None:
+    if is_set and not context.resilient_parsing:
+        click.echo(f"perdure {core_version()}")
         context.exit()
 
 
@@ -29,7 +28,7 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     is_flag=True,
     expose_value=False,
     is_eager=True,
-    callback=_version,
+    callback=_print_version,
     help="Show the version and exit.",
 )
 def perdure() -> None:

@@ -84,7 +84,7 @@ def known_agents(settings: Settings) -> AgentRegistry:
     running = read_installation(settings.home)
     for file in running.plugin_files if running else ():
         seconds = settings.plugin_import_seconds
-        registry.add_version(file.path, file.source, file.reason, seconds)
+        registry.add_file_version(file.path, file.source, file.reason, seconds)
     for path in settings.plugin_files:
         registry.add_file(path, settings.plugin_import_seconds)
     return registry

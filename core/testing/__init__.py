@@ -1,4 +1,4 @@
-"""What authors test their agents with.
+"""The kit that authors test their agents with.
 
 Semantic versioning covers what is named here. pytest loads a plugin from this package in every run,
 so nothing is imported before it is used.
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from perdure.agents.steps.memory import MemoryJournal
-    from perdure.testing.contracts.broken import BrokenContract
     from perdure.testing.contracts.contract import AgentContract
+    from perdure.testing.contracts.errors import BrokenContract
     from perdure.testing.installation import GoalFailed, Installation
+    from perdure.testing.model_endpoint.request_log import RecordedRequest
     from perdure.testing.model_endpoint.script import (
-        Asked,
+        ChatRequest,
         Reply,
         ToolCall,
         breaks_off,
@@ -23,18 +24,18 @@ if TYPE_CHECKING:
         refuses,
         says,
     )
-    from perdure.testing.model_endpoint.server import ModelServer, Recorded
+    from perdure.testing.model_endpoint.server import ModelServer
     from perdure.testing.rehearsal import Rehearsal, StillWaiting, rehearse
 
 __all__ = [
     "AgentContract",
-    "Asked",
     "BrokenContract",
+    "ChatRequest",
     "GoalFailed",
     "Installation",
     "MemoryJournal",
     "ModelServer",
-    "Recorded",
+    "RecordedRequest",
     "Rehearsal",
     "Reply",
     "StillWaiting",
@@ -49,15 +50,15 @@ __all__ = [
 ]
 
 _SCRIPT: Final = "perdure.testing.model_endpoint.script"
-_PLACES: Final = {
+_MODULES: Final = {
     "AgentContract": "perdure.testing.contracts.contract",
-    "Asked": _SCRIPT,
-    "BrokenContract": "perdure.testing.contracts.broken",
+    "ChatRequest": _SCRIPT,
+    "BrokenContract": "perdure.testing.contracts.errors",
     "GoalFailed": "perdure.testing.installation",
     "Installation": "perdure.testing.installation",
     "MemoryJournal": "perdure.agents.steps.memory",
     "ModelServer": "perdure.testing.model_endpoint.server",
-    "Recorded": "perdure.testing.model_endpoint.server",
+    "RecordedRequest": "perdure.testing.model_endpoint.request_log",
     "Rehearsal": "perdure.testing.rehearsal",
     "Reply": _SCRIPT,
     "StillWaiting": "perdure.testing.rehearsal",
@@ -73,12 +74,12 @@ _PLACES: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is named here when it is used first."""
+    """Import a public name when it is first used."""
     try:
-        place = _PLACES[name]
+        module = _MODULES[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value: object = getattr(import_module(place), name)
+    value: object = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""A whole installation for tests: a real Temporal server, stores, and a worker in this process."""
+"""An installation for tests: a real Temporal server, stores, and a worker in this process."""
 
 import asyncio
 import gc
@@ -14,12 +14,11 @@ from typing import Any, Final, Self, TypeVar
 
 from pydantic import JsonValue
 
-from perdure.agents.hookspecs.spec import AgentSpec
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent, installed_agents
 from perdure.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.events.follow import follow_events
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.binary import ensure_server_binary
@@ -42,13 +41,13 @@ class GoalFailed(AssertionError):
     """
 
     def __init__(self, record: GoalRecord) -> None:
-        why = record.error.message if record.error else "nobody said why"
-        super().__init__(f"goal for {record.agent_type!r} ended {record.status.value}: {why}")
+        reason = record.error.message if record.error else "nobody said why"
+        super().__init__(f"goal for {record.agent_type!r} ended {record.status.value}: {reason}")
         self.record = record
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _RunningParts:
     stores: Stores
     service: GoalService
     agents: dict[str, InstalledAgent]
@@ -68,14 +67,14 @@ class Installation:
 
         Args:
             home: Where its state goes.
-            report: Told what takes long, such as the building of the server.
+            report: Called with messages about what takes long, such as the building of the server.
         """
         self.home = home
         self._report = report
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._live, name="perdure installation")
-        self._ready: Future[_Parts] = Future()
-        self._over = asyncio.Event()
+        self._thread = threading.Thread(target=self._run_loop, name="perdure installation")
+        self._ready: Future[_RunningParts] = Future()
+        self._stopping = asyncio.Event()
 
     async def finish(
         self,
@@ -86,7 +85,7 @@ class Installation:
         budget: Budget | None = None,
         decisions: Mapping[str, bool] | None = None,
     ) -> Result:
-        """Hand in a goal, see it through, and return its result.
+        """Hand in a goal, wait until it ends, and return its result.
 
         Args:
             agent: An installed agent's name, or a specification, which is added to the agents here.
@@ -137,11 +136,11 @@ class Installation:
     def stop(self) -> None:
         """Stop everything; a second call does nothing."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._over.set)
+            self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(_STOP_SECONDS)
 
     @property
-    def _parts(self) -> _Parts:
+    def _parts(self) -> _RunningParts:
         return self._ready.result()
 
     def _goal(
@@ -159,8 +158,8 @@ class Installation:
             budget=budget,
         )
 
-    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     async def _finish(
         self, agent: str | AgentSpec, goal: Goal, decisions: Mapping[str, bool]
@@ -170,24 +169,24 @@ class Installation:
             parts.agents[agent.name] = InstalledAgent(agent, "perdure-test", "0")
         workflow_id = await parts.service.start(goal)
         async with asyncio.timeout(GOAL_SECONDS):
-            async for event in follow_events(parts.stores, workflow_id):
-                await self._answer(event, decisions)
+            async for event in parts.stores.events.follow(workflow_id):
+                await self._vote(event, decisions)
         record = await parts.stores.goals.get(workflow_id)
         if not record.success or record.result is None:
             raise GoalFailed(record)
         return record.result
 
-    async def _answer(self, event: Event, decisions: Mapping[str, bool]) -> None:
+    async def _vote(self, event: Event, decisions: Mapping[str, bool]) -> None:
         question = event.data.get("question")
         if event.type != "approval.requested" or question not in decisions:
             return
         vote = Vote(by="test", approved=decisions[str(question)], at=datetime.now(UTC))
         await self._parts.service.answering.vote(str(event.data["approval_id"]), vote)
 
-    def _live(self) -> None:
+    def _run_loop(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
-        except BaseException as error:  # noqa: BLE001 -- told to whoever waits for the start
+        except BaseException as error:  # noqa: BLE001 -- raised to whoever waits for the start
             if not self._ready.done():
                 self._ready.set_exception(error)
         finally:
@@ -198,13 +197,13 @@ class Installation:
     async def _serve(self) -> None:
         async with self._open() as parts:
             self._ready.set_result(parts)
-            await self._over.wait()
+            await self._stopping.wait()
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[_Parts]:
+    async def _open(self) -> AsyncIterator[_RunningParts]:
         # Whatever the environment says, a test touches neither a real database nor a real model.
         settings = Settings(home=self.home, database_url="", model=MODEL, drain_seconds=1.0)
-        registry = _own_registry()
+        registry = _extensible_registry()
         async with AsyncExitStack() as stack:
             stores = await stack.enter_async_context(open_stores(settings))
             binary = await ensure_server_binary(settings, self._report)
@@ -216,10 +215,10 @@ class Installation:
             service = GoalService(client, stores, registry)
             agents = registry.agents
             assert isinstance(agents, dict)
-            yield _Parts(stores, service, agents)
+            yield _RunningParts(stores, service, agents)
 
 
-def _own_registry() -> AgentRegistry:
+def _extensible_registry() -> AgentRegistry:
     """Return what is installed, in a registry that more can be added to."""
     registry = installed_agents()
     return replace(registry, agents=dict(registry.agents))

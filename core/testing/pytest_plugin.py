@@ -1,4 +1,4 @@
-"""What pytest gains where Perdure is installed: fixtures for the tests of agents.
+"""The pytest plugin of Perdure: fixtures for the tests of agents.
 
 pytest loads this in every run, so it imports nothing before a fixture is used. The fixtures serve
 plain tests as well as async ones; async ones need pytest-asyncio (or another runner), as anywhere.
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from perdure.testing.installation import Installation
     from perdure.testing.model_endpoint.server import ModelServer
 
-pytest.register_assert_rewrite(
-    "perdure.testing.contracts.contract", "perdure.testing.contracts.clauses"
-)
+pytest.register_assert_rewrite("perdure.testing.contracts.contract")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -26,12 +24,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show of a broken contract its sentence, and of the agent's own error where it comes from."""
     report = yield
-    broken = sys.modules.get("perdure.testing.contracts.broken")
+    errors = sys.modules.get("perdure.testing.contracts.errors")
     error = None if call.excinfo is None else call.excinfo.value
-    if broken is not None and isinstance(error, broken.BrokenContract):
+    if errors is not None and isinstance(error, errors.BrokenContract):
         cause = error.__cause__
-        shown = [] if cause is None else traceback.format_exception(cause)
-        report.longrepr = "\n".join([f"BrokenContract: {error}", "".join(shown)]).rstrip()
+        lines = [] if cause is None else traceback.format_exception(cause)
+        report.longrepr = "\n".join([f"BrokenContract: {error}", "".join(lines)]).rstrip()
     return report
 
 

@@ -1,37 +1,35 @@
-"""Running an agent from first line to result in this process, with everything kept in memory."""
+"""Rehearsals: an agent executed from its first line to its result, all in memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from perdure.agents.execution import carry_out, clean_up
+from perdure.agents.execution import clean_up, execute_agent
 from perdure.agents.factory import create_agent
-from perdure.agents.hookspecs.spec import AgentSpec
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.plugins.registry import installed_agents
 from perdure.agents.runs.run import Run
 from perdure.agents.steps.journal import (
-    ApprovalRequest,
-    DelegateRequest,
-    SignalRequest,
-    StepKey,
     StepOutcome,
     WaitRequest,
 )
+from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.memory import MemoryArtifacts, MemoryEmitter, MemoryJournal, MemoryWaits
 from perdure.agents.steps.run_closed import Suspended
 from perdure.messages import Wait
 from perdure.models import Goal, Progress, Result
 from perdure.settings import Settings
+from perdure.testing.in_memory.waits import missing_argument
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What came of running an agent in memory.
+    """The outcome of executing an agent in memory.
 
     Attributes:
         result: What it delivered.
-        progress: What it told on the way.
+        progress: The progress that it reported.
         files: The content of its artifacts by name.
         journal: Its finished steps; hand it to another rehearsal to see a retry.
     """
@@ -51,7 +49,7 @@ class StillWaiting(Exception):
     """
 
     def __init__(self, waits: tuple[WaitRequest, ...], journal: MemoryJournal) -> None:
-        missing = ", ".join(answering(wanted) for wanted in waits)
+        missing = ", ".join(missing_argument(request) for request in waits)
         super().__init__(f"the agent waits, and nobody answers: hand rehearse {missing}")
         self.waits = waits
         self.journal = journal
@@ -93,25 +91,25 @@ async def rehearse(
         parameters=dict(parameters or {}),
     )
     journal = journal or MemoryJournal()
-    artifacts, listener = MemoryArtifacts(), MemoryEmitter()
-    waits = _Waits(decisions, results, signals)
-    run = Run(goal, journal, artifacts, listener, waits=waits, model=Settings().model)
-    made = create_agent(spec, goal.parameters, run)
+    artifacts, emitter = MemoryArtifacts(), MemoryEmitter()
+    waits = _RecordingWaits(decisions, results, signals)
+    run = Run(goal, journal, artifacts, emitter, waits=waits, model=Settings().model)
+    instance = create_agent(spec, goal.parameters, run)
     try:
-        result = await carry_out(made, run)
+        result = await execute_agent(instance, run)
     except Suspended:
         # No clean-up: the goal goes on once it has its answer.
         raise StillWaiting(tuple(waits.unanswered.values()), journal) from None
     except BaseException:
-        await clean_up(made)
+        await clean_up(instance)
         raise
-    await clean_up(made)
-    progress = tuple(told for told in listener.told if isinstance(told, Progress))
+    await clean_up(instance)
+    progress = tuple(item for item in emitter.emitted if isinstance(item, Progress))
     return Rehearsal(result, progress, artifacts.files, journal)
 
 
-class _Waits(MemoryWaits):
-    """Waits in memory that remember what was asked in vain."""
+class _RecordingWaits(MemoryWaits):
+    """Waits in memory that record those that nobody answers."""
 
     def __init__(
         self,
@@ -122,21 +120,8 @@ class _Waits(MemoryWaits):
         super().__init__(decisions, results, signals)
         self.unanswered: dict[StepKey, WaitRequest] = {}
 
-    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
-        answer = await super().open(key, wanted)
-        if isinstance(answer, Wait):
-            self.unanswered[key] = wanted
-        return answer
-
-
-def answering(wanted: WaitRequest) -> str:
-    """Return the argument of :func:`rehearse` that answers a wait."""
-    match wanted:
-        case ApprovalRequest(question=question):
-            return f"decisions={{{question!r}: True}}"
-        case DelegateRequest(agent_type=agent_type):
-            return f"results={{{agent_type!r}: Result()}}"
-        case SignalRequest(signal=signal, number=number):
-            return f"signals={{{signal!r}: [None] * {number}}}"
-        case _:
-            raise AssertionError("a nap is over at once")
+    async def open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
+        outcome = await super().open(key, request)
+        if isinstance(outcome, Wait):
+            self.unanswered[key] = request
+        return outcome

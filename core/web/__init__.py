@@ -1,1 +1,1 @@
-"""The pages: what :mod:`perdure.api` answers to a browser, drawn on the server."""
+"""The web pages that :mod:`perdure.api` serves: templates, forms, rendering."""

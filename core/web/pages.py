@@ -1,4 +1,4 @@
-"""Drawing pages from the templates beside this module."""
+"""Rendering of pages from the templates beside this module."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -17,11 +17,11 @@ def _templates() -> Environment:
     )
 
 
-def draw(page: str, values: Mapping[str, object]) -> str:
+def render_page(page: str, values: Mapping[str, object]) -> str:
     """Return a page as HTML.
 
     Args:
-        page: The template's name without its ending, such as ``agents``.
-        values: What it shows.
+        page: The template's name without its suffix, such as ``agents``.
+        values: The template's variables.
     """
     return _templates().get_template(f"{page}.html").render(values)

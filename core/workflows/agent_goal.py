@@ -25,13 +25,13 @@ with workflow.unsafe.imports_passed_through():
         STORE_ACTIVITY,
         WAKE_SIGNAL,
         WORKFLOW_TYPE,
-        Carried,
-        Executed,
         ExecuteInput,
+        ExecuteOutput,
         GoalOutput,
-        Prepared,
+        PrepareOutput,
         StoreInput,
         Wait,
+        WorkflowState,
     )
     from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
     from perdure.workflows.failure_policy import (
@@ -98,7 +98,7 @@ class AgentGoalWorkflow:
         self._paused = False
 
     @workflow.run
-    async def run(self, goal: Goal, carried: Carried | None = None) -> GoalOutput:
+    async def run(self, goal: Goal, carried: WorkflowState | None = None) -> GoalOutput:
         """Prepare, execute, store.
 
         Args:
@@ -111,7 +111,7 @@ class AgentGoalWorkflow:
         Raises:
             CancelledError: The run was cancelled; what was made by then is stored.
         """
-        state = carried or Carried()
+        state = carried or WorkflowState()
         started = state.started_at or workflow.now()
         self._waiting.woken.update(state.woken)
         self._paused = self._paused or state.paused
@@ -138,14 +138,16 @@ class AgentGoalWorkflow:
             error=error,
         )
 
-    async def _carry_out(self, goal: Goal, state: Carried, started: datetime) -> Failure | None:
+    async def _carry_out(
+        self, goal: Goal, state: WorkflowState, started: datetime
+    ) -> Failure | None:
         while True:
             await workflow.wait_condition(lambda: not self._paused)
             self._continue_as_new_if_long(goal, state, started)
             try:
                 if not state.prepared:
                     prepared = await _quickly(
-                        PREPARE_ACTIVITY, goal, Prepared, PREPARE_TIMEOUT, RETRY
+                        PREPARE_ACTIVITY, goal, PrepareOutput, PREPARE_TIMEOUT, RETRY
                     )
                     update = {"prepared": True, "stores_id": prepared.stores_id}
                     state = state.model_copy(update=update)
@@ -179,7 +181,7 @@ class AgentGoalWorkflow:
                 self._cleaned = executed.cleaned
                 return None
 
-    async def _execute(self, goal: Goal, state: Carried) -> Executed:
+    async def _execute(self, goal: Goal, state: WorkflowState) -> ExecuteOutput:
         self._executed = True
         failures = state.endured.get(Cause.AGENT, 0)
         return await workflow.execute_activity(  # type: ignore[no-any-return]
@@ -193,14 +195,14 @@ class AgentGoalWorkflow:
                 stores_id=state.stores_id,
                 after=state.after,
             ),
-            result_type=Executed,
+            result_type=ExecuteOutput,
             start_to_close_timeout=EXECUTE_TIMEOUT,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=ONCE,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
 
-    async def _wait(self, executed: Executed, state: Carried) -> Carried:
+    async def _wait(self, executed: ExecuteOutput, state: WorkflowState) -> WorkflowState:
         await self._waiting.until_any_is_over(executed.waits, _start_child)
         waited_for = tuple(sorted(wait.id for wait in executed.waits))
         # Something that was waited for is over, so a pass after a wait has an answer to take. One
@@ -214,7 +216,7 @@ class AgentGoalWorkflow:
         }
         return state.model_copy(update=update)
 
-    def _continue_as_new_if_long(self, goal: Goal, state: Carried, started: datetime) -> None:
+    def _continue_as_new_if_long(self, goal: Goal, state: WorkflowState, started: datetime) -> None:
         info = workflow.info()
         is_long = (
             info.is_continue_as_new_suggested()

@@ -13,7 +13,7 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from perdure.messages import STORES_AWAY, Carried
+    from perdure.messages import STORES_AWAY, WorkflowState
     from perdure.models import Failure, FailureKind
 
 FIRST_PAUSE = timedelta(seconds=1)
@@ -62,12 +62,14 @@ class FailedAttempt:
     cause: Cause
     cleaned: bool = False
 
-    def ends_the_goal(self, state: Carried) -> bool:
+    def ends_the_goal(self, state: WorkflowState) -> bool:
         """Return whether the goal is given up."""
         return self.failure.permanent or state.endured[self.cause] >= MAX_FAILURES[self.cause]
 
 
-def failed_attempt(error: ActivityError, state: Carried) -> tuple[Carried, FailedAttempt]:
+def failed_attempt(
+    error: ActivityError, state: WorkflowState
+) -> tuple[WorkflowState, FailedAttempt]:
     """Count a failed attempt, and return where the run stands with it."""
     failed = _read(error)
     endured = state.endured | {failed.cause.value: state.endured.get(failed.cause, 0) + 1}
@@ -82,7 +84,7 @@ def failed_attempt(error: ActivityError, state: Carried) -> tuple[Carried, Faile
     return state.model_copy(update=update), failed
 
 
-def returned(state: Carried, *, lost: bool) -> Carried:
+def returned(state: WorkflowState, *, lost: bool) -> WorkflowState:
     """Count an execution that returned.
 
     One that came to an end of its own is the end of what the installation did to it before.
@@ -93,7 +95,7 @@ def returned(state: Carried, *, lost: bool) -> Carried:
     return state.model_copy(update={"sequence": state.sequence + 1, "endured": endured})
 
 
-def deadly(state: Carried) -> Failure | None:
+def deadly(state: WorkflowState) -> Failure | None:
     """Return why a goal is given up under which one worker after another died."""
     deaths = state.endured.get(Cause.DEAD_WORKER, 0)
     if deaths < MAX_FAILURES[Cause.DEAD_WORKER]:
@@ -107,7 +109,7 @@ def deadly(state: Carried) -> Failure | None:
     )
 
 
-def pause_before(failed: FailedAttempt, state: Carried) -> timedelta:
+def pause_before(failed: FailedAttempt, state: WorkflowState) -> timedelta:
     """Return how long to wait before the next attempt.
 
     Doubling from one second to ten, of which at least half, drawn evenly: goals that failed

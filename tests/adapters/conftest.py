@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from perdure.testing import Asked, ModelServer, Reply
+from perdure.testing import ChatRequest, ModelServer, Reply
 
 Serve = Callable[..., ModelServer]
 
@@ -14,7 +14,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Return a function that starts the endpoint which every library's OpenAI client asks."""
     servers: list[ModelServer] = []
 
-    def start(script: Callable[[Asked], Reply] | list[Reply]) -> ModelServer:
+    def start(script: Callable[[ChatRequest], Reply] | list[Reply]) -> ModelServer:
         servers.append(ModelServer(script).start())
         for name, value in servers[-1].environment.items():
             monkeypatch.setenv(name, value)

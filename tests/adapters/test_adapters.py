@@ -11,10 +11,10 @@ import pytest
 from perdure.agents import StepFailed, Usage
 from perdure.agents.steps.run_closed import Fenced
 from perdure.models import FailureKind
-from perdure.testing import Asked, ModelServer, Reply, breaks_off, refuses, says
-from tests.adapters.passing import DyingJournal, Executions
-from tests.adapters.scripted import ANSWER, LIBRARIES, Tools, made, script
-from tests.agents.model_passes import Book
+from perdure.testing import ChatRequest, ModelServer, Reply, breaks_off, refuses, says
+from tests.support.agent_executions import AgentExecutions, FencedJournal
+from tests.support.library_agents import ANSWER, LIBRARIES, Tools, library_agent, script
+from tests.support.model_executions import BudgetLedger
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -40,7 +40,7 @@ def library(request: pytest.FixtureRequest) -> str:
     return name
 
 
-Begin = Callable[..., tuple[ModelServer, Executions]]
+Begin = Callable[..., tuple[ModelServer, AgentExecutions]]
 
 
 @pytest.fixture
@@ -48,90 +48,95 @@ def begin(library: str, serve: "Serve", tmp_path: Path) -> Begin:
     """Return a function that starts an endpoint, and then makes the agent that asks it."""
 
     def start(
-        answers: Callable[[Asked], Reply] | list[Reply],
-    ) -> tuple[ModelServer, Executions]:
-        return serve(answers), Executions(made(library, AsyncTools(tmp_path)))
+        answers: Callable[[ChatRequest], Reply] | list[Reply],
+    ) -> tuple[ModelServer, AgentExecutions]:
+        return serve(answers), AgentExecutions(library_agent(library, AsyncTools(tmp_path)))
 
     return start
 
 
 async def test_text_is_streamed_counted_and_answered_from_the_journal(begin: Begin) -> None:
-    server, passes = begin([says(ANSWER, pieces=4)])
-    result = await passes.twice()
+    server, executions = begin([says(ANSWER, pieces=4)])
+    result = await executions.execute_twice()
     assert result.summary == ANSWER
-    assert list(passes.listener.texts.values()) == [ANSWER]
+    assert list(executions.emitter.texts.values()) == [ANSWER]
     assert {request.streamed for request in server.requests} == {True}
     assert result.usage.tokens_used == server.billed > 0
-    assert passes.ledger.spending.spent == result.usage
-    assert [data["input_tokens"] for data in passes.noted("usage")] == [result.usage.input_tokens]
-    assert "Tell me of Oslo" in passes.files["messages.json"].decode()
-    assert ANSWER in passes.files["messages.json"].decode()
+    assert executions.ledger.spending.spent == result.usage
+    assert [data["input_tokens"] for data in executions.events("usage")] == [
+        result.usage.input_tokens
+    ]
+    assert "Tell me of Oslo" in executions.files["messages.json"].decode()
+    assert ANSWER in executions.files["messages.json"].decode()
 
 
 async def test_parallel_tools_are_steps(begin: Begin, tmp_path: Path) -> None:
-    server, passes = begin(script)
-    result = await passes.twice()
+    server, executions = begin(script)
+    result = await executions.execute_twice()
     assert result.summary == ANSWER
     assert len(server.requests) == 3
     done = [line.rsplit(" ", 1)[0] for line in (tmp_path / "done").read_text().splitlines()]
     assert sorted(done) == ["count Oslo", "find Oslo", "slow Oslo"]
-    names = [key.name for key in passes.journal.steps if key.name.startswith("tool ")]
+    names = [key.name for key in executions.journal.steps if key.name.startswith("tool ")]
     assert sorted(names) == ["tool count", "tool find", "tool slow"]
-    called = [data["tool"] for data in passes.noted("tool.called")]
+    called = [data["tool"] for data in executions.events("tool.called")]
     assert called == ["find", "count", "slow"]
 
 
 async def test_cut_off_after_any_step_it_pays_nothing_twice(
     library: str, serve: "Serve", tmp_path: Path
 ) -> None:
-    server, lives = serve(script), 0
+    server, fenced_after = serve(script), 0
     while True:
-        lives += 1
-        folder = tmp_path / str(lives)
+        fenced_after += 1
+        folder = tmp_path / str(fenced_after)
         folder.mkdir()
-        passes, journal = Executions(made(library, AsyncTools(folder))), DyingJournal(lives)
+        executions, journal = (
+            AgentExecutions(library_agent(library, AsyncTools(folder))),
+            FencedJournal(fenced_after),
+        )
         before = len(server.requests)
         try:
-            await passes.once(journal)
+            await executions.execute(journal)
             break
         except Fenced:
-            passes.journal.steps = journal.steps
-            result = await passes.once()
+            executions.journal.steps = journal.steps
+            result = await executions.execute()
         paid = server.requests[before:]
-        assert len({request.prompt for request in paid}) == len(paid) == 3, lives
+        assert len({request.prompt for request in paid}) == len(paid) == 3, fenced_after
         assert result.summary == ANSWER
         assert result.usage.tokens_used == sum(request.tokens for request in paid)
-        assert len((folder / "done").read_text().splitlines()) == 3, lives
-    assert lives > 6  # three requests, three tools
+        assert len((folder / "done").read_text().splitlines()) == 3, fenced_after
+    assert fenced_after > 6  # three requests, three tools
 
 
 async def test_a_provider_that_fails_for_a_moment_is_asked_again(begin: Begin) -> None:
-    server, passes = begin([refuses(503), breaks_off("Oslo is", after=2), says(ANSWER)])
-    result = await passes.twice()
+    server, executions = begin([refuses(503), breaks_off("Oslo is", after=2), says(ANSWER)])
+    result = await executions.execute_twice()
     assert result.summary == ANSWER
     assert len(server.requests) == 3
-    assert len(passes.noted("text.withdrawn")) == 1
-    assert list(passes.listener.texts.values()) == [ANSWER]
+    assert len(executions.events("text.withdrawn")) == 1
+    assert list(executions.emitter.texts.values()) == [ANSWER]
     assert result.usage.tokens_used == server.requests[-1].tokens
 
 
 async def test_a_budget_limits_the_answers(begin: Begin) -> None:
     limits: list[int | None] = []
 
-    def script(asked: Asked) -> Reply:
-        limits.append(asked.max_tokens)
+    def script(request: ChatRequest) -> Reply:
+        limits.append(request.max_tokens)
         return says(ANSWER)
 
-    server, passes = begin(script)
-    passes.budget = book = Book(tokens=2_000)
-    result = await passes.once()
+    server, executions = begin(script)
+    executions.budget = book = BudgetLedger(tokens=2_000)
+    result = await executions.execute()
     assert limits[0] is not None
     assert limits[0] < 2_000
     assert book.of("kept") == [result.usage]
-    passes.journal.steps.clear()
-    passes.budget = Book(tokens=10)
+    executions.journal.steps.clear()
+    executions.budget = BudgetLedger(tokens=10)
     with pytest.raises(StepFailed) as failed:
-        await passes.once()
+        await executions.execute()
     assert failed.value.failure.kind is FailureKind.BUDGET
     assert len(server.requests) == 1
 
@@ -142,14 +147,14 @@ async def test_a_budget_limits_the_answers(begin: Begin) -> None:
 async def test_what_a_provider_refuses_is_the_goals_failure(
     begin: Begin, status: int, kind: FailureKind
 ) -> None:
-    server, passes = begin([refuses(status, retry_after=600)])
+    server, executions = begin([refuses(status, retry_after=600)])
     with pytest.raises(StepFailed) as failed:
-        await passes.once()
+        await executions.execute()
     assert failed.value.failure.kind is kind
     assert failed.value.failure.status == status
     assert len(server.requests) == 1
-    assert passes.ledger.spending.spent == Usage()
-    failures = [step for step in passes.journal.steps.values() if step.failure is not None]
+    assert executions.ledger.spending.spent == Usage()
+    failures = [step for step in executions.journal.steps.values() if step.failure is not None]
     assert failures == []  # the next attempt asks again
 
 

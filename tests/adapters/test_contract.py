@@ -6,7 +6,7 @@ from perdure.adapters.langgraph import PerdureChat
 from perdure.adapters.langgraph import durable as durable_graph
 from perdure.adapters.openai_agents import durable as durable_openai
 from perdure.adapters.pydantic_ai import durable as durable_pydantic
-from perdure.testing import AgentContract, Asked, Reply, ToolCall, calls, says
+from perdure.testing import AgentContract, ChatRequest, Reply, ToolCall, calls, says
 
 
 async def find(what: str) -> str:
@@ -14,9 +14,9 @@ async def find(what: str) -> str:
     return f"{what} is found"
 
 
-def script(asked: Asked) -> Reply:
+def script(request: ChatRequest) -> Reply:
     """Call the tool twice at once, and then answer."""
-    if asked.messages[-1]["role"] == "tool":
+    if request.messages[-1]["role"] == "tool":
         return says("They are found.")
     return calls(ToolCall("find", {"what": "Oslo"}), ToolCall("find", {"what": "Rome"}))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import operator
+import threading
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import pytest
@@ -14,10 +15,14 @@ from langgraph.types import Interrupt, Send, interrupt
 from pydantic import BaseModel
 
 from perdure.adapters.langgraph import PerdureChat, durable
+from perdure.adapters.langgraph.checkpointer import STEP
 from perdure.agents import AgentSpec, PermanentError, Run
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
+from perdure.agents.steps.memory import MemoryJournal
 from perdure.agents.steps.run_closed import Fenced, Suspended
-from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
-from tests.adapters.passing import DyingJournal, Executions
+from perdure.testing import ChatRequest, ModelServer, Reply, ToolCall, calls, says
+from tests.support.agent_executions import AgentExecutions, FencedJournal
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -31,10 +36,10 @@ class Wish(BaseModel):
 class Places(TypedDict, total=False):
     place: str
     most: int
-    said: Annotated[list[str], operator.add]
+    texts: Annotated[list[str], operator.add]
 
 
-def made(graph: Any, **more: Any) -> AgentSpec:
+def durable_agent(graph: Any, **more: Any) -> AgentSpec:
     return durable(graph, name="guide", description="Tells of places.", **more)
 
 
@@ -53,44 +58,78 @@ def graph_of(state: type, **nodes: Any) -> Any:
     return builder.compile()
 
 
-def numbered(asked: Asked) -> Reply:
-    return says(f"answer {asked.number}")
+def numbered(request: ChatRequest) -> Reply:
+    return says(f"answer {request.number}")
 
 
 async def test_a_node_that_is_cut_off_pays_nothing_twice_and_none_is_done_twice(
     serve: "Serve",
 ) -> None:
     """The same question three times, by one node and by the next: each has its own answer."""
-    server, lives = serve(numbered), 0
+    server, fenced_after = serve(numbered), 0
     done: list[str] = []
 
     async def think(state: Places) -> Places:
         first = await model(server).ainvoke("Tell me")
         second = await model(server).ainvoke("Tell me")
         done.append("think")
-        return {"said": [str(first.text), str(second.text)]}
+        return {"texts": [str(first.text), str(second.text)]}
 
     async def publish(state: Places) -> Places:
         done.append("publish")
-        return {"said": [str((await model(server).ainvoke("Tell me")).text)]}
+        return {"texts": [str((await model(server).ainvoke("Tell me")).text)]}
 
     while True:
-        lives += 1
+        fenced_after += 1
         done.clear()
-        spec = made(graph_of(Places, think=think, publish=publish), parameters=Wish)
-        passes = Executions(spec, parameters={"place": "Oslo"})
-        journal, before = DyingJournal(lives), len(server.requests)
+        spec = durable_agent(graph_of(Places, think=think, publish=publish), parameters=Wish)
+        executions = AgentExecutions(spec, parameters={"place": "Oslo"})
+        journal, before = FencedJournal(fenced_after), len(server.requests)
         try:
-            await passes.once(journal)
+            await executions.execute(journal)
             break
         except Fenced:
-            passes.journal.steps = journal.steps
-            result = await passes.once()
-        assert result.data["said"] == [f"answer {before + number}" for number in (1, 2, 3)], lives
+            executions.journal.steps = journal.steps
+            result = await executions.execute()
+        assert result.data["texts"] == [f"answer {before + number}" for number in (1, 2, 3)], (
+            fenced_after
+        )
         assert (result.data["place"], result.data["most"]) == ("Oslo", 10)
-        assert len(server.requests) == before + 3, lives
+        assert len(server.requests) == before + 3, fenced_after
         assert result.usage.tokens_used == sum(r.tokens for r in server.requests[before:])
-    assert lives > 6
+    assert fenced_after > 6
+
+
+async def test_a_call_that_ends_while_a_checkpoint_is_written_is_kept(serve: "Serve") -> None:
+    class SlowJournal(MemoryJournal):
+        async def record(self, key: StepKey, outcome: StepOutcome) -> None:
+            if key.name != STEP:
+                answered.set()
+            elif len(server.requests) == 1 and not answered.is_set():
+                gate.set()
+                await answered.wait()
+                await asyncio.sleep(0.01)  # the answer comes back to the graph
+            await super().record(key, outcome)
+
+    async def ask(state: Places) -> Places:
+        return {"texts": [str((await model(server).ainvoke("Hm")).text)]}
+
+    async def quick(state: Places) -> Places:
+        await asyncio.to_thread(server.wait_for, 1)
+        return {"texts": ["quick"]}
+
+    gate, answered = threading.Event(), asyncio.Event()
+    server, journal = serve([Reply("Oslo", gate=gate)]), SlowJournal()
+    builder: Any = StateGraph(Places)
+    for name, node in {"ask": ask, "quick": quick}.items():
+        builder.add_node(name, node)
+        builder.add_edge(START, name)
+    spec = durable_agent(builder.compile(), parameters=Wish)
+    executions = AgentExecutions(spec, parameters={"place": "Oslo"})
+    first = await executions.execute(journal)
+    assert gate.is_set()
+    executions.journal.steps = journal.steps
+    assert (await executions.execute()).usage == first.usage
 
 
 async def test_a_finished_node_is_not_executed_again(serve: "Serve") -> None:
@@ -99,7 +138,7 @@ async def test_a_finished_node_is_not_executed_again(serve: "Serve") -> None:
 
     async def publish(state: Places) -> Places:
         done.append("publish")
-        return {"said": ["published"]}
+        return {"texts": ["published"]}
 
     async def fail(state: Places) -> Places:
         done.append("fail")
@@ -107,14 +146,16 @@ async def test_a_finished_node_is_not_executed_again(serve: "Serve") -> None:
             raise OSError("the disk is full")
         return {}
 
-    spec = made(graph_of(Places, publish=publish, fail=fail), parameters=Wish)
-    passes = Executions(spec, parameters={"place": "Oslo"})
+    spec = durable_agent(graph_of(Places, publish=publish, fail=fail), parameters=Wish)
+    executions = AgentExecutions(spec, parameters={"place": "Oslo"})
     with pytest.raises(OSError, match="the disk is full"):
-        await passes.once()
-    assert (await passes.twice()).data["said"] == ["published"]
+        await executions.execute()
+    assert (await executions.execute_twice()).data["texts"] == ["published"]
     assert done == ["publish", "fail", "fail"]
-    told = [progress.message for progress in passes.listener.told if hasattr(progress, "message")]
-    assert told == ["publish done", "fail done"]
+    messages = [
+        progress.message for progress in executions.emitter.emitted if hasattr(progress, "message")
+    ]
+    assert messages == ["publish done", "fail done"]
 
 
 async def test_plain_functions_and_streams_in_nodes_are_journaled(serve: "Serve") -> None:
@@ -126,52 +167,54 @@ async def test_plain_functions_and_streams_in_nodes_are_journaled(serve: "Serve"
         return what.upper()
 
     def plain(state: Places) -> Places:
-        said = model(server).invoke("In a thread").text
-        return {"said": [str(shout.invoke({"what": said}))]}
+        text = model(server).invoke("In a thread").text
+        return {"texts": [str(shout.invoke({"what": text}))]}
 
     async def streaming(state: Places) -> Places:
         pieces = [piece.text async for piece in model(server).astream("As it comes")]
-        return {"said": ["".join(pieces)]}
+        return {"texts": ["".join(pieces)]}
 
     def streaming_in_a_thread(state: Places) -> Places:
-        return {"said": ["".join(piece.text for piece in model(server).stream("Hm"))]}
+        return {"texts": ["".join(piece.text for piece in model(server).stream("Hm"))]}
 
     graph = graph_of(Places, a=plain, b=streaming, c=streaming_in_a_thread)
-    passes = Executions(made(graph, parameters=Wish), parameters={"place": "Oslo"})
-    result = await passes.twice()
-    assert result.data["said"] == ["ANSWER 1", "answer 2", "answer 3"]
+    executions = AgentExecutions(
+        durable_agent(graph, parameters=Wish), parameters={"place": "Oslo"}
+    )
+    result = await executions.execute_twice()
+    assert result.data["texts"] == ["ANSWER 1", "answer 2", "answer 3"]
     assert len(server.requests) == 3
-    assert list(passes.listener.texts.values()) == ["answer 1", "answer 2", "answer 3"]
-    assert [key.name for key in passes.journal.steps].count("tool shout") == 1
+    assert list(executions.emitter.texts.values()) == ["answer 1", "answer 2", "answer 3"]
+    assert [key.name for key in executions.journal.steps].count("tool shout") == 1
 
 
 async def test_a_model_that_would_block_the_loop_is_refused(serve: "Serve") -> None:
     server = serve(numbered)
 
     async def blocking(state: Places) -> Places:
-        return {"said": [str(model(server).invoke("Now").text)]}
+        return {"texts": [str(model(server).invoke("Now").text)]}
 
-    spec = made(graph_of(Places, blocking=blocking), parameters=Wish)
+    spec = durable_agent(graph_of(Places, blocking=blocking), parameters=Wish)
     with pytest.raises(PermanentError, match="call it with await and ainvoke"):
-        await Executions(spec, parameters={"place": "Oslo"}).once()
+        await AgentExecutions(spec, parameters={"place": "Oslo"}).execute()
 
 
 async def test_branches_that_ask_the_same_have_each_their_answer(serve: "Serve") -> None:
     server = serve(numbered)
 
     async def ask(state: Places) -> Places:
-        return {"said": [f"{state['place']}: {(await model(server).ainvoke('Hm')).text}"]}
+        return {"texts": [f"{state['place']}: {(await model(server).ainvoke('Hm')).text}"]}
 
     builder = StateGraph(Places)
     builder.add_node("ask", ask)
     builder.add_conditional_edges(
         START, lambda _: [Send("ask", {"place": place}) for place in ("Oslo", "Rome", "Bonn")]
     )
-    spec = made(builder.compile(), parameters=Wish)
-    result = await Executions(spec, parameters={"place": ""}).twice()
-    said = result.data["said"]
-    assert isinstance(said, list)
-    assert len(set(said)) == 3
+    spec = durable_agent(builder.compile(), parameters=Wish)
+    result = await AgentExecutions(spec, parameters={"place": ""}).execute_twice()
+    texts = result.data["texts"]
+    assert isinstance(texts, list)
+    assert len(set(texts)) == 3
     assert len(server.requests) == 3
 
 
@@ -180,16 +223,16 @@ async def test_an_interrupt_asks_and_parks(serve: "Serve", approved: bool) -> No
     server = serve(numbered)
 
     async def ask(state: MessagesState) -> dict[str, Any]:
-        said = await model(server).ainvoke("Hm")  # LangGraph executes the node again from here
-        first = interrupt({"question": "Publish?", "text": said.text})
+        answer = await model(server).ainvoke("Hm")  # LangGraph executes the node again from here
+        first = interrupt({"question": "Publish?", "text": answer.text})
         second = interrupt("Really?")
-        return {"messages": [AIMessage(f"{said.text}: {first}, {second}")]}
+        return {"messages": [AIMessage(f"{answer.text}: {first}, {second}")]}
 
-    passes = Executions(made(graph_of(MessagesState, ask=ask)))
+    executions = AgentExecutions(durable_agent(graph_of(MessagesState, ask=ask)))
     with pytest.raises(Suspended):
-        await passes.once()
-    passes.decisions = {"Publish?": approved, "Really?": True}
-    assert (await passes.twice()).summary == f"answer 1: {approved}, True"
+        await executions.execute()
+    executions.decisions = {"Publish?": approved, "Really?": True}
+    assert (await executions.execute_twice()).summary == f"answer 1: {approved}, True"
     assert len(server.requests) == 1
 
 
@@ -209,9 +252,9 @@ async def test_an_interrupt_in_a_tool_leaves_the_others_done(serve: "Serve") -> 
         done.append(f"ask {what}")
         return str(answer)
 
-    def script(asked: Asked) -> Reply:
-        if asked.messages[-1]["role"] == "tool":
-            return says(", ".join(m["content"] for m in asked.messages if m["role"] == "tool"))
+    def script(request: ChatRequest) -> Reply:
+        if request.messages[-1]["role"] == "tool":
+            return says(", ".join(m["content"] for m in request.messages if m["role"] == "tool"))
         return calls(ToolCall("find", {"what": "Oslo"}), ToolCall("ask", {"what": "Oslo"}))
 
     server = serve(script)
@@ -220,17 +263,17 @@ async def test_an_interrupt_in_a_tool_leaves_the_others_done(serve: "Serve") -> 
     async def think(state: MessagesState) -> dict[str, Any]:
         return {"messages": [await bound.ainvoke(state["messages"])]}
 
-    async def by_signal(run: Run, asked: Interrupt[Any]) -> object:
-        assert asked.value == "Which?"
+    async def by_signal(run: Run, interrupted: Interrupt[Any]) -> object:
+        assert interrupted.value == "Which?"
         return await run.wait_for("which")
 
     graph = graph_of(MessagesState, think=think, tools=ToolNode([find, ask]), end=think)
-    passes = Executions(made(graph, answer=by_signal))
+    executions = AgentExecutions(durable_agent(graph, answer=by_signal))
     with pytest.raises(Suspended):
-        await passes.once()
+        await executions.execute()
     assert done == ["find Oslo"]
-    passes.signals = {"which": ["the big one"]}
-    assert (await passes.twice()).summary == "found, the big one"
+    executions.signals = {"which": ["the big one"]}
+    assert (await executions.execute_twice()).summary == "found, the big one"
     assert done == ["find Oslo", "ask Oslo"]
     assert len(server.requests) == 2
 
@@ -247,47 +290,47 @@ async def test_a_tool_whose_reply_cannot_be_read_is_not_done_again() -> None:
 
     async def think(state: MessagesState) -> dict[str, Any]:
         try:
-            said = await send.ainvoke({"what": "mail"})
+            text = await send.ainvoke({"what": "mail"})
         except Exception as error:
-            said = type(error).__name__
+            text = type(error).__name__
         if (await perdure_approves()) is not True:
             raise AssertionError
-        return {"messages": [AIMessage(str(said))]}
+        return {"messages": [AIMessage(str(text))]}
 
     async def perdure_approves() -> bool:
         return bool(interrupt("Go on?"))
 
-    passes = Executions(made(graph_of(MessagesState, think=think)))
+    executions = AgentExecutions(durable_agent(graph_of(MessagesState, think=think)))
     with pytest.raises(Suspended):
-        await passes.once()
-    passes.decisions = {"Go on?": True}
-    assert (await passes.twice()).summary == "StepFailed"
+        await executions.execute()
+    executions.decisions = {"Go on?": True}
+    assert (await executions.execute_twice()).summary == "StepFailed"
     assert sent == ["mail"]
 
 
 async def test_a_graph_within_a_graph_is_durable_node_by_node(serve: "Serve") -> None:
-    server, lives = serve(numbered), 0
+    server, fenced_after = serve(numbered), 0
     done: list[str] = []
 
     async def think(state: Places) -> Places:
-        said = str((await model(server).ainvoke("Hm")).text)
-        done.append(said)
-        return {"said": [said]}
+        text = str((await model(server).ainvoke("Hm")).text)
+        done.append(text)
+        return {"texts": [text]}
 
     while True:
-        lives += 1
+        fenced_after += 1
         inner = graph_of(Places, first=think, second=think)
-        spec = made(graph_of(Places, inner=inner, after=think), parameters=Wish)
-        passes = Executions(spec, parameters={"place": "Oslo"})
-        journal, before = DyingJournal(lives), len(server.requests)
+        spec = durable_agent(graph_of(Places, inner=inner, after=think), parameters=Wish)
+        executions = AgentExecutions(spec, parameters={"place": "Oslo"})
+        journal, before = FencedJournal(fenced_after), len(server.requests)
         try:
-            await passes.once(journal)
+            await executions.execute(journal)
             break
         except Fenced:
-            passes.journal.steps = journal.steps
-            await passes.once()
-        assert len(server.requests) == before + 3, lives
-    assert lives > 6
+            executions.journal.steps = journal.steps
+            await executions.execute()
+        assert len(server.requests) == before + 3, fenced_after
+    assert fenced_after > 6
 
 
 async def test_a_structured_response_is_the_results_data(serve: "Serve") -> None:
@@ -300,37 +343,37 @@ async def test_a_structured_response_is_the_results_data(serve: "Serve") -> None
     async def choose(state: State) -> dict[str, Any]:
         return {"structured_response": await chooser.ainvoke(state["messages"])}
 
-    result = await Executions(made(graph_of(State, choose=choose))).twice()
+    result = await AgentExecutions(durable_agent(graph_of(State, choose=choose))).execute_twice()
     assert result.data == {"place": "Oslo", "most": 3}
 
 
 async def test_inputs_and_context_can_be_given(serve: "Serve") -> None:
     from langgraph.runtime import Runtime
 
-    class Given(TypedDict):
+    class GraphContext(TypedDict):
         run: Run
 
     serve(numbered)
 
-    async def ask(state: Places, runtime: Runtime[Given]) -> Places:
+    async def ask(state: Places, runtime: Runtime[GraphContext]) -> Places:
         decision = await runtime.context["run"].approve("Go on?")
-        return {"said": [f"{state['place']} {decision.approved}"]}
+        return {"texts": [f"{state['place']} {decision.approved}"]}
 
-    builder = StateGraph(Places, context_schema=Given)
+    builder = StateGraph(Places, context_schema=GraphContext)
     builder.add_node("ask", ask)
     builder.add_edge(START, "ask")
-    spec = made(
+    spec = durable_agent(
         builder.compile(),
         inputs=lambda goal: {"place": goal.description},
         context=lambda run, _: {"run": run},
     )
-    passes = Executions(spec)
+    executions = AgentExecutions(spec)
     with pytest.raises(Suspended):
-        await passes.once()
-    passes.decisions = {"Go on?": True}
-    assert (await passes.twice()).data["said"] == ["Tell me of Oslo True"]
+        await executions.execute()
+    executions.decisions = {"Go on?": True}
+    assert (await executions.execute_twice()).data["texts"] == ["Tell me of Oslo True"]
     with pytest.raises(PermanentError, match="say what it begins with"):
-        await Executions(made(builder.compile())).once()
+        await AgentExecutions(durable_agent(builder.compile())).execute()
 
 
 async def test_outside_of_a_goal_models_and_tools_do_what_they_did(serve: "Serve") -> None:
@@ -341,10 +384,10 @@ async def test_outside_of_a_goal_models_and_tools_do_what_they_did(serve: "Serve
         """Shout."""
         return what.upper()
 
-    asked = model(server)
-    assert (await asked.ainvoke("Hm")).text == "answer 1"
-    assert (await asyncio.to_thread(asked.invoke, "Hm")).text == "answer 2"
-    assert "".join([piece.text async for piece in asked.astream("Hm")]) == "answer 3"
+    chat = model(server)
+    assert (await chat.ainvoke("Hm")).text == "answer 1"
+    assert (await asyncio.to_thread(chat.invoke, "Hm")).text == "answer 2"
+    assert "".join([piece.text async for piece in chat.astream("Hm")]) == "answer 3"
     assert await shout.ainvoke({"what": "oslo"}) == "OSLO"
 
 
@@ -354,31 +397,31 @@ async def test_perdures_own_chat_model_asks_what_is_set(serve: "Serve") -> None:
         """Find."""
         return f"{what} found"
 
-    def script(asked: Asked) -> Reply:
-        tools = [one["function"]["name"] for one in asked.body.get("tools", [])]
+    def script(request: ChatRequest) -> Reply:
+        tools = [one["function"]["name"] for one in request.body.get("tools", [])]
         if "Wish" in tools:
-            return calls(ToolCall("Wish", {"place": asked.last, "most": 3}))
-        if asked.messages[-1]["role"] == "tool":
-            return says(asked.last)
+            return calls(ToolCall("Wish", {"place": request.last, "most": 3}))
+        if request.messages[-1]["role"] == "tool":
+            return says(request.last)
         return calls(ToolCall("find", {"what": "Oslo"}), ToolCall("find", {"what": "Rome"}))
 
     server = serve(script)
 
     async def think(state: MessagesState) -> dict[str, Any]:
-        asked = PerdureChat(temperature=0.5).bind_tools([find])
-        return {"messages": [await asked.ainvoke([("system", "Hm"), *state["messages"]])]}
+        chat = PerdureChat(temperature=0.5).bind_tools([find])
+        return {"messages": [await chat.ainvoke([("system", "Hm"), *state["messages"]])]}
 
     def choose(state: MessagesState) -> dict[str, Any]:
         chosen = PerdureChat(max_tokens=100).with_structured_output(Wish).invoke("Oslo")
         return {"messages": [AIMessage(str(chosen))]}
 
     graph = graph_of(MessagesState, think=think, tools=ToolNode([find]), again=think, choose=choose)
-    passes = Executions(made(graph))
-    result = await passes.twice()
+    executions = AgentExecutions(durable_agent(graph))
+    result = await executions.execute_twice()
     assert result.summary == "place='Oslo' most=3"
     assert len(server.requests) == 3
     assert result.usage.tokens_used == server.billed
-    assert list(passes.listener.texts.values()) == ["Rome found"]
-    assert [data["tool"] for data in passes.noted("tool.called")] == ["find", "find", "Wish"]
+    assert list(executions.emitter.texts.values()) == ["Rome found"]
+    assert [data["tool"] for data in executions.events("tool.called")] == ["find", "find", "Wish"]
     with pytest.raises(PermanentError, match="asks the model of a goal"):
         await PerdureChat().ainvoke("Hm")

@@ -20,8 +20,8 @@ from pydantic import BaseModel
 from perdure.adapters.openai_agents import durable
 from perdure.agents import AgentSpec, PermanentError
 from perdure.agents.steps.run_closed import Fenced, Suspended
-from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
-from tests.adapters.passing import DyingJournal, Executions
+from perdure.testing import ChatRequest, ModelServer, Reply, ToolCall, calls, says
+from tests.support.agent_executions import AgentExecutions, FencedJournal
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -36,7 +36,7 @@ class Wish(BaseModel):
     most: int = 10
 
 
-def made(agent: Agent[Any], **more: Any) -> AgentSpec:
+def durable_agent(agent: Agent[Any], **more: Any) -> AgentSpec:
     return durable(agent, name="guide", description="Tells of places.", **more)
 
 
@@ -47,7 +47,9 @@ def own_model(server: ModelServer) -> OpenAIChatCompletionsModel:
 
 async def test_structured_output_is_the_results_data(serve: "Serve") -> None:
     serve([says('{"name": "Oslo", "people": 700000}')])
-    result = await Executions(made(Agent(name="Guide", output_type=City))).twice()
+    result = await AgentExecutions(
+        durable_agent(Agent(name="Guide", output_type=City))
+    ).execute_twice()
     assert result.data == {"name": "Oslo", "people": 700_000}
 
 
@@ -60,11 +62,11 @@ async def test_whom_it_hands_off_to_is_durable_too(serve: "Serve", by_function: 
         done.append(what)
         return 7
 
-    def script(asked: Asked) -> Reply:
-        tools = [tool["function"]["name"] for tool in asked.body.get("tools", [])]
+    def script(request: ChatRequest) -> Reply:
+        tools = [tool["function"]["name"] for tool in request.body.get("tools", [])]
         if "transfer_to_counter" in tools:
             return calls(ToolCall("transfer_to_counter"))
-        if asked.last != "7":
+        if request.last != "7":
             return calls(ToolCall("count", {"what": "Oslo"}))
         return says("Seven.")
 
@@ -73,13 +75,13 @@ async def test_whom_it_hands_off_to_is_durable_too(serve: "Serve", by_function: 
     first: Agent[Any] = Agent(name="first", handoffs=[handoff(counter) if by_function else counter])
     counter.handoffs.append(first)  # back again: the agents form a ring
     counter.handoffs.clear()
-    passes = Executions(made(first))
-    result = await passes.twice()
+    executions = AgentExecutions(durable_agent(first))
+    result = await executions.execute_twice()
     assert result.summary == "Seven."
     assert done == ["Oslo"]
-    assert [asked.model for asked in server.requests] == ["scripted", "its-own", "its-own"]
+    assert [request.model for request in server.requests] == ["scripted", "its-own", "its-own"]
     assert result.usage.tokens_used == server.billed
-    called = [data["tool"] for data in passes.noted("tool.called")]
+    called = [data["tool"] for data in executions.events("tool.called")]
     assert called == ["transfer_to_counter", "count"]
 
 
@@ -91,29 +93,33 @@ async def test_an_agent_that_is_a_tool_is_durable_step_by_step(serve: "Serve") -
         done.append(what)
         return 7
 
-    def script(asked: Asked) -> Reply:
-        tools = [tool["function"]["name"] for tool in asked.body.get("tools", [])]
+    def script(request: ChatRequest) -> Reply:
+        tools = [tool["function"]["name"] for tool in request.body.get("tools", [])]
         if "ask_counter" in tools:
-            told = asked.messages[-1]["role"] == "tool"
-            return says(asked.last) if told else calls(ToolCall("ask_counter", {"input": "Oslo"}))
-        return says("Seven.") if asked.last == "7" else calls(ToolCall("count", {"what": "Oslo"}))
+            tool_answered = request.messages[-1]["role"] == "tool"
+            return (
+                says(request.last)
+                if tool_answered
+                else calls(ToolCall("ask_counter", {"input": "Oslo"}))
+            )
+        return says("Seven.") if request.last == "7" else calls(ToolCall("count", {"what": "Oslo"}))
 
-    server, lives = serve(script), 0
+    server, fenced_after = serve(script), 0
     while True:
-        lives += 1
+        fenced_after += 1
         done.clear()
         counter: Agent[Any] = Agent(name="counter", tools=[count])
         tool = counter.as_tool("ask_counter", "Counts.")
-        passes = Executions(made(Agent(name="first", tools=[tool])))
-        journal, before = DyingJournal(lives), len(server.requests)
+        executions = AgentExecutions(durable_agent(Agent(name="first", tools=[tool])))
+        journal, before = FencedJournal(fenced_after), len(server.requests)
         try:
-            await passes.once(journal)
+            await executions.execute(journal)
             break
         except Fenced:
-            passes.journal.steps = journal.steps
-            assert (await passes.once()).summary == "Seven."
+            executions.journal.steps = journal.steps
+            assert (await executions.execute()).summary == "Seven."
         assert (len(server.requests) - before, done) == (4, ["Oslo"])
-    assert lives > 5
+    assert fenced_after > 5
 
 
 @pytest.mark.parametrize("approved", [True, False])
@@ -125,17 +131,17 @@ async def test_a_tool_that_needs_approval_asks_and_parks(serve: "Serve", approve
         published.append(text)
         return "published"
 
-    def script(asked: Asked) -> Reply:
-        told = asked.messages[-1]["role"] == "tool"
-        return says(asked.last) if told else calls(ToolCall("publish", {"text": "News"}))
+    def script(request: ChatRequest) -> Reply:
+        tool_answered = request.messages[-1]["role"] == "tool"
+        return says(request.last) if tool_answered else calls(ToolCall("publish", {"text": "News"}))
 
     server = serve(script)
-    passes = Executions(made(Agent(name="Guide", tools=[publish])))
+    executions = AgentExecutions(durable_agent(Agent(name="Guide", tools=[publish])))
     with pytest.raises(Suspended):
-        await passes.once()
+        await executions.execute()
     assert published == []
-    passes.decisions = {"Call the tool publish?": approved}
-    result = await passes.twice()
+    executions.decisions = {"Call the tool publish?": approved}
+    result = await executions.execute_twice()
     assert result.summary == ("published" if approved else "The tool call was denied.")
     assert published == (["News"] if approved else [])
     assert len(server.requests) == 2
@@ -149,11 +155,17 @@ async def test_tools_get_a_context_and_their_failures_are_told_to_the_model(serv
         tried.append(context.context.most)
         raise ValueError("no such place")
 
-    def script(asked: Asked) -> Reply:
-        return says(asked.last) if asked.messages[-1]["role"] == "tool" else calls(ToolCall("fail"))
+    def script(request: ChatRequest) -> Reply:
+        return (
+            says(request.last)
+            if request.messages[-1]["role"] == "tool"
+            else calls(ToolCall("fail"))
+        )
 
     serve(script)
-    result = await Executions(made(Agent(name="Guide", tools=[fail]), parameters=Wish)).twice()
+    result = await AgentExecutions(
+        durable_agent(Agent(name="Guide", tools=[fail]), parameters=Wish)
+    ).execute_twice()
     assert "error occurred" in result.summary
     assert tried == [10]
 
@@ -169,12 +181,12 @@ async def test_a_tool_whose_time_is_over_stays_so(serve: "Serve") -> None:
         await asyncio.sleep(60 if len(tried) == 1 else 0)
         return "quick this time"
 
-    def script(asked: Asked) -> Reply:
-        told = asked.messages[-1]["role"] == "tool"
-        return says(asked.last) if told else calls(ToolCall("slow", {"what": "Oslo"}))
+    def script(request: ChatRequest) -> Reply:
+        tool_answered = request.messages[-1]["role"] == "tool"
+        return says(request.last) if tool_answered else calls(ToolCall("slow", {"what": "Oslo"}))
 
     serve(script)
-    result = await Executions(made(Agent(name="Guide", tools=[slow]))).twice()
+    result = await AgentExecutions(durable_agent(Agent(name="Guide", tools=[slow]))).execute_twice()
     assert "timed out" in result.summary
     assert tried == ["Oslo"]
 
@@ -186,7 +198,9 @@ async def test_an_agent_that_never_ends_is_stopped(serve: "Serve") -> None:
 
     server = serve(lambda _: calls(ToolCall("more")))
     with pytest.raises(MaxTurnsExceeded):
-        await Executions(made(Agent(name="Guide", tools=[more]), max_turns=3)).once()
+        await AgentExecutions(
+            durable_agent(Agent(name="Guide", tools=[more]), max_turns=3)
+        ).execute()
     assert len(server.requests) == 3
 
 
@@ -195,14 +209,14 @@ async def test_outside_of_a_goal_the_agent_does_what_it_did(serve: "Serve") -> N
     async def find(what: str) -> str:
         return f"{what} found"
 
-    def script(asked: Asked) -> Reply:
-        told = asked.messages[-1]["role"] == "tool"
-        return says(asked.last) if told else calls(ToolCall("find", {"what": "Oslo"}))
+    def script(request: ChatRequest) -> Reply:
+        tool_answered = request.messages[-1]["role"] == "tool"
+        return says(request.last) if tool_answered else calls(ToolCall("find", {"what": "Oslo"}))
 
     server = serve(script)
     agent: Agent[Any] = Agent(name="Guide", model=own_model(server), tools=[find])
-    made(agent)
-    made(agent)
+    durable_agent(agent)
+    durable_agent(agent)
     for _ in range(2):
         done = await Runner.run(agent, "Hi", run_config=RunConfig(tracing_disabled=True))
         assert done.final_output == "Oslo found"
@@ -215,7 +229,7 @@ async def test_what_cannot_be_journaled_is_refused() -> None:
 
     shell: Agent[Any] = Agent(name="Sheller", tools=[LocalShellTool(executor=run_in_shell)])
     with pytest.raises(ValueError, match="agent 'Sheller' has the tool 'local_shell'"):
-        made(Agent(name="Guide", handoffs=[shell]))
+        durable_agent(Agent(name="Guide", handoffs=[shell]))
 
 
 async def test_a_vendor_that_it_cannot_ask_is_named(
@@ -228,4 +242,4 @@ async def test_a_vendor_that_it_cannot_ask_is_named(
     serve([])
     monkeypatch.setattr(Run, "model", property(lambda run: run.durable(TestModel())))
     with pytest.raises(PermanentError, match="speaks none of OpenAI's protocols"):
-        await Executions(made(Agent(name="Guide"))).once()
+        await AgentExecutions(durable_agent(Agent(name="Guide"))).execute()

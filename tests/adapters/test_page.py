@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from perdure.agents import AgentSpec
-from perdure.testing import Asked, Reply, ToolCall, calls, says
-from tests.adapters.passing import Executions
+from perdure.testing import ChatRequest, Reply, ToolCall, calls, says
+from tests.support.agent_executions import AgentExecutions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -31,11 +31,11 @@ def examples() -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def script(asked: Asked) -> Reply:
-    tools = [tool["function"]["name"] for tool in asked.body.get("tools", [])]
+def script(request: ChatRequest) -> Reply:
+    tools = [tool["function"]["name"] for tool in request.body.get("tools", [])]
     if "final_result" not in tools:
         return says("It is 42.")
-    if asked.messages[-1]["role"] != "tool":
+    if request.messages[-1]["role"] != "tool":
         return calls(ToolCall("find"), ToolCall("publish", {"text": "News"}))
     return calls(ToolCall("final_result", {"names": ["Bergen", "Oslo"]}))
 
@@ -60,8 +60,8 @@ async def test_it_does_what_the_page_says(
     serve(script)
     spec: AgentSpec = names[name]
     decisions = {"Call the tool publish?": True, "Publish?": True}
-    passes = Executions(spec, parameters=parameters, decisions=decisions)
-    assert (await passes.twice()).summary == summary
+    executions = AgentExecutions(spec, parameters=parameters, decisions=decisions)
+    assert (await executions.execute_twice()).summary == summary
 
 
 async def test_it_can_be_tried_without_a_key(names: dict[str, Any], serve: "Serve") -> None:

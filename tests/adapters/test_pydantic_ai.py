@@ -11,8 +11,8 @@ from pydantic_ai.messages import BinaryContent, ModelMessagesTypeAdapter
 from perdure.adapters.pydantic_ai import durable
 from perdure.agents import AgentSpec, Goal, Run
 from perdure.agents.steps.run_closed import Suspended
-from perdure.testing import Asked, Reply, ToolCall, calls, says
-from tests.adapters.passing import Executions
+from perdure.testing import ChatRequest, Reply, ToolCall, calls, says
+from tests.support.agent_executions import AgentExecutions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -29,34 +29,34 @@ class Wish(BaseModel):
 
 
 def once_called(tool: str, **arguments: str) -> Any:
-    """Call one tool, and then tell the model's answer: what the tool said."""
+    """Return a script: call one tool, and then answer what the tool returned."""
 
-    def script(asked: Asked) -> Reply:
-        if asked.messages[-1]["role"] != "tool":
+    def script(request: ChatRequest) -> Reply:
+        if request.messages[-1]["role"] != "tool":
             return calls(ToolCall(tool, arguments))
-        return says(f"It said {asked.last}")
+        return says(f"It said {request.last}")
 
     return script
 
 
-def made(agent: Agent[Any, Any], **more: Any) -> AgentSpec:
+def durable_agent(agent: Agent[Any, Any], **more: Any) -> AgentSpec:
     return durable(agent, name="guide", description="Tells of places.", **more)
 
 
 async def test_structured_output_is_the_results_data(serve: "Serve") -> None:
     serve([calls(ToolCall("final_result", {"name": "Oslo", "people": 700_000}))])
-    result = await Executions(made(Agent(output_type=City))).twice()
+    result = await AgentExecutions(durable_agent(Agent(output_type=City))).execute_twice()
     assert result.data == {"name": "Oslo", "people": 700_000}
     assert json.loads(result.summary) == result.data
 
 
 async def test_output_that_is_no_object_is_under_output(serve: "Serve") -> None:
     serve([calls(ToolCall("final_result", {"response": [1, 2]}))])
-    result = await Executions(made(Agent(output_type=list[int]))).twice()
+    result = await AgentExecutions(durable_agent(Agent(output_type=list[int]))).execute_twice()
     assert result.data == {"output": [1, 2]}
 
 
-async def test_a_tool_that_asks_to_be_called_again_does_on_every_pass(serve: "Serve") -> None:
+async def test_a_tool_that_asks_to_be_called_again_does_in_every_execution(serve: "Serve") -> None:
     asked: list[str] = []
 
     async def count(what: str) -> City:
@@ -65,14 +65,14 @@ async def test_a_tool_that_asks_to_be_called_again_does_on_every_pass(serve: "Se
             raise ModelRetry("fewer, please")
         return City(name=what, people=7)
 
-    def script(request: Asked) -> Reply:
-        told = [message for message in request.messages if message["role"] == "tool"]
-        if len(told) == 2:
+    def script(request: ChatRequest) -> Reply:
+        tool_messages = [message for message in request.messages if message["role"] == "tool"]
+        if len(tool_messages) == 2:
             return says(request.last)
-        return calls(ToolCall("count", {"what": "Oslo, fewer" if told else "Oslo"}))
+        return calls(ToolCall("count", {"what": "Oslo, fewer" if tool_messages else "Oslo"}))
 
     server = serve(script)
-    result = await Executions(made(Agent(tools=[count], retries=2))).twice()
+    result = await AgentExecutions(durable_agent(Agent(tools=[count], retries=2))).execute_twice()
     assert json.loads(result.summary) == {"name": "Oslo, fewer", "people": 7}
     assert asked == ["Oslo", "Oslo, fewer"]
     assert len(server.requests) == 3
@@ -86,21 +86,23 @@ async def test_tools_get_the_checked_parameters_unless_told_otherwise(serve: "Se
         return context.deps.most
 
     serve(once_called("most"))
-    spec = made(agent, parameters=Wish)
+    spec = durable_agent(agent, parameters=Wish)
     assert spec.parameters is Wish
-    passes = Executions(spec, parameters={"country": "Norway"})
-    assert (await passes.twice()).summary == "It said 10"
-    (prompt, *_) = ModelMessagesTypeAdapter.validate_json(passes.files["messages.json"])
+    executions = AgentExecutions(spec, parameters={"country": "Norway"})
+    assert (await executions.execute_twice()).summary == "It said 10"
+    (prompt, *_) = ModelMessagesTypeAdapter.validate_json(executions.files["messages.json"])
     assert '"country": "Norway"' in str(prompt.parts[0])
 
-    def given(run: Run, goal: Goal) -> Wish:
+    def deps_of(run: Run, goal: Goal) -> Wish:
         assert run.goal.goal_id == goal.goal_id
         return Wish(country=str(goal.parameters["country"]), most=3)
 
-    spec = made(agent, parameters=Wish, deps=given, prompt=lambda goal: goal.description.upper())
-    passes = Executions(spec, parameters={"country": "Norway"})
-    assert (await passes.twice()).summary == "It said 3"
-    assert b"TELL ME OF OSLO" in passes.files["messages.json"]
+    spec = durable_agent(
+        agent, parameters=Wish, deps=deps_of, prompt=lambda goal: goal.description.upper()
+    )
+    executions = AgentExecutions(spec, parameters={"country": "Norway"})
+    assert (await executions.execute_twice()).summary == "It said 3"
+    assert b"TELL ME OF OSLO" in executions.files["messages.json"]
 
 
 async def test_pictures_and_further_content_of_a_tool_are_journaled(serve: "Serve") -> None:
@@ -110,11 +112,11 @@ async def test_pictures_and_further_content_of_a_tool_are_journaled(serve: "Serv
         return ToolReturn(f"{what} drawn", content=["See", picture], metadata={"size": 6})
 
     server = serve(once_called("draw", what="Oslo"))
-    server._script = lambda asked: (  # a user message with the picture comes last
-        says("Seen") if len(asked.messages) > 2 else calls(ToolCall("draw", {"what": "Oslo"}))
+    server._script = lambda request: (  # a user message with the picture comes last
+        says("Seen") if len(request.messages) > 2 else calls(ToolCall("draw", {"what": "Oslo"}))
     )
-    passes = Executions(made(Agent(tools=[draw])))
-    assert (await passes.twice()).summary == "Seen"
+    executions = AgentExecutions(durable_agent(Agent(tools=[draw])))
+    assert (await executions.execute_twice()).summary == "Seen"
     assert len(server.requests) == 2
 
 
@@ -129,12 +131,12 @@ async def test_a_tool_that_needs_approval_asks_and_parks(serve: "Serve", approve
         return "published"
 
     server = serve(once_called("publish", text="News"))
-    passes = Executions(made(agent))
+    executions = AgentExecutions(durable_agent(agent))
     with pytest.raises(Suspended):
-        await passes.once()
+        await executions.execute()
     assert published == []
-    passes.decisions = {"Call the tool publish?": approved}
-    result = await passes.twice()
+    executions.decisions = {"Call the tool publish?": approved}
+    result = await executions.execute_twice()
     assert result.summary == (
         "It said published" if approved else "It said The tool call was denied."
     )
@@ -147,11 +149,11 @@ async def test_a_tool_that_is_done_elsewhere_waits_for_a_signal(serve: "Serve") 
         raise CallDeferred
 
     serve(once_called("measure", what="Oslo"))
-    passes = Executions(made(Agent(tools=[measure])))
+    executions = AgentExecutions(durable_agent(Agent(tools=[measure])))
     with pytest.raises(Suspended):
-        await passes.once()
-    passes.signals = {"measure": ["12 km"]}
-    assert (await passes.twice()).summary == "It said 12 km"
+        await executions.execute()
+    executions.signals = {"measure": ["12 km"]}
+    assert (await executions.execute_twice()).summary == "It said 12 km"
 
 
 async def test_a_tool_that_is_no_step_may_wait(serve: "Serve") -> None:
@@ -162,21 +164,23 @@ async def test_a_tool_that_is_no_step_may_wait(serve: "Serve") -> None:
         return bool(await context.deps.approve("Really?"))
 
     serve(once_called("ask"))
-    spec = made(agent, deps=lambda run, _: run)
-    passes = Executions(spec, decisions={"Really?": True})
-    assert (await passes.twice()).summary == "It said true"
+    spec = durable_agent(agent, deps=lambda run, _: run)
+    executions = AgentExecutions(spec, decisions={"Really?": True})
+    assert (await executions.execute_twice()).summary == "It said true"
 
 
 async def test_an_agents_own_model_is_asked_and_a_model_need_not_stream(serve: "Serve") -> None:
     server = serve([says("Hello.")])
     agent = Agent("openai-chat:its-own")
-    result = await Executions(made(agent, streamed=False)).twice()
+    result = await AgentExecutions(durable_agent(agent, streamed=False)).execute_twice()
     assert result.summary == "Hello."
-    assert [(asked.model, asked.streamed) for asked in server.requests] == [("its-own", False)]
+    assert [(request.model, request.streamed) for request in server.requests] == [
+        ("its-own", False)
+    ]
 
 
 def test_it_describes_itself() -> None:
-    spec = made(Agent(), examples=["Tell me of Oslo"])
+    spec = durable_agent(Agent(), examples=["Tell me of Oslo"])
     assert (spec.name, spec.examples) == ("guide", ("Tell me of Oslo",))
     with pytest.raises(ValueError, match="lower-case words"):
         durable(Agent(), name="My Guide", description="")

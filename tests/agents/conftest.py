@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import plugins
+
 InstallPlugin = Callable[..., None]
 
 
@@ -18,19 +20,8 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.syspath_prepend(str(site))
     modules: list[str] = []
 
-    def install(
-        distribution: str, source: str, *, version: str = "1.0", requires: str = "perdure>=0.1"
-    ) -> None:
-        module = distribution.replace("-", "_")
-        modules.append(module)
-        (site / f"{module}.py").write_text(source)
-        metadata = site / f"{module}-{version}.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(
-            f"Metadata-Version: 2.4\nName: {distribution}\nVersion: {version}\n"
-            f"Requires-Dist: {requires}\n"
-        )
-        (metadata / "entry_points.txt").write_text(f"[perdure]\nit = {module}\n")
+    def install(distribution: str, source: str, **metadata: str) -> None:
+        modules.append(plugins.install_plugin(site, distribution, source, **metadata))
         importlib.invalidate_caches()
 
     yield install

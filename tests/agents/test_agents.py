@@ -21,12 +21,11 @@ from perdure.agents import (
 )
 from perdure.agents.description import describe_agents
 from perdure.agents.factory import create_agent
-from perdure.agents.plugins.loading import Loaded
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.agents.steps.errors import failure_from
 from perdure.agents.steps.memory import MemoryJournal
 from perdure.models import FailureKind
 from perdure.testing import rehearse
+from tests.support.plugins import registry_of
 
 
 class SurveyParameters(BaseModel):
@@ -159,8 +158,7 @@ def test_an_agent_without_parameters_takes_none() -> None:
 
 
 def test_the_factory_makes_agents_by_name() -> None:
-    plugin = Plugin("perdure-survey", "1.2", "survey", "loaded", agents=("survey",))
-    registry = AgentRegistry.of({plugin: Loaded((), (SURVEY,), ())}, [])
+    registry = registry_of(SURVEY)
     made = AgentFactory.create("survey", {"depth": "deep"}, registry=registry)
     assert isinstance(made, Survey)
     assert made.parameters.depth == "deep"

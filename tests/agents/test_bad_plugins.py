@@ -6,16 +6,16 @@ that ``perdure plugins`` is to show in ``expected.txt``.
 
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from perdure.agents.plugins.discovery import core_version
 from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.settings import Settings
+from perdure.version import core_version
+from tests.support.until import until
 
 FOLDER = Path(__file__).with_name("bad_plugins")
 NAMES = sorted(path.name for path in FOLDER.iterdir())
@@ -156,11 +156,10 @@ def test_what_an_endless_import_prints_later_stays_off_stdout(
     registry = AgentRegistry.load(Settings(plugin_import_seconds=2))
     assert "took longer than 2 s" in found(registry)["perdure-late"].reason
     go.touch()
-    while not gone.exists():
-        os.sched_yield()
+    until(gone.exists, "the end of the import")
     print("ours")
-    told = capsys.readouterr()
-    assert (told.out, "late" in told.err) == ("ours\n", True)
+    captured = capsys.readouterr()
+    assert (captured.out, "late" in captured.err) == ("ours\n", True)
 
 
 def test_two_plugins_that_claim_one_name_name_each_other(

@@ -11,7 +11,7 @@ import openai
 import pytest
 from pydantic_ai import exceptions as pydantic_ai
 
-from perdure.agents.steps.classification import LONGEST_RETRY_AFTER, recognise, retry_after_in
+from perdure.agents.steps.classification import MAX_RETRY_AFTER, classify, retry_after_in
 from perdure.agents.steps.errors import (
     BudgetExceeded,
     InputError,
@@ -20,9 +20,9 @@ from perdure.agents.steps.errors import (
     Throttled,
     TransientError,
     failure_from,
-    recognised_failure,
+    known_failure,
 )
-from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Failure, FailureKind
 
 KEY: Final = StepKey("s", "d", 0)
@@ -72,7 +72,7 @@ def test_http_statuses(made: type, status: int, kind: FailureKind) -> None:
     failure = failure_from(made(status))
     assert (failure.kind, failure.permanent) == (kind, kind == PERMANENT)
     assert failure.status == status
-    assert recognised_failure(made(status)) is not None
+    assert known_failure(made(status)) is not None
 
 
 @pytest.mark.parametrize("made", [of_httpx, of_openai, of_urllib, of_pydantic_ai])
@@ -90,7 +90,7 @@ def test_retry_after_is_found_in_the_headers(made: type) -> None:
         ({"RETRY-AFTER": " 2.5 "}, 2.5),
         ({"Retry-After": "Fri, 02 Jan 2026 03:04:35 GMT"}, 30.0),
         ({"Retry-After": "Fri, 02 Jan 2026 03:04:00 GMT"}, 0.0),
-        ({"Retry-After": "1e12"}, LONGEST_RETRY_AFTER),
+        ({"Retry-After": "1e12"}, MAX_RETRY_AFTER),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "nan"}, None),
@@ -106,7 +106,7 @@ def test_what_a_retry_after_says(headers: dict[str, str], seconds: float | None)
 
 def test_a_date_is_counted_from_now() -> None:
     later = (NOW + timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    known = recognise(of_httpx(429, {"Retry-After": later}), now=lambda: NOW)
+    known = classify(of_httpx(429, {"Retry-After": later}), now=lambda: NOW)
     assert known is not None
     assert known.retry_after == 3_600.0
 
@@ -145,7 +145,7 @@ def test_a_refused_key_is_named() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_lost_connections_are_transient(error: Exception) -> None:
-    failure = recognised_failure(error)
+    failure = known_failure(error)
     assert failure is not None
     assert (failure.kind, failure.permanent) == (TRANSIENT, False)
 
@@ -176,7 +176,7 @@ def test_throttled_says_how_long() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), RuntimeError(), KeyError("k"), OSError(2)])
 def test_what_is_unknown_is_transient_and_not_recognised(error: Exception) -> None:
-    assert recognised_failure(error) is None
+    assert known_failure(error) is None
     assert failure_from(error).kind == TRANSIENT
     assert not failure_from(error).permanent
 
@@ -191,7 +191,7 @@ class WithOddAttributes(Exception):
 
 
 def test_attributes_that_only_look_like_a_status_do_not_count() -> None:
-    assert recognised_failure(WithOddAttributes()) is None
+    assert known_failure(WithOddAttributes()) is None
 
 
 def test_an_error_counts_as_what_it_was_raised_from() -> None:
@@ -205,13 +205,13 @@ def test_an_error_counts_as_what_it_was_raised_from() -> None:
 def test_an_error_that_merely_happened_meanwhile_does_not_count() -> None:
     error = KeyError("a bug")
     error.__context__ = of_httpx(404)
-    assert recognised_failure(error) is None
+    assert known_failure(error) is None
 
 
 def test_a_circle_of_causes_ends() -> None:
     first, second = ValueError(), ValueError()
     first.__cause__, second.__cause__ = second, first
-    assert recognised_failure(first) is None
+    assert known_failure(first) is None
 
 
 def test_a_failed_step_counts_as_what_failed() -> None:

@@ -1,4 +1,4 @@
-"""A model made durable: real pydantic-ai agents, a real endpoint, two passes and one bill."""
+"""A model made durable: real pydantic-ai agents, a real endpoint, two executions, one bill."""
 
 import asyncio
 import json
@@ -22,20 +22,21 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model
 
 from perdure.agents import Goal, PermanentError, Run
-from perdure.agents.model_calls import choice
-from perdure.agents.model_calls.choice import durable_model
-from perdure.agents.model_calls.responses import decoded, encoded
-from perdure.agents.steps.journal import StepKey, StepOutcome
+from perdure.agents.model_calls import model_factory
+from perdure.agents.model_calls.model_factory import durable_model
+from perdure.agents.model_calls.responses import decode_response, encode_response
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.memory import MemoryEmitter, MemoryJournal
 from perdure.agents.steps.run_closed import Cancelled, Fenced
 from perdure.models import Usage
-from perdure.testing import Asked, ModelServer, Reply, ToolCall, calls, says
-from tests.agents.model_passes import Book, Executions, drain
+from perdure.testing import ChatRequest, ModelServer, Reply, ToolCall, calls, says
+from tests.support.model_executions import BudgetLedger, ModelExecutions, drain
 
 
 @pytest.fixture
-def passes() -> Executions:
-    return Executions()
+def executions() -> ModelExecutions:
+    return ModelExecutions()
 
 
 class City(BaseModel):
@@ -43,7 +44,7 @@ class City(BaseModel):
     people: int
 
 
-def guide(asked: Asked) -> Reply:
+def guide(asked: ChatRequest) -> Reply:
     """Ask two tools at once, one of which fails first, then answer with structured output."""
     tools = [message for message in asked.messages if message["role"] == "tool"]
     if not tools:
@@ -73,12 +74,12 @@ def guided() -> Agent[object, City]:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_second_pass_asks_nothing(passes: Executions, streamed: bool) -> None:
+async def test_a_second_execution_asks_nothing(executions: ModelExecutions, streamed: bool) -> None:
     agent = guided()
     outputs, histories = [], []
     with ModelServer(guide) as server:
         for _ in range(3):
-            async with passes.model(server) as model:
+            async with executions.model(server) as model:
                 handler = drain if streamed else None
                 result = await agent.run(
                     "Tell me of Oslo", model=model, event_stream_handler=handler
@@ -86,31 +87,31 @@ async def test_a_second_pass_asks_nothing(passes: Executions, streamed: bool) ->
                 outputs.append(result.output)
                 histories.append(result.all_messages())
         assert {request.streamed for request in server.requests} == {streamed}
-        assert len(server.requests) == len(await passes.journal.load()) >= 3
-        assert server.paid_in_vain == 0
-        assert passes.book.spent.tokens_used == server.billed
+        assert len(server.requests) == len(await executions.journal.load()) >= 3
+        assert server.wasted_requests == 0
+        assert executions.ledger.spent.tokens_used == server.billed
     assert outputs == [City(name="Oslo", people=700_000)] * 3
     responses = [[m for m in history if isinstance(m, ModelResponse)] for history in histories]
     assert [r.parts for r in responses[0]] == [r.parts for r in responses[1]]
-    assert passes.book.saved.tokens_used == 2 * passes.book.spent.tokens_used
-    assert passes.book.of("open") == passes.book.of("thrown") == []
+    assert executions.ledger.saved.tokens_used == 2 * executions.ledger.spent.tokens_used
+    assert executions.ledger.of("open") == executions.ledger.of("thrown") == []
 
 
-async def test_equal_requests_are_told_apart_by_their_order(passes: Executions) -> None:
+async def test_equal_requests_are_told_apart_by_their_order(executions: ModelExecutions) -> None:
     agent = Agent()
     with ModelServer(lambda asked: says(f"answer {asked.times}")) as server:
         for _ in range(2):
-            async with passes.model(server) as model:
+            async with executions.model(server) as model:
                 outputs = [(await agent.run("Again", model=model)).output for _ in range(3)]
                 assert outputs == ["answer 1", "answer 2", "answer 3"]
         assert len(server.requests) == 3
 
 
-async def test_parallel_requests_that_end_in_another_order(passes: Executions) -> None:
+async def test_parallel_requests_that_end_in_another_order(executions: ModelExecutions) -> None:
     agent = Agent()
     with ModelServer(lambda asked: says(asked.last, delay=0.03 * int(asked.last))) as server:
         for order in ([0, 1, 2], [2, 0, 1]):
-            async with passes.model(server) as model:
+            async with executions.model(server) as model:
                 runs = [agent.run(str(number), model=model) for number in order]
                 assert [run.output for run in await asyncio.gather(*runs)] == [
                     str(number) for number in order
@@ -118,13 +119,13 @@ async def test_parallel_requests_that_end_in_another_order(passes: Executions) -
         assert len(server.requests) == 3
 
 
-async def test_what_the_first_pass_hands_out_is_what_the_journal_holds(
-    passes: Executions,
+async def test_the_first_execution_gets_what_is_in_the_journal(
+    executions: ModelExecutions,
 ) -> None:
     with ModelServer([says("Hello.")]) as server:
         results = []
         for _ in range(2):
-            async with passes.model(server) as model:
+            async with executions.model(server) as model:
                 results.append(await Agent().run("Hi", model=model))
     first, second = (result.all_messages()[-1] for result in results)
     assert isinstance(first, ModelResponse)
@@ -136,21 +137,21 @@ async def test_what_the_first_pass_hands_out_is_what_the_journal_holds(
     )
 
 
-async def test_readers_see_a_stream_as_it_comes(passes: Executions) -> None:
+async def test_readers_see_a_stream_as_it_comes(executions: ModelExecutions) -> None:
     agent, heard = Agent(), asyncio.Event()
     seen: list[str] = []
     gate = threading.Event()
 
-    class Watching(MemoryEmitter):
-        async def text(self, stream: str, delta: str) -> None:
-            await super().text(stream, delta)
+    class WatchedEmitter(MemoryEmitter):
+        async def emit_text(self, stream: str, delta: str) -> None:
+            await super().emit_text(stream, delta)
             seen.append(delta)
             if len(seen) == 2:
                 heard.set()
 
     with ModelServer([Reply("abcdefgh", gate=gate, gate_after=2)]) as server:
-        async with passes.model(server) as model:
-            model._listener = Watching()
+        async with executions.model(server) as model:
+            model._emitter = WatchedEmitter()
 
             async def ask() -> list[str]:
                 async with agent.run_stream("Spell", model=model) as stream:
@@ -162,24 +163,24 @@ async def test_readers_see_a_stream_as_it_comes(passes: Executions) -> None:
             assert not server.requests[0].complete
             gate.set()
             assert (await asking)[-1] == "abcdefgh"
-            (stream,) = model._listener.texts.items()
+            (stream,) = model._emitter.texts.items()
             assert stream[1] == "abcdefgh"
             assert stream[0].startswith("model gpt-4o-mini#")
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             async with agent.run_stream("Spell", model=model) as again:
                 assert await again.get_output() == "abcdefgh"
-            assert passes.listener.texts == {}
-    assert passes.noted("text.withdrawn") == []
+            assert executions.emitter.texts == {}
+    assert executions.events("text.withdrawn") == []
 
 
 async def test_a_consumer_that_stops_early_gets_the_whole_journaled(
-    passes: Executions,
+    executions: ModelExecutions,
 ) -> None:
     agent = Agent()
     with ModelServer([says("one two three four")]) as server:
         for _ in range(2):
             async with (
-                passes.model(server) as model,
+                executions.model(server) as model,
                 agent.run_stream("Count", model=model) as stream,
             ):
                 async for _ in stream.stream_text():
@@ -188,7 +189,9 @@ async def test_a_consumer_that_stops_early_gets_the_whole_journaled(
         assert server.requests[0].complete
 
 
-async def test_an_event_handler_sees_the_same_on_every_pass(passes: Executions) -> None:
+async def test_an_event_handler_sees_the_same_in_every_execution(
+    executions: ModelExecutions,
+) -> None:
     agent = guided()
     kinds: list[list[str]] = []
 
@@ -198,98 +201,98 @@ async def test_an_event_handler_sees_the_same_on_every_pass(passes: Executions) 
     with ModelServer(guide) as server:
         for _ in range(2):
             kinds.append([])
-            async with passes.model(server) as model:
+            async with executions.model(server) as model:
                 await agent.run("Tell me of Oslo", model=model, event_stream_handler=handle)
-        assert server.paid_in_vain == 0
+        assert server.wasted_requests == 0
     assert kinds[0] == kinds[1]
     assert "function_tool_call" in kinds[0]
 
 
-async def test_tool_calls_and_usage_are_told_once(passes: Executions) -> None:
+async def test_tool_calls_and_usage_are_emitted_once(executions: ModelExecutions) -> None:
     agent = guided()
     with ModelServer(guide) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             await agent.run("Tell me of Oslo", model=model)
-        told = passes.noted("tool.called")
+        told = executions.events("tool.called")
         assert [data["tool"] for data in told] == ["find", "count", "count"]
         assert all(str(data["tool_call_id"]).startswith("call_") for data in told)
-        usage = passes.noted("usage")
+        usage = executions.events("usage")
         assert len(usage) == len(server.requests)
         assert usage[0]["model"] == "gpt-4o-mini"
         assert usage[0]["input_tokens"] == server.requests[0].input_tokens
         cost = usage[0]["cost"]
         assert isinstance(cost, float)
         assert cost > 0
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             await agent.run("Tell me of Oslo", model=model)
-        assert passes.listener.noted == []
+        assert executions.emitter.events == []
 
 
-async def test_a_listener_that_fails_loses_no_paid_answer(passes: Executions) -> None:
-    class Deaf(MemoryEmitter):
-        async def text(self, stream: str, delta: str) -> None:
+async def test_an_emitter_that_fails_loses_no_paid_answer(executions: ModelExecutions) -> None:
+    class FailingEmitter(MemoryEmitter):
+        async def emit_text(self, stream: str, delta: str) -> None:
             raise OSError("the event store is away")
 
-        async def note(self, type_: object, data: object) -> None:
+        async def emit_event(self, type_: object, data: object) -> None:
             raise OSError("the event store is away")
 
     with ModelServer([says("Heard.")]) as server:
-        async with passes.model(server) as model:
-            model._listener = Deaf()
+        async with executions.model(server) as model:
+            model._emitter = FailingEmitter()
             async with Agent().run_stream("Hi", model=model) as stream:
                 assert await stream.get_output() == "Heard."
-        assert server.paid_in_vain == 0
+        assert server.wasted_requests == 0
 
 
 class Broken(MemoryJournal):
     """A journal that another execution has taken over by the time of a record."""
 
-    async def record(self, key: StepKey, answer: StepOutcome) -> None:
+    async def record(self, key: StepKey, outcome: StepOutcome) -> None:
         raise Fenced("another execution has taken over")
 
 
 async def test_an_answer_that_could_not_be_recorded_is_thrown_away() -> None:
-    passes = Executions(journal=Broken())
+    executions = ModelExecutions(journal=Broken())
     with ModelServer([says("In vain.")]) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             with pytest.raises(Fenced):
                 await Agent().run("Hi", model=model)
-            assert passes.book.of("thrown") == [passes.book.spent]
-            assert passes.book.spent.tokens_used == server.billed
+            assert executions.ledger.of("thrown") == [executions.ledger.spent]
+            assert executions.ledger.spent.tokens_used == server.billed
             with pytest.raises(Fenced):  # the run stays closed
                 await Agent().run("Hi", model=model)
         assert len(server.requests) == 1
 
 
 async def test_an_answer_to_a_run_that_was_closed_meanwhile_is_kept(
-    passes: Executions,
+    executions: ModelExecutions,
 ) -> None:
     with ModelServer([says("Just in time.")]) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
 
-            class Closing(MemoryEmitter):
-                async def text(self, stream: str, delta: str) -> None:
-                    passes.steps.close(Cancelled("by somebody"))
+            class ClosingEmitter(MemoryEmitter):
+                async def emit_text(self, stream: str, delta: str) -> None:
+                    executions.steps.close(Cancelled("by somebody"))
 
-            model._listener = Closing()
+            model._emitter = ClosingEmitter()
             with pytest.raises(Cancelled):
                 async with Agent().run_stream("Hi", model=model):
                     pass
-        assert [usage.tokens_used for usage in passes.book.of("kept")] == [server.billed]
-        async with passes.model(server) as model:
+        assert [usage.tokens_used for usage in executions.ledger.of("kept")] == [server.billed]
+        async with executions.model(server) as model:
             assert (await Agent().run("Hi", model=model)).output == "Just in time."
 
 
-async def test_a_cancelled_request_is_settled_and_asked_again(passes: Executions) -> None:
+async def test_a_cancelled_request_is_settled_and_asked_again(executions: ModelExecutions) -> None:
     with ModelServer([says("Slow.", delay=60), says("Quick.")]) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             asking = asyncio.create_task(Agent().run("Hi", model=model))
             await asyncio.to_thread(server.wait_for, 1)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-        assert passes.book.of("open") == []
-        async with passes.model(server) as model:
+        assert executions.ledger.of("open") == []
+        async with executions.model(server) as model:
             assert (await Agent().run("Hi", model=model)).output == "Quick."
 
 
@@ -310,30 +313,30 @@ async def test_another_run_takes_answers_from_the_cache() -> None:
     cache, outputs = Answers(), []
     with ModelServer(guide) as server:
         for _ in range(2):
-            passes = Executions()
-            passes.cache = cache
+            executions = ModelExecutions()
+            executions.cache = cache
             for _ in range(2):
-                async with passes.model(server) as model:
+                async with executions.model(server) as model:
                     result = await guided().run("Tell me of Oslo", model=model)
                     outputs.append(result.output)
-        assert server.paid_in_vain == 0
+        assert server.wasted_requests == 0
         assert len(server.requests) == len(cache.kept)
-        assert passes.book.entries == {}
-        # The second pass had the journal's answers, which had cost nothing.
-        assert passes.book.saved.tokens_used == server.billed
+        assert executions.ledger.entries == {}
+        # The second execution had the journal's outcomes, which had cost nothing.
+        assert executions.ledger.saved.tokens_used == server.billed
     assert outputs == [City(name="Oslo", people=700_000)] * 4
 
 
-async def test_a_cache_of_another_version_is_passed_over(passes: Executions) -> None:
-    passes.cache = cache = Answers()
+async def test_a_cache_of_another_version_is_passed_over(executions: ModelExecutions) -> None:
+    executions.cache = cache = Answers()
     with ModelServer(lambda asked: says(f"answer {asked.times}")) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             await Agent().run("Hi", model=model)
         ((digest, _),) = cache.kept.items()
         cache.kept[digest] = ("[]", Usage())
-        passes = Executions()
-        passes.cache = cache
-        async with passes.model(server) as model:
+        executions = ModelExecutions()
+        executions.cache = cache
+        async with executions.model(server) as model:
             assert (await Agent().run("Hi", model=model)).output == "answer 2"
 
 
@@ -348,33 +351,33 @@ def test_a_response_comes_back_equal(text: str, thought: str, arguments: dict[st
         provider_details={"finish_reason": "stop"},
         provider_name="p",
     )
-    assert decoded(encoded(response)) == response
+    assert decode_response(encode_response(response)) == response
 
 
 def test_what_is_no_response_is_refused() -> None:
     with pytest.raises(ValueError, match="no model response"):
-        decoded("[]")
+        decode_response("[]")
 
 
 async def test_a_model_must_be_named() -> None:
-    passes = Executions()
+    executions = ModelExecutions()
     with pytest.raises(PermanentError, match="set PERDURE_MODEL"):
-        durable_model("", passes.steps, Book(), passes.listener)
+        durable_model("", executions.steps, BudgetLedger(), executions.emitter)
     with pytest.raises(PermanentError, match="model 'nobody:x' cannot be used"):
-        durable_model("nobody:x", passes.steps, Book(), passes.listener)
+        durable_model("nobody:x", executions.steps, BudgetLedger(), executions.emitter)
 
 
 async def test_a_named_model_is_made_beside_the_event_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made: list[threading.Thread] = []
-    make = choice._made
+    threads: list[threading.Thread] = []
+    create_model = model_factory._create_model
 
-    def noting(name: str) -> Model:
-        made.append(threading.current_thread())
-        return make(name)
+    def recording(name: str) -> Model:
+        threads.append(threading.current_thread())
+        return create_model(name)
 
-    monkeypatch.setattr(choice, "_made", noting)
+    monkeypatch.setattr(model_factory, "_create_model", recording)
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     goal = Goal(goal_id="g", description="d", agent_type="a")
     for name in ("openai-chat:scripted", "openai-chat:scripted", "nobody:x", ""):
@@ -382,17 +385,17 @@ async def test_a_named_model_is_made_beside_the_event_loop(
         await run.import_model()
         if name.startswith("openai"):
             assert run.model.model_name == "scripted"
-    assert len(made) == 2
-    assert threading.current_thread() not in made
+    assert len(threads) == 2
+    assert threading.current_thread() not in threads
 
 
 async def test_runs_of_a_loop_share_a_models_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     with ModelServer() as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        one, two = Executions(), Executions()
+        one, two = ModelExecutions(), ModelExecutions()
         models = [
-            durable_model("openai-chat:scripted", p.steps, p.book, p.listener) for p in (one, two)
+            durable_model("openai-chat:scripted", p.steps, p.ledger, p.emitter) for p in (one, two)
         ]
         assert models[0].wrapped is models[1].wrapped
         async with models[0]:

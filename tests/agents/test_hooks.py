@@ -10,7 +10,6 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pluggy
@@ -18,12 +17,15 @@ import pytest
 
 from perdure.activities import observers
 from perdure.agents import AgentSpec, Event, hookspecs
-from perdure.agents.plugins.discovery import EVENT_LOG, GROUP, Candidate, core_version
+from perdure.agents.plugins.discovery import EVENT_LOG, Candidate
 from perdure.agents.plugins.hooks.caller import PluginHooks
+from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.agents.plugins.hooks.signatures import hooks_of
-from perdure.agents.plugins.loading import Loaded, PluginError, load
+from perdure.agents.plugins.loading import LoadedPlugin, load_plugin
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
+from perdure.version import core_version
+from tests.support.until import until_async
 
 HOOKS = hooks_of(hookspecs)
 
@@ -43,20 +45,20 @@ def example(hook: str) -> str:
 
 def candidate(name: str = "perdure-fake") -> Candidate:
     module = name.replace("-", "_")
-    return Candidate(name, "1.0", module, EntryPoint("it", module, GROUP))
+    return Candidate(name, "1.0", module)
 
 
 def load_source(
     source: str, specs: types.ModuleType = hookspecs, arguments: dict[str, object] | None = None
-) -> Loaded:
+) -> LoadedPlugin:
     """Load a plugin of this source, for a core whose hooks are those of ``specs``."""
     module = types.ModuleType("perdure_fake")
 
-    def bring() -> types.ModuleType:
+    def import_source() -> types.ModuleType:
         exec(compile(source, "perdure_fake.py", "exec", dont_inherit=True), vars(module))
         return module
 
-    return load(candidate(), 60, bring, specs=specs, arguments=arguments)
+    return load_plugin(candidate(), 60, import_source, specs=specs, arguments=arguments)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -78,7 +80,7 @@ def test_a_hooks_example_is_a_whole_plugin(hook: str) -> None:
     loaded = load_source(example(hook))
     assert loaded.hooks == (hook,)
     assert not loaded.warnings
-    assert loaded.agents or loaded.observers, f"the example of {hook} brings nothing"
+    assert loaded.agents or loaded.observers, f"the example of {hook} registers nothing"
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -129,9 +131,9 @@ async def test_register_observers(
         async def has_heard() -> bool:
             return heard.exists() and "run.completed" in heard.read_text()
 
-        await installation.until(has_heard, "the last event")
-    told = [event.type for event in await installation.told(workflow_id)]
-    assert heard.read_text().split() == told
+        await until_async(has_heard, "the last event")
+    stored = [event.type for event in await installation.stored_events(workflow_id)]
+    assert heard.read_text().split() == stored
 
 
 EARS = """
@@ -186,7 +188,7 @@ NEWER = grown(
     agents="@hookspec\ndef register_agents(model, locale): ...",
     observers="@hookspec\ndef register_observers(): ...",
 )
-TELLS = """
+ECHOES_ARGUMENTS = """
 from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
 
 async def weather(run: Run, goal: Goal) -> Result:
@@ -194,13 +196,13 @@ async def weather(run: Run, goal: Goal) -> Result:
 
 @hookimpl
 def register_agents({arguments}):
-    told = dict(locals())
-    return [AgentSpec(name="weather", description=repr(told), agent=weather)]
+    received = dict(locals())
+    return [AgentSpec(name="weather", description=repr(received), agent=weather)]
 """
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "received"),
     [
         ("", {}),
         ("locale", {"locale": "nb"}),
@@ -208,21 +210,21 @@ def register_agents({arguments}):
     ],
 )
 def test_a_plugin_for_an_older_core_is_called_with_the_arguments_it_knows(
-    arguments: str, told: dict[str, str]
+    arguments: str, received: dict[str, str]
 ) -> None:
-    source = TELLS.format(arguments=arguments)
+    source = ECHOES_ARGUMENTS.format(arguments=arguments)
     (spec,) = load_source(source, NEWER, {"model": "m", "locale": "nb"}).agents
-    assert spec.description == repr(told)
+    assert spec.description == repr(received)
 
 
 def test_a_plugin_that_can_do_without_a_newer_argument_works_with_this_core() -> None:
-    (spec,) = load_source(TELLS.format(arguments="locale='en'")).agents
+    (spec,) = load_source(ECHOES_ARGUMENTS.format(arguments="locale='en'")).agents
     assert spec.description == repr({"locale": "en"})
 
 
 def test_a_plugin_that_cannot_do_without_it_is_told_what_to_do() -> None:
     with pytest.raises(PluginError) as refused:
-        load_source(TELLS.format(arguments="locale"))
+        load_source(ECHOES_ARGUMENTS.format(arguments="locale"))
     assert str(refused.value) == (
         "register_agents in perdure_fake takes the argument 'locale', and the hook of perdure"
         f" {core_version()} takes no arguments: leave it out, give it a default, or require a"
@@ -327,9 +329,9 @@ async def test_the_event_log_holds_every_event_of_a_goal(
         async def is_whole() -> bool:
             return "run.completed" in log.read_text()
 
-        await installation.until(is_whole, "the last event")
+        await until_async(is_whole, "the last event")
     logged = [Event.model_validate_json(line) for line in log.read_text().splitlines()]
-    assert logged == await installation.told(workflow_id)
+    assert logged == await installation.stored_events(workflow_id)
 
 
 def test_several_workers_share_an_event_log_without_tearing_a_line(tmp_path: Path) -> None:

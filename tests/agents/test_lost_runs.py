@@ -1,4 +1,4 @@
-"""A pass that has lost its run begins no effect any more, however late it notices."""
+"""An execution that has lost its run starts no further step, however late it notices."""
 
 import pytest
 
@@ -11,28 +11,28 @@ GOAL = Goal(goal_id="g", description="x", agent_type="paying")
 
 
 class Lost(MemoryJournal):
-    """Another execution takes the run as soon as a step was allowed to begin."""
+    """Another execution claims the run as soon as a step was allowed to start."""
 
     async def check(self) -> None:
         raise Fenced("another execution holds the run")
 
 
-async def test_what_was_held_up_before_its_effect_asks_again(
+async def test_a_check_that_is_stale_before_the_effect_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paid: list[int] = []
     run = Run(GOAL, Lost())
     await run.step("pay", paid.append, 1)
-    assert paid == [1]  # the answer was fresh
-    monkeypatch.setattr(steps, "_FRESH_SECONDS", 0.0)
+    assert paid == [1]  # the check was recent
+    monkeypatch.setattr(steps, "_CHECK_VALID_SECONDS", 0.0)
     with pytest.raises(Fenced):
         await run.step("pay", paid.append, 2)
     assert paid == [1]
     with pytest.raises(Fenced):
-        await run.step("pay", paid.append, 3)  # nothing more is taken
+        await run.step("pay", paid.append, 3)  # the run is closed
 
 
-async def test_a_slow_store_is_asked_a_few_times_and_no_more(
+async def test_a_slow_store_is_checked_a_few_times_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[int] = []
@@ -41,12 +41,12 @@ async def test_a_slow_store_is_asked_a_few_times_and_no_more(
         async def check(self) -> None:
             asked.append(1)
 
-    monkeypatch.setattr(steps, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(steps, "_CHECK_VALID_SECONDS", 0.0)
     assert await Run(GOAL, Slow()).step("add", lambda: 3) == 3
     assert len(asked) == 3
 
 
-async def test_what_is_tried_again_in_place_asks_first() -> None:
+async def test_a_retry_in_place_checks_the_claim_first() -> None:
     paid: list[int] = []
 
     async def pay() -> None:

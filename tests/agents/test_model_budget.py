@@ -8,14 +8,14 @@ from pydantic_ai import Agent
 
 from perdure.agents.steps.errors import StepFailed, failure_from
 from perdure.models import FailureKind
-from perdure.testing import Asked, ModelServer, Reply, says
-from tests.agents.model_passes import Book, Executions
+from perdure.testing import ChatRequest, ModelServer, Reply, says
+from tests.support.model_executions import BudgetLedger, ModelExecutions
 
 
-def noting(seen: list[int | None]) -> Callable[[Asked], Reply]:
+def recording(seen: list[int | None]) -> Callable[[ChatRequest], Reply]:
     """Note how long each answer may be."""
 
-    def script(asked: Asked) -> Reply:
+    def script(asked: ChatRequest) -> Reply:
         seen.append(asked.max_tokens)
         return says("x" * 40)
 
@@ -24,20 +24,20 @@ def noting(seen: list[int | None]) -> Callable[[Asked], Reply]:
 
 async def test_without_a_budget_nothing_is_lowered() -> None:
     seen: list[int | None] = []
-    passes = Executions()
-    with ModelServer(noting(seen)) as server:
-        async with passes.model(server) as model:
+    executions = ModelExecutions()
+    with ModelServer(recording(seen)) as server:
+        async with executions.model(server) as model:
             await Agent().run("Hi", model=model)
             await Agent(model_settings={"max_tokens": 77}).run("Hi", model=model)
     assert seen == [None, 77]
-    assert [usage.output_tokens for usage in passes.book.expected] == [0, 77]
+    assert [usage.output_tokens for usage in executions.ledger.expected] == [0, 77]
 
 
 async def test_an_answer_may_be_as_long_as_the_budget_allows() -> None:
     seen: list[int | None] = []
-    passes = Executions(Book(tokens=1_000))
-    with ModelServer(noting(seen)) as server:
-        async with passes.model(server) as model:
+    executions = ModelExecutions(BudgetLedger(tokens=1_000))
+    with ModelServer(recording(seen)) as server:
+        async with executions.model(server) as model:
             await Agent(model_settings={"max_tokens": 200}).run("Hi", model=model)
             await Agent().run("Hi", model=model)
             await Agent(model_settings={"max_tokens": 5_000}).run("Hi", model=model)
@@ -46,47 +46,47 @@ async def test_an_answer_may_be_as_long_as_the_budget_allows() -> None:
     assert 900 < seen[1] < 1_000
     assert seen[2] is not None
     assert seen[2] < seen[1]
-    assert all(usage.tokens_used <= 1_000 for usage in passes.book.expected)
+    assert all(usage.tokens_used <= 1_000 for usage in executions.ledger.expected)
 
 
 async def test_the_limit_is_no_part_of_what_makes_a_request_the_same() -> None:
-    book = Book(tokens=1_000)
-    passes = Executions(book)
+    ledger = BudgetLedger(tokens=1_000)
+    executions = ModelExecutions(ledger)
     with ModelServer(lambda _: says("Same.")) as server:
         for tokens in (1_000, 500):
-            book.tokens = tokens
-            async with passes.model(server) as model:
+            ledger.tokens = tokens
+            async with executions.model(server) as model:
                 assert (await Agent().run("Hi", model=model)).output == "Same."
         assert len(server.requests) == 1
 
 
 async def test_an_answer_that_the_budget_cut_off_is_none() -> None:
-    passes = Executions(Book(tokens=60))
+    executions = ModelExecutions(BudgetLedger(tokens=60))
     with ModelServer(lambda _: says("x" * 4_000)) as server:
         for _ in range(2):
-            async with passes.model(server) as model:
+            async with executions.model(server) as model:
                 with pytest.raises(StepFailed, match="cut off") as raised:
                     await Agent().run("Hi", model=model)
             assert failure_from(raised.value).kind == FailureKind.BUDGET
             assert failure_from(raised.value).permanent
         assert len(server.requests) == 1
         assert server.billed <= 60 + server.requests[0].input_tokens
-        (thrown,) = passes.book.of("thrown")
+        (thrown,) = executions.ledger.of("thrown")
         assert thrown.tokens_used == server.billed
 
 
 async def test_an_answer_that_the_agent_wanted_short_is_kept() -> None:
-    passes = Executions(Book(tokens=10_000))
+    executions = ModelExecutions(BudgetLedger(tokens=10_000))
     with ModelServer(lambda _: says("x" * 4_000)) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             result = await Agent(model_settings={"max_tokens": 10}).run("Hi", model=model)
     assert result.output == "x" * 40
 
 
 async def test_nothing_left_asks_nothing() -> None:
-    passes = Executions(Book(tokens=10))
+    executions = ModelExecutions(BudgetLedger(tokens=10))
     with ModelServer() as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             with pytest.raises(StepFailed, match="leaves nothing for the answer") as raised:
                 await Agent().run("Hi " * 20, model=model)
         assert server.requests == ()
@@ -94,31 +94,31 @@ async def test_nothing_left_asks_nothing() -> None:
 
 
 async def test_requests_at_once_wait_for_what_others_hold_back() -> None:
-    passes = Executions(Book(tokens=2_000))
+    executions = ModelExecutions(BudgetLedger(tokens=2_000))
     with ModelServer(lambda asked: says(f"answer to {asked.last}", delay=0.01)) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             runs = [Agent().run(f"question {number}", model=model) for number in range(8)]
             outputs = [run.output for run in await asyncio.gather(*runs)]
         assert outputs == [f"answer to question {number}" for number in range(8)]
-        assert server.billed == passes.book.spent.tokens_used <= 2_000
+        assert server.billed == executions.ledger.spent.tokens_used <= 2_000
 
 
 async def test_the_last_ones_are_refused_when_it_is_really_gone() -> None:
-    passes = Executions(Book(tokens=100))
+    executions = ModelExecutions(BudgetLedger(tokens=100))
     with ModelServer(lambda _: says("x" * 40, delay=0.01)) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             runs = [Agent().run(f"question {number}", model=model) for number in range(12)]
             outcomes = await asyncio.gather(*runs, return_exceptions=True)
         failed = [outcome for outcome in outcomes if isinstance(outcome, StepFailed)]
         assert 0 < len(failed) < 12
         assert {failure_from(error).kind for error in failed} == {FailureKind.BUDGET}
-        assert passes.book.of("open") == []
+        assert executions.ledger.of("open") == []
 
 
 async def test_a_cancelled_request_gives_back_what_it_held() -> None:
-    passes = Executions(Book(tokens=500))
+    executions = ModelExecutions(BudgetLedger(tokens=500))
     with ModelServer([says("Slow.", delay=60), says("Quick.")]) as server:
-        async with passes.model(server) as model:
+        async with executions.model(server) as model:
             slow = asyncio.create_task(Agent().run("One", model=model))
             await asyncio.to_thread(server.wait_for, 1)
             quick = asyncio.create_task(Agent().run("Two", model=model))
@@ -130,19 +130,21 @@ async def test_a_cancelled_request_gives_back_what_it_held() -> None:
 
 async def test_money_limits_the_length_where_the_price_is_known() -> None:
     seen: list[int | None] = []
-    passes = Executions(Book(cost=0.0006))  # 1,000 tokens of what gpt-4o-mini answers
-    with ModelServer(noting(seen)) as server:
-        async with passes.model(server) as model:
+    executions = ModelExecutions(
+        BudgetLedger(cost=0.0006)
+    )  # 1,000 tokens of what gpt-4o-mini answers
+    with ModelServer(recording(seen)) as server:
+        async with executions.model(server) as model:
             await Agent().run("Hi", model=model)
     assert seen[0] is not None
     assert 900 < seen[0] <= 1_000
-    assert 0 < passes.book.spent.cost < 0.0006
+    assert 0 < executions.ledger.spent.cost < 0.0006
 
 
 async def test_a_model_of_unknown_price_costs_nothing() -> None:
-    passes = Executions(Book(cost=0.0001))
+    executions = ModelExecutions(BudgetLedger(cost=0.0001))
     with ModelServer([says("Free.")]) as server:
-        async with passes.model(server, "nobody-knows") as model:
+        async with executions.model(server, "nobody-knows") as model:
             assert (await Agent().run("Hi", model=model)).output == "Free."
-    assert passes.book.spent.cost == 0.0
-    assert passes.book.spent.tokens_used > 0
+    assert executions.ledger.spent.cost == 0.0
+    assert executions.ledger.spent.tokens_used > 0

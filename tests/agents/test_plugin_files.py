@@ -38,8 +38,8 @@ from perdure.agents import hookimpl
 
 class Writes:
     async def on_event(self, event):
-        with Path(event.workflow_id).open("a") as told:
-            told.write("one ")
+        with Path(event.workflow_id).open("a") as file:
+            file.write("one ")
 
 @hookimpl
 def register_observers():
@@ -56,8 +56,8 @@ def registry_with(*files: Path) -> AgentRegistry:
     return AgentRegistry.load(Settings(plugin_files=files))
 
 
-def renew(registry: AgentRegistry, path: Path, source: bytes) -> None:
-    registry.put_file(registry.files[path], source, load_file(path, source, SECONDS))
+def reload(registry: AgentRegistry, path: Path, source: bytes) -> None:
+    registry.replace_file(registry.files[path], source, load_file(path, source, SECONDS))
 
 
 def only(registry: AgentRegistry) -> Plugin:
@@ -72,7 +72,7 @@ async def test_a_version_goes_on_when_another_comes_within_the_same_second(tmp_p
     first = registry.agent("greeter")
     assert first.agent_version == "my-greeter.py file"
     assert (only(registry).hooks, only(registry).agents) == (("register_agents",), ("greeter",))
-    renew(registry, path, GREETER.replace(b"hello", b"howdy"))
+    reload(registry, path, GREETER.replace(b"hello", b"howdy"))
     second = registry.agent("greeter")
     assert (await rehearse(first.spec, "x")).result.summary == "hello"
     assert (await rehearse(second.spec, "x")).result.summary == "howdy"
@@ -92,7 +92,7 @@ def test_what_cannot_be_loaded_leaves_what_could(tmp_path: Path) -> None:
         GREETER.replace(b"[greeter]", b"[greeter, greeter]"): "twice",
     }.items():
         with pytest.raises(PluginError, match=reason):
-            renew(registry, path, source)
+            reload(registry, path, source)
         assert list(registry.agents) == ["greeter"]
 
 
@@ -115,13 +115,13 @@ async def test_observers_change_with_their_file(
     path.write_bytes(OBSERVER)
     registry = registry_with(path)
     (observer,) = registry.observers
-    event = Event(workflow_id="told", number=1, type="run.started", time=datetime.now(UTC))
+    event = Event(workflow_id="events", number=1, type="run.started", time=datetime.now(UTC))
     await observer.on_event(event)
-    renew(registry, path, OBSERVER.replace(b"one ", b"two "))
+    reload(registry, path, OBSERVER.replace(b"one ", b"two "))
     await observer.on_event(event)
-    registry.take_out_file(registry.files[path])
+    registry.remove_file(registry.files[path])
     await observer.on_event(event)
-    assert (tmp_path / "told").read_text() == "one two "
+    assert (tmp_path / "events").read_text() == "one two "
 
 
 def test_a_file_that_is_not_there_is_listed_with_that_reason(tmp_path: Path) -> None:

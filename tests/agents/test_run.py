@@ -1,4 +1,4 @@
-"""A run: steps are journaled, answer on later passes, and know themselves by name and input."""
+"""A run: steps are journaled, answer later executions, and are identified by name and input."""
 
 import asyncio
 import threading
@@ -42,8 +42,8 @@ async def test_a_finished_step_answers_from_the_journal() -> None:
     assert calls == ["a"]
 
 
-async def test_the_first_pass_hands_out_what_the_journal_holds() -> None:
-    """A mapping with whole numbers as keys is text in JSON, on the first pass too."""
+async def test_the_first_execution_gets_what_is_in_the_journal() -> None:
+    """A mapping with whole numbers as keys is text in JSON, in the first execution too."""
     journal = MemoryJournal()
 
     def untyped():  # type: ignore[no-untyped-def]
@@ -69,7 +69,7 @@ async def test_a_changed_input_or_version_is_another_step() -> None:
     assert results == [2, 2, 3, 7]
 
 
-async def test_the_same_step_twice_in_a_pass_runs_twice() -> None:
+async def test_the_same_step_twice_in_an_execution_runs_twice() -> None:
     journal = MemoryJournal()
     numbers = iter(range(10))
     run, later = a_run(journal), a_run(journal)
@@ -93,7 +93,7 @@ def test_parallel_steps_pay_once_in_whatever_order_they_end(
 ) -> None:
     journal, paid = MemoryJournal(), []
 
-    async def one_pass(order: list[int], stop_after: int) -> list[int]:
+    async def one_execution(order: list[int], stop_after: int) -> list[int]:
         gates = [asyncio.Event() for _ in order]
 
         async def work(number: int) -> int:
@@ -113,8 +113,8 @@ def test_parallel_steps_pay_once_in_whatever_order_they_end(
         return [value for value in done if isinstance(value, int)]
 
     async def both() -> list[int]:
-        await one_pass(first, crash_after)
-        return await one_pass(second, 5)
+        await one_execution(first, crash_after)
+        return await one_execution(second, 5)
 
     assert sorted(asyncio.run(both())) == [0, 10, 20, 30, 40]
     assert sorted(paid) == [0, 1, 2, 3, 4]
@@ -222,7 +222,7 @@ async def test_what_has_no_json_form_is_refused_with_a_sentence() -> None:
         await a_run().step("open", object)
 
 
-async def test_clock_chance_and_identity_are_the_same_on_every_pass() -> None:
+async def test_clock_random_number_and_uuid_are_the_same_in_every_execution() -> None:
     journal = MemoryJournal()
 
     async def ask(run: Run) -> tuple[datetime, float, uuid.UUID, uuid.UUID]:

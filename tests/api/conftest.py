@@ -10,8 +10,6 @@ import pytest_asyncio
 from pydantic import BaseModel, Field
 
 from perdure.agents import AgentSpec, Goal, InputError, Result, Run
-from perdure.agents.plugins.loading import Loaded
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.api.app import create_app
 from perdure.api.server import listen, serve
 from perdure.settings import Settings
@@ -20,6 +18,7 @@ from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.development_server import DevelopmentServer
 from perdure.temporal.worker.worker import build_worker
+from tests.support.plugins import registry_of
 
 
 class EchoParameters(BaseModel):
@@ -60,8 +59,7 @@ async def serve_api(own_home: Path) -> AsyncIterator[ServeApi]:
             address: str, *, worker: bool = True, **settings_given: object
         ) -> httpx.AsyncClient:
             settings = Settings.model_validate({"home": own_home, **settings_given})
-            plugin = Plugin("perdure-echo", "1.0", "perdure_echo", "loaded", agents=("echo",))
-            registry = AgentRegistry.of({plugin: Loaded((), (ECHO,), ())}, [])
+            registry = registry_of(ECHO, name="perdure-echo")
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(address, lazy=True)
             service = GoalService(client, stores, registry)

@@ -8,7 +8,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from perdure.agents.steps.journal import ApprovalRequest, StepKey
+from perdure.agents.steps.journal import ApprovalRequest
+from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait
 from perdure.models import Goal, GoalStatus
 from perdure.settings import Settings

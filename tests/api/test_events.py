@@ -1,6 +1,7 @@
 """The route of events: replay, following, signs of life, and who goes away."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,10 +20,11 @@ from perdure.api.server import listen, serve
 from perdure.models import Goal, GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.events import event_feed
+from perdure.stores.events.run_tail import RunTail
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.ports import free_port
+from tests.support.until import until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -139,18 +141,18 @@ async def test_an_idle_run_shows_that_it_is_followed(
     assert [event.number for event in await stores.events.after("run", 0)] == [1]
 
 
-async def test_who_goes_away_is_followed_no_more(api: httpx.AsyncClient, stores: Stores) -> None:
-    def watched() -> int:
-        return sum(
-            run.readers for found in event_feed._FEEDS.values() for run in found._runs.values()
-        )
+async def test_a_client_that_disconnects_ends_its_reader(
+    api: httpx.AsyncClient, stores: Stores
+) -> None:
+    def readers() -> int:
+        tails = [tail for tail in gc.get_objects() if type(tail) is RunTail]
+        return sum(tail.readers for tail in tails)
 
     async with following(api) as told:
         await anext(told)
-        assert watched() == 1
-    async with asyncio.timeout(5):  # well before a heartbeat would find out
-        while watched():  # noqa: ASYNC110 -- nobody is told
-            await asyncio.sleep(0.01)
+        await until_async(lambda: readers() == 1, "a reader")
+    # Well before a heartbeat would find out.
+    await until_async(lambda: not readers(), "the reader's end", 5)
 
 
 async def test_a_server_that_stops_ends_its_streams_in_order(own_home: Path) -> None:
@@ -159,7 +161,7 @@ async def test_a_server_that_stops_ends_its_streams_in_order(own_home: Path) -> 
         goal = Goal(goal_id="sales", description="Profile the sales", agent_type="echo")
         await stores.goals.begin(goal, "run", datetime.now(UTC))
         temporal = await connect(f"127.0.0.1:{free_port()}", lazy=True)
-        app = create_app(GoalService(temporal, stores, AgentRegistry.of({}, [])), settings)
+        app = create_app(GoalService(temporal, stores, AgentRegistry.from_loaded({}, [])), settings)
         async with serve(app, listen("127.0.0.1", 0), settings) as url:
             client.base_url = httpx.URL(url)
             async with following(client, "?after=1") as told:

@@ -1,18 +1,13 @@
 """The command line as a stranger runs it: real processes, an agent installed for them alone."""
 
-import json
 import os
-import signal
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.support.command_line import CommandLine, Dev
+from tests.support.plugins import install_plugin
 
 ECHO = """
 import asyncio
@@ -76,63 +71,11 @@ def register_agents():
 """
 
 
-@dataclass
-class CommandLine:
-    """A shell of one's own: a home, a working folder, an environment."""
-
-    folder: Path
-    environment: dict[str, str]
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "perdure.cli", *arguments],
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.started.append(process)
-        return process
-
-    def journaled(self) -> bool:
-        """Return whether a step is in the journal: only then is it never paid for again."""
-        with closing(sqlite3.connect(Path(self.environment["PERDURE_HOME"]) / "perdure.db")) as db:
-            return bool(db.execute("SELECT count(*) FROM steps WHERE name = 'pay'").fetchone()[0])
-
-    def end(self) -> None:
-        """End whatever still runs."""
-        for process in self.started:
-            if process.poll() is None:
-                process.terminate()
-            try:
-                process.communicate(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-
-    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=90)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    def json(self, *arguments: str, status: int = 0, **environment: str) -> Any:
-        done = self(*arguments, "--json", **environment)
-        assert done.returncode == status, done.stdout + done.stderr
-        return json.loads(done.stdout)
-
-
 @pytest.fixture
 def perdure(tmp_path: Path, own_home: Path, server_binary: Path) -> Iterator[CommandLine]:
     """Return the command line on an empty home, with the agent ``echo`` installed."""
     site = tmp_path / "site"
-    metadata = site / "perdure_echo-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (site / "perdure_echo.py").write_text(ECHO)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: perdure-echo\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[perdure]\necho = perdure_echo\n")
+    install_plugin(site, "perdure-echo", ECHO)
     folder = tmp_path / "work"
     folder.mkdir()
     environment = os.environ | {
@@ -147,35 +90,7 @@ def perdure(tmp_path: Path, own_home: Path, server_binary: Path) -> Iterator[Com
         command_line.end()
 
 
-@dataclass
-class Dev:
-    """A ``perdure dev`` that runs, and what it said when it was ready."""
-
-    process: subprocess.Popen[str]
-    told: dict[str, Any]
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> str:
-        self.process.send_signal(how)
-        _, err = self.process.communicate(timeout=20)
-        return err
-
-
-StartDev = Callable[..., Dev]
-
-
 @pytest.fixture
-def start_dev(perdure: CommandLine) -> StartDev:
+def start_dev(perdure: CommandLine) -> Callable[..., Dev]:
     """Return a function that starts ``perdure dev`` and waits until it is ready."""
-
-    def start(*arguments: str, **environment: str) -> Dev:
-        ports = () if arguments else ("--port", "0", "--temporal-port", "0")
-        process = perdure.start("dev", "--json", *ports, *arguments, **environment)
-        assert process.stdout is not None
-        document = ""
-        for line in process.stdout:
-            document += line
-            if line.rstrip() == "}":
-                return Dev(process, json.loads(document))
-        raise AssertionError(process.communicate()[1])
-
-    return start
+    return perdure.dev

@@ -1,12 +1,14 @@
 """Plugin files: one file becomes a plugin, known to every command, and new with every change."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.processes import read_document, read_line
+from tests.support.until import until
 
 StartDev = Callable[..., Any]
 
@@ -46,23 +48,6 @@ def file(perdure: Any) -> Path:
     return place
 
 
-def hear(dev: Any, words: str) -> str:
-    """Return the first line that a server says with these words in it."""
-    for line in dev.process.stderr:
-        if words in line:
-            return str(line)
-    raise AssertionError(f"it ended and never said {words!r}")
-
-
-def wait_for(place: Path) -> None:
-    """Wait until a file is there."""
-    for _ in range(3000):
-        if place.exists():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{place} did not come")
-
-
 def plugin(perdure: Any, name: str = "my_agent.py", **environment: str) -> Any:
     listed = perdure.json("plugins", **environment)["plugins"]
     return next((one for one in listed if one["distribution"] == name), None)
@@ -73,7 +58,7 @@ def test_other_commands_know_it_while_dev_is_up(
 ) -> None:
     assert plugin(perdure) is None
     dev = start_dev("--plugin", "my_agent.py", "--port", "0", "--temporal-port", "0")
-    assert dev.told["plugin_files"] == [{"path": str(file), "reason": ""}]
+    assert dev.document["plugin_files"] == [{"path": str(file), "reason": ""}]
     known = plugin(perdure)
     assert (known["status"], known["version"], known["module"]) == ("loaded", "file", str(file))
     assert perdure.json("agents", "weather")["agents"][0]["distribution"] == "my_agent.py"
@@ -92,9 +77,9 @@ def test_a_change_is_for_what_begins_later(perdure: Any, start_dev: StartDev, fi
     dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
     gate = perdure.folder / "gate"
     first = perdure.start("run", "weather", "x", "-p", f"gate={gate}", "--json")
-    hear(dev, "agent started")
+    read_line(dev.process, "agent started")
     file.write_text(SOURCE.replace("rain", "snow"))
-    hear(dev, "is loaded anew")
+    read_line(dev.process, "is loaded anew")
     assert perdure.json("run", "weather", "x")["result"]["summary"] == "snow"
     gate.touch()
     out, err = first.communicate(timeout=60)
@@ -106,26 +91,26 @@ def test_a_broken_change_keeps_what_was_good_and_a_removal_is_told(
 ) -> None:
     dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
     file.write_text(SOURCE + "\ndef (")
-    told = hear(dev, "cannot be loaded")
+    told = read_line(dev.process, "cannot be loaded")
     assert "its last good version goes on" in told
     assert "SyntaxError" in told
     assert perdure.json("run", "weather", "x")["result"]["summary"] == "rain"
     assert "SyntaxError" in plugin(perdure)["reason"]
 
     file.write_text(SOURCE.replace("rain", "sun"))
-    hear(dev, "is loaded anew")
+    read_line(dev.process, "is loaded anew")
     assert perdure.json("run", "weather", "x")["result"]["summary"] == "sun"
 
     file.write_text(
         SOURCE.replace("async def weather", "async def echo").replace("[weather]", "[echo]")
     )
-    assert "claimed by perdure-echo already" in hear(dev, "cannot be loaded")
+    assert "claimed by perdure-echo already" in read_line(dev.process, "cannot be loaded")
 
     file.unlink()
-    hear(dev, "is gone")
+    read_line(dev.process, "is gone")
     assert "there is no file" in perdure("run", "weather", "x").stderr
     file.write_text(SOURCE)
-    hear(dev, "is loaded anew")
+    read_line(dev.process, "is loaded anew")
     assert perdure.json("run", "weather", "x")["result"]["summary"] == "rain"
 
 
@@ -134,9 +119,9 @@ def test_a_file_that_is_broken_from_the_start_is_told_and_picked_up_later(
 ) -> None:
     file.write_text("import no_such_module")
     dev = start_dev("--plugin", str(file), "--port", "0", "--temporal-port", "0")
-    assert "no_such_module" in hear(dev, "cannot be loaded")
+    assert "no_such_module" in read_line(dev.process, "cannot be loaded")
     file.write_text(SOURCE)
-    hear(dev, "is loaded anew")
+    read_line(dev.process, "is loaded anew")
     assert perdure.json("run", "weather", "x")["result"]["summary"] == "rain"
 
 
@@ -154,7 +139,7 @@ def test_watch_goes_on_with_a_goal_whose_run_was_killed(perdure: Any, file: Path
     gate = perdure.folder / "gate"
     asked = ("run", "weather", "x", "--plugin", str(file), "-p", f"gate={gate}")
     killed = perdure.start(*asked, "--goal-id", "killed")
-    wait_for(Path(f"{gate}.here"))
+    until(Path(f"{gate}.here").exists, "the agent's start", 60)
     killed.kill()
     killed.communicate(timeout=60)
     gate.touch()
@@ -177,12 +162,7 @@ def test_a_worker_loads_the_files_of_its_settings(
 ) -> None:
     start_dev()
     worker = perdure.start("worker", "--json", PERDURE_PLUGIN_FILES="my_agent.py")
-    told = json.loads("".join(iter(worker.stdout.readline, "}\n")) + "}")
-    assert told["agents"] == ["echo", "weather"]
+    assert read_document(worker)["agents"] == ["echo", "weather"]
     file.write_text(SOURCE.replace("rain", "snow"))
-    for line in worker.stderr:
-        if "is loaded anew" in line:
-            break
-    else:
-        raise AssertionError("the worker ended and did not load the file anew")
+    read_line(worker, "is loaded anew")
     assert plugin(perdure, PERDURE_PLUGIN_FILES="my_agent.py")["status"] == "loaded"

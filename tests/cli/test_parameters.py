@@ -1,4 +1,4 @@
-"""``--param``: text stays text where the parameter takes it, and paths count from here."""
+"""``--param``: text stays text where the parameter takes it, and paths become absolute."""
 
 from pathlib import Path
 
@@ -6,12 +6,10 @@ import pytest
 from pydantic import BaseModel, Field
 
 from perdure.agents import InputPath
-from perdure.cli.commands.run import read_parameters
+from perdure.cli.runtime.parameters import read_parameters
 
 
-def test_a_path_given_from_here_is_made_absolute(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_existing_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Reads(BaseModel):
         path: InputPath = Field(description="What to read.")
         more: list[InputPath] = []

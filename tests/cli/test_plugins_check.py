@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perdure.testing.checks.checking import check_plugin
+from perdure.testing.checks.plugin import check_plugin
 
 METADATA = """Metadata-Version: 2.4
 Name: perdure-moss
@@ -289,7 +289,7 @@ def test_what_was_not_compared_is_not_said_to_be_the_same(
     [
         "from perdure.agents import steps",
         "from perdure.agents import Run, execution",
-        "from perdure.adapters.langgraph_calls import Calls",
+        "from perdure.adapters.langgraph.calls import Calls",
         "import perdure.stores",
     ],
 )

@@ -12,10 +12,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from perdure.cli.commands.plugins_new import (
-    LONGEST_NAME,
-    NAMES_IN_TEMPLATE,
-    TEMPLATE_BOUNDS,
-    core_bounds,
+    MAX_NAME_LENGTH,
+    RESERVED_NAMES,
+    TEMPLATE_REQUIREMENT,
+    core_version_range,
     make_package,
 )
 
@@ -71,9 +71,9 @@ def test_the_package_says_what_it_is_and_what_it_fits(perdure: Any) -> None:
 def test_its_bounds_are_those_of_the_core_that_made_it(
     core: str, bounds: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("perdure.agents.plugins.discovery.core_version", lambda: core)
+    monkeypatch.setattr("perdure.version.core_version", lambda: core)
     if bounds:
-        assert core_bounds() == bounds
+        assert core_version_range() == bounds
     make_package("rain", tmp_path / "rain")
     project = tomllib.loads((tmp_path / "rain" / "pyproject.toml").read_text())["project"]
     (requirement,) = [
@@ -91,7 +91,7 @@ def test_its_bounds_are_those_of_the_core_that_made_it(
         ("9 lives", "perdure plugins new lives"),
         ("!", "perdure plugins new my-agent"),
         ("perdure-rain", "perdure plugins new rain"),
-        ("r" * (LONGEST_NAME + 1), f"at most {LONGEST_NAME} characters"),
+        ("r" * (MAX_NAME_LENGTH + 1), f"at most {MAX_NAME_LENGTH} characters"),
         ("import", "'my-import'"),
         ("agent", "'my-agent'"),
         ("echo", "installed already, by perdure-echo"),
@@ -123,7 +123,7 @@ def test_nothing_is_overwritten(perdure: Any) -> None:
 
 
 def test_the_command_knows_its_template() -> None:
-    assert f'"{TEMPLATE_BOUNDS}"' in (TEMPLATE / "pyproject.toml").read_text()
+    assert f'"{TEMPLATE_REQUIREMENT}"' in (TEMPLATE / "pyproject.toml").read_text()
     # What the agent's function must not be called, or it would stand for something else there.
     taken = set()
     for path in TEMPLATE.rglob("*.py"):
@@ -133,4 +133,4 @@ def test_the_command_knows_its_template() -> None:
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 taken.add(node.name)
     names = {name for name in taken if name.islower() and not name.startswith("test_")}
-    assert names - {"my_agent"} == NAMES_IN_TEMPLATE
+    assert names - {"my_agent"} == RESERVED_NAMES

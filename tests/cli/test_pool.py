@@ -9,39 +9,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
 
-if TYPE_CHECKING:
-    from perdure.temporal.server.development_server import DevelopmentServer
-
-    CommandLine = Any
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
+from perdure.temporal.server.development_server import DevelopmentServer
+from tests.support.command_line import CommandLine
+from tests.support.processes import is_running, read_document
+from tests.support.until import until
 
 
 class PoolProcess:
     """A ``perdure worker --processes 2`` that is ready."""
 
-    def __init__(self, perdure: "CommandLine", address: str) -> None:
+    def __init__(self, perdure: CommandLine, address: str) -> None:
         self.process = perdure.start(
             "worker", "--processes", "2", "--json", TEMPORAL_ADDRESS=address
         )
-        document = ""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            document += line
-            if line.rstrip() == "}":
-                break
-        self.children: list[int] = json.loads(document)["processes"]
+        self.children: list[int] = read_document(self.process)["processes"]
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -54,7 +40,7 @@ class PoolProcess:
 
 @pytest.fixture
 def start_pool(
-    perdure: "CommandLine", server: "DevelopmentServer"
+    perdure: CommandLine, server: DevelopmentServer
 ) -> Iterator[Callable[[], PoolProcess]]:
     """Return a function that starts a pool at the tests' server."""
     pools: list[PoolProcess] = []
@@ -70,7 +56,7 @@ def start_pool(
 
 @pytest.fixture
 def goal(
-    perdure: "CommandLine", server: "DevelopmentServer", tmp_path: Path
+    perdure: CommandLine, server: DevelopmentServer, tmp_path: Path
 ) -> Callable[[], "subprocess.Popen[str]"]:
     """Return a function that hands a goal in, which pays and then waits for a sign."""
 
@@ -90,13 +76,6 @@ def _delivered(run: "subprocess.Popen[str]") -> Any:
     return json.loads(out)
 
 
-def _paid_and_journaled(perdure: "CommandLine") -> Callable[[], bool]:
-    return lambda: (
-        (Path(perdure.environment["PERDURE_HOME"]) / "perdure.db").exists()
-        and bool(perdure.journaled())
-    )
-
-
 def _executing(home: Path) -> int:
     """Return which worker has an execution open, by the register that its process holds."""
     for process in psutil.process_iter(["pid", "open_files"]):
@@ -113,7 +92,7 @@ def _executing(home: Path) -> int:
 
 
 def test_a_worker_that_is_killed_hands_its_goal_on_at_once(
-    perdure: "CommandLine",
+    perdure: CommandLine,
     start_pool: Callable[[], PoolProcess],
     goal: Callable[[], "subprocess.Popen[str]"],
     tmp_path: Path,
@@ -121,7 +100,7 @@ def test_a_worker_that_is_killed_hands_its_goal_on_at_once(
     home = Path(perdure.environment["PERDURE_HOME"])
     pool = start_pool()
     run = goal()
-    until(_paid_and_journaled(perdure))
+    until(perdure.journaled)
     dead = 0
 
     def is_a_worker() -> bool:
@@ -153,22 +132,22 @@ def test_a_pool_that_is_told_to_stop_leaves_nobody_behind(
     pool.process.terminate()
     pool.process.communicate(timeout=60)
     assert pool.process.returncode == 0
-    assert not any(psutil.pid_exists(pid) for pid in pool.children)
+    assert not any(is_running(pid) for pid in pool.children)
 
 
 def test_a_supervisor_that_is_killed_loses_nothing(
-    perdure: "CommandLine",
+    perdure: CommandLine,
     start_pool: Callable[[], PoolProcess],
     goal: Callable[[], "subprocess.Popen[str]"],
     tmp_path: Path,
 ) -> None:
     pool = start_pool()
     run = goal()
-    until(_paid_and_journaled(perdure))
+    until(perdure.journaled)
     pool.process.kill()
     pool.process.communicate()
     # Its workers notice, let their goals go and end.
-    until(lambda: not any(psutil.pid_exists(pid) for pid in pool.children), 60)
+    until(lambda: not any(is_running(pid) for pid in pool.children), seconds=60)
     start_pool()
     (tmp_path / "sign").touch()
     document = _delivered(run)

@@ -10,12 +10,7 @@ from typing import Any
 
 import pytest
 
-
-def until_line(stream: Any, words: str) -> None:
-    for line in stream:
-        if words in line:
-            return
-    raise AssertionError(f"it never said {words!r}")
+from tests.support.processes import children, read_line
 
 
 def test_a_goal_without_any_server(perdure: Any, own_home: Path) -> None:
@@ -132,7 +127,7 @@ def test_a_server_that_is_only_written_down_is_not_waited_for(perdure: Any, own_
 
 def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(perdure: Any) -> None:
     process = perdure.start("run", "echo", "x", "-p", "wait_for=go", "-p", "text=again")
-    until_line(process.stderr, "20 %  paid")
+    read_line(process, "20 %  paid")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -151,9 +146,8 @@ def test_ctrl_c_keeps_the_goal_and_says_how_to_pick_it_up(perdure: Any) -> None:
 
 def test_a_server_that_dies_during_the_run_is_told(perdure: Any) -> None:
     process = perdure.start("run", "echo", "x", "-p", "wait_for=go")
-    until_line(process.stderr, "20 %  paid")
-    servers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    os.kill(int(servers[0]), signal.SIGKILL)
+    read_line(process, "20 %  paid")
+    os.kill(children(process.pid)[0], signal.SIGKILL)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "the Temporal server at" in told
@@ -162,7 +156,7 @@ def test_a_server_that_dies_during_the_run_is_told(perdure: Any) -> None:
 
 def test_a_kept_goal_can_be_cancelled_without_a_server(perdure: Any) -> None:
     process = perdure.start("run", "echo", "x", "-p", "wait_for=go")
-    until_line(process.stderr, "20 %  paid")
+    read_line(process, "20 %  paid")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     workflow_id = perdure.json("goals", "list")["goals"][0]["workflow_id"]
@@ -175,7 +169,7 @@ def test_a_running_server_is_used_and_goes_on_after_ctrl_c(
     start_dev()
     waiting = perdure.folder / "go"
     process = perdure.start("run", "echo", "x", "-p", f"wait_for={waiting}")
-    until_line(process.stderr, "20 %  paid")
+    read_line(process, "20 %  paid")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130

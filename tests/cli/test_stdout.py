@@ -1,4 +1,4 @@
-"""With --json, stdout holds one JSON document, whoever else prints there."""
+"""With --json, stdout holds one JSON document, whatever plugins and libraries print."""
 
 import json
 import subprocess
@@ -13,12 +13,13 @@ import click
 
 from perdure.cli.main import perdure, main
 from perdure.cli.output.printing import print_json
-from perdure.cli.runtime.command import command_errors, json_option
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.options import json_option
 
 
 @perdure.command()
 @json_option
-@command_errors
+@handle_errors
 def noisy(as_json: bool) -> None:
     print("a plugin prints")
     os.write(1, b"a library writes\\n")
@@ -47,7 +48,7 @@ def test_json_is_alone_on_stdout(tmp_path: Path) -> None:
     assert "a library writes" in done.stderr
 
 
-def test_what_is_no_python_never_prints_on_stdout(tmp_path: Path) -> None:
+def test_native_code_never_prints_on_stdout(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert done.stdout == "a plugin prints\nthe answer\n"
     assert done.stderr == "a library writes\n"

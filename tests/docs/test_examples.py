@@ -7,12 +7,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -95,23 +96,11 @@ def shell(own_home: Path, tmp_path: Path, server_binary: Path) -> Any:
 @pytest.fixture
 def dev(own_home: Path, server_binary: Path) -> Iterator[dict[str, str]]:
     """Run ``perdure dev`` and return what it said when it was ready."""
-    from perdure.temporal.installation import read_installation
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "perdure.cli", "dev", "--port", "0", "--temporal-port", "0"],
-        stdout=subprocess.DEVNULL,
-        env=os.environ | {"PERDURE_HOME": str(own_home)},
-    )
+    command_line = CommandLine(ROOT, os.environ | {"PERDURE_HOME": str(own_home)})
     try:
-        deadline = time.monotonic() + 30
-        while (running := read_installation(own_home)) is None:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield running.model_dump()
+        yield command_line.dev().document
     finally:
-        process.terminate()
-        process.wait(30)
+        command_line.end()
 
 
 @pytest.mark.bundled

@@ -1,55 +1,41 @@
 """Workers as processes that can be killed and frozen; the goal's workflow stays in the test."""
 
 import asyncio
-import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from perdure.activities.prepare import Prepare
-from perdure.activities.store import Store
-from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.messages import TASK_QUEUE
 from perdure.temporal.worker.recovery import recover
-from perdure.workflows.agent_goal import AgentGoalWorkflow
-
-if TYPE_CHECKING:
-    from tests.installation import Install, Installation
-
-SCRIPT = Path(__file__).with_name("worker_process.py")
+from tests.support.fork_server import ForkServer
+from tests.support.installation import Install, Installation, spec_elsewhere
+from tests.support.processes import is_running
+from tests.support.until import until_async
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator["subprocess.Popen[str]"]:
+def fork_server() -> Iterator[ForkServer]:
     """The process that forks workers."""
-    process = subprocess.Popen(
-        [sys.executable, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    server = ForkServer("tests.durability.paying_worker:work")
     try:
-        yield process
+        yield server
     finally:
-        process.communicate(timeout=20)
+        server.stop()
 
 
 @dataclass
 class Workers:
     """Worker processes of one installation, and what they have done to the world."""
 
-    here: "Installation"
-    forks: "subprocess.Popen[str]"
-    address: str
+    here: Installation
+    fork_server: ForkServer
     pids: list[int] = field(default_factory=list)
 
     @property
@@ -58,36 +44,22 @@ class Workers:
 
     def begin(self, *, dies: tuple[str, ...] = (), halts: tuple[str, ...] = ()) -> int:
         """Start a worker and return its pid."""
-        order = {
-            "home": str(self.home),
-            "address": self.address,
-            "dies": dies,
-            "halts": halts,
-        }
-        assert self.forks.stdin is not None
-        assert self.forks.stdout is not None
-        self.forks.stdin.write(json.dumps(order) + "\n")
-        self.forks.stdin.flush()
-        pid = int(self.forks.stdout.readline())
+        pid = self.fork_server.fork(
+            home=str(self.home), address=self.here.address, dies=dies, halts=halts
+        )
         self.pids.append(pid)
         return pid
 
     async def at(self, place: str) -> None:
         """Wait until a worker has come to a place where it halts."""
 
-        async def is_there() -> bool:
-            return (self.home / f"at-{place}").exists()
-
-        await self.here.until(is_there, f"a worker at {place}")
+        await until_async((self.home / f"at-{place}").exists, f"a worker at {place}")
 
     def open(self, place: str) -> None:
         (self.home / f"open-{place}").touch()
 
     async def died(self, pid: int) -> None:
-        async def is_gone() -> bool:
-            return not is_up(pid)
-
-        await self.here.until(is_gone, "a worker's death")
+        await until_async(lambda: not is_running(pid), "a worker's death")
 
     async def recover(self) -> int:
         return await recover(self.here.client, self.home)
@@ -131,41 +103,14 @@ class Workers:
             await asyncio.sleep(0.01)
 
 
-def is_up(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def workers(install: "Install", forks: "subprocess.Popen[str]") -> AsyncIterator[Workers]:
+async def workers(install: Install, fork_server: ForkServer) -> AsyncIterator[Workers]:
     """Return an installation whose workflows run here, and whose agents in other processes."""
-
-    async def paying(run: Run, goal: Goal) -> Result:
-        raise AssertionError("it runs elsewhere")
-
-    here = await install(AgentSpec(name="paying", description="", agent=paying), work=False)
-    address = here.client.service_client.config.target_host
-    mine = Workers(here, forks, address)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(
-            Worker(
-                here.client,
-                task_queue=TASK_QUEUE,
-                workflows=[AgentGoalWorkflow],
-                activities=[
-                    Prepare(here.stores, here.service.registry).prepare_agent_context,
-                    Store(here.stores).store_agent_results,
-                ],
-                # Within workflow tasks alone; what agents do is for the other processes.
-                no_remote_activities=True,
-                workflow_runner=UnsandboxedWorkflowRunner(),
-            )
-        )
+    here = await install(spec_elsewhere("paying"), work=False)
+    workers = Workers(here, fork_server)
+    async with here.workflow_worker():
         try:
-            yield mine
+            yield workers
         finally:
-            for pid in mine.pids:
-                mine.kill(pid)
+            for pid in workers.pids:
+                workers.kill(pid)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
@@ -14,9 +14,7 @@ from perdure.agents import execution as driver
 from perdure.agents.steps.errors import Throttled
 from perdure.models import GoalRecord, GoalStatus
 from perdure.stores.runs.executions import ExecutionStore
-
-if TYPE_CHECKING:
-    from tests.installation import Install, Installation
+from tests.support.installation import Install, Installation
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -59,7 +57,7 @@ def agent_that(witness: Witness, name: str, does: Any) -> AgentSpec:
     return AgentSpec(name=name, description="", agent=Told)
 
 
-async def cancelled(here: "Installation", workflow_id: str) -> GoalRecord:
+async def cancelled(here: Installation, workflow_id: str) -> GoalRecord:
     """Wait for the goal's end and see that it is a cancelled one."""
     with pytest.raises(WorkflowFailureError):
         await asyncio.wait_for(here.handle(workflow_id).result(), BOUND)
@@ -67,13 +65,13 @@ async def cancelled(here: "Installation", workflow_id: str) -> GoalRecord:
     assert description.status is WorkflowExecutionStatus.CANCELED
     record = await here.stores.goals.get(workflow_id)
     assert record.status is GoalStatus.CANCELLED
-    types = [event.type for event in await here.told(workflow_id)]
+    types = [event.type for event in await here.stored_events(workflow_id)]
     assert types.count("run.cancelled") == 1
     assert types[-1] == "run.cancelled"
     return record
 
 
-async def test_a_working_agent_notices_within_two_seconds(install: "Install") -> None:
+async def test_a_working_agent_notices_within_two_seconds(install: Install) -> None:
     """Sharpest test 7, while working."""
     witness = Witness()
 
@@ -94,7 +92,7 @@ async def test_a_working_agent_notices_within_two_seconds(install: "Install") ->
     assert witness.cleaned == ["worker"]
 
 
-async def test_a_cancel_that_only_temporal_knows_of_reaches_the_agent(install: "Install") -> None:
+async def test_a_cancel_that_only_temporal_knows_of_reaches_the_agent(install: Install) -> None:
     witness = Witness()
 
     async def work(run: Run) -> None:
@@ -108,7 +106,7 @@ async def test_a_cancel_that_only_temporal_knows_of_reaches_the_agent(install: "
     assert witness.cleaned == ["worker"]
 
 
-async def test_cancelled_while_suspended(install: "Install") -> None:
+async def test_cancelled_while_suspended(install: Install) -> None:
     """The clean-up is an activity of its own then, on any worker."""
     witness = Witness()
 
@@ -131,7 +129,7 @@ async def test_cancelled_while_suspended(install: "Install") -> None:
 
 
 async def test_cancelled_just_before_suspending(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     witness = Witness()
     suspend = ExecutionStore.suspend
@@ -150,7 +148,7 @@ async def test_cancelled_just_before_suspending(
     workflow_id = await here.start("asker")
     await witness.reached.wait()
     await here.service.control.cancel(workflow_id)
-    await here.until_history_holds(
+    await here.until_history_has(
         workflow_id, "workflow_execution_cancel_requested_event_attributes"
     )
     # The execution ends with "it waits", after the goal was cancelled and before it heard of it.
@@ -160,7 +158,7 @@ async def test_cancelled_just_before_suspending(
     await here.replay(workflow_id, "cancelled-while-suspending")
 
 
-async def test_cancelled_while_delegating(install: "Install") -> None:
+async def test_cancelled_while_delegating(install: Install) -> None:
     witness = Witness()
 
     async def delegate(run: Run) -> None:
@@ -200,7 +198,7 @@ async def test_cancelled_while_delegating(install: "Install") -> None:
     await here.replay(workflow_id, "cancelled-while-delegating")
 
 
-async def test_cancelled_while_an_attempt_is_failing(install: "Install") -> None:
+async def test_cancelled_while_an_attempt_is_failing(install: Install) -> None:
     """The execution ends with a failure after the goal was cancelled: there is no next attempt."""
     witness = Witness()
     attempts: list[int] = []
@@ -223,7 +221,7 @@ async def test_cancelled_while_an_attempt_is_failing(install: "Install") -> None
     await witness.reached.wait()
     # Not through the service: a worker would hear of that from the stores.
     await here.handle(workflow_id).cancel()
-    await here.until_history_holds(
+    await here.until_history_has(
         workflow_id, "workflow_execution_cancel_requested_event_attributes"
     )
     witness.open.set()
@@ -233,7 +231,7 @@ async def test_cancelled_while_an_attempt_is_failing(install: "Install") -> None
     await here.replay(workflow_id, "cancelled-while-failing")
 
 
-async def test_cancelled_between_two_attempts(install: "Install") -> None:
+async def test_cancelled_between_two_attempts(install: Install) -> None:
     witness = Witness()
 
     async def fail(run: Run) -> None:
@@ -241,14 +239,14 @@ async def test_cancelled_between_two_attempts(install: "Install") -> None:
 
     here = await install(agent_that(witness, "failing", fail))
     workflow_id = await here.start("failing")
-    await here.until_history_holds(workflow_id, "timer_started_event_attributes")
+    await here.until_history_has(workflow_id, "timer_started_event_attributes")
     await here.service.control.cancel(workflow_id)
     record = await cancelled(here, workflow_id)
     assert record.result is not None
     assert witness.cleaned == ["failing"]
 
 
-async def test_cancelled_while_paused(install: "Install") -> None:
+async def test_cancelled_while_paused(install: Install) -> None:
     witness = Witness()
 
     async def tick(number: int) -> None:
@@ -261,7 +259,7 @@ async def test_cancelled_while_paused(install: "Install") -> None:
 
     here = await install(agent_that(witness, "worker", work))
     workflow_id = await here.start("worker")
-    await here.until_told(workflow_id, "step.completed")
+    await here.until_event(workflow_id, "step.completed")
     await here.service.control.pause(workflow_id)
     await here.until_status(workflow_id, GoalStatus.PAUSED)
     done = len(witness.done)
@@ -271,7 +269,7 @@ async def test_cancelled_while_paused(install: "Install") -> None:
     assert witness.cleaned == ["worker"]
 
 
-async def test_cancelled_with_no_worker_up_before_it_ever_ran(install: "Install") -> None:
+async def test_cancelled_with_no_worker_up_before_it_ever_ran(install: Install) -> None:
     witness = Witness()
 
     async def work(run: Run) -> None:
@@ -286,10 +284,10 @@ async def test_cancelled_with_no_worker_up_before_it_ever_ran(install: "Install"
 
 
 async def test_an_agent_that_does_not_let_go_is_left_behind(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it does afterwards comes to nothing."""
-    monkeypatch.setattr(driver, "LET_GO_SECONDS", 0.2)
+    monkeypatch.setattr(driver, "CANCEL_SECONDS", 0.2)
     witness = Witness()
     refused: list[str] = []
     ended = asyncio.Event()
@@ -318,16 +316,16 @@ async def test_an_agent_that_does_not_let_go_is_left_behind(
     await witness.reached.wait()
     await here.service.control.cancel(workflow_id)
     await cancelled(here, workflow_id)
-    before = await here.told(workflow_id)
+    before = await here.stored_events(workflow_id)
     witness.open.set()
     await ended.wait()
     assert refused == ["Cancelled"] * 4
     assert witness.done == []
-    assert await here.told(workflow_id) == before
+    assert await here.stored_events(workflow_id) == before
     assert witness.cleaned == ["clinging"]
 
 
-async def test_the_clean_up_happens_once_however_a_goal_ends(install: "Install") -> None:
+async def test_the_clean_up_happens_once_however_a_goal_ends(install: Install) -> None:
     """After a wait and a retry, when it completes; and when it fails for good."""
     witness = Witness()
     tries: list[int] = []
@@ -351,7 +349,7 @@ async def test_the_clean_up_happens_once_however_a_goal_ends(install: "Install")
 
 
 async def test_an_attempt_that_is_throttled_after_two_failures_is_not_the_end(
-    install: "Install",
+    install: Install,
 ) -> None:
     """The agent is not cleaned up while it goes on."""
     witness = Witness()

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from temporalio import activity
@@ -12,16 +11,15 @@ from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.models import GoalStatus
 from perdure.settings import Settings
 from perdure.stores import open_stores
-
-if TYPE_CHECKING:
-    from tests.installation import Install
+from tests.support.installation import Install
+from tests.support.until import until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STEPS = 20
 
 
-async def test_ten_deploys_and_ten_kills(install: "Install") -> None:
+async def test_ten_deploys_and_ten_kills(install: Install) -> None:
     """Sharpest test 6: and its three attempts are all still there afterwards."""
     tries: Counter[int] = Counter()
     paid: list[int] = []
@@ -60,12 +58,12 @@ async def test_ten_deploys_and_ten_kills(install: "Install") -> None:
     for number in range(1, STEPS - 1, 2):
         async with here.worker():
             await asyncio.wait_for(reached[number].wait(), 30)
-            await here.hand_on(tokens[-1])
+            await here.complete_as_yielded(tokens[-1])
             await asyncio.wait_for(reached[number + 1].wait(), 30)
         await here.forget_sticky_queue(workflow_id)  # for the test's sake, which is in a hurry
     async with here.worker():
         await asyncio.wait_for(reached[STEPS - 1].wait(), 30)
-        await here.hand_on(tokens[-1])
+        await here.complete_as_yielded(tokens[-1])
         output, record = await here.finish(workflow_id)
     assert output.success
     assert record.result is not None
@@ -73,13 +71,13 @@ async def test_ten_deploys_and_ten_kills(install: "Install") -> None:
     assert len(attempts) == 3
     # What was in flight when its worker was killed is paid again; a deploy costs nothing.
     assert Counter(paid) == {number: 1 + number % 2 for number in range(STEPS)}
-    types = Counter(event.type for event in await here.told(workflow_id))
+    types = Counter(event.type for event in await here.stored_events(workflow_id))
     assert types["step.completed"] == STEPS
     assert types["run.retrying"] == 2
     await here.replay(workflow_id, "deploys-and-kills")
 
 
-async def test_a_late_second_hand_on_hurts_nobody(install: "Install") -> None:
+async def test_a_late_second_hand_on_hurts_nobody(install: Install) -> None:
     """The token of an execution that is over is refused."""
     from temporalio.service import RPCError
 
@@ -105,18 +103,18 @@ async def test_a_late_second_hand_on_hurts_nobody(install: "Install") -> None:
     async def has_begun() -> bool:
         return bool(tokens)
 
-    await here.until(has_begun)
-    await here.hand_on(tokens[0])
+    await until_async(has_begun)
+    await here.complete_as_yielded(tokens[0])
     await halted.wait()
     with pytest.raises(RPCError):
-        await here.hand_on(tokens[0])
+        await here.complete_as_yielded(tokens[0])
     go.set()
     output, _ = await here.finish(workflow_id)
     assert output.success
     assert paid == [1]
 
 
-async def test_an_agent_that_one_worker_lacks_finishes_on_another(install: "Install") -> None:
+async def test_an_agent_that_one_worker_lacks_finishes_on_another(install: Install) -> None:
     """A plugin is removed while its goal runs, and installed again."""
     reached, paid = asyncio.Event(), list[int]()
 
@@ -138,7 +136,7 @@ async def test_an_agent_that_one_worker_lacks_finishes_on_another(install: "Inst
         workflow_id = await here.start("patient")
         await reached.wait()
     async with here.worker(AgentSpec(name="plain", description="", agent=plain)):
-        await here.until_history_holds(workflow_id, "activity_task_failed_event_attributes")
+        await here.until_history_has(workflow_id, "activity_task_failed_event_attributes")
         assert (await here.stores.goals.get(workflow_id)).status is GoalStatus.RUNNING
     async with here.worker():
         output, _ = await here.finish(workflow_id)
@@ -147,7 +145,7 @@ async def test_an_agent_that_one_worker_lacks_finishes_on_another(install: "Inst
     await here.replay(workflow_id, "agent-missing-on-one-worker")
 
 
-async def test_a_worker_with_other_stores_is_refused(install: "Install", tmp_path: Path) -> None:
+async def test_a_worker_with_other_stores_is_refused(install: Install, tmp_path: Path) -> None:
     """It would pay for everything again; the goal waits for one that has the run's stores."""
     reached, paid = asyncio.Event(), list[int]()
 
@@ -167,7 +165,7 @@ async def test_a_worker_with_other_stores_is_refused(install: "Install", tmp_pat
         await reached.wait()
     async with open_stores(Settings(home=tmp_path / "other")) as others:
         async with here.worker(stores=others):
-            await here.until_history_holds(workflow_id, "activity_task_failed_event_attributes")
+            await here.until_history_has(workflow_id, "activity_task_failed_event_attributes")
         assert await others.goals.list() == []
     history = await here.handle(workflow_id).fetch_history()
     told = next(

@@ -37,7 +37,7 @@ async def written(workers: "Workers", workflow_id: str) -> tuple[list[Event], li
 
     Without what the healthy worker tells of the step in which it halts: that it takes long.
     """
-    told = await workers.here.told(workflow_id)
+    told = await workers.here.stored_events(workflow_id)
     events = [event for event in told if event.type != "step.started"]
     numbers = [event.number for event in told if event.type == "step.started"]
     assert len(numbers) <= 2  # one of each worker's
@@ -66,7 +66,7 @@ async def test_a_frozen_worker_that_wakes_does_nothing_more(
     workers.freeze(frozen)
     healthy = workers.begin(halts=("3.before",))
     await workers.at("3.before")
-    await workers.here.until_told(workflow_id, "progress", 3)  # it is told beside the next step
+    await workers.here.until_event(workflow_id, "progress", 3)  # it is told beside the next step
     assert workers.bill() == [(0, frozen), (1, frozen), (1, healthy), (2, healthy)]
     before = await written(workers, workflow_id)
 
@@ -82,7 +82,7 @@ async def test_a_frozen_worker_that_wakes_does_nothing_more(
     assert record.result is not None
     assert record.result.data == {"paid": 5}
     assert [pid for number, pid in workers.bill() if number > 2] == [healthy, healthy]
-    told = await workers.here.told(workflow_id)
+    told = await workers.here.stored_events(workflow_id)
     assert sum(event.type == "step.completed" for event in told) == 5
     assert sum(event.type == "run.completed" for event in told) == 1
     assert sum(event.type == "progress" for event in told) == 5
@@ -99,7 +99,7 @@ async def test_a_worker_frozen_before_it_takes_the_fence_gets_it_no_more(
     workers.freeze(frozen)
     healthy = workers.begin(halts=("2.before",))
     await workers.at("2.before")
-    await workers.here.until_told(workflow_id, "progress", 2)
+    await workers.here.until_event(workflow_id, "progress", 2)
     before = await written(workers, workflow_id)
     workers.open("begin")
     workers.wake(frozen)
@@ -150,7 +150,7 @@ async def test_killed_at_every_step_boundary(workers: "Workers") -> None:
     # Killed after the effect and before the journal has it: paid twice, and never more.
     paid = Counter(number for number, _ in workers.bill())
     assert paid == dict.fromkeys(range(5), 2)
-    told = await workers.here.told(workflow_id)
+    told = await workers.here.stored_events(workflow_id)
     types = Counter(event.type for event in told)
     assert types["step.completed"] == 5
     assert types["run.retrying"] == 0

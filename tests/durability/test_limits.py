@@ -1,24 +1,21 @@
 """What a goal may use at most, and how long it may be silent."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 
 from perdure.activities import execution_watchdog
 from perdure.agents import AgentSpec, Goal, Result, Run, Usage
-from perdure.messages import Executed
+from perdure.messages import ExecuteOutput
 from perdure.models import Budget, FailureKind, GoalStatus
 from perdure.workflows import failure_policy
-
-if TYPE_CHECKING:
-    from tests.installation import Install
+from tests.support.installation import Install
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_budget_of_steps_is_shared_with_delegates_and_kept_across_retries(
-    install: "Install",
+    install: Install,
 ) -> None:
     paid: list[int] = []
     attempts: list[int] = []
@@ -59,7 +56,7 @@ async def test_a_budget_of_steps_is_shared_with_delegates_and_kept_across_retrie
     assert len(paid) == 8
 
 
-async def test_a_budget_of_tokens_is_a_ceiling_for_the_whole_tree(install: "Install") -> None:
+async def test_a_budget_of_tokens_is_a_ceiling_for_the_whole_tree(install: Install) -> None:
     used: list[int] = []
 
     async def ask_with(run: Run, number: int) -> None:
@@ -96,7 +93,7 @@ async def test_a_budget_of_tokens_is_a_ceiling_for_the_whole_tree(install: "Inst
     assert sum(used) == 500
 
 
-async def test_a_budget_of_seconds_counts_work_and_no_waiting(install: "Install") -> None:
+async def test_a_budget_of_seconds_counts_work_and_no_waiting(install: Install) -> None:
     async def slow(run: Run, goal: Goal) -> Result:
         await run.step("quick", len, "x")
         await run.approve("go on?")
@@ -115,7 +112,7 @@ async def test_a_budget_of_seconds_counts_work_and_no_waiting(install: "Install"
     assert 0.8 < spending.seconds < 4
 
 
-async def test_an_agent_without_a_sign_of_progress_is_failed_as_stalled(install: "Install") -> None:
+async def test_an_agent_without_a_sign_of_progress_is_failed_as_stalled(install: Install) -> None:
     attempts: list[int] = []
 
     async def stuck(run: Run, goal: Goal) -> Result:
@@ -136,7 +133,7 @@ async def test_an_agent_without_a_sign_of_progress_is_failed_as_stalled(install:
     await here.replay(workflow_id, "stalled")
 
 
-async def test_a_dead_letter_is_picked_up_with_its_journal(install: "Install") -> None:
+async def test_a_dead_letter_is_picked_up_with_its_journal(install: Install) -> None:
     paid: list[int] = []
     broken = [True]
 
@@ -158,13 +155,13 @@ async def test_a_dead_letter_is_picked_up_with_its_journal(install: "Install") -
     assert output.success
     assert record.status is GoalStatus.COMPLETED
     assert paid == [1, 2]
-    told = [event.type for event in await here.told(workflow_id)]
+    told = [event.type for event in await here.stored_events(workflow_id)]
     assert told.count("run.retried") == 1
     await here.replay(workflow_id, "retried-dead-letter")
 
 
 async def test_a_step_that_no_execution_has_time_for_fails_with_a_sentence(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execution_watchdog, "HOLD_AFTER_SECONDS", 0.2)
     monkeypatch.setattr(execution_watchdog, "CLOSE_AFTER_SECONDS", 0.4)
@@ -186,7 +183,7 @@ async def test_a_step_that_no_execution_has_time_for_fails_with_a_sentence(
     assert begun == [1]
 
 
-async def test_a_goal_that_kills_its_workers_is_given_up(install: "Install") -> None:
+async def test_a_goal_that_kills_its_workers_is_given_up(install: Install) -> None:
     """Somebody sees worker after worker die while it runs."""
     reached = asyncio.Event()
 
@@ -204,7 +201,7 @@ async def test_a_goal_that_kills_its_workers_is_given_up(install: "Install") -> 
         handle = here.client.get_async_activity_handle(
             workflow_id=workflow_id, run_id=None, activity_id=pending[0].activity_id
         )
-        await handle.complete(Executed(yielded=True, lost=True))
+        await handle.complete(ExecuteOutput(yielded=True, lost=True))
     output, _ = await here.finish(workflow_id)
     assert output.error is not None
     assert output.error.type == "DeadWorker"

@@ -4,16 +4,13 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
 from perdure.agents import Agent, AgentSpec, Goal, Progress, Result, Run
 from perdure.models import Failure, GoalStatus
 from perdure.stores.database import retry
-
-if TYPE_CHECKING:
-    from tests.installation import Install, Installation
+from tests.support.installation import Install, Installation
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -42,7 +39,7 @@ class Journal:
 
 
 async def test_no_later_step_starts_when_the_journal_did_not_take_one(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest test 8: not even for an agent that catches everything, in no branch."""
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
@@ -76,7 +73,7 @@ async def test_no_later_step_starts_when_the_journal_did_not_take_one(
     here = await install(AgentSpec(name="careless", description="", agent=careless))
     journal.here = here
     workflow_id = await here.start("careless")
-    await here.until_history_holds(workflow_id, "timer_started_event_attributes")
+    await here.until_history_has(workflow_id, "timer_started_event_attributes")
     assert paid == ["first", "second"]
     assert refused == [f"{name}: JournalFailed" for name in ("second", "third", "fourth")]
     journal.put_back()
@@ -85,12 +82,12 @@ async def test_no_later_step_starts_when_the_journal_did_not_take_one(
     assert paid[:2] == ["first", "second"]
     assert sorted(paid[2:]) == ["beside", "fourth", "second", "third"]
     assert record.result is not None
-    told = [event.type for event in await here.told(workflow_id)]
+    told = [event.type for event in await here.stored_events(workflow_id)]
     assert told.count("step.completed") == 5
 
 
 async def test_a_once_step_whose_outcome_is_unknown_is_not_repeated(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest test 8: the mail may have gone out, so it is not sent again."""
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
@@ -107,7 +104,7 @@ async def test_a_once_step_whose_outcome_is_unknown_is_not_repeated(
     here = await install(AgentSpec(name="mailer", description="", agent=mailer))
     journal.here = here
     workflow_id = await here.start("mailer")
-    await here.until_history_holds(workflow_id, "timer_started_event_attributes")
+    await here.until_history_has(workflow_id, "timer_started_event_attributes")
     journal.put_back()
     output, record = await here.finish(workflow_id)
     assert sent == [1]
@@ -118,7 +115,7 @@ async def test_a_once_step_whose_outcome_is_unknown_is_not_repeated(
 
 
 async def test_a_once_step_that_failed_for_all_to_see_is_tried_with_the_next_attempt(
-    install: "Install",
+    install: Install,
 ) -> None:
     tries: list[int] = []
 
@@ -138,7 +135,7 @@ async def test_a_once_step_that_failed_for_all_to_see_is_tried_with_the_next_att
 
 
 async def test_an_idempotency_key_is_the_same_on_every_attempt(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharpest test 8: and it differs from step to step and from goal to goal."""
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
@@ -158,7 +155,7 @@ async def test_an_idempotency_key_is_the_same_on_every_attempt(
     here = await install(AgentSpec(name="charging", description="", agent=charging))
     journal.here = here
     workflow_id = await here.start("charging")
-    await here.until_history_holds(workflow_id, "timer_started_event_attributes")
+    await here.until_history_has(workflow_id, "timer_started_event_attributes")
     journal.put_back()
     assert (await here.finish(workflow_id))[0].success
     one, two, again, other = keys
@@ -171,7 +168,7 @@ async def test_an_idempotency_key_is_the_same_on_every_attempt(
 
 
 async def test_a_caught_failure_stays_and_the_one_that_ends_the_agent_goes(
-    install: "Install",
+    install: Install,
 ) -> None:
     """A step that failed and was caught must not succeed on a later pass: the branch would turn."""
     tries: list[str] = []
@@ -202,7 +199,7 @@ async def test_a_caught_failure_stays_and_the_one_that_ends_the_agent_goes(
     assert len(await here.stores.approvals.list(workflow_id=workflow_id)) == 1
 
 
-async def test_values_are_the_journals_on_the_first_pass_too(install: "Install") -> None:
+async def test_values_are_the_journals_on_the_first_pass_too(install: Install) -> None:
     """A value that JSON changes would make the next step another one on the second pass."""
     paid: list[object] = []
     tries: list[int] = []
@@ -226,7 +223,7 @@ async def test_values_are_the_journals_on_the_first_pass_too(install: "Install")
     assert len(paid) == 2
 
 
-async def test_another_version_or_input_is_another_step(install: "Install") -> None:
+async def test_another_version_or_input_is_another_step(install: Install) -> None:
     done: list[str] = []
     passes: list[int] = []
 
@@ -247,7 +244,7 @@ async def test_another_version_or_input_is_another_step(install: "Install") -> N
     assert done == ["dropped later", "kept", "body", "body"]
 
 
-async def test_a_result_that_is_delivered_twice_is_stored_once(install: "Install") -> None:
+async def test_a_result_that_is_delivered_twice_is_stored_once(install: Install) -> None:
     async def plain(run: Run, goal: Goal) -> Result:
         return Result(summary="first")
 
@@ -258,10 +255,10 @@ async def test_a_result_that_is_delivered_twice_is_stored_once(install: "Install
     again = await here.stores.results.store(workflow_id, GoalStatus.FAILED, failure, 99.0)
     assert again.summary == "first"
     assert await here.stores.goals.get(workflow_id) == record
-    assert [event.type for event in await here.told(workflow_id)][-1] == "run.completed"
+    assert [event.type for event in await here.stored_events(workflow_id)][-1] == "run.completed"
 
 
-async def test_text_that_was_cut_off_is_withdrawn(install: "Install") -> None:
+async def test_text_that_was_cut_off_is_withdrawn(install: Install) -> None:
     """Readers of a retried step are told which text no longer counts."""
     tries: list[int] = []
 
@@ -286,7 +283,7 @@ async def test_text_that_was_cut_off_is_withdrawn(install: "Install") -> None:
     assert (await here.finish(workflow_id))[0].success
     texts: dict[str, str] = {}
     withdrawn = 0
-    for event in await here.told(workflow_id):
+    for event in await here.stored_events(workflow_id):
         stream = str(event.data.get("stream"))
         if event.type == "text.withdrawn":
             withdrawn += 1
@@ -299,7 +296,7 @@ async def test_text_that_was_cut_off_is_withdrawn(install: "Install") -> None:
 
 @pytest.mark.parametrize("lasting", [False, True])
 async def test_text_of_a_try_that_failed_in_any_way_is_withdrawn(
-    install: "Install", lasting: bool
+    install: Install, lasting: bool
 ) -> None:
     """Also of a step that fails for good and that the agent goes on without."""
     tries: list[int] = []
@@ -323,7 +320,7 @@ async def test_text_of_a_try_that_failed_in_any_way_is_withdrawn(
     workflow_id = await here.start("careful")
     assert (await here.finish(workflow_id))[0].success
     shown: dict[str, str] = {}
-    for event in await here.told(workflow_id):
+    for event in await here.stored_events(workflow_id):
         stream = str(event.data.get("stream"))
         if event.type == "text.withdrawn":
             shown.pop(stream)
@@ -333,7 +330,7 @@ async def test_text_of_a_try_that_failed_in_any_way_is_withdrawn(
 
 
 async def test_a_file_that_the_stores_did_not_take_is_not_done_without(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An agent that takes errors for values does not finish without its file."""
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.1)

@@ -2,23 +2,20 @@
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.execution import carry_out
+from perdure.agents.execution import execute_agent
 from perdure.agents.factory import AgentFactory
-from perdure.agents.plugins.loading import Loaded
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
 from perdure.agents.steps.memory import MemoryEmitter, MemoryJournal
 from perdure.agents.steps.run_closed import Interrupted
 from perdure.models import Decision, GoalStatus
-
-if TYPE_CHECKING:
-    from tests.installation import Install
+from tests.support.installation import Install
+from tests.support.plugins import registry_of
 
 session_loop = pytest.mark.asyncio(loop_scope="session")
 
@@ -39,7 +36,7 @@ async def side_by_side(style: str, *branches: Any) -> list[Any]:
 @session_loop
 @pytest.mark.parametrize("approved", [True, False])
 @pytest.mark.parametrize("style", ["gather", "group", "wait"])
-async def test_it_never_finishes_unapproved(install: "Install", style: str, approved: bool) -> None:
+async def test_it_never_finishes_unapproved(install: Install, style: str, approved: bool) -> None:
     """Sharpest test 4: approve, delegate and working steps side by side."""
     paid: list[str] = []
     sent: list[bool] = []
@@ -85,7 +82,7 @@ async def test_it_never_finishes_unapproved(install: "Install", style: str, appr
     assert child is not None
     await here.answer(child, "help?")
     # The delegate ends and wakes the goal, which waits for its approval all the same.
-    await here.until_told(workflow_id, "run.waiting", 2)
+    await here.until_event(workflow_id, "run.waiting", 2)
     await here.until_status(workflow_id, GoalStatus.WAITING)
     assert (finished, sent) == ([], [])
     await here.answer(workflow_id, "send it?", approved)
@@ -97,7 +94,7 @@ async def test_it_never_finishes_unapproved(install: "Install", style: str, appr
     assert len(sent) == approved
     assert sorted(paid) == sorted([f"{name} {n}" for name in "ab" for n in range(4)] + ["helper"])
     assert finished == [1]
-    told = await here.told(workflow_id)
+    told = await here.stored_events(workflow_id)
     progress = [event.data["message"] for event in told if event.type == "progress"]
     assert sorted(map(str, progress)) == ["a"] * 4 + ["b"] * 4
     types = await here.replay(workflow_id, f"approval-and-delegate-{style}-{approved}")
@@ -106,7 +103,7 @@ async def test_it_never_finishes_unapproved(install: "Install", style: str, appr
 
 @session_loop
 async def test_an_agent_that_swallows_everything_does_not_finish_unapproved(
-    install: "Install",
+    install: Install,
 ) -> None:
     sent: list[int] = []
 
@@ -136,7 +133,7 @@ async def test_an_agent_that_swallows_everything_does_not_finish_unapproved(
 
 
 @session_loop
-async def test_a_wait_within_a_step_is_refused_with_a_sentence(install: "Install") -> None:
+async def test_a_wait_within_a_step_is_refused_with_a_sentence(install: Install) -> None:
     async def nested(run: Run, goal: Goal) -> Result:
         async def ask() -> bool:
             return bool(await run.approve("within?"))
@@ -151,7 +148,7 @@ async def test_a_wait_within_a_step_is_refused_with_a_sentence(install: "Install
 
 
 @session_loop
-async def test_a_failing_branch_ends_the_attempt_while_another_waits(install: "Install") -> None:
+async def test_a_failing_branch_ends_the_attempt_while_another_waits(install: Install) -> None:
     """The question is asked once, although the attempt that asked it failed beside it."""
     tries: list[int] = []
 
@@ -176,13 +173,13 @@ async def test_a_failing_branch_ends_the_attempt_while_another_waits(install: "I
     assert record.result is not None
     assert record.result.summary == "well True"
     assert len(tries) == 2
-    types = [event.type for event in await here.told(workflow_id)]
+    types = [event.type for event in await here.stored_events(workflow_id)]
     assert types.count("approval.requested") == 1
     assert types.count("run.retrying") == 1
 
 
 @session_loop
-async def test_fifty_delegates_at_once(install: "Install") -> None:
+async def test_fifty_delegates_at_once(install: Install) -> None:
     paid: list[int] = []
 
     async def crowd(run: Run, goal: Goal) -> Result:
@@ -250,12 +247,10 @@ def test_branches_in_any_order_pay_nothing_again(
 
     async def passes() -> Result:
         journal = MemoryJournal()
-        plugin = Plugin("p", "1", "p", "loaded", agents=("a",))
-        spec = AgentSpec(name="a", description="", agent=agent)
-        registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
+        registry = registry_of(AgentSpec(name="a", description="", agent=agent))
         goal = Goal(goal_id="g", description="d", agent_type="a")
         for cut in [*cuts, None]:
-            run = Run(goal, journal, listener=MemoryEmitter())
+            run = Run(goal, journal, emitter=MemoryEmitter())
             before = len(journal.steps)
             made = AgentFactory.create("a", {}, run, registry=registry)
 
@@ -263,11 +258,11 @@ def test_branches_in_any_order_pay_nothing_again(
                 # Turn by turn of the loop, so that the order is the seed's and no clock's.
                 while cut is None or len(journal.steps) < before + cut:  # noqa: ASYNC110
                     await asyncio.sleep(0)
-                run.steps.hold()
+                run.steps.drain()
 
             cutter = asyncio.create_task(cutting())
             try:
-                return await carry_out(made, run)
+                return await execute_agent(made, run)
             except Interrupted:
                 continue
             finally:
@@ -283,9 +278,7 @@ def test_branches_in_any_order_pay_nothing_again(
 
 @session_loop
 @pytest.mark.parametrize("seed", range(3))
-async def test_branches_over_the_real_stores_pay_nothing_again(
-    install: "Install", seed: int
-) -> None:
+async def test_branches_over_the_real_stores_pay_nothing_again(install: Install, seed: int) -> None:
     """Attempts that fail in the middle of branches, each time elsewhere."""
     chance = random.Random(seed)
     paid: list[str] = []
@@ -315,7 +308,7 @@ async def test_branches_over_the_real_stores_pay_nothing_again(
     output, _ = await here.finish(workflow_id)
     assert output.success
     assert len(attempts) == 3
-    told = await here.told(workflow_id)
+    told = await here.stored_events(workflow_id)
     progress = [event.data["message"] for event in told if event.type == "progress"]
     # A step that was in flight when its attempt ended is done again: three at most each time.
     assert len(set(paid)) == 20

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -12,14 +11,12 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.models import GoalStatus
 from perdure.workflows import agent_goal, failure_policy
-
-if TYPE_CHECKING:
-    from tests.installation import Install, Installation
+from tests.support.installation import Install, Installation
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def reset(here: "Installation", workflow_id: str) -> str:
+async def reset(here: Installation, workflow_id: str) -> str:
     """Turn a run back to its first workflow task, and return its new run's id."""
     history = await here.handle(workflow_id).fetch_history()
     first = next(
@@ -39,7 +36,7 @@ async def reset(here: "Installation", workflow_id: str) -> str:
     return answer.run_id
 
 
-async def test_a_run_that_is_reset_pays_for_no_step_again(install: "Install") -> None:
+async def test_a_run_that_is_reset_pays_for_no_step_again(install: Install) -> None:
     paid: list[int] = []
     halted = asyncio.Event()
     go_on = asyncio.Event()
@@ -67,7 +64,7 @@ async def test_a_run_that_is_reset_pays_for_no_step_again(install: "Install") ->
     await here.replay(workflow_id, "reset", run_id)
 
 
-async def test_a_run_that_is_reset_after_its_end_keeps_its_result(install: "Install") -> None:
+async def test_a_run_that_is_reset_after_its_end_keeps_its_result(install: Install) -> None:
     paid: list[int] = []
 
     async def paying(run: Run, goal: Goal) -> Result:
@@ -87,7 +84,7 @@ async def test_a_run_that_is_reset_after_its_end_keeps_its_result(install: "Inst
 
 
 async def test_an_execution_that_times_out_is_an_attempt_that_failed(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_goal, "EXECUTE_TIMEOUT", timedelta(seconds=1))
     monkeypatch.setattr(failure_policy, "LONGEST_PAUSE", timedelta(seconds=0.1))

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,9 +19,8 @@ from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.development_server import run_development_server
 from perdure.workflows import agent_goal
-
-if TYPE_CHECKING:
-    from tests.installation import Install, Installation
+from tests.support.installation import Install, Installation
+from tests.support.until import until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,18 +28,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SUSPENSIONS = int(os.environ.get("SUSPENSIONS", "40"))
 
 
-async def until_waits(here: "Installation", workflow_id: str, about: str) -> None:
+async def until_waits(here: Installation, workflow_id: str, about: str) -> None:
     async def waits() -> bool:
         pending = await here.stores.waits.pending(workflow_id)
         record = await here.stores.goals.get(workflow_id)
         return record.status is GoalStatus.WAITING and about in {wait.about for wait in pending}
 
-    await here.until(waits, f"a wait for {about!r}")
+    await until_async(waits, f"a wait for {about!r}")
 
 
 @pytest.mark.timeout(SUSPENSIONS * 3 + 60)
 async def test_suspensions_across_new_runs_and_servers(
-    install: "Install",
+    install: Install,
     server_binary: Path,
     tmp_path: Path,
     own_home: Path,
@@ -120,7 +118,7 @@ async def test_suspensions_across_new_runs_and_servers(
     here.started.clear()  # its server is gone
 
 
-async def _send(here: "Installation", workflow_id: str, number: int) -> None:
+async def _send(here: Installation, workflow_id: str, number: int) -> None:
     if number % 2:
         await here.answer(workflow_id, f"question {number}")
     else:
@@ -128,7 +126,7 @@ async def _send(here: "Installation", workflow_id: str, number: int) -> None:
 
 
 async def test_a_run_that_goes_on_in_a_new_one_replays(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_goal, "LONG_HISTORY_EVENTS", 30)
 
@@ -141,7 +139,7 @@ async def test_a_run_that_goes_on_in_a_new_one_replays(
     workflow_id = await here.start("asking")
     first = (await here.handle(workflow_id).describe()).run_id
     for number in range(6):
-        await here.until_told(workflow_id, "run.waiting", number + 1)
+        await here.until_event(workflow_id, "run.waiting", number + 1)
         await here.signal(workflow_id, "tick")
     output, _ = await here.finish(workflow_id)
     assert output.success
@@ -151,7 +149,7 @@ async def test_a_run_that_goes_on_in_a_new_one_replays(
     await here.replay(workflow_id, "continued-from-another")
 
 
-async def test_what_is_sent_before_it_is_waited_for_is_there(install: "Install") -> None:
+async def test_what_is_sent_before_it_is_waited_for_is_there(install: Install) -> None:
     async def late(run: Run, goal: Goal) -> Result:
         await run.approve("ready?")
         return Result(data={"got": [await run.wait_for("data"), await run.wait_for("data")]})
@@ -169,7 +167,7 @@ async def test_what_is_sent_before_it_is_waited_for_is_there(install: "Install")
     await here.replay(workflow_id, "signals")
 
 
-async def test_expired_approvals_and_signals_are_settled_by_the_clock(install: "Install") -> None:
+async def test_expired_approvals_and_signals_are_settled_by_the_clock(install: Install) -> None:
     async def impatient(run: Run, goal: Goal) -> Result:
         decision = await run.approve("quickly?", expires=timedelta(seconds=2.5))
         try:
@@ -189,7 +187,7 @@ async def test_expired_approvals_and_signals_are_settled_by_the_clock(install: "
 
 
 async def test_a_long_sleep_holds_no_worker_and_a_short_one_stays(
-    install: "Install", monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wait_store, "SAT_OUT_SECONDS", 0.5)
     woken: list[float] = []
@@ -214,7 +212,7 @@ async def test_a_long_sleep_holds_no_worker_and_a_short_one_stays(
     assert types.count("activity_task_scheduled_event_attributes") == 2
 
 
-async def test_a_paused_goal_rests_until_it_is_resumed(install: "Install") -> None:
+async def test_a_paused_goal_rests_until_it_is_resumed(install: Install) -> None:
     done: list[int] = []
     enough = 300
 
@@ -231,27 +229,27 @@ async def test_a_paused_goal_rests_until_it_is_resumed(install: "Install") -> No
 
     here = await install(AgentSpec(name="ticking", description="", agent=ticking))
     workflow_id = await here.start("ticking")
-    await here.until_told(workflow_id, "step.completed", 3)
+    await here.until_event(workflow_id, "step.completed", 3)
     await here.service.control.pause(workflow_id)
     await here.until_status(workflow_id, GoalStatus.PAUSED)
-    before = await here.told(workflow_id)
+    before = await here.stored_events(workflow_id)
     resting = len(done)
     assert resting < enough
     # A wake-up does not end a pause.
     await here.service.answering.wake(workflow_id, ["nothing"])
-    await here.until_history_holds(workflow_id, "workflow_execution_signaled_event_attributes", 2)
-    assert await here.told(workflow_id) == before
+    await here.until_history_has(workflow_id, "workflow_execution_signaled_event_attributes", 2)
+    assert await here.stored_events(workflow_id) == before
     await here.service.control.resume(workflow_id)
     output, _ = await here.finish(workflow_id)
     assert output.success
     assert done == list(range(enough))
-    types = [event.type for event in await here.told(workflow_id)]
+    types = [event.type for event in await here.stored_events(workflow_id)]
     assert types.count("run.paused") == 1
     assert types.count("run.retrying") == 0
     await here.replay(workflow_id, "paused")
 
 
-async def test_throttled_goals_wait_and_use_up_no_attempt(install: "Install") -> None:
+async def test_throttled_goals_wait_and_use_up_no_attempt(install: Install) -> None:
     calls: list[float] = []
 
     async def asking(run: Run, goal: Goal) -> Result:
@@ -271,7 +269,7 @@ async def test_throttled_goals_wait_and_use_up_no_attempt(install: "Install") ->
     await here.replay(workflow_id, "throttled")
 
 
-async def test_questions_that_change_on_every_pass_end_the_goal(install: "Install") -> None:
+async def test_questions_that_change_on_every_pass_end_the_goal(install: Install) -> None:
     """A clock in a question: people would be asked for ever."""
     texts = iter(range(1_000))
     passes: list[int] = []
@@ -292,7 +290,7 @@ async def test_questions_that_change_on_every_pass_end_the_goal(install: "Instal
     assert "ask the same again on every pass, with run.now()" in record.error.message
 
 
-async def test_steps_that_change_on_every_pass_end_the_goal_too(install: "Install") -> None:
+async def test_steps_that_change_on_every_pass_end_the_goal_too(install: Install) -> None:
     """It pays for a step on every pass, so there is always something new, and never an answer."""
     texts = iter(range(1_000))
     paid: list[str] = []
@@ -310,7 +308,7 @@ async def test_steps_that_change_on_every_pass_end_the_goal_too(install: "Instal
 
 
 async def _answered_for_ever(
-    here: "Installation", workflow_id: str, numbers: "range | Iterator[int]"
+    here: Installation, workflow_id: str, numbers: range | Iterator[int]
 ) -> str:
     """Answer one question after another until the goal has ended; return why it failed."""
     ended = asyncio.create_task(here.finish(workflow_id))

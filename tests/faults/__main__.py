@@ -13,63 +13,65 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.verdict import Figure, print_verdict, tell
-from perdure.cli.runtime.command import run_async
+from benchmarks.verdict import Figure, print_verdict, report
+from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.server.binary import ensure_server_binary
 from tests.faults import effects, endpoint
-from tests.faults.goals import Goals, Judged, service_of
-from tests.faults.mischief import Mischief
-from tests.faults.world import World, world
+from tests.faults.cluster import Cluster, run_cluster
+from tests.faults.fault_injection import FaultInjector
+from tests.faults.goals import Goals, Judgement, service_of
 
 TARGET = 0.999
 
 
-async def mix(there: World, count: int, pause: float, patience: float) -> tuple[Judged, Mischief]:
+async def mix(
+    cluster: Cluster, count: int, pause: float, patience: float
+) -> tuple[Judgement, FaultInjector]:
     """Hand goals in under faults, until each fault came about and all goals have ended."""
-    mischief = Mischief(there, there.seed)
-    async with open_stores(there.settings) as stores:
-        goals = Goals(there, stores, await service_of(there, stores), there.seed)
-        attending = asyncio.create_task(goals.attend())
-        harming = asyncio.create_task(mischief.go_on(pause))
+    injector = FaultInjector(cluster, cluster.seed)
+    async with open_stores(cluster.settings) as stores:
+        goals = Goals(cluster, stores, await service_of(cluster, stores), cluster.seed)
+        answering = asyncio.create_task(goals.answer_questions())
+        injecting = asyncio.create_task(injector.inject(pause))
 
         def more() -> bool:
-            if harming.done():
-                harming.result()  # raises what kept a fault from coming about
-            return not mischief.has_done_all
+            if injecting.done():
+                injecting.result()  # raises what kept a fault from coming about
+            return not injector.has_injected_all
 
         try:
             await goals.hand_in(count, more=more)
         finally:
-            harming.cancel()
-            await asyncio.gather(harming, return_exceptions=True)
-        tell(f"{len(goals.started)} goals are handed in, and no further fault comes from outside")
-        await mischief.see_that_somebody_works()
-        await goals.end(patience, attending)
-        attending.cancel()
-        await asyncio.gather(attending, return_exceptions=True)
-        return await goals.judge(), mischief
+            injecting.cancel()
+            await asyncio.gather(injecting, return_exceptions=True)
+        report(f"{len(goals.started)} goals are handed in, and no further fault comes from outside")
+        await injector.ensure_worker()
+        await goals.end(patience, answering)
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+        return await goals.judge(), injector
 
 
-def judge(judged: Judged, mischief: Mischief, seed: int, seconds: float) -> bool:
+def judge(judgement: Judgement, injector: FaultInjector, seed: int, seconds: float) -> bool:
     """Print the verdict, and return whether all of it holds."""
-    healthy = judged.goals - judged.poisoned
+    healthy = judgement.goals - judgement.poisoned
     figures = {
-        "completed": Figure(judged.completed / max(1, healthy), TARGET, "at least"),
-        "lost": Figure(len(judged.lost), 0, "at most"),
-        "twice": Figure(len(judged.twice), 0, "at most"),
+        "completed": Figure(judgement.completed / max(1, healthy), TARGET, "at least"),
+        "lost": Figure(len(judgement.lost), 0, "at most"),
+        "twice": Figure(len(judgement.twice), 0, "at most"),
     }
     details = {
         "seed": seed,
-        "goals": judged.goals,
-        "dead_letters": judged.poisoned,
+        "goals": judgement.goals,
+        "dead_letters": judgement.poisoned,
         "seconds": round(seconds, 1),
-        "faults": dict(mischief.done),
+        "faults": dict(injector.injected),
         "model_faults": dict(Counter(line.what for line in effects.lines("endpoint"))),
-        "events": dict(judged.told),
-        "lost": dict(list(judged.lost.items())[:20]),
-        "twice": dict(list(judged.twice.items())[:20]),
+        "events": dict(judgement.events),
+        "lost": dict(list(judgement.lost.items())[:20]),
+        "twice": dict(list(judgement.twice.items())[:20]),
     }
     return print_verdict(figures, details)
 
@@ -77,14 +79,14 @@ def judge(judged: Judged, mischief: Mischief, seed: int, seconds: float) -> bool
 async def measure(count: int, pause: float, patience: float, keep: Path | None) -> bool:
     """Run the mix and print the verdict."""
     seed = int(os.environ.get(endpoint.SEED) or secrets.randbelow(10**6))
-    tell(f"{endpoint.SEED}={seed}")
-    binary = await ensure_server_binary(Settings(), tell)
+    report(f"{endpoint.SEED}={seed}")
+    binary = await ensure_server_binary(Settings(), report)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="perdure-faults-", ignore_cleanup_errors=True) as name:
         folder = keep or Path(name)
-        async with world(folder, seed, binary.path) as there:
-            judged, mischief = await mix(there, count, pause, patience)
-        return judge(judged, mischief, seed, time.monotonic() - began)
+        async with run_cluster(folder, seed, binary.path) as cluster:
+            judgement, injector = await mix(cluster, count, pause, patience)
+        return judge(judgement, injector, seed, time.monotonic() - began)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The agents of the fault tests: each uses the run in its own way, and each answer is known.
 
-They are the plugin ``perdure-faults`` of the workers under test; see ``shims.py`` for what else
-those load.
+They are the plugin ``perdure-faults`` of the workers under test; see ``worker_patches.py`` for what
+else those load.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from pydantic_ai import Agent
 from perdure.agents import AgentSpec, Goal, PermanentError, Result, Run, hookimpl
 from perdure.agents.steps.errors import OutcomeUnknown
 from tests.faults.effects import note, noted
-from tests.faults.shims import BLOCKED_SECONDS, VERSION
+from tests.faults.worker_patches import BLOCKED_SECONDS, VERSION
 
 FLOOD = 20_000
 BULK = 50_000_000
@@ -29,7 +29,7 @@ leaked: list[bytearray] = []
 
 
 class Parameters(BaseModel):
-    """What an agent reckons with.
+    """What an agent computes with.
 
     Attributes:
         seed: Where its numbers come from.

@@ -6,7 +6,7 @@
 import os
 import random
 
-from perdure.testing import Asked, Reply, breaks_off, garbles, keeps_silent, refuses, says
+from perdure.testing import ChatRequest, Reply, breaks_off, garbles, keeps_silent, refuses, says
 from tests.faults.effects import note
 
 SEED = "PERDURE_FAULT_SEED"
@@ -27,7 +27,7 @@ FAULTS: dict[str, Reply] = {
 WEIGHTS = (5, 1, 5, 3, 5, 3, 2)
 
 
-def script(asked: Asked) -> Reply:
+def script(asked: ChatRequest) -> Reply:
     """Answer a question such as ``add 3 and 4``, or misbehave."""
     kind = _fault_of(asked)
     if kind is not None:
@@ -37,7 +37,7 @@ def script(asked: Asked) -> Reply:
     return says(f"{ANSWER} {int(one) + int(two)}", delay=0.02, pause=0.02)
 
 
-def _fault_of(asked: Asked) -> str | None:
+def _fault_of(asked: ChatRequest) -> str | None:
     kinds = list(FAULTS)
     if asked.number <= 2 * len(kinds):
         # Whatever the seed, each fault comes about once.

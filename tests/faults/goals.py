@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from perdure.agents.plugins.loading import Loaded
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.plugins.registry import AgentRegistry
 from perdure.models import Goal, GoalRecord, Vote
 from perdure.stores import Stores, StoreUnavailable
-from perdure.stores.database.refusals import Refused
+from perdure.stores.database.errors import StateConflict
 from perdure.stores.journal.approvals import ApprovalStatus
 from perdure.temporal.client.connection import TemporalUnavailable, connect
 from perdure.temporal.client.goal_service import GoalService
 from tests.faults.agents import AGENTS, register_agents
-from tests.faults.answers import SIGNAL, approves, wrong
+from tests.faults.cluster import Cluster
 from tests.faults.effects import broken_rules
-from tests.faults.world import World
+from tests.faults.expected_results import SIGNAL, approves, problem_of
+from tests.support.plugins import registry_of
 
 AT_ONCE = 60
 LOOK_SECONDS = 0.5
@@ -32,16 +32,16 @@ FINAL = {"run.completed", "run.failed", "run.cancelled", "run.terminated"}
 
 
 @dataclass
-class Judged:
-    """What has become of goals.
+class Judgement:
+    """How goals ended.
 
     Attributes:
         goals: How many there were, delegated ones included.
         poisoned: How many of them had to fail.
         completed: How many of the others completed with the right answer.
         lost: What is wrong with those that did not end as they should, by run.
-        twice: What was done twice, or told twice, by run.
-        told: How many events of each type there are.
+        twice: What was done twice, or is on record twice, by run.
+        events: How many events of each type there are.
     """
 
     goals: int = 0
@@ -49,18 +49,18 @@ class Judged:
     completed: int = 0
     lost: dict[str, str] = field(default_factory=dict)
     twice: dict[str, list[str]] = field(default_factory=dict)
-    told: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
 
 
 class Goals:
     """The goals of one mix."""
 
-    def __init__(self, world: World, stores: Stores, service: GoalService, seed: int) -> None:
+    def __init__(self, cluster: Cluster, stores: Stores, service: GoalService, seed: int) -> None:
         self.started: list[str] = []
-        self._world = world
+        self._cluster = cluster
         self._stores = stores
         self._service = service
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._seed = seed
         self._open: set[str] = set()
 
@@ -73,12 +73,12 @@ class Goals:
             number = len(self.started)
             if not kinds:
                 kinds = COMMON * 20 + [*RARE]
-                self._chance.shuffle(kinds)
+                self._random.shuffle(kinds)
             await self._start(number, kinds.pop())
             # Those beyond the count only see to it that each fault meets some.
             await asyncio.sleep(0.05 if number < count else LOOK_SECONDS)
 
-    async def attend(self) -> None:
+    async def answer_questions(self) -> None:
         """Answer questions, send signals, and see which goals have ended, until cancelled."""
         while True:
             with suppress(StoreUnavailable, TemporalUnavailable):
@@ -89,37 +89,40 @@ class Goals:
                 self._open &= await self._unfinished()
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def end(self, seconds: float, attending: asyncio.Task[None]) -> None:
+    async def end(self, seconds: float, answering: asyncio.Task[None]) -> None:
         """Wait until all have ended, or so many seconds are over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._open:
-                    if attending.done():
-                        attending.result()  # raises what kept questions from being answered
+                    if answering.done():
+                        answering.result()  # raises what kept questions from being answered
                     await asyncio.sleep(LOOK_SECONDS)
 
-    async def judge(self) -> Judged:
+    async def judge(self) -> Judgement:
         """Return what has become of all of them."""
-        judged = Judged()
+        judgement = Judgement()
         for workflow_id in await self._all():
             record = await self._stores.goals.get(workflow_id)
-            judged.goals += 1
-            problem = wrong(record)
+            judgement.goals += 1
+            problem = problem_of(record)
             if problem is not None:
-                judged.lost[workflow_id] = f"{record.agent_type}: {problem}"
+                judgement.lost[workflow_id] = f"{record.agent_type}: {problem}"
             elif record.agent_type == "poison":
-                judged.poisoned += 1
+                judgement.poisoned += 1
             else:
-                judged.completed += 1
-            twice = [*broken_rules(workflow_id), *await self._told_wrongly(record, judged.told)]
+                judgement.completed += 1
+            twice = [
+                *broken_rules(workflow_id),
+                *await self._wrong_events(record, judgement.events),
+            ]
             if twice:
-                judged.twice[workflow_id] = twice
+                judgement.twice[workflow_id] = twice
         known = set(await self._all())
-        judged.lost |= {run: "it is not on record" for run in self.started if run not in known}
-        return judged
+        judgement.lost |= {run: "it is not on record" for run in self.started if run not in known}
+        return judgement
 
     async def _start(self, number: int, agent: str) -> None:
-        parameters = {"seed": self._chance.randrange(10**6), "size": self._chance.randrange(2, 6)}
+        parameters = {"seed": self._random.randrange(10**6), "size": self._random.randrange(2, 6)}
         goal = Goal(
             goal_id=f"fault-{self._seed}-{number}",
             description="Add.",
@@ -153,7 +156,7 @@ class Goals:
         record = await self._stores.goals.get(workflow_id)
         yes = approves(int(str(record.parameters["seed"])), question)
         vote = Vote(by="Ann", approved=yes, at=datetime.now(UTC))
-        with suppress(Refused):
+        with suppress(StateConflict):
             await self._service.answering.vote(approval_id, vote)
 
     async def _unfinished(self) -> set[str]:
@@ -166,7 +169,7 @@ class Goals:
         rows = await self._stores.database.read(lambda found: found.execute(query).scalars().all())
         return list(rows)
 
-    async def _told_wrongly(self, record: GoalRecord, told: Counter[str]) -> list[str]:
+    async def _wrong_events(self, record: GoalRecord, counts: Counter[str]) -> list[str]:
         run, problems = record.workflow_id, []
         number, types = 0, Counter[str]()
         while events := await self._stores.events.after(run, number, 1000):
@@ -178,19 +181,16 @@ class Goals:
                 types[event.type] += 1
         ends = sum(types[type_] for type_ in FINAL)
         if record.status.final and ends != 1:
-            problems.append(f"its end was told {ends} times")
-        told.update(types)
+            problems.append(f"its end is on record {ends} times")
+        counts.update(types)
         return problems
 
 
 def registry() -> AgentRegistry:
     """Return the agents as the one who hands goals in knows them."""
-    specs = tuple(register_agents())
-    names = tuple(spec.name for spec in specs)
-    plugin = Plugin("perdure-faults", "1.0", "perdure_faults", "loaded", agents=names)
-    return AgentRegistry.of({plugin: Loaded((), specs, ())}, [])
+    return registry_of(*register_agents(), name="perdure-faults")
 
 
-async def service_of(world: World, stores: Stores) -> GoalService:
-    """Return a service for a world."""
-    return GoalService(await connect(world.address), stores, registry())
+async def service_of(cluster: Cluster, stores: Stores) -> GoalService:
+    """Return a service for a cluster."""
+    return GoalService(await connect(cluster.address), stores, registry())

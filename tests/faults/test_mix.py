@@ -14,7 +14,7 @@ def test_goals_end_well_whatever_happens(tmp_path: Path) -> None:
     # The tests are found below the current folder, which a safe path would leave out.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     options = ("--goals", "60", "--pause", "0.7", "--patience", "90")
-    command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "world"))
+    command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "cluster"))
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -2,15 +2,13 @@
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from perdure.agents import AgentSpec, Goal, InputError, Result, Run, StepFailed
 from perdure.models import GoalStatus
-
-if TYPE_CHECKING:
-    from tests.installation import Install
+from tests.support.installation import Install
+from tests.support.until import until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,7 +17,7 @@ def spec(name: str, agent: object) -> AgentSpec:
     return AgentSpec(name=name, description="", agent=agent)  # type: ignore[arg-type]
 
 
-async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: "Install") -> None:
+async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: Install) -> None:
     async def ask(run: Run, goal: Goal) -> Result:
         decision = await run.approve("Publish?", {"pages": 3}, of=("ann", "bob"), needed=2)
         return Result(data={"approved": decision.approved, "by": [v.by for v in decision.votes]})
@@ -39,7 +37,7 @@ async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: "
     assert record.result.data == {"approved": True, "by": ["ann", "bob"]}
 
 
-async def test_a_wake_up_that_was_lost_is_made_up_for(install: "Install") -> None:
+async def test_a_wake_up_that_was_lost_is_made_up_for(install: Install) -> None:
     from perdure.temporal.client.decisions import DecisionService
     from perdure.temporal.worker.housekeeping import attend
 
@@ -62,7 +60,7 @@ async def test_a_wake_up_that_was_lost_is_made_up_for(install: "Install") -> Non
     assert record.result.data == {"got": [1]}
 
 
-async def test_a_failed_goal_is_retried_with_its_journal(install: "Install") -> None:
+async def test_a_failed_goal_is_retried_with_its_journal(install: Install) -> None:
     paid: list[str] = []
     sound = asyncio.Event()
 
@@ -91,12 +89,12 @@ async def test_a_failed_goal_is_retried_with_its_journal(install: "Install") -> 
     assert record.status is GoalStatus.COMPLETED
     assert record.error is None
     assert paid == ["first", "second"]
-    types = [event.type for event in await here.told(workflow_id)]
+    types = [event.type for event in await here.stored_events(workflow_id)]
     assert types.index("run.failed") < types.index("run.retried") < types.index("run.completed")
     await here.replay(workflow_id, "retried")
 
 
-async def test_a_retry_picks_up_the_delegate_that_failed(install: "Install") -> None:
+async def test_a_retry_picks_up_the_delegate_that_failed(install: Install) -> None:
     sound = asyncio.Event()
     ran: list[str] = []
 
@@ -132,7 +130,7 @@ async def test_a_retry_picks_up_the_delegate_that_failed(install: "Install") -> 
     assert await here.stores.goals.list(status=GoalStatus.FAILED) == []
 
 
-async def test_a_retry_waits_anew_for_a_signal_that_came_too_late(install: "Install") -> None:
+async def test_a_retry_waits_anew_for_a_signal_that_came_too_late(install: Install) -> None:
     async def wait(run: Run, goal: Goal) -> Result:
         try:
             await run.wait_for("early", expires=timedelta(seconds=0.05))
@@ -155,11 +153,11 @@ async def test_a_retry_waits_anew_for_a_signal_that_came_too_late(install: "Inst
     assert record.result is not None
     assert record.result.data == {"got": "at last"}
     # What the agent went on without stays so.
-    late = [event.type for event in await here.told(workflow_id)].count("step.failed")
+    late = [event.type for event in await here.stored_events(workflow_id)].count("step.failed")
     assert late == 2
 
 
-async def test_a_paused_goal_stops_at_a_step_boundary_and_goes_on(install: "Install") -> None:
+async def test_a_paused_goal_stops_at_a_step_boundary_and_goes_on(install: Install) -> None:
     done: list[int] = []
     begun = asyncio.Event()
 
@@ -187,7 +185,7 @@ async def test_a_paused_goal_stops_at_a_step_boundary_and_goes_on(install: "Inst
 
 
 async def test_a_goal_that_waits_is_paused_and_takes_its_answer_when_resumed(
-    install: "Install",
+    install: Install,
 ) -> None:
     async def ask(run: Run, goal: Goal) -> Result:
         return Result(data={"approved": bool(await run.approve("Publish?"))})
@@ -198,18 +196,18 @@ async def test_a_goal_that_waits_is_paused_and_takes_its_answer_when_resumed(
     await here.service.control.pause(workflow_id)
     assert (await here.stores.goals.get(workflow_id)).status is GoalStatus.PAUSED
     await here.answer(workflow_id, "Publish?")
-    await here.until_history_holds(workflow_id, "workflow_execution_signaled_event_attributes", 2)
+    await here.until_history_has(workflow_id, "workflow_execution_signaled_event_attributes", 2)
     assert (await here.stores.goals.get(workflow_id)).status is GoalStatus.PAUSED
     await here.service.control.resume(workflow_id)
     output, _ = await here.finish(workflow_id)
     assert output.success
-    types = [event.type for event in await here.told(workflow_id)]
+    types = [event.type for event in await here.stored_events(workflow_id)]
     assert types.count("run.paused") == 1
     assert types.index("run.paused") < types.index("approval.decided")
 
 
 async def test_what_is_terminated_writes_nothing_more_and_can_be_retried(
-    install: "Install",
+    install: Install,
 ) -> None:
     begun, may_end = asyncio.Event(), asyncio.Event()
     later: list[str] = []
@@ -229,7 +227,7 @@ async def test_what_is_terminated_writes_nothing_more_and_can_be_retried(
     await begun.wait()
     assert await here.service.control.terminate(workflow_id, "too dear")
     # The worker does not know yet: what its agent does comes to nothing.
-    told = await here.told(workflow_id)
+    told = await here.stored_events(workflow_id)
     assert told[-1].type == "run.terminated"
     may_end.set()
 
@@ -238,12 +236,12 @@ async def test_what_is_terminated_writes_nothing_more_and_can_be_retried(
     assert output.success
     assert record.status is GoalStatus.COMPLETED
     assert later == ["after"]
-    types = [event.type for event in await here.told(workflow_id)]
+    types = [event.type for event in await here.stored_events(workflow_id)]
     assert types[len(told)] == "run.retried"
     assert types.count("run.completed") == 1
 
 
-async def test_terminating_a_goal_that_waits_ends_its_delegates(install: "Install") -> None:
+async def test_terminating_a_goal_that_waits_ends_its_delegates(install: Install) -> None:
     async def part(run: Run, goal: Goal) -> Result:
         await run.approve("Sure?")
         return Result()
@@ -259,7 +257,7 @@ async def test_terminating_a_goal_that_waits_ends_its_delegates(install: "Instal
     async def all_ask() -> bool:
         return len(await here.stores.approvals.list()) == 3
 
-    await here.until(all_ask)
+    await until_async(all_ask)
     assert await here.service.control.terminate(workflow_id)
     # Temporal cancels the children of what it terminates, and may be quicker.
     ended = {GoalStatus.TERMINATED, GoalStatus.CANCELLED}

@@ -26,6 +26,7 @@ from perdure.messages import TASK_QUEUE
 from perdure.models import GoalStatus
 from perdure.stores.database import retry
 from perdure.workflows import failure_policy
+from tests.support.until import until_async
 
 if TYPE_CHECKING:
     Install = Callable[..., Awaitable[Any]]
@@ -275,14 +276,13 @@ async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "
     here = await install(spec("plain", plain))
     intruder = sqlite3.connect(here.settings.home / "perdure.db", isolation_level=None)
 
-    async def started_ordinary(workflow_id: str, activity: str) -> None:
-        while True:
-            history = await here.handle(workflow_id).fetch_history()
-            for event in history.events:
-                scheduled = event.activity_task_scheduled_event_attributes
-                if scheduled.activity_type.name == activity:
-                    return
-            await asyncio.sleep(0.05)
+    async def is_ordinary() -> bool:
+        history = await here.handle(workflow_id).fetch_history()
+        return any(
+            event.activity_task_scheduled_event_attributes.activity_type.name
+            == "prepare_agent_context"
+            for event in history.events
+        )
 
     workflow_id = "goal-slow-stores"
     intruder.execute("BEGIN IMMEDIATE")
@@ -290,7 +290,7 @@ async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "
     await here.client.start_workflow(
         "AgentGoalWorkflow", goal, id=workflow_id, task_queue=TASK_QUEUE
     )
-    await started_ordinary(workflow_id, "prepare_agent_context")
+    await until_async(is_ordinary, "an ordinary activity")
     intruder.execute("COMMIT")
     output, record = await here.finish(workflow_id)
     intruder.close()
@@ -336,11 +336,7 @@ async def test_stores_that_were_away_at_hand_in_lose_nothing(install: "Install")
     await here.client.start_workflow(
         "AgentGoalWorkflow", goal, id=workflow_id, task_queue=TASK_QUEUE
     )
-    while True:
-        history = await here.handle(workflow_id).fetch_history()
-        if any(event.HasField("timer_started_event_attributes") for event in history.events):
-            break
-        await asyncio.sleep(0.05)
+    await here.until_history_has(workflow_id, "timer_started_event_attributes")
     intruder.execute("ALTER TABLE goals_away RENAME TO goals")
     intruder.close()
     output, record = await here.finish(workflow_id)
@@ -365,18 +361,11 @@ async def test_a_cancel_that_comes_while_storing_loses_no_result(install: "Insta
     here = await install(spec("plain", Plain))
     intruders.append(sqlite3.connect(here.settings.home / "perdure.db", isolation_level=None))
     workflow_id = await here.start("plain")
-    handle = here.handle(workflow_id)
-
-    async def until_history_holds(attributes: str, times: int) -> None:
-        while True:
-            events = (await handle.fetch_history()).events
-            if sum(event.HasField(attributes) for event in events) >= times:
-                return
-            await asyncio.sleep(0.05)
-
-    await until_history_holds("activity_task_scheduled_event_attributes", 2)
+    await here.until_history_has(workflow_id, "activity_task_scheduled_event_attributes", 2)
     await here.service.control.cancel(workflow_id)
-    await until_history_holds("workflow_execution_cancel_requested_event_attributes", 1)
+    await here.until_history_has(
+        workflow_id, "workflow_execution_cancel_requested_event_attributes"
+    )
     intruders[0].execute("COMMIT")
     intruders[0].close()
     output, record = await here.finish(workflow_id)
@@ -397,6 +386,8 @@ ODD = {
 
 @pytest.mark.parametrize("kind", sorted(ODD))
 async def test_odd_agents_end_in_an_honest_failure(install: "Install", kind: str) -> None:
+    carried = asyncio.Event()
+
     async def leave() -> None:
         sys.exit(4)
 
@@ -409,18 +400,32 @@ async def test_odd_agents_end_in_an_honest_failure(install: "Install", kind: str
             raise InputError("x" * 3_000_000)
         if kind == "tells-much":
             await run.progress(10, "x" * 3_000_000)
-            await asyncio.sleep(2.5)  # until a heartbeat has carried it
+            await carried.wait()
             return Result(summary="told")
         return None
 
     here = await install(spec("odd", odd))
-    output, record = await here.finish(await here.start("odd"))
+    workflow_id = await here.start("odd")
+    if kind == "tells-much":
+        # Where its progress is too large for a heartbeat, this never comes.
+        await until_async(lambda: _heartbeat_of(here, workflow_id), "a heartbeat with progress")
+        carried.set()
+    output, record = await here.finish(workflow_id)
     type_, words = ODD[kind]
     assert output.success is (kind == "tells-much")
     if record.error is not None:
         assert record.error.type == type_
         assert words in record.error.message
         assert len(record.error.message) < 3000
+
+
+async def _heartbeat_of(here: Any, workflow_id: str) -> bool:
+    described = (await here.handle(workflow_id).describe()).raw_description
+    return any(
+        b'"percentage":10' in payload.data
+        for pending in described.pending_activities
+        for payload in pending.heartbeat_details.payloads
+    )
 
 
 async def test_what_cannot_be_run_is_refused_before_a_workflow_starts(install: "Install") -> None:

@@ -1,4 +1,4 @@
-"""Agents that each break one clause of the contract, and what an author is told."""
+"""Agents that each break the contract in one way, and what their author reads."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ from perdure.agents import (
 )
 from perdure.testing import says
 
-LET_GO_SECONDS = 0.3
+CANCEL_SECONDS = 0.3
 COUNTER = itertools.count()
 STATE: dict[str, Any] = {}
 
@@ -194,7 +194,7 @@ async def stay() -> None:
         try:
             await asyncio.sleep(0.01)
         except asyncio.CancelledError:
-            until = time.monotonic() + 2 * LET_GO_SECONDS
+            until = time.monotonic() + 2 * CANCEL_SECONDS
 
 
 class Careless(Agent[None]):
@@ -283,24 +283,24 @@ async def another_error(run: Run, goal: Goal) -> Result:
 @agent
 async def swallows_tokens(run: Run, goal: Goal) -> Result:
     """Delivers without what its model would have said."""
-    from pydantic_ai import Agent as Asking
+    from pydantic_ai import Agent as PydanticAgent
 
     await run.progress(10)
     try:
-        said = (await Asking(run.model).run("Say it")).output
+        text = (await PydanticAgent(run.model).run("Say it")).output
     except Exception:
-        said = "nothing"
-    return Result(summary=said)
+        text = "nothing"
+    return Result(summary=text)
 
 
 @agent
 async def asks_beside_its_run(run: Run, goal: Goal) -> Result:
     """Asks its model without the run."""
-    from pydantic_ai import Agent as Asking
+    from pydantic_ai import Agent as PydanticAgent
 
     await run.progress(10)
-    said = (await Asking("openai-chat:scripted").run("Say it")).output
-    return Result(summary=said)
+    text = (await PydanticAgent("openai-chat:scripted").run("Say it")).output
+    return Result(summary=text)
 
 
 @agent
@@ -344,17 +344,17 @@ class Bad:
     Attributes:
         test: The test that fails.
         spec: The agent.
-        told: What its author reads.
+        message: What its author reads, a pattern.
         more: Further attributes of the contract class.
     """
 
     test: str
     spec: AgentSpec
-    told: str
+    message: str
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def of(kind: type[Agent[Any]]) -> AgentSpec:
+def class_spec(kind: type[Agent[Any]]) -> AgentSpec:
     return AgentSpec(name="bad", description="Bad", agent=kind)
 
 
@@ -382,17 +382,23 @@ BAD = [
     Bad(FOUND, clock_in_input, r"step 'fetch' is not found again .* at first and with "),
     Bad(FOUND, clock_in_result, r"differs at result\.data\.at"),
     Bad(FOUND, asks_less, "step 'fetch' was done and is not asked for again"),
-    Bad(FOUND, of(StateInBody), r"differs at result\.data\.read"),
+    Bad(FOUND, class_spec(StateInBody), r"differs at result\.data\.read"),
     Bad(FOUND, asks_beside_its_run, "asks its model again", {"model_script": [says("It.")]}),
     Bad(BEHIND, clock_in_input, "never gets to its end"),
-    Bad(BEHIND, of(StateInBody), r"after kills the result differs .* at result\.data\.read"),
-    Bad(BEHIND, of(FileInBody), r"right after step 'read' .* RuntimeError|StepFailed \(the first"),
+    Bad(
+        BEHIND, class_spec(StateInBody), r"after kills the result differs .* at result\.data\.read"
+    ),
+    Bad(
+        BEHIND,
+        class_spec(FileInBody),
+        r"right after step 'read' .* RuntimeError|StepFailed \(the first",
+    ),
     Bad(BEFORE, only_once, "after step 'claim' had done its work and before"),
-    Bad(CANCEL, holds_on, "did not let go for"),
-    Bad(CANCEL, of(NoResultYet), "get_results raised AttributeError"),
-    Bad(CANCEL, of(CleansItself), "calls its own cleanup"),
-    Bad(CLEANUP, of(CleansWhatIsNotThere), "cleanup raised AttributeError .* did nothing"),
-    Bad(CLEANUP, of(CleansOnce), "cleanup raised IndexError .* second time"),
+    Bad(CANCEL, holds_on, "did not stop for"),
+    Bad(CANCEL, class_spec(NoResultYet), "get_results raised AttributeError"),
+    Bad(CANCEL, class_spec(CleansItself), "calls its own cleanup"),
+    Bad(CLEANUP, class_spec(CleansWhatIsNotThere), "cleanup raised AttributeError .* did nothing"),
+    Bad(CLEANUP, class_spec(CleansOnce), "cleanup raised IndexError .* second time"),
     Bad(STEPS, goes_on_for_ever, "goes on asking for ever"),
     Bad(STEPS, swallows_the_budget, "ends as if nothing were missing"),
     Bad(STEPS, another_error, r"ends with TransientError \(the net is down\)"),

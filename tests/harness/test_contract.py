@@ -24,7 +24,7 @@ from perdure.agents import (
     agent,
     execution,
 )
-from perdure.testing import AgentContract, Asked, BrokenContract, Reply, says
+from perdure.testing import AgentContract, BrokenContract, ChatRequest, Reply, says
 
 
 def _bad_agents() -> ModuleType:
@@ -42,15 +42,15 @@ bad_agents = _bad_agents()
 TESTS = [name for name in dir(AgentContract) if name.startswith("test_")]
 
 
-@pytest.mark.parametrize("bad", bad_agents.BAD, ids=lambda bad: f"{bad.test}-{bad.told[:24]}")
-def test_a_bad_agent_fails_and_its_author_is_told_why(
+@pytest.mark.parametrize("bad", bad_agents.BAD, ids=lambda bad: f"{bad.test}-{bad.message[:24]}")
+def test_a_bad_agent_fails_and_its_author_learns_why(
     bad: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "LET_GO_SECONDS", bad_agents.LET_GO_SECONDS)
+    monkeypatch.setattr(execution, "CANCEL_SECONDS", bad_agents.CANCEL_SECONDS)
     bad_agents.STATE.update(root=tmp_path, seconds=0.05)
     contract = type("TestBad", (AgentContract,), {"agent": bad.spec, **bad.more})()
 
-    with pytest.raises(BrokenContract, match=bad.told) as raised:
+    with pytest.raises(BrokenContract, match=bad.message) as raised:
         getattr(contract, bad.test)()
     assert "\n" not in str(raised.value)
 
@@ -140,11 +140,13 @@ class TestAGoodClass(AgentContract):
 @agent
 async def asks_twice(run: Run, goal: Goal) -> Result:
     """Asks a model two questions."""
-    from pydantic_ai import Agent as Asking
+    from pydantic_ai import Agent as PydanticAgent
 
     await run.progress(10)
-    said = [(await Asking(run.model).run(question)).output for question in ("Who?", "What?")]
-    return Result(summary=" ".join(said))
+    answers = [
+        (await PydanticAgent(run.model).run(question)).output for question in ("Who?", "What?")
+    ]
+    return Result(summary=" ".join(answers))
 
 
 class TestAModelInTurn(AgentContract):
@@ -155,8 +157,8 @@ class TestAModelInTurn(AgentContract):
         assert "PERDURE_MODEL" not in os.environ
 
 
-def answer(asked: Asked) -> Reply:
-    return says("Ann" if "Who" in asked.last else "sings.")
+def answer(request: ChatRequest) -> Reply:
+    return says("Ann" if "Who" in request.last else "sings.")
 
 
 class TestAModelByFunction(AgentContract):

@@ -123,7 +123,7 @@ def test_the_contract_says_one_sentence_where_it_is_broken(tmp_path: Path) -> No
 
     assert outcome.returncode == pytest.ExitCode.TESTS_FAILED
     assert "BrokenContract: the agent tells no progress" in outcome.stdout
-    assert "clauses.py" not in outcome.stdout
+    assert "_checks.py" not in outcome.stdout
 
 
 def test_the_plugin_costs_nothing_where_it_is_not_used() -> None:
@@ -133,10 +133,10 @@ before = set(sys.modules)
 import perdure.testing.pytest_plugin
 print(len(set(sys.modules) - before), "pydantic" in sys.modules)
 """
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, check=True
     )
-    modules, pydantic = told.stdout.split()
+    modules, pydantic = process.stdout.split()
     assert int(modules) <= 4
     assert pydantic == "False"
 

@@ -84,7 +84,7 @@ async def test_all_that_branches_wait_for_is_said_at_once() -> None:
     with pytest.raises(StillWaiting) as raised:
         await rehearse(TWICE, "go")
 
-    assert [type(wanted) for wanted in raised.value.waits] == [ApprovalRequest, SignalRequest]
+    assert [type(request) for request in raised.value.waits] == [ApprovalRequest, SignalRequest]
     assert "decisions={'Publish?': True}, signals={'paid': [None] * 1}" in str(raised.value)
     with pytest.raises(StillWaiting, match="signals") as later:
         await rehearse(TWICE, "go", decisions={"Publish?": True})

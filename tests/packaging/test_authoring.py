@@ -10,12 +10,15 @@ import signal
 import subprocess
 import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
+
+from tests.support.processes import read_document
+from tests.support.until import until
 
 LONGEST_SECONDS = 30
 # What makes the template's agent stay at work for as long as a file is there: old text and new.
@@ -90,11 +93,11 @@ class Author:
             process = self.start(
                 *("perdure", "dev", "--json", "--port", "0", "--temporal-port", "0"), log=log
             )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.rstrip() == "}":
-                return process
-        raise AssertionError((self.folder / "dev.log").read_text())
+        try:
+            read_document(process)
+        except AssertionError:
+            raise AssertionError((self.folder / "dev.log").read_text()) from None
+        return process
 
     def hand_in(self, agent: str, *arguments: str) -> str:
         return self("perdure", "run", agent, "x", "--detach", *arguments).strip()
@@ -103,7 +106,10 @@ class Author:
         """Start a goal that stays at work until its gate is opened; return when it is at work."""
         (self.folder / f"{gate}.wait").touch()
         goal = self.hand_in(agent, "-p", f"text={self.folder / gate}")
-        until(lambda: self.json("goals", "show", goal)["progress"] is not None)
+        until(
+            lambda: self.json("goals", "show", goal)["progress"] is not None,
+            "the agent's start",
+        )
         return goal
 
     def finish(self, goal: str, gate: str) -> str:
@@ -115,7 +121,7 @@ class Author:
             told.append(self.json("goals", "show", goal))
             return told[-1]["status"] not in {"running", "waiting"}
 
-        until(has_ended)
+        until(has_ended, "the goal's end")
         assert told[-1]["status"] == "completed", told[-1]
         return str(told[-1]["result"]["summary"])
 
@@ -128,13 +134,6 @@ class Author:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
-
-
-def until(holds: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

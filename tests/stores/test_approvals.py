@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from perdure.agents.steps.journal import ApprovalRequest, StepKey
+from perdure.agents.steps.journal import ApprovalRequest
+from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait
 from perdure.models import GoalStatus, Vote
 from perdure.stores import Stores
-from perdure.stores.database.fencing import Claim
-from perdure.stores.database.paging import Place
-from perdure.stores.database.refusals import (
+from perdure.stores.database.errors import (
     AmbiguousName,
     InputRefused,
     NotAsked,
@@ -20,7 +19,9 @@ from perdure.stores.database.refusals import (
     UnknownApproval,
     VoteRefused,
 )
-from perdure.stores.journal.approvals import ApprovalStatus, place_of
+from perdure.stores.database.fencing import Claim
+from perdure.stores.database.paging import PageCursor
+from perdure.stores.journal.approvals import ApprovalStatus, cursor_of
 
 Ask = Callable[..., Awaitable[str]]
 
@@ -172,10 +173,10 @@ async def test_the_list_shows_open_ones_first_in_pages(stores: Stores, ask: Ask)
     assert await listed(status=ApprovalStatus.APPROVED) == [ids[5]]
     assert await listed(status=ApprovalStatus.REFUSED) == [ids[1]]
     paged: list[str] = []
-    after: Place | None = None
+    after: PageCursor | None = None
     while page := await stores.approvals.list(limit=2, after=after):
         paged += [approval.approval_id for approval in page]
-        after = Place.parse(str(place_of(page[-1])), grouped=True)
+        after = PageCursor.parse(str(cursor_of(page[-1])), grouped=True)
     assert paged == expected
 
 
@@ -192,4 +193,4 @@ async def test_ids_may_be_cut_short(stores: Stores, ask: Ask) -> None:
 @pytest.mark.parametrize("text", ["", "x", "1~", "~2026-01-01"])
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(InputRefused, match="no place in a list"):
-        Place.parse(text, grouped=True)
+        PageCursor.parse(text, grouped=True)

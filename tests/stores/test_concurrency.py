@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from perdure.agents.steps.journal import StepKey, StepOutcome
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Goal, GoalStatus, Progress, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
@@ -22,7 +23,8 @@ STEPS = 3
 _WRITE = """
 import asyncio, sys
 from datetime import UTC, datetime
-from perdure.agents.steps.journal import StepOutcome, StepKey
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Goal, GoalStatus, Result
 from perdure.settings import Settings
 from perdure.stores import open_stores
@@ -56,10 +58,10 @@ async def _carry_out(stores: Stores, run: str) -> None:
     await stores.goals.begin(goal, run, datetime.now(UTC))
     claim = Claim(run, "first", 1, datetime.now(UTC))
     claim, again = await stores.executions.begin(claim, None, {})
-    journal, listener = stores.context.journal(claim), stores.listener(claim, again=again)
+    journal, emitter = stores.context.journal(claim), stores.emitter(claim, is_retry=again)
     for step in range(STEPS):
         await journal.record(StepKey("step", str(step), 0), StepOutcome("1"))
-        await listener.tell(Progress(percentage=step))
+        await emitter.emit(Progress(percentage=step))
     await stores.results.draft(claim, Result(summary=run))
     await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
 

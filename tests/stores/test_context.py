@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import StepKey, StepOutcome, stream_of
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.models import Budget, Failure, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
@@ -25,7 +26,8 @@ TakeOver = Callable[..., Awaitable[Claim]]
 _RECORD_AND_HANG = """
 import asyncio, sys
 from datetime import UTC, datetime
-from perdure.agents.steps.journal import StepOutcome, StepKey
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Goal
 from perdure.settings import Settings
 from perdure.stores import open_stores
@@ -55,18 +57,18 @@ async def test_finished_steps_come_back(
     stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
 ) -> None:
     paid = Usage(input_tokens=3, output_tokens=2, cost=0.001)
-    answers = {
+    outcomes = {
         KEY: StepOutcome(json.dumps({"text": "naïve \0 \u2028 😀", "n": 1.5}), None, 0.25),
         StepKey("search", "d" * 64, 1): StepOutcome("null", usage=paid),
         StepKey("search", "e" * 64, 0): StepOutcome("[]"),
         StepKey("fetch", "d" * 64, 0): StepOutcome("", FAILURE, 1.0),
     }
-    for key, answer in answers.items():
-        await journal.record(key, answer)
+    for key, outcome in outcomes.items():
+        await journal.record(key, outcome)
 
     later = stores.context.journal(await take_over(run, 2))
 
-    assert await later.load() == answers
+    assert await later.load() == outcomes
     told = [(event.type, event.data) for event in await stores.events.after(run, 1)]
     assert told[0] == ("step.completed", {"step": "search", "seconds": 0.25})
     assert told[3] == (
@@ -137,11 +139,11 @@ async def test_a_large_value_comes_only_when_it_is_asked_for(journal: StoredJour
 async def test_what_a_step_told_stands_before_its_end(
     stores: Stores, run: str, claim: Claim
 ) -> None:
-    listener = stores.listener(claim, again=False)
-    journal = stores.context.journal(claim, listener.drain)
+    emitter = stores.emitter(claim, is_retry=False)
+    journal = stores.context.journal(claim, emitter.drain)
 
-    await listener.text(stream_of(KEY), "one ")
-    await listener.text(stream_of(KEY), "two")
+    await emitter.emit_text(stream_of(KEY), "one ")
+    await emitter.emit_text(stream_of(KEY), "two")
     await journal.record(KEY, StepOutcome("1"))
 
     events = await stores.events.after(run, 1)
@@ -228,7 +230,7 @@ async def test_a_run_is_at_work_as_long_as_its_budget_allows(
 ) -> None:
     await begin("hasty", Budget(seconds=60))
     claim = await take_over("hasty")
-    journal, ledger = stores.context.journal(claim), stores.ledger.of_execution(claim)
+    journal, ledger = stores.context.journal(claim), stores.ledger.for_execution(claim)
     await journal.begin(KEY, once=False)
     await ledger.close(20.0)
     left = await stores.ledger.seconds_left(claim)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from perdure.agents.steps.journal import StepKey, StepOutcome, stream_of
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.models import Budget, Goal, GoalStatus, Usage
 from perdure.stores import Stores
 from perdure.stores.database.fencing import Claim
@@ -68,12 +69,12 @@ async def test_a_claim_knows_the_budget_at_the_top_of_its_tree(
 async def test_a_text_that_was_cut_off_is_withdrawn_and_one_that_is_done_stays(
     stores: Stores, run: str, claim: Claim, take_over: TakeOver
 ) -> None:
-    listener = stores.listener(claim, again=False)
-    journal = stores.context.journal(claim, listener.drain)
+    emitter = stores.emitter(claim, is_retry=False)
+    journal = stores.context.journal(claim, emitter.drain)
     for stream in (stream_of(KEY), f"{stream_of(KEY)}.2", stream_of(OTHER), "chat"):
-        await listener.text(stream, "Once upon")
+        await emitter.emit_text(stream, "Once upon")
     await journal.record(KEY, StepOutcome("1"))
-    await listener.drain()
+    await emitter.drain()
 
     await take_over(run, 2)
     await take_over(run, 3)
@@ -88,10 +89,10 @@ async def test_a_text_is_not_taken_for_one_whose_name_looks_alike(
     # Wildcards of LIKE in the name, and one name the beginning of the other.
     wild, tame = StepKey("a_%", "d" * 64, 1), StepKey("abc", "d" * 64, 1)
     longer = StepKey("a_%", "d" * 64, 10)
-    listener = stores.listener(claim, again=False)
+    emitter = stores.emitter(claim, is_retry=False)
     for key in (wild, tame, longer):
-        await listener.text(f"{stream_of(key)}.1", "Once")
-    await listener.drain()
+        await emitter.emit_text(f"{stream_of(key)}.1", "Once")
+    await emitter.drain()
     await stores.context.journal(claim).record(wild, StepOutcome("1"))
 
     await take_over(run, 2)
@@ -104,7 +105,7 @@ async def test_a_text_is_not_taken_for_one_whose_name_looks_alike(
 async def test_requests_that_were_cut_off_are_settled(
     stores: Stores, run: str, claim: Claim, take_over: TakeOver
 ) -> None:
-    ledger = stores.ledger.of_execution(claim)
+    ledger = stores.ledger.for_execution(claim)
     expected = Usage(input_tokens=75, output_tokens=25, cost=1.0)
     await ledger.reserve(KEY, "model", expected)
     await ledger.reserve(OTHER, "model", expected)

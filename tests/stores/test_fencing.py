@@ -5,22 +5,19 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from perdure.agents.steps.journal import SleepRequest, StepKey, StepOutcome
+from perdure.agents.steps.journal import SleepRequest, StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.run_closed import Fenced
 from perdure.models import Artifact, Goal, GoalStatus, Progress, Result, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
 from perdure.stores.database.fencing import Claim
-
-if TYPE_CHECKING:
-    # Registered by the conftest: not importable when the tests run.
-    from tests.postgresql import PostgreSQL
+from tests.support.postgresql import PostgreSQL
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 KEY = StepKey("search", "d" * 64, 0)
@@ -28,9 +25,9 @@ FILE = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, 
 
 
 async def _tell_text(stores: Stores, claim: Claim) -> None:
-    listener = stores.listener(claim, again=True)
-    await listener.text("answer", "stale")
-    await listener.drain()
+    emitter = stores.emitter(claim, is_retry=True)
+    await emitter.emit_text("answer", "stale")
+    await emitter.drain()
 
 
 # Everything that an execution writes, by its name.
@@ -40,20 +37,20 @@ WRITES: dict[str, Callable[[Stores, Claim], Coroutine[None, None, object]]] = {
     "record": lambda stores, claim: stores.context.journal(claim).record(KEY, StepOutcome("1")),
     "withdraw": lambda stores, claim: stores.context.journal(claim).withdraw(KEY),
     "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, SleepRequest(60)),
-    "progress": lambda stores, claim: stores.listener(claim, again=True).tell(
+    "progress": lambda stores, claim: stores.emitter(claim, is_retry=True).emit(
         Progress(percentage=1)
     ),
-    "artifact told": lambda stores, claim: stores.listener(claim, again=True).tell(FILE),
-    "note": lambda stores, claim: stores.listener(claim, again=True).note("usage", {}),
+    "artifact told": lambda stores, claim: stores.emitter(claim, is_retry=True).emit(FILE),
+    "note": lambda stores, claim: stores.emitter(claim, is_retry=True).emit_event("usage", {}),
     "text": _tell_text,
     "artifact": lambda stores, claim: stores.artifacts.writer(claim).write(
         "a", b"stale", "text/plain"
     ),
     "draft": lambda stores, claim: stores.results.draft(claim, Result(summary="stale")),
-    "reserve": lambda stores, claim: stores.ledger.of_execution(claim).reserve(
+    "reserve": lambda stores, claim: stores.ledger.for_execution(claim).reserve(
         KEY, "model", Usage(input_tokens=1)
     ),
-    "totals": lambda stores, claim: stores.ledger.of_execution(claim).close(1.0),
+    "totals": lambda stores, claim: stores.ledger.for_execution(claim).close(1.0),
     "suspend": lambda stores, claim: stores.executions.suspend(
         claim, GoalStatus.WAITING, "run.waiting", {}
     ),
@@ -177,7 +174,7 @@ async def test_a_run_that_is_not_on_record_cannot_be_taken(stores: Stores) -> No
 
 
 async def test_a_write_waits_for_a_take_over_that_is_under_way(
-    postgresql: "PostgreSQL", tmp_path: Path
+    postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
     # SQLite has one writer at a time; PostgreSQL needs the run to be locked.
     name = await postgresql.create_database()

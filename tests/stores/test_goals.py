@@ -8,10 +8,10 @@ import pytest
 from perdure.models import Failure, Goal, GoalStatus, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
+from perdure.stores.database.errors import AmbiguousName
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.paging import Place
-from perdure.stores.database.refusals import AmbiguousName
-from perdure.stores.runs.goals import place_of
+from perdure.stores.database.paging import PageCursor
+from perdure.stores.runs.goals import cursor_of
 
 STARTED = datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC)
 
@@ -144,10 +144,10 @@ async def test_pages_skip_nothing_although_runs_start_at_the_same_moment(stores:
     for number in range(5):
         await stores.goals.begin(goal, f"run{number}", STARTED)
     paged: list[str] = []
-    place: Place | None = None
+    place: PageCursor | None = None
     while page := await stores.goals.list(limit=2, before=place):
         paged += [record.workflow_id for record in page]
-        place = Place.parse(str(place_of(page[-1])))
+        place = PageCursor.parse(str(cursor_of(page[-1])))
     assert paged == ["run4", "run3", "run2", "run1", "run0"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from perdure.models import Goal
 from perdure.stores import Stores
-from perdure.stores.database.refusals import InputRefused, KeyConflict
+from perdure.stores.database.errors import InputRefused, KeyConflict
 from perdure.stores.runs.idempotency import digest_of
 
 GOAL = Goal(goal_id="g", description="d", agent_type="a", parameters={"x": 1, "y": [1, "é"]})

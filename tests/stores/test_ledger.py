@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import StepKey, StepOutcome
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Budget, Failure, Goal, Spending, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
@@ -26,7 +27,7 @@ TakeOver = Callable[..., Awaitable[Claim]]
 @pytest.fixture
 def ledger(stores: Stores, claim: Claim) -> StoredLedger:
     """Return the ledger of an execution that holds the run."""
-    return stores.ledger.of_execution(claim)
+    return stores.ledger.for_execution(claim)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def test_what_was_used_is_summed_up(
     kept = Usage(input_tokens=10, output_tokens=5, cost=0.5)
     lost = Usage(input_tokens=3, output_tokens=1, cost=0.25)
     saved = Usage(input_tokens=100, output_tokens=50, cost=2.0)
-    assert not ledger.touched
+    assert not ledger.has_entries
     first, second = await ledger.reserve(KEY, "model", ASKED), await ledger.reserve(KEY, "m", ASKED)
     assert (first, second) == (1, 2)
     await ledger.settle(first, kept, kept=True)
@@ -64,7 +65,7 @@ async def test_what_was_used_is_summed_up(
 
     spending = await stores.ledger.of(run)
 
-    assert ledger.touched
+    assert ledger.has_entries
     assert spending.seconds == pytest.approx(4.0, abs=1.0)
     assert spending.model_copy(update={"seconds": 0.0}) == Spending(
         spent=kept + lost, thrown_away=lost, saved=saved + saved, requests=2, steps=1
@@ -90,7 +91,7 @@ async def test_what_a_request_may_use_is_held_back_until_it_is_settled(
     stores: Stores, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("thrifty", Budget(tokens=150, cost=1.0))
-    ledger = stores.ledger.of_execution(await take_over("thrifty"))
+    ledger = stores.ledger.for_execution(await take_over("thrifty"))
     entry = await ledger.reserve(KEY, "model", ASKED)
     assert await ledger.left() == 50
     assert await ledger.left_cost() == 0.75
@@ -108,7 +109,7 @@ async def test_what_a_request_may_use_is_held_back_until_it_is_settled(
 
 async def test_a_budget_in_dollars(stores: Stores, begin: Begin, take_over: TakeOver) -> None:
     await begin("thrifty", Budget(cost=0.3))
-    ledger = stores.ledger.of_execution(await take_over("thrifty"))
+    ledger = stores.ledger.for_execution(await take_over("thrifty"))
     await ledger.reserve(KEY, "model", ASKED)
 
     with pytest.raises(BudgetExceeded, match=r"0\.2500 of the 0\.3000 dollars"):
@@ -120,10 +121,10 @@ async def test_thrown_away_work_counts_too(
     stores: Stores, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("thrifty", Budget(tokens=100))
-    ledger = stores.ledger.of_execution(await take_over("thrifty"))
+    ledger = stores.ledger.for_execution(await take_over("thrifty"))
     await ledger.settle(await ledger.reserve(KEY, "m", ASKED), ASKED, kept=False)
 
-    later = stores.ledger.of_execution(await take_over("thrifty", 2))
+    later = stores.ledger.for_execution(await take_over("thrifty", 2))
 
     assert await later.left() == 0
     with pytest.raises(BudgetExceeded):
@@ -134,7 +135,7 @@ async def test_what_was_used_beyond_the_budget_leaves_nothing(
     stores: Stores, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("thrifty", Budget(tokens=100, cost=0.25))
-    ledger = stores.ledger.of_execution(await take_over("thrifty"))
+    ledger = stores.ledger.for_execution(await take_over("thrifty"))
     used = Usage(input_tokens=500, output_tokens=1, cost=3.0)
     await ledger.settle(await ledger.reserve(KEY, "m", ASKED), used, kept=True)
 
@@ -147,7 +148,7 @@ async def test_twenty_at_once_never_use_more_than_the_budget_allows(
     stores: Stores, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("thrifty", Budget(tokens=700))
-    ledger = stores.ledger.of_execution(await take_over("thrifty"))
+    ledger = stores.ledger.for_execution(await take_over("thrifty"))
 
     outcomes = await asyncio.gather(
         *(ledger.reserve(KEY, "model", ASKED) for _ in range(20)), return_exceptions=True
@@ -171,7 +172,7 @@ async def test_delegates_of_one_goal_share_its_budget_whoever_runs_them(
     claims += [await delegate(f"part{number}", "top") for number in range(19)]
     async with open_stores(settings) as elsewhere:  # another worker
         ledgers = [
-            (elsewhere if number % 2 else stores).ledger.of_execution(claim)
+            (elsewhere if number % 2 else stores).ledger.for_execution(claim)
             for number, claim in enumerate(claims)
         ]
         outcomes = await asyncio.gather(
@@ -189,7 +190,7 @@ async def test_requests_of_one_run_at_once_get_numbers_of_their_own(
     settings: Settings, stores: Stores, claim: Claim
 ) -> None:
     async with open_stores(settings) as elsewhere:
-        both = [where.ledger.of_execution(claim) for where in (stores, elsewhere)]
+        both = [where.ledger.for_execution(claim) for where in (stores, elsewhere)]
         entries = await asyncio.gather(
             *(both[number % 2].reserve(KEY, "model", ASKED) for number in range(20))
         )
@@ -203,7 +204,7 @@ async def test_requests_that_were_abandoned_count_for_what_was_sent(
     await ledger.reserve(KEY, "model", ASKED)
     await ledger.reserve(KEY, "model", Usage())  # nothing was known of it
 
-    later = stores.ledger.of_execution(await take_over(run, 2))
+    later = stores.ledger.for_execution(await take_over(run, 2))
 
     sent = Usage(input_tokens=60, cost=0.25 * 0.6)
     spending = await stores.ledger.of(run)
@@ -213,7 +214,7 @@ async def test_requests_that_were_abandoned_count_for_what_was_sent(
     # A third execution counts nothing a second time, and numbers go on.
     await take_over(run, 3)
     assert await stores.ledger.of(run) == spending
-    assert later.touched is False
+    assert later.has_entries is False
 
 
 async def test_a_request_whose_step_failed_is_abandoned_too(
@@ -253,7 +254,7 @@ async def test_totals_of_a_tree_count_against_one_budget(
         journal = stores.context.journal(claim)
         for number in range(steps):
             await journal.record(StepKey("s", "d" * 64, number), StepOutcome("1"))
-    await stores.ledger.of_execution(part).close(90.0)
+    await stores.ledger.for_execution(part).close(90.0)
 
     with pytest.raises(BudgetExceeded, match="has done 3 steps"):
         await stores.context.journal(part).begin(KEY, once=False)

@@ -13,7 +13,8 @@ from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from perdure.agents.steps.journal import StepKey, StepOutcome
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Failure, GoalStatus, Progress, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, open_stores

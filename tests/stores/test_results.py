@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
@@ -16,10 +15,7 @@ from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
 from perdure.stores.database.fencing import Claim
 from perdure.stores.runs.results import SUMMARY_CHARACTERS
-
-if TYPE_CHECKING:
-    # Registered by the conftest: not importable when the tests run.
-    from tests.postgresql import PostgreSQL
+from tests.support.postgresql import PostgreSQL
 
 RESULT = Result(
     summary="Sales rose.",
@@ -145,7 +141,7 @@ async def test_drafts_and_the_end_at_once_leave_one_answer(
 
 
 async def test_a_draft_waits_for_an_end_that_is_under_way(
-    postgresql: "PostgreSQL", tmp_path: Path
+    postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
     # SQLite has one writer at a time; PostgreSQL needs the run to be locked.
     name = await postgresql.create_database()

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from perdure.models import GoalStatus
 from perdure.stores import Stores, UnknownGoal
-from perdure.stores.database.refusals import InputRefused, RunEnded
+from perdure.stores.database.errors import InputRefused, RunEnded
 from perdure.stores.journal.signals import MAX_SIGNAL_BYTES
 
 

@@ -13,10 +13,10 @@ from perdure.agents.steps.journal import (
     DelegateRequest,
     SignalRequest,
     SleepRequest,
-    StepKey,
     StepOutcome,
     Waits,
 )
+from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.run_closed import Fenced
 from perdure.messages import Wait, WaitKind
 from perdure.models import Decision, Failure, Goal, GoalStatus, Result, Vote
@@ -52,16 +52,16 @@ async def told(stores: Stores, run: str) -> list[str]:
     return [event.type for event in await stores.events.after(run, 0)]
 
 
-async def open_wait(waits: Waits, key: StepKey, wanted: object) -> Wait:
-    wait = await waits.open(key, wanted)  # type: ignore[arg-type]
+async def open_wait(waits: Waits, key: StepKey, wait_request: object) -> Wait:
+    wait = await waits.open(key, wait_request)  # type: ignore[arg-type]
     assert isinstance(wait, Wait)
     return wait
 
 
-async def answered(waits: Waits, key: StepKey, wanted: object) -> StepOutcome:
-    answer = await waits.open(key, wanted)  # type: ignore[arg-type]
-    assert isinstance(answer, StepOutcome)
-    return answer
+async def answered(waits: Waits, key: StepKey, wait_request: object) -> StepOutcome:
+    outcome = await waits.open(key, wait_request)  # type: ignore[arg-type]
+    assert isinstance(outcome, StepOutcome)
+    return outcome
 
 
 async def test_a_question_is_asked_once_and_its_answer_is_taken_once(
@@ -96,9 +96,9 @@ async def test_a_question_that_expires_counts_as_no(stores: Stores, run: str, wa
     soon = timedelta(seconds=0.05)
 
     # It is over so soon that it is sat out.
-    answer = await answered(waits, KEY, ApprovalRequest("Publish?", None, soon, (), 1))
+    outcome = await answered(waits, KEY, ApprovalRequest("Publish?", None, soon, (), 1))
 
-    decision = Decision.model_validate_json(answer.value or "")
+    decision = Decision.model_validate_json(outcome.value or "")
     assert decision.expired
     assert not decision
     events = await stores.events.after(run, 0)
@@ -112,22 +112,24 @@ async def test_an_answer_is_in_the_journal(
     wait = await open_wait(waits, KEY, QUESTION)
     vote = Vote(by="ann", approved=False, at=datetime.now(UTC))
     await stores.approvals.vote(wait.id, vote)
-    answer = await answered(waits, KEY, QUESTION)
+    outcome = await answered(waits, KEY, QUESTION)
 
     journal = stores.context.journal(await take_over(run, 2))
 
-    assert (await journal.load())[KEY].value == answer.value
+    assert (await journal.load())[KEY].value == outcome.value
 
 
-@pytest.mark.parametrize("wanted", [QUESTION, PART, SleepRequest(60), SignalRequest("go", 1, None)])
+@pytest.mark.parametrize(
+    "wait_request", [QUESTION, PART, SleepRequest(60), SignalRequest("go", 1, None)]
+)
 async def test_an_execution_that_lost_the_run_opens_nothing(
-    stores: Stores, run: str, waits: Waits, take_over: TakeOver, wanted: object
+    stores: Stores, run: str, waits: Waits, take_over: TakeOver, wait_request: object
 ) -> None:
     await take_over(run, 2)
     before = await told(stores, run)
 
     with pytest.raises(Fenced):
-        await waits.open(KEY, wanted)  # type: ignore[arg-type]
+        await waits.open(KEY, wait_request)  # type: ignore[arg-type]
 
     assert await told(stores, run) == before
     assert await stores.waits.pending(run) == []
@@ -148,15 +150,17 @@ async def test_a_nap_ends_at_a_moment_that_is_kept(
     assert (await answered(stores.waits.of(claim), KEY, SleepRequest(3600))).value == "null"
 
 
-@pytest.mark.parametrize("wanted", [SleepRequest(3600), SignalRequest("go", 1, timedelta(hours=1))])
+@pytest.mark.parametrize(
+    "wait_request", [SleepRequest(3600), SignalRequest("go", 1, timedelta(hours=1))]
+)
 async def test_a_wait_ends_by_temporals_clock_whatever_the_machines_says(
-    stores: Stores, run: str, wanted: SleepRequest | SignalRequest
+    stores: Stores, run: str, wait_request: SleepRequest | SignalRequest
 ) -> None:
     scheduled = datetime(2031, 5, 1, 12, tzinfo=UTC)
     started = scheduled + timedelta(minutes=1)
     claim = Claim(run, "first", 3, scheduled, started_at=started)
     claim, _ = await stores.executions.begin(claim, None, {})
-    wait = await open_wait(stores.waits.of(claim), KEY, wanted)
+    wait = await open_wait(stores.waits.of(claim), KEY, wait_request)
     assert wait.until is not None
     assert timedelta(hours=1) <= wait.until - started < timedelta(hours=1, minutes=1)
 
@@ -226,8 +230,8 @@ async def test_a_delegate_gets_a_record_of_its_own(
 
     await stores.results.store(wait.workflow_id, GoalStatus.COMPLETED, None, 1.0)
     assert (await stores.waits.pending(run))[0].is_over
-    answer = await answered(waits, KEY, PART)
-    assert Result.model_validate_json(answer.value or "") == Result()
+    outcome = await answered(waits, KEY, PART)
+    assert Result.model_validate_json(outcome.value or "") == Result()
     assert (await told(stores, run))[1:] == ["delegated", "delegated", "step.completed"]
 
 
@@ -247,12 +251,12 @@ async def test_a_delegate_that_does_not_complete_is_a_failure_that_names_it(
     error = Failure(type="E", message="no file")
     await stores.results.store(wait.workflow_id, status, error, 1.0)
 
-    answer = await answered(waits, KEY, PART)
+    outcome = await answered(waits, KEY, PART)
 
-    assert answer.failure is not None
-    assert answer.failure.permanent
-    assert wait.workflow_id in answer.failure.message
-    assert f"{word} (no file)" in answer.failure.message
+    assert outcome.failure is not None
+    assert outcome.failure.permanent
+    assert wait.workflow_id in outcome.failure.message
+    assert f"{word} (no file)" in outcome.failure.message
 
 
 async def test_a_delegates_result_is_handed_over_whole(
@@ -264,9 +268,9 @@ async def test_a_delegates_result_is_handed_over_whole(
     await stores.results.draft(await take_over(wait.workflow_id), result)
     await stores.results.store(wait.workflow_id, GoalStatus.COMPLETED, None, 1.0)
 
-    answer = await answered(waits, KEY, PART)
+    outcome = await answered(waits, KEY, PART)
 
-    assert Result.model_validate_json(answer.value or "") == result
+    assert Result.model_validate_json(outcome.value or "") == result
 
 
 async def test_delegation_goes_five_deep(

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from structlog.testing import capture_logs
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.execution import carry_out
+from perdure.agents.execution import execute_agent
 from perdure.agents.factory import create_agent
 from perdure.temporal.worker.loop_watchdog import watch_loop
+from tests.support.until import until_async
 
 
 def hold_up(until: Callable[[], object]) -> None:
@@ -32,9 +33,8 @@ async def test_a_block_is_told_once_with_its_place_and_once_when_it_is_over() ->
         run = Run(goal, workflow_id="goal-that-blocks")
         async with watch_loop(blocked_seconds=1.0), asyncio.timeout(30):
             await asyncio.sleep(0.1)
-            await carry_out(create_agent(spec, {}, run), run)
-            while len(told) < 2:  # noqa: ASYNC110 -- a thread tells it
-                await asyncio.sleep(0.01)
+            await execute_agent(create_agent(spec, {}, run), run)
+            await until_async(lambda: len(told) >= 2, "the end of the block, told by a thread")
     blocked, over = told
     assert "is blocked" in blocked["event"]
     assert f"{__file__}:" in blocked["where"]

@@ -13,20 +13,21 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.agents import AgentSpec, Result, Run
-from perdure.agents.plugins.loading import Loaded
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
-from perdure.agents.steps.journal import ApprovalRequest, DelegateRequest, StepKey
+from perdure.agents.steps.journal import ApprovalRequest, DelegateRequest
+from perdure.agents.steps.keys import StepKey
 from perdure.messages import TASK_QUEUE, WORKFLOW_TYPE, Wait
 from perdure.models import Goal, GoalStatus, Vote
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
+from perdure.stores.database.errors import KeyConflict, RunEnded, RunNotEnded
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.refusals import KeyConflict, RunEnded, RunNotEnded
 from perdure.temporal.client.connection import TemporalUnavailable, connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.development_server import DevelopmentServer
 from perdure.temporal.server.ports import free_port
 from perdure.temporal.worker.housekeeping import Waking, attend
+from tests.support.plugins import registry_of
+from tests.support.until import until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -96,11 +97,11 @@ class Installation:
         return [event.type for event in await self.stores.events.after(workflow_id, 0)]
 
     async def ask(
-        self, workflow_id: str, wanted: ApprovalRequest | DelegateRequest, sequence: int = 1
+        self, workflow_id: str, request: ApprovalRequest | DelegateRequest, sequence: int = 1
     ) -> Wait:
         claim = Claim(workflow_id, "first", sequence, datetime.now(UTC))
         claim, _ = await self.stores.executions.begin(claim, None, {})
-        wait = await self.stores.waits.of(claim).open(StepKey("ask", "0" * 64, 0), wanted)
+        wait = await self.stores.waits.of(claim).open(StepKey("ask", "0" * 64, 0), request)
         assert isinstance(wait, Wait)
         return wait
 
@@ -118,10 +119,8 @@ async def install(own_home: Path) -> AsyncIterator[Install]:
 
         async def install(address: str) -> Installation:
             spec = AgentSpec(name="idle", description="Does nothing.", agent=idle)
-            plugin = Plugin("perdure-idle", "1.0", "perdure_idle", "loaded", agents=("idle",))
-            registry = AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
             client = await connect(address, lazy=True)
-            return Installation(client, stores, GoalService(client, stores, registry))
+            return Installation(client, stores, GoalService(client, stores, registry_of(spec)))
 
         yield install
 
@@ -340,11 +339,13 @@ async def test_runs_that_ended_elsewhere_are_closed(here: Installation) -> None:
     await here.client.get_workflow_handle(terminated).terminate("by hand")
     await here.finish(failed)
     # What Temporal lists lags behind what has happened.
-    async with asyncio.timeout(20):
-        closed: set[str] = set()
-        while len(closed) < 2:
-            closed |= set(await here.service.reconciliation.reconcile(since))
-            await asyncio.sleep(0.05)
+    closed: set[str] = set()
+
+    async def are_closed() -> bool:
+        closed.update(await here.service.reconciliation.reconcile(since))
+        return len(closed) >= 2
+
+    await until_async(are_closed, "the reconciliation of two runs")
     assert closed == {terminated, failed}
     record = await here.stores.goals.get(failed)
     assert record.status is GoalStatus.FAILED
@@ -397,9 +398,11 @@ async def test_attending_outlives_a_server_that_is_away(
         for one in (away, here)
     ]
     try:
-        async with asyncio.timeout(20):
-            while await here.heard(run) != [wait.id]:  # noqa: ASYNC110 -- the server tells nobody
-                await asyncio.sleep(0.05)
+
+        async def is_woken() -> bool:
+            return await here.heard(run) == [wait.id]
+
+        await until_async(is_woken, "the wake-up")
         assert not any(task.done() for task in attending)
     finally:
         for task in attending:

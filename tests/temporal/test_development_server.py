@@ -7,11 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.temporal.client.connection import connect
 from perdure.temporal.server.development_server import (
@@ -20,6 +19,8 @@ from perdure.temporal.server.development_server import (
     run_development_server,
 )
 from perdure.temporal.server.ports import choose_ports, free_port, is_free
+from tests.support.processes import is_running
+from tests.support.until import until, until_async
 
 # Runs a server until it is told to stop, or killed.
 SERVE = """\
@@ -51,33 +52,24 @@ def put(file: Path, content: bytes = b"") -> None:
     file.write_bytes(content)
 
 
-def until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # One that ended, and that nobody has asked about yet, answers too.
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
 async def start_workflow(server: DevelopmentServer, workflow_id: str) -> None:
     client = await connect(server.address)
     await client.start_workflow("Sleeps", id=workflow_id, task_queue="nobody-listens")
 
 
-async def knows_workflow(server: DevelopmentServer, workflow_id: str) -> bool:
+async def has_workflow(server: DevelopmentServer, workflow_id: str) -> bool:
     client = await connect(server.address)
-    query = f"WorkflowId = '{workflow_id}'"
-    await client.get_workflow_handle(workflow_id).describe()
-    return (await client.count_workflows(query)).count == 1
+    try:
+        await client.get_workflow_handle(workflow_id).describe()
+    except RPCError as error:
+        return error.status is not RPCStatusCode.NOT_FOUND
+    return True
+
+
+async def lists_workflow(server: DevelopmentServer, workflow_id: str) -> bool:
+    """Return whether a workflow is listed already: the list lags behind what is so."""
+    client = await connect(server.address)
+    return workflow_id in [execution.id async for execution in client.list_workflows()]
 
 
 async def test_workflows_can_be_started_at_once_and_are_there_after_a_restart(
@@ -86,11 +78,12 @@ async def test_workflows_can_be_started_at_once_and_are_there_after_a_restart(
     async with run_development_server(binary, home, port=0, ui_port=0) as server:
         await start_workflow(server, "kept")
         first = server.pid
-    assert not runs(first)
+    assert not is_running(first)
 
     async with run_development_server(binary, home, port=0, ui_port=0) as server:
         assert server.pid != first
-        assert await knows_workflow(server, "kept")
+        assert await has_workflow(server, "kept")
+        await until_async(lambda: lists_workflow(server, "kept"), "the listing")
 
 
 @pytest.mark.parametrize("tuned", [True, False])
@@ -109,7 +102,7 @@ async def test_without_a_home_nothing_stays(binary: Path) -> None:
         folder = server.log.parents[1]
         assert (folder / "temporal.db").exists()
     assert not folder.exists()
-    assert not runs(server.pid)
+    assert not is_running(server.pid)
 
 
 async def test_two_at_once_do_not_clash(binary: Path, tmp_path: Path) -> None:
@@ -121,7 +114,8 @@ async def test_two_at_once_do_not_clash(binary: Path, tmp_path: Path) -> None:
         ) as server:
             await start_workflow(server, name)
             await both.wait()
-            assert (await (await connect(server.address)).count_workflows()).count == 1
+            has = {one for one in ("first", "second") if await has_workflow(server, one)}
+            assert has == {name}
             ports = server.ports
             return ports.grpc, ports.ui, ports.http, ports.metrics
 
@@ -216,7 +210,7 @@ async def test_it_stops_within_ten_seconds_even_when_it_hangs(
             os.kill(server.pid, signal.SIGSTOP)
         async with asyncio.timeout(10):
             await server.stop()
-    assert not runs(server.pid)
+    assert not is_running(server.pid)
 
 
 async def test_cancelling_while_it_starts_leaves_nothing(binary: Path, home: Path) -> None:
@@ -226,8 +220,7 @@ async def test_cancelling_while_it_starts_leaves_nothing(binary: Path, home: Pat
 
     serving = asyncio.create_task(serve())
     log = home / "logs" / "temporal.log"
-    while not log.exists():  # noqa: ASYNC110 - a file tells of itself by being there
-        await asyncio.sleep(0)
+    await until_async(log.exists, "the server's start")
     serving.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -250,12 +243,12 @@ async def test_a_killed_process_takes_its_server_along(binary: Path, home: Path)
     with serve_elsewhere(binary, home) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline().split()[0])
-        assert runs(pid)
+        assert is_running(pid)
 
         process.kill()
 
         process.wait()
-    until(lambda: not runs(pid))
+    until(lambda: not is_running(pid))
     async with run_development_server(binary, home, port=0, ui_port=0) as server:
         await start_workflow(server, "any")
 
@@ -271,7 +264,7 @@ def test_ctrl_c_reaches_the_process_alone_which_then_stops_its_server(
         os.killpg(process.pid, signal.SIGINT)
 
         process.wait(10)
-    assert not runs(pid)
+    assert not is_running(pid)
 
 
 async def test_a_server_that_outlived_its_process_keeps_its_state_locked(

@@ -22,6 +22,8 @@ from perdure.temporal.server.development_server import run_development_server
 from perdure.temporal.worker.pool import Pool
 from perdure.temporal.worker.versioning import DEPLOYMENT, current_build, make_current
 from perdure.workflows.agent_goal import AgentGoalWorkflow
+from tests.support.plugins import install_plugin
+from tests.support.until import until_async
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -74,22 +76,11 @@ def register_agents():
 """
 
 
-async def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 -- other processes bring it about
-            await asyncio.sleep(0.02)
-
-
 @pytest.fixture
 def folder(tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder for the agents of this file, which are installed for child processes."""
     site = tmp_path / "site"
-    metadata = site / "perdure_odd-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (site / "perdure_odd.py").write_text(ODD)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: perdure-odd\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[perdure]\nodd = perdure_odd\n")
+    install_plugin(site, "perdure-odd", ODD)
     paths = [str(site), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("PERDURE_PLUGINS_ALLOW", "perdure-odd")
@@ -152,11 +143,11 @@ async def test_what_agents_print_and_leave_behind_hurts_no_supervisor(
     succeeds = await _begin(client, "chatty", folder)
     dead = pool.children[0]
     try:
-        await until((folder / f"left-behind-by-{dead}").exists)
+        await until_async((folder / f"left-behind-by-{dead}").exists)
         os.kill(dead, signal.SIGKILL)
-        await until(lambda: pool.children.get(0, dead) != dead, 10)
+        await until_async(lambda: pool.children.get(0, dead) != dead, seconds=10)
         assert all(process.is_running() for process in _left_behind(folder))
-        await until((folder / f"left-behind-by-{pool.children[0]}").exists)
+        await until_async((folder / f"left-behind-by-{pool.children[0]}").exists)
         (folder / "go").touch()
         assert await succeeds
     finally:
@@ -177,9 +168,9 @@ async def test_a_worker_that_has_grown_too_large_lets_its_step_end_and_is_replac
     monkeypatch.setenv("PERDURE_MEMORY_TARGET", "0.0005")  # any worker is larger
     pool = await start_pool(spared_seconds=1)
     succeeds = await _begin(client, "slow", folder)
-    await until((folder / "worked").exists)
-    first = (folder / "worked").read_text().split()
-    await until(lambda: pool.children.get(0) not in {None, int(first[0])}, 60)
+    await until_async((folder / "worked").exists)
+    first = await until_async(lambda: (folder / "worked").read_text().split())
+    await until_async(lambda: pool.children.get(0) not in {None, int(first[0])}, seconds=60)
     assert await succeeds
     # The supervisor looks every five seconds, and the step takes nine: it was not cut off.
     assert (folder / "worked").read_text().split() == first
@@ -210,7 +201,7 @@ async def test_a_worker_that_takes_a_dead_ones_place_does_not_take_the_goals_bac
             await make_current(client, "new", instead_of_another=True)
             dead = pool.children[0]
             os.kill(dead, signal.SIGKILL)
-            await until(lambda: pool.children.get(0) not in {None, dead})
+            await until_async(lambda: pool.children.get(0) not in {None, dead})
             told = ""
 
             def has_looked() -> bool:
@@ -218,5 +209,5 @@ async def test_a_worker_that_takes_a_dead_ones_place_does_not_take_the_goals_bac
                 told += capfd.readouterr().err
                 return "another version is current" in told or told.count("is current") > 1
 
-            await until(has_looked)
+            await until_async(has_looked)
             assert await current_build(client) == "new"

@@ -15,7 +15,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from perdure.messages import EXECUTE_ACTIVITY, Executed
+from perdure.messages import EXECUTE_ACTIVITY, ExecuteOutput
 from perdure.temporal.client.connection import connect
 from perdure.temporal.server.ports import free_port
 from perdure.temporal.worker.recovery import recover
@@ -44,16 +44,16 @@ class ExecutesOnce:
     """Stands for a goal: executes, and says how that ended."""
 
     @workflow.run
-    async def run(self) -> Executed:
-        executed: Executed = await workflow.execute_activity(
+    async def run(self) -> ExecuteOutput:
+        executed: ExecuteOutput = await workflow.execute_activity(
             EXECUTE_ACTIVITY,
-            result_type=Executed,
+            result_type=ExecuteOutput,
             start_to_close_timeout=timedelta(minutes=5),
         )
         return executed
 
 
-Handle = WorkflowHandle[ExecutesOnce, Executed]
+Handle = WorkflowHandle[ExecutesOnce, ExecuteOutput]
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def executing(client: Client, name: str) -> AsyncIterator[tuple[Handle, Lo
     begun: asyncio.Future[LostTask] = asyncio.get_running_loop().create_future()
 
     @activity.defn(name=EXECUTE_ACTIVITY)
-    async def execute() -> Executed:
+    async def execute() -> ExecuteOutput:
         info = activity.info()
         begun.set_result(
             LostTask(info.task_token, info.workflow_id or "", info.workflow_run_id or "")
@@ -110,7 +110,7 @@ async def test_what_has_ended_meanwhile_is_passed_over(
 ) -> None:
     client = await connect(server.address)
     async with executing(client, own_home.parent.name) as (handle, task):
-        await client.get_async_activity_handle(task_token=task.token).complete(Executed())
+        await client.get_async_activity_handle(task_token=task.token).complete(ExecuteOutput())
         assert not (await handle.result()).yielded
         die_over(own_home, task)
         assert await recover(client, own_home) == 0

@@ -8,12 +8,11 @@ import asyncio
 import base64
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,8 @@ from perdure.temporal.server.binary import (
 )
 from perdure.temporal.server.go_build import own_go_home
 from perdure.temporal.server.versions import GO_WHEEL, TEMPORAL_CLI
+from tests.support.processes import is_running
+from tests.support.until import until, until_async
 
 TEMPORAL = f"""\
 #!/bin/sh
@@ -142,23 +143,6 @@ def digest(text: str) -> str:
 def write_program(path: Path, script: str) -> None:
     path.write_text(script)
     path.chmod(0o755)
-
-
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # One that ended, and that nobody has asked about yet, answers too.
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.fixture
@@ -295,25 +279,25 @@ async def test_a_cache_that_cannot_be_written_is_named(machine: Machine) -> None
 async def test_cancelling_ends_the_build_and_leaves_nothing(machine: Machine) -> None:
     machine.install("go", GO_THAT_WAITS)
     ensuring = asyncio.create_task(machine.ensure())
-    await asyncio.to_thread(until, lambda: bool(machine.builds()))
+    await until_async(machine.builds, "the build's start")
 
     ensuring.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await ensuring
-    assert not runs(int(machine.builds()[0]))
+    assert not is_running(int(machine.builds()[0]))
     assert machine.left_in_cache() == {"lock"}
 
 
 def test_ctrl_c_ends_the_build_and_leaves_nothing(machine: Machine) -> None:
     machine.install("go", GO_THAT_WAITS)
     with machine.ensure_elsewhere() as process:
-        until(lambda: bool(machine.builds()))
+        until(machine.builds, "the build's start")
 
         process.send_signal(signal.SIGINT)
 
         assert process.wait(20) != 0
-    assert not runs(int(machine.builds()[0]))
+    assert not is_running(int(machine.builds()[0]))
     assert machine.left_in_cache() == {"lock"}
 
 
@@ -323,12 +307,12 @@ def test_a_killed_process_takes_its_build_along_and_the_next_one_clears_up(
 ) -> None:
     machine.install("go", GO_THAT_WAITS)
     with machine.ensure_elsewhere() as process:
-        until(lambda: bool(machine.builds()))
+        until(machine.builds, "the build's start")
 
         process.kill()
 
         process.wait(20)
-    until(lambda: not runs(int(machine.builds()[0])))
+    until(lambda: not is_running(int(machine.builds()[0])))
     assert "temporal" not in machine.left_in_cache()
     assert len(machine.left_in_cache()) == 2  # the lock, and what was unfinished
 
@@ -340,7 +324,7 @@ def test_a_killed_process_takes_its_build_along_and_the_next_one_clears_up(
 def test_two_processes_that_need_it_at_once_build_it_once(machine: Machine) -> None:
     machine.install("go", GO_THAT_WAITS)
     with machine.ensure_elsewhere() as first:
-        until(lambda: bool(machine.builds()))
+        until(machine.builds, "the build's start")
         with machine.ensure_elsewhere() as second:
             assert second.stdout is not None
             assert "waiting for another process" in second.stdout.readline()
@@ -361,13 +345,8 @@ async def test_a_long_build_tells_how_far_it_is(
     machine.install("go", GO_THAT_WAITS.replace("echo $$", "echo go.temporal.io/api\necho $$"))
     ensuring = asyncio.create_task(machine.ensure())
 
-    def told() -> bool:
-        return any(
-            " 1 of at most" in line and line.endswith("packages compiled: 0 s")
-            for line in machine.reported
-        )
-
-    await asyncio.to_thread(until, told)
+    line = re.compile(r" 1 of at most .* packages compiled: \d+ s$")
+    await until_async(lambda: any(map(line.search, machine.reported)), "a report")
     machine.gate.touch()
 
     assert await ensuring is Road.GO

@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.plugins.loading import Loaded
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
 from perdure.stores import open_stores
-from perdure.stores.events.follow import follow_events
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.development_server import run_development_server
 from perdure.temporal.worker.run_worker import working
 from perdure.temporal.worker.versioning import current_build
+from tests.support.plugins import registry_of
 
 
 def _registry(build: str) -> AgentRegistry:
@@ -26,8 +25,7 @@ def _registry(build: str) -> AgentRegistry:
         return Result(summary=build)
 
     spec = AgentSpec(name="teller", description="Tells its version.", agent=teller)
-    plugin = Plugin("perdure-test", "1.0", "perdure_test", "loaded", agents=("teller",))
-    return AgentRegistry.of({plugin: Loaded((), (spec,), ())}, [])
+    return registry_of(spec)
 
 
 @pytest.mark.asyncio
@@ -53,12 +51,12 @@ async def test_goals_go_to_the_current_version_and_move_to_the_next(
             return await service.start(Goal(goal_id="v", description="x", agent_type="teller"))
 
         async def waiting(workflow_id: str) -> None:
-            async for event in follow_events(stores, workflow_id):
+            async for event in stores.events.follow(workflow_id):
                 if event.type == "run.waiting":
                     return
 
         async def delivered(workflow_id: str) -> str:
-            async for _ in follow_events(stores, workflow_id):
+            async for _ in stores.events.follow(workflow_id):
                 pass
             record = await stores.goals.get(workflow_id)
             assert record.result is not None

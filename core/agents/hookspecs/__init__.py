@@ -1,15 +1,16 @@
 """The hooks that a plugin may implement; each is called once a process, never in workflow code.
 
-A hook can be given arguments later: a plugin is called with those that its function names, so that
-one written before goes on unchanged. A hook that is to go is marked with ``warn_on_impl`` first,
-which ``perdure plugins`` shows for each plugin that implements it.
+A hook can get arguments later: a plugin's function is called with those that it names, so that
+older plugins work unchanged. A hook that will be removed is marked with ``warn_on_impl`` first, and
+``perdure plugins`` shows that for each plugin that implements it.
 """
 
 from collections.abc import Iterable
 
 import pluggy
 
-from perdure.agents.hookspecs.spec import AgentSpec, Observer
+from perdure.agents.hookspecs.agent_spec import AgentSpec
+from perdure.agents.hookspecs.observer import Observer
 
 PROJECT = "perdure"
 
@@ -20,10 +21,10 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_agents() -> Iterable[AgentSpec]:
-    """Return the agents this plugin brings.
+    """Return the agents of this plugin.
 
-    Since 0.1. Every plugin's answer counts. An agent name that two plugins claim is disabled in
-    both, and ``perdure plugins`` names the two.
+    Since 0.1. The agents of all plugins are registered. An agent name that two plugins claim is
+    disabled in both, and ``perdure plugins`` names the two.
 
     Example:
         ::
@@ -50,9 +51,9 @@ def register_agents() -> Iterable[AgentSpec]:
 def register_observers() -> Iterable[Observer]:
     """Return observers, whose ``on_event`` is awaited with every event after it is stored.
 
-    Since 0.1. Every plugin's answer counts. An observer hears what its own worker stores, in order.
-    One that raises, or takes longer than five seconds, is counted and logged, and hurts no goal.
-    The core's own user of it is ``PERDURE_EVENT_LOG``.
+    Since 0.1. The observers of all plugins are called. An observer receives what its own worker
+    stores, in order. A call that raises, or takes longer than five seconds, is counted and logged,
+    and no goal fails. The core itself uses the hook for ``PERDURE_EVENT_LOG``.
 
     Example:
         ::

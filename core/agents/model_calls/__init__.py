@@ -1,1 +1,1 @@
-"""Requests to models: each one a journaled step, counted, retried, and paid once."""
+"""Requests to models: each one a journaled step, budgeted, retried, and paid once."""

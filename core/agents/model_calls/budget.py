@@ -1,7 +1,7 @@
-"""What a run may spend on models, shared by the requests it makes at once.
+"""The budget of a run's model requests, shared by those that are in flight at once.
 
-A request may use what its answer may be long at most, so this much is held back while it is under
-way. A request that finds nothing left because others hold it back waits until they are done.
+A request may use as many tokens as its response may have at most, so these are reserved while it is
+in flight. A request for which nothing is left, because others have it reserved, waits for them.
 """
 
 import asyncio
@@ -10,25 +10,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import Ledger, StepKey
+from perdure.agents.steps.journal import Ledger
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Usage
 
-# Shorter answers are cut off before they say anything, and some providers refuse to be asked.
-LEAST_OUTPUT: Final = 16
-# Where nobody said how long an answer may be, one request takes a quarter of what is left, so that
+# Shorter responses are cut off before they say anything, and some providers refuse such requests.
+MIN_OUTPUT_TOKENS: Final = 16
+# Where the agent does not limit a response, a request reserves a quarter of what is left, so that
 # others can be made beside it, but no less than this.
-FAIR_OUTPUT: Final = 16_384
+DEFAULT_OUTPUT_TOKENS: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What a request would like to use.
+    """What a request asks of the budget.
 
     Attributes:
         model: The model's name.
-        input_tokens: What will be sent, in tokens, as far as is known.
-        max_tokens: How long the answer may be; ``None`` when nobody said.
-        price: Returns the dollars for so many tokens sent and received.
+        input_tokens: How many tokens it sends, as far as is known.
+        max_tokens: The agent's limit for the response; ``None`` when it gives none.
+        price: Returns the price in dollars of so many tokens sent and received.
     """
 
     model: str
@@ -39,12 +40,12 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a request may use.
+    """What a request may use of the budget.
 
     Attributes:
         entry: Its number in the ledger.
-        max_tokens: How long the answer may be; ``None`` when nothing limits it.
-        lowered: Whether the budget limits it to less than was wanted.
+        max_tokens: The limit for the response; ``None`` when there is none.
+        lowered: Whether the budget, not the agent, sets that limit.
     """
 
     entry: int
@@ -53,77 +54,83 @@ class Reservation:
 
 
 class BudgetGuard:
-    """The ledger of one run, as its requests use it."""
+    """Reserves the budget of one run for its requests, and settles what they used.
+
+    Attributes:
+        ledger: The run's ledger.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self._under_way = 0
+        self._in_flight_count = 0
         self._settled = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def reserve(self, key: StepKey, wanted: TokenRequest) -> Reservation:
-        """Hold back what a request may use; :meth:`settle` gives back what it did not.
+    async def reserve(self, key: StepKey, request: TokenRequest) -> Reservation:
+        """Reserve what a request may use; :meth:`settle` releases what it did not.
 
         Raises:
-            BudgetExceeded: The budget does not allow it, and no other request will give any back.
+            BudgetExceeded: The budget does not allow it, and no request in flight will release any.
         """
         while True:
             settled = self._settled
             try:
-                async with self._turn:
-                    reservation = await self._reserve(key, wanted)
+                async with self._lock:
+                    reservation = await self._reserve(key, request)
             except BudgetExceeded:
-                if not settled.is_set() and not self._under_way:
+                if not settled.is_set() and not self._in_flight_count:
                     raise
                 await settled.wait()
                 continue
-            self._under_way += 1
+            self._in_flight_count += 1
             return reservation
 
     async def settle(self, reservation: Reservation, usage: Usage, *, kept: bool) -> None:
-        """Note what a request has used, and whether its outcome was kept."""
+        """Enter what a request has used, and whether its outcome was kept."""
         try:
             await self.ledger.settle(reservation.entry, usage, kept=kept)
         finally:
-            self._under_way -= 1
+            self._in_flight_count -= 1
             self._settled.set()
             self._settled = asyncio.Event()
 
-    async def _reserve(self, key: StepKey, wanted: TokenRequest) -> Reservation:
-        allowed = _least(await self._allowed_by_tokens(wanted), await self._allowed_by_cost(wanted))
-        limit = wanted.max_tokens
-        if allowed is not None:
-            if allowed < min(LEAST_OUTPUT, wanted.max_tokens or LEAST_OUTPUT):
-                raise BudgetExceeded(
-                    f"the goal's budget leaves nothing for the answer of {wanted.model} to a"
-                    f" request of about {wanted.input_tokens:,} tokens: hand the goal in again with"
-                    " a larger one"
-                )
-            fair = wanted.max_tokens or max(allowed // 4, FAIR_OUTPUT)
-            limit = min(allowed, fair)
-        expected = Usage(
-            input_tokens=wanted.input_tokens,
-            output_tokens=limit or 0,
-            cost=wanted.price(wanted.input_tokens, limit or 0),
+    async def _reserve(self, key: StepKey, request: TokenRequest) -> Reservation:
+        allowed = _smallest(
+            await self._allowed_by_tokens(request), await self._allowed_by_cost(request)
         )
-        entry = await self.ledger.reserve(key, wanted.model, expected)
-        return Reservation(entry, limit, lowered=limit != wanted.max_tokens)
+        limit = request.max_tokens
+        if allowed is not None:
+            if allowed < min(MIN_OUTPUT_TOKENS, request.max_tokens or MIN_OUTPUT_TOKENS):
+                raise BudgetExceeded(
+                    f"the goal's budget leaves nothing for the answer of {request.model} to a"
+                    f" request of about {request.input_tokens:,} tokens: hand the goal in again"
+                    " with a larger one"
+                )
+            wish = request.max_tokens or max(allowed // 4, DEFAULT_OUTPUT_TOKENS)
+            limit = min(allowed, wish)
+        expected = Usage(
+            input_tokens=request.input_tokens,
+            output_tokens=limit or 0,
+            cost=request.price(request.input_tokens, limit or 0),
+        )
+        entry = await self.ledger.reserve(key, request.model, expected)
+        return Reservation(entry, limit, lowered=limit != request.max_tokens)
 
-    async def _allowed_by_tokens(self, wanted: TokenRequest) -> int | None:
+    async def _allowed_by_tokens(self, request: TokenRequest) -> int | None:
         left = await self.ledger.left()
-        return None if left is None else max(0, left - wanted.input_tokens)
+        return None if left is None else max(0, left - request.input_tokens)
 
-    async def _allowed_by_cost(self, wanted: TokenRequest) -> int | None:
+    async def _allowed_by_cost(self, request: TokenRequest) -> int | None:
         left = await self.ledger.left_cost()
         if left is None:
             return None
-        a_million = wanted.price(0, 1_000_000)
-        if a_million <= 0:  # a model whose price nobody knows
+        price_of_a_million = request.price(0, 1_000_000)
+        if price_of_a_million <= 0:  # the model's price is not known
             return None
-        rest = left - wanted.price(wanted.input_tokens, 0)
-        return max(0, int(rest / a_million * 1_000_000))
+        rest = left - request.price(request.input_tokens, 0)
+        return max(0, int(rest / price_of_a_million * 1_000_000))
 
 
-def _least(*limits: int | None) -> int | None:
-    named = [limit for limit in limits if limit is not None]
-    return min(named) if named else None
+def _smallest(*limits: int | None) -> int | None:
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None

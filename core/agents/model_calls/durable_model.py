@@ -1,7 +1,7 @@
 """A pydantic-ai model whose requests are journaled steps of a run.
 
 Any pydantic-ai agent that is handed one becomes durable: a request that was answered once is
-answered from the journal on every later pass, and is never paid again.
+answered from the journal in every later execution, and is never paid again.
 """
 
 import itertools
@@ -25,47 +25,60 @@ from pydantic_ai.models import (
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
-from perdure.agents.model_calls.breaker import BREAKERS, Breaker, Breakers
 from perdure.agents.model_calls.budget import BudgetGuard, Reservation, TokenRequest
-from perdure.agents.model_calls.errors import failed_request, request_failure
-from perdure.agents.model_calls.key import request_digest
-from perdure.agents.model_calls.request import ModelCall, Patience, Told, Try
-from perdure.agents.model_calls.responses import decoded, encoded, estimated_input, price, usage_of
-from perdure.agents.steps.journal import EventEmitter, Ledger, StepKey, StepOutcome, stream_of
-from perdure.agents.steps.retry import CLOCK, Clock, retried
+from perdure.agents.model_calls.circuit_breaker import (
+    CIRCUIT_BREAKERS,
+    CircuitBreaker,
+    CircuitBreakers,
+)
+from perdure.agents.model_calls.errors import request_error, request_failure
+from perdure.agents.model_calls.request import ModelCall, RequestTry, ResponseText, ResponseTimeouts
+from perdure.agents.model_calls.request_digest import request_digest
+from perdure.agents.model_calls.responses import (
+    decode_response,
+    encode_response,
+    estimate_input_tokens,
+    price,
+    usage_of,
+)
+from perdure.agents.steps.journal import EventEmitter, Ledger, StepOutcome
+from perdure.agents.steps.keys import StepKey, stream_of
+from perdure.agents.steps.retry import CLOCK, Clock, retry_in_place
 from perdure.agents.steps.run_closed import Fenced, JournalFailed, RunClosed
 from perdure.agents.steps.steps import STEP_NAME_CHARACTERS, Steps
 from perdure.models import EventType, Usage
 
-PATIENCE: Final = Patience()
+DEFAULT_TIMEOUTS: Final = ResponseTimeouts()
 
 _log: Final = structlog.get_logger(__name__)
 
 
 class ResponseCache(Protocol):
-    """Answers to requests that any run may have made before; off unless one is given."""
+    """The responses to requests of any run; off unless one is given."""
 
     async def get(self, digest: str) -> str | None:
-        """Return the answer to a request, as it was put; ``None`` when there is none."""
+        """Return the response to a request, as it was put; ``None`` when there is none."""
 
     async def put(self, digest: str, text: str, usage: Usage) -> None:
-        """Keep an answer, and what it has cost."""
+        """Keep a response, and what it has cost."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Received:
+class _CountedResponse:
+    """A response, its JSON text, what it has used, and what was reserved for it."""
+
     response: ModelResponse
     text: str
     usage: Usage
-    reservation: Reservation | None  # none when the cache had it
+    reservation: Reservation | None  # none when it is from the cache
 
 
 class DurableModel(WrapperModel):
     """Wraps a model so that each of its requests is a step of a run.
 
-    A streamed request is received to its end before the agent sees any of it: what is handed out
-    is in the journal, on the first pass as on later ones, and a try that breaks off half-way is
-    repeated without the agent noticing. Readers of the run see the text as it comes.
+    A stream is received to its end before the agent sees any of it: what the agent gets is in the
+    journal, in the first execution as in later ones, and a try that breaks off half-way is repeated
+    without the agent noticing. Readers of the run see the text as it comes.
     """
 
     def __init__(
@@ -73,11 +86,11 @@ class DurableModel(WrapperModel):
         wrapped: Model,
         steps: Steps,
         ledger: Ledger | BudgetGuard,
-        listener: EventEmitter,
+        emitter: EventEmitter,
         *,
-        breakers: Breakers = BREAKERS,
+        breakers: CircuitBreakers = CIRCUIT_BREAKERS,
         cache: ResponseCache | None = None,
-        patience: Patience = PATIENCE,
+        timeouts: ResponseTimeouts = DEFAULT_TIMEOUTS,
         shared: bool = False,
         clock: Clock = CLOCK,
     ) -> None:
@@ -85,24 +98,24 @@ class DurableModel(WrapperModel):
 
         Args:
             wrapped: The model that is asked.
-            steps: The run's journal.
-            ledger: What the run spends. Models of one run that share a :class:`BudgetGuard` wait for what
-                the others hold back of its budget.
-            listener: Who is told of text, tool calls and usage.
-            breakers: One a provider; those of the process when not given.
-            cache: Answers of other runs.
-            patience: How long the provider may say nothing, unless the agent's settings say so.
+            steps: The run's steps.
+            ledger: The run's ledger. Models of one run that share a :class:`BudgetGuard` wait for
+                what the others have reserved of its budget.
+            emitter: Takes text, tool calls and usage.
+            breakers: One per provider; those of the process when not given.
+            cache: The responses to other runs.
+            timeouts: How long the provider may send nothing, unless the agent's settings say so.
             shared: Whether other runs ask the same model at the same time: its connections are
                 then not closed when this one is done.
-            clock: Where the waits between tries come from.
+            clock: The source of the waits between tries.
         """
         super().__init__(wrapped)
         self._steps = steps
-        self._purse = ledger if isinstance(ledger, BudgetGuard) else BudgetGuard(ledger)
-        self._listener = listener
+        self._budget = ledger if isinstance(ledger, BudgetGuard) else BudgetGuard(ledger)
+        self._emitter = emitter
         self._breakers = breakers
         self._cache = cache
-        self._patience = patience
+        self._timeouts = timeouts
         self._shared = shared
         self._clock = clock
 
@@ -123,14 +136,14 @@ class DurableModel(WrapperModel):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """Answer from the journal, or ask the model and journal what it says.
+        """Return the response in the journal, or ask the model and journal its response.
 
         Raises:
-            StepFailed: The request failed, on this pass or on the one that made it; it is also the
+            StepFailed: The request failed, in this execution or in an earlier one; it is also the
                 error of pydantic-ai that it stands for.
         """
         call = ModelCall(messages, model_settings, model_request_parameters, False, None)
-        return await self._answer(call)
+        return await self._respond(call)
 
     @asynccontextmanager
     async def request_stream(
@@ -140,13 +153,13 @@ class DurableModel(WrapperModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[object] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        """Do the same with a stream; its parts are handed out when it is complete.
+        """Do the same with a stream; the agent gets its parts when it is complete.
 
         Raises:
             StepFailed: See :meth:`request`.
         """
         call = ModelCall(messages, model_settings, model_request_parameters, True, run_context)
-        response = await self._answer(call)
+        response = await self._respond(call)
         yield CompletedStreamedResponse(
             response, model_request_parameters=model_request_parameters, replay_events=True
         )
@@ -164,67 +177,68 @@ class DurableModel(WrapperModel):
         return f"model {self.model_name}"[:STEP_NAME_CHARACTERS], digest
 
     def _start_request_deadline(self, *_: object, **__: object) -> None:
-        # A deadline around the step would end it with nothing in the journal, and elsewhere on the
-        # next pass. Each try has its own instead.
+        # A deadline around the step would end it with nothing in the journal, and elsewhere in the
+        # next execution. Each try has its own instead.
         return None
 
-    async def _answer(self, call: ModelCall) -> ModelResponse:
+    async def _respond(self, call: ModelCall) -> ModelResponse:
         name, digest = self.step_of(call.messages, call.settings, call.parameters)
         key = self._steps.key(name, digest)
-        answer = await self._steps.answered(key)
+        outcome = await self._steps.recorded_outcome(key)
         cause: Exception | None = None
-        if answer is None:
-            async with self._steps.doing(key):
-                answer, cause = await self._perform(key, call, digest)
-        elif answer.usage != Usage():
-            await self._purse.ledger.save(answer.usage)
-        if answer.failure is not None:
-            raise failed_request(key, answer.failure, self.model_name) from cause
-        return decoded(answer.value or "")
+        if outcome is None:
+            async with self._steps.executing(key):
+                outcome, cause = await self._execute(key, call, digest)
+        elif outcome.usage != Usage():
+            await self._budget.ledger.save(outcome.usage)
+        if outcome.failure is not None:
+            raise request_error(key, outcome.failure, self.model_name) from cause
+        return decode_response(outcome.value or "")
 
-    async def _perform(
+    async def _execute(
         self, key: StepKey, call: ModelCall, digest: str
     ) -> tuple[StepOutcome, Exception | None]:
         started = time.monotonic()
         numbers = itertools.count(1)
         try:
-            received = await self._cached(digest)
+            received = await self._from_cache(digest)
             if received is None:
-                received = await retried(
-                    lambda: self._try(key, call, next(numbers)), clock=self._clock
+                received = await retry_in_place(
+                    lambda: self._try_once(key, call, next(numbers)), clock=self._clock
                 )
-        except Exception as error:  # noqa: BLE001 -- whatever it raises is the step's answer
+        except Exception as error:  # noqa: BLE001 -- whatever it raises is the step's outcome
             failed = StepOutcome("", request_failure(error), _seconds_since(started))
             await self._steps.record(key, failed)
             return failed, error
-        answer = StepOutcome(received.text, None, _seconds_since(started), received.usage)
-        await self._keep(key, answer, received)
-        await self._tell(key, received, call.parameters)
-        await self._put(digest, received)
-        return answer, None
+        outcome = StepOutcome(received.text, None, _seconds_since(started), received.usage)
+        await self._record(key, outcome, received)
+        await self._emit_events(key, received, call.parameters)
+        await self._add_to_cache(digest, received)
+        return outcome, None
 
-    async def _try(self, key: StepKey, call: ModelCall, number: int) -> _Received:
+    async def _try_once(self, key: StepKey, call: ModelCall, number: int) -> _CountedResponse:
         settings = merge_model_settings(self.wrapped.settings, call.settings) or {}
-        sent = estimated_input(call.messages, call.parameters)
-        wanted = TokenRequest(self.model_name, sent, settings.get("max_tokens"), self._price)
+        sent = estimate_input_tokens(call.messages, call.parameters)
+        request = TokenRequest(self.model_name, sent, settings.get("max_tokens"), self._price)
         stream = stream_of(key) if number == 1 else f"{stream_of(key)}.{number}"
-        told = Told(self._listener, stream)
+        text = ResponseText(self._emitter, stream)
         with self._breaker.request():
-            reservation = await self._purse.reserve(key, wanted)
-            asked = Try(self.wrapped, call, wanted, reservation, told, self._patience)
+            reservation = await self._budget.reserve(key, request)
+            attempt = RequestTry(self.wrapped, call, request, reservation, text, self._timeouts)
             try:
-                response = await asked.response()
-                return _Received(response, encoded(response), asked.spent(), reservation)
+                response = await attempt.response()
+                encoded = encode_response(response)
+                return _CountedResponse(response, encoded, attempt.usage(), reservation)
             except BaseException as error:
-                await self._purse.settle(reservation, asked.spent(error), kept=False)
+                await self._budget.settle(reservation, attempt.usage(error), kept=False)
                 if not isinstance(error, RunClosed):
-                    await told.withdraw()
+                    await text.withdraw()
                 raise
 
-    async def _keep(self, key: StepKey, answer: StepOutcome, received: _Received) -> None:
+    async def _record(self, key: StepKey, outcome: StepOutcome, received: _CountedResponse) -> None:
         kept = False
         try:
-            await self._steps.record(key, answer)
+            await self._steps.record(key, outcome)
             kept = True
         except RunClosed as reason:
             # A run that was closed meanwhile, for another reason, has journaled it all the same.
@@ -232,19 +246,19 @@ class DurableModel(WrapperModel):
             raise
         finally:
             if received.reservation is not None:
-                await self._purse.settle(received.reservation, received.usage, kept=kept)
+                await self._budget.settle(received.reservation, received.usage, kept=kept)
 
-    async def _tell(
-        self, key: StepKey, received: _Received, parameters: ModelRequestParameters
+    async def _emit_events(
+        self, key: StepKey, received: _CountedResponse, parameters: ModelRequestParameters
     ) -> None:
-        """Tell what the answer was about, once it is durable.
+        """Emit the events of a response, once it is durable.
 
-        A crash just before leaves it untold: told before, it would be told again by whoever makes
-        the request again.
+        A crash just before loses them: emitted before, they would be emitted again by the execution
+        that makes the request again.
         """
         if received.reservation is not None:
-            told: dict[str, JsonValue] = dict(received.usage.model_dump())
-            await self._note("usage", {"step": key.name, "model": self.model_name, **told})
+            usage: dict[str, JsonValue] = dict(received.usage.model_dump())
+            await self._emit_event("usage", {"step": key.name, "model": self.model_name, **usage})
         outputs = {tool.name for tool in parameters.output_tools}
         for part in received.response.parts:
             if isinstance(part, ToolCallPart) and part.tool_name not in outputs:
@@ -253,38 +267,38 @@ class DurableModel(WrapperModel):
                     "tool": part.tool_name,
                     "tool_call_id": part.tool_call_id,
                 }
-                await self._note("tool.called", call)
+                await self._emit_event("tool.called", call)
 
-    async def _note(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
+    async def _emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
         try:
-            await self._listener.note(type_, data)
-        except Exception as error:  # noqa: BLE001 -- the answer is there, told or not
-            _log.warning("what a model did is not told", type=type_, error=str(error))
+            await self._emitter.emit_event(type_, data)
+        except Exception as error:  # noqa: BLE001 -- the response is there, whoever reads of it
+            _log.warning("event of a model was not emitted", type=type_, error=str(error))
 
-    async def _cached(self, digest: str) -> _Received | None:
+    async def _from_cache(self, digest: str) -> _CountedResponse | None:
         text = None if self._cache is None else await self._cache.get(digest)
         if text is None:
             return None
         try:
-            response = decoded(text)
-        except ValueError:  # another version's
+            response = decode_response(text)
+        except ValueError:  # of another version
             return None
-        await self._purse.ledger.save(usage_of(response))
-        return _Received(response, text, Usage(), None)
+        await self._budget.ledger.save(usage_of(response))
+        return _CountedResponse(response, text, Usage(), None)
 
-    async def _put(self, digest: str, received: _Received) -> None:
+    async def _add_to_cache(self, digest: str, received: _CountedResponse) -> None:
         if self._cache is None or received.reservation is None:
             return
         try:
             await self._cache.put(digest, received.text, received.usage)
-        except Exception as error:  # noqa: BLE001 -- the answer is there, cached or not
-            _log.warning("an answer is not cached", model=self.model_name, error=str(error))
+        except Exception as error:  # noqa: BLE001 -- the response is there, cached or not
+            _log.warning("response was not cached", model=self.model_name, error=str(error))
 
     def _price(self, input_tokens: int, output_tokens: int) -> float:
         return price(self.model_name, self.system, self.base_url, input_tokens, output_tokens)
 
     @property
-    def _breaker(self) -> Breaker:
+    def _breaker(self) -> CircuitBreaker:
         where = f" at {self.base_url}" if self.base_url else ""
         return self._breakers.of(f"{self.system}{where}")
 

@@ -1,8 +1,8 @@
-"""What a failed model request raises: a failed step that is also pydantic-ai's own error.
+"""The error of a failed model request: a failed step that is also pydantic-ai's own error.
 
-A fallback chain, or an agent of its own making, catches pydantic-ai's errors and goes on with
-another model. It must do the same on a later pass, when nothing is left of the original error but
-the journaled failure.
+A fallback chain, or an agent's own code, catches pydantic-ai's errors and goes on with another
+model. It must do the same in a later execution, when nothing is left of the original error but the
+journaled failure.
 """
 
 from typing import Final
@@ -10,13 +10,13 @@ from typing import Final
 from pydantic_ai import exceptions
 from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError, ModelHTTPError
 
-from perdure.agents.steps.errors import StepFailed, failure_from, recognised_failure
-from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.errors import StepFailed, failure_from, known_failure
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Failure, FailureKind
 
-# Ours that another model may well not raise.
-_OF_ONE_PROVIDER: Final = frozenset({"ProviderDown", "Throttled", "TransientError"})
-_MAY_PASS: Final = frozenset({FailureKind.TRANSIENT, FailureKind.THROTTLED})
+# Errors of Perdure that another provider may well not cause.
+_PROVIDER_FAILURES: Final = frozenset({"ProviderDown", "Throttled", "TransientError"})
+_RETRYABLE: Final = frozenset({FailureKind.TRANSIENT, FailureKind.THROTTLED})
 
 
 class RequestFailed(StepFailed):
@@ -28,7 +28,7 @@ class RequestFailed(StepFailed):
         retry_after: Seconds that the provider asked to wait.
     """
 
-    # What pydantic-ai's errors hold beside, and a journal does not keep.
+    # The other attributes of pydantic-ai's errors, which a journal does not keep.
     body: object | None = None
     headers: dict[str, str] | None = None
     hint: str | None = None
@@ -50,48 +50,50 @@ class RequestFailed(StepFailed):
         self.status_code = failure.status
 
     def __reduce__(self) -> tuple[object, ...]:
-        return failed_request, (self.key, self.failure, self.model_name)
+        return request_error, (self.key, self.failure, self.model_name)
 
 
 _CLASSES: Final[dict[tuple[type, ...], type[RequestFailed]]] = {}
 
 
 def request_failure(error: Exception) -> Failure:
-    """Describe the error of a model request so that :func:`failed_request` can raise its like."""
+    """Describe the error of a model request so that :func:`request_error` can return its like."""
     failure = failure_from(error)
-    lost = failure.kind in _MAY_PASS and recognised_failure(error) is not None
-    if not lost or failure.status is not None or _theirs(failure) is not None:
+    is_retryable = failure.kind in _RETRYABLE and known_failure(error) is not None
+    if not is_retryable or failure.status is not None or _api_error_class(failure) is not None:
         return failure
-    # A lost connection that nobody has translated, of whatever library.
+    # A lost connection in another library's error.
     return failure.model_copy(update={"type": ModelConnectionError.__name__})
 
 
-def failed_request(key: StepKey, failure: Failure, model_name: str) -> StepFailed:
-    """Return the error that stands for a journaled failure, the same on every pass.
+def request_error(key: StepKey, failure: Failure, model_name: str) -> StepFailed:
+    """Return the error that stands for a journaled failure, the same in every execution.
 
     What is no failure of a request, such as a used-up budget or a fault of the agent's own, is a
     plain :class:`~perdure.agents.steps.errors.StepFailed`, so that no other model is tried.
     """
-    theirs = _theirs(failure)
-    if theirs is None and failure.status is None:
+    api_error = _api_error_class(failure)
+    if api_error is None and failure.status is None:
         return StepFailed(key, failure)
-    made = _class_of(theirs or ModelHTTPError, with_status=failure.status is not None)
-    return made(key, failure, model_name)
+    error_class = _combined_class(
+        api_error or ModelHTTPError, with_status=failure.status is not None
+    )
+    return error_class(key, failure, model_name)
 
 
-def _theirs(failure: Failure) -> type[ModelAPIError] | None:
-    if failure.type in _OF_ONE_PROVIDER:
+def _api_error_class(failure: Failure) -> type[ModelAPIError] | None:
+    if failure.type in _PROVIDER_FAILURES:
         return ModelAPIError
     original: object = getattr(exceptions, failure.type, None)
-    is_theirs = isinstance(original, type) and issubclass(original, ModelAPIError)
-    return original if is_theirs else None  # type: ignore[return-value]  # as was just seen
+    is_api_error = isinstance(original, type) and issubclass(original, ModelAPIError)
+    return original if is_api_error else None  # type: ignore[return-value]  # as was just checked
 
 
-def _class_of(theirs: type[ModelAPIError], *, with_status: bool) -> type[RequestFailed]:
-    bases: tuple[type, ...] = (RequestFailed, theirs)
-    if with_status and not issubclass(theirs, ModelHTTPError):
-        general = () if theirs is ModelAPIError else (theirs,)
+def _combined_class(api_error: type[ModelAPIError], *, with_status: bool) -> type[RequestFailed]:
+    bases: tuple[type, ...] = (RequestFailed, api_error)
+    if with_status and not issubclass(api_error, ModelHTTPError):
+        general = () if api_error is ModelAPIError else (api_error,)
         bases = (RequestFailed, ModelHTTPError, *general)
     if bases not in _CLASSES:
-        _CLASSES[bases] = type(theirs.__name__, bases, {"__doc__": RequestFailed.__doc__})
+        _CLASSES[bases] = type(api_error.__name__, bases, {"__doc__": RequestFailed.__doc__})
     return _CLASSES[bases]

@@ -1,4 +1,4 @@
-"""One try at a model request: asked, limited in time and length, told as it comes."""
+"""One try at a model request: its limits of time and length, its text as it comes, its usage."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ class ModelCall:
         messages: pydantic-ai's messages.
         settings: The settings that the agent gave for it.
         parameters: Tools, output, instructions.
-        streamed: Whether the answer comes in pieces.
+        streamed: Whether the response comes in pieces.
         context: The agent's run context, for a stream.
     """
 
@@ -49,152 +49,154 @@ class ModelCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a provider may say nothing, in seconds.
+class ResponseTimeouts:
+    """How long a provider may send nothing, in seconds.
 
     Attributes:
-        answer: Until an answer that is not streamed is there.
-        silence: Until the next piece of a stream is there.
+        response: Until a response that is not streamed.
+        chunk: Until the next piece of a stream.
     """
 
-    answer: float = 600.0
-    silence: float = 180.0
+    response: float = 600.0
+    chunk: float = 180.0
 
 
-class Told:
-    """The text of one try as its readers get it."""
+class ResponseText:
+    """Emits the text of one try, and withdraws it when the try fails."""
 
-    def __init__(self, listener: EventEmitter, stream: str) -> None:
-        self._listener = listener
+    def __init__(self, emitter: EventEmitter, stream: str) -> None:
+        self._emitter = emitter
         self._stream = stream
-        self._begun = False
+        self._has_emitted = False
         self._failed = False
 
-    async def text(self, delta: str) -> None:
-        """Tell a piece; an answer that was paid for is not given up because telling failed."""
+    async def emit(self, delta: str) -> None:
+        """Emit a piece; if that fails, the response, which is paid for, is kept all the same."""
         if self._failed or not delta:
             return
-        self._begun = True
+        self._has_emitted = True
         try:
-            await self._listener.text(self._stream, delta)
+            await self._emitter.emit_text(self._stream, delta)
         except Exception as error:  # noqa: BLE001 -- see above
             self._failed = True
-            _log.warning("text of a model is not told", stream=self._stream, error=str(error))
+            _log.warning("text of a model was not emitted", stream=self._stream, error=str(error))
 
     async def withdraw(self) -> None:
-        """Tell that the text counts no longer."""
-        if not self._begun:
+        """Withdraw what was emitted."""
+        if not self._has_emitted:
             return
         try:
-            await self._listener.note("text.withdrawn", {"stream": self._stream})
+            await self._emitter.emit_event("text.withdrawn", {"stream": self._stream})
         except Exception as error:  # noqa: BLE001 -- the request's own error is what counts
-            _log.warning("text of a model is not withdrawn", stream=self._stream, error=str(error))
+            _log.warning("text of a model was not withdrawn", stream=self._stream, error=str(error))
 
 
-class Try:
-    """One try at a request."""
+class RequestTry:
+    """One try at a request: asks the model, and knows what that has used."""
 
     def __init__(
         self,
         model: Model,
         call: ModelCall,
-        wanted: TokenRequest,
+        request: TokenRequest,
         reservation: Reservation,
-        told: Told,
-        patience: Patience,
+        text: ResponseText,
+        timeouts: ResponseTimeouts,
     ) -> None:
         self._model = model
         self._call = call
-        self._wanted = wanted
+        self._request = request
         self._reservation = reservation
-        self._told = told
-        self._patience = patience
-        self._settings = self._limited()
-        self._counted: Usage | None = None
-        self._characters = 0
+        self._text = text
+        self._timeouts = timeouts
+        self._settings = self._request_settings()
+        self._reported_usage: Usage | None = None
+        self._received_characters = 0
 
     async def response(self) -> ModelResponse:
-        """Return the whole answer.
+        """Return the complete response.
 
         Raises:
             BudgetExceeded: It was cut off, because the goal's budget allowed no more.
-            TransientError: The model said nothing for too long, something unreadable, or half an
-                answer.
+            TransientError: The response took too long, cannot be read, or is not complete.
         """
         total = self._settings.get("request_timeout")
         try:
             async with asyncio.timeout(total):
-                response = await (self._collected() if self._call.streamed else self._whole())
+                streamed = self._call.streamed
+                response = await (self._stream() if streamed else self._unstreamed())
         except TimeoutError as error:
             raise TransientError(
-                f"{self._wanted.model} did not answer in time ({total} s): it is asked again"
+                f"{self._request.model} did not answer in time ({total} s): it is asked again"
             ) from error
         except UnexpectedModelBehavior as error:
             raise TransientError(
-                f"what {self._wanted.model} answered cannot be read ({error}): it is asked again"
+                f"what {self._request.model} answered cannot be read ({error}): it is asked again"
             ) from error
-        self._counted = usage_of(response)
-        self._see_that_it_is_whole(response)
+        self._reported_usage = usage_of(response)
+        self._check_complete(response)
         return response
 
-    def spent(self, error: BaseException | None = None) -> Usage:
-        """Return what the try has used, as its provider counts, or else about as much.
+    def usage(self, error: BaseException | None = None) -> Usage:
+        """Return what the try has used: as its provider reports it, or else an estimate.
 
         Args:
-            error: What it failed with, if it did. A provider that answers with an error charges
+            error: What it failed with, if it did. A provider that responds with an error charges
                 nothing; one that broke off charges what was sent and received.
         """
-        if self._counted is not None:
-            return self._counted
+        if self._reported_usage is not None:
+            return self._reported_usage
         if error is not None and failure_from(error).status is not None:
             return Usage()
-        sent, received = self._wanted.input_tokens, ceil(self._characters / CHARACTERS_A_TOKEN)
-        return Usage(
-            input_tokens=sent, output_tokens=received, cost=self._wanted.price(sent, received)
-        )
+        sent = self._request.input_tokens
+        received = ceil(self._received_characters / CHARACTERS_A_TOKEN)
+        cost = self._request.price(sent, received)
+        return Usage(input_tokens=sent, output_tokens=received, cost=cost)
 
-    def _limited(self) -> ModelSettings:
+    def _request_settings(self) -> ModelSettings:
         settings = dict(self._call.settings or {})
         if self._reservation.lowered:
             settings["max_tokens"] = self._reservation.max_tokens
-        # Tries are counted, waited for and paid for here, not once more in the provider's library.
+        # Retries are made, counted and paid for here, not once more in the provider's library.
         if "max_retries" not in self._model.unsupported_settings:
             settings.setdefault("max_retries", 0)
         return cast("ModelSettings", settings)
 
-    async def _whole(self) -> ModelResponse:
+    async def _unstreamed(self) -> ModelResponse:
         call = self._call
-        async with self._in_time(self._patience.answer):
+        async with self._time_limit(self._timeouts.response):
             return await self._model.request(call.messages, self._settings, call.parameters)
 
-    async def _collected(self) -> ModelResponse:
+    async def _stream(self) -> ModelResponse:
         call = self._call
         async with AsyncExitStack() as stack:
-            asked = self._model.request_stream(
+            opening = self._model.request_stream(
                 call.messages, self._settings, call.parameters, call.context
             )
-            first = self._settings.get("first_event_timeout", self._patience.silence)
-            async with self._in_time(first):
-                stream = await stack.enter_async_context(asked)
-            async for event in self._events(stream, first):
-                self._characters += characters_in(event)
-                await self._told.text(text_in(event))
+            first_timeout = self._settings.get("first_event_timeout", self._timeouts.chunk)
+            async with self._time_limit(first_timeout):
+                stream = await stack.enter_async_context(opening)
+            async for event in self._events(stream, first_timeout):
+                self._received_characters += characters_in(event)
+                await self._text.emit(text_in(event))
             return stream.get()
 
-    async def _events(self, stream: StreamedResponse, first: float) -> AsyncIterator[object]:
+    async def _events(
+        self, stream: StreamedResponse, first_timeout: float
+    ) -> AsyncIterator[object]:
         events = aiter(stream)
-        longest = first
+        timeout = first_timeout
         while True:
             try:
-                async with self._in_time(longest):
+                async with self._time_limit(timeout):
                     event = await anext(events)
             except StopAsyncIteration:
                 return
             yield event
-            longest = self._patience.silence
+            timeout = self._timeouts.chunk
 
     @asynccontextmanager
-    async def _in_time(self, seconds: float) -> AsyncIterator[None]:
+    async def _time_limit(self, seconds: float) -> AsyncIterator[None]:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
@@ -203,13 +205,13 @@ class Try:
             if not limit.expired():
                 raise
             raise TransientError(
-                f"{self._wanted.model} said nothing for {seconds:g} s: it is asked again"
+                f"{self._request.model} said nothing for {seconds:g} s: it is asked again"
             ) from error
 
-    def _see_that_it_is_whole(self, response: ModelResponse) -> None:
-        model = self._wanted.model
+    def _check_complete(self, response: ModelResponse) -> None:
+        model = self._request.model
         if self._call.streamed and is_cut_off(response):
-            self._counted = None
+            self._reported_usage = None
             raise TransientError(f"the answer of {model} broke off half-way: it is asked again")
         if response.finish_reason == "error":
             raise TransientError(f"{model} says that it failed half-way: it is asked again")

@@ -1,4 +1,4 @@
-"""Model responses as the journal, the ledger and the readers see them."""
+"""Model responses: their JSON text, usage, price, text events, and whether they are complete."""
 
 from math import ceil
 from typing import Final
@@ -18,17 +18,17 @@ from pydantic_ai.usage import RequestUsage
 
 from perdure.models import Usage
 
-# A token of English text is about four characters; nobody knows better before a provider counts.
+# A token of English text is about four characters; only the provider knows better.
 CHARACTERS_A_TOKEN: Final = 4
 
 
-def encoded(response: ModelResponse) -> str:
+def encode_response(response: ModelResponse) -> str:
     """Return a response as JSON text."""
     return ModelMessagesTypeAdapter.dump_json([response]).decode()
 
 
-def decoded(text: str) -> ModelResponse:
-    """Return a response from the JSON text that :func:`encoded` made.
+def decode_response(text: str) -> ModelResponse:
+    """Return a response from the JSON text that :func:`encode_response` made.
 
     Raises:
         ValueError: The text is none.
@@ -40,13 +40,15 @@ def decoded(text: str) -> ModelResponse:
 
 
 def usage_of(response: ModelResponse) -> Usage:
-    """Return what a response has cost, as far as its provider tells and its price is known."""
-    counted = response.usage
+    """Return what a response has used, as its provider reports it, and its price if known."""
+    reported = response.usage
     try:
         cost = float(response.cost().total_price)
-    except Exception:  # noqa: BLE001 -- a price that nobody knows must not lose a paid answer
+    except Exception:  # noqa: BLE001 -- an unknown price must not lose a paid response
         cost = 0.0
-    return Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens, cost=cost)
+    return Usage(
+        input_tokens=reported.input_tokens, output_tokens=reported.output_tokens, cost=cost
+    )
 
 
 def price(
@@ -54,15 +56,15 @@ def price(
 ) -> float:
     """Return the dollars for so many tokens; 0.0 for a model whose price is not known."""
     usage = RequestUsage(input_tokens=input_tokens, output_tokens=output_tokens)
-    asked = ModelResponse(
+    response = ModelResponse(
         parts=[], usage=usage, model_name=model, provider_name=provider, provider_url=url
     )
-    return usage_of(asked).cost
+    return usage_of(response).cost
 
 
-def estimated_input(messages: list[ModelMessage], parameters: ModelRequestParameters) -> int:
-    """Return about how many tokens a request sends: a quarter of its characters, rounded up."""
-    characters = sum(len(str(part)) for message in messages for part in _shown(message))
+def estimate_input_tokens(messages: list[ModelMessage], parameters: ModelRequestParameters) -> int:
+    """Estimate how many tokens a request sends: a quarter of its characters, rounded up."""
+    characters = sum(len(str(part)) for message in messages for part in _contents(message))
     tools = [*parameters.function_tools, *parameters.output_tools]
     characters += sum(
         len(tool.name) + len(tool.description or "") + len(str(tool.parameters_json_schema))
@@ -71,16 +73,16 @@ def estimated_input(messages: list[ModelMessage], parameters: ModelRequestParame
     return ceil(characters / CHARACTERS_A_TOKEN)
 
 
-def _shown(message: ModelMessage) -> list[object]:
-    shown: list[object] = [getattr(message, "instructions", None) or ""]
+def _contents(message: ModelMessage) -> list[object]:
+    contents: list[object] = [getattr(message, "instructions", None) or ""]
     for part in message.parts:
-        shown.append(getattr(part, "content", ""))
-        shown.append(getattr(part, "args", ""))
-    return shown
+        contents.append(getattr(part, "content", ""))
+        contents.append(getattr(part, "args", ""))
+    return contents
 
 
 def text_in(event: object) -> str:
-    """Return the piece of text that an event of a stream brings; empty when it brings none."""
+    """Return the piece of text in an event of a stream; empty when there is none."""
     if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
         return event.part.content
     if isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
@@ -89,7 +91,7 @@ def text_in(event: object) -> str:
 
 
 def characters_in(event: object) -> int:
-    """Return how many characters that somebody pays for an event of a stream brings."""
+    """Return how many characters that are paid for are in an event of a stream."""
     if isinstance(event, PartStartEvent):
         return len(str(getattr(event.part, "content", None) or getattr(event.part, "args", "")))
     if not isinstance(event, PartDeltaEvent):
@@ -100,11 +102,11 @@ def characters_in(event: object) -> int:
 
 
 def is_cut_off(response: ModelResponse) -> bool:
-    """Tell whether a stream that has ended was not at its end.
+    """Return whether a stream ended before the response was complete.
 
-    A connection that was closed half-way can look like the end of the answer. Either the protocol
-    has an event for the end, and it never came; or there is no word on why the answer ended, and no
-    count of its tokens: a provider that does not send the one sends the other.
+    A connection that was closed half-way can look like the end of the response. Either the protocol
+    has an event for the end, and it never came; or there is neither a finish reason nor a token
+    count: a provider that does not send the one sends the other.
     """
     if response.state == "incomplete":
         return True

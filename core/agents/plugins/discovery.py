@@ -1,11 +1,31 @@
-"""Finding plugins: the only module that reads the metadata of installed distributions."""
+"""Finds plugins: reads the entry points and the metadata of installed distributions.
 
+Entry points are read through ``importlib_metadata``, the PyPI package, which behaves alike on every
+Python. Importing it changes the process: it appends its own ``MetadataPathFinder`` to
+``sys.meta_path`` and deletes ``find_distributions`` of the standard library's ``PathFinder``. From
+then on everybody's ``importlib.metadata`` finds distributions through that finder:
+
+- Its ``distributions()``, ``distribution()`` and ``entry_points()`` return objects of
+  ``importlib_metadata``'s classes, which are no instances of the standard library's
+  ``Distribution`` and ``EntryPoint``. ``version()`` answers, and raises ``PackageNotFoundError``,
+  as before.
+- Of a distribution without a METADATA file, ``metadata``, ``name`` and ``version`` raise
+  ``MetadataNotFound``, a ``FileNotFoundError``, where the standard library's own give ``None`` or
+  nothing; so does ``version()``, and ``packages_distributions()`` for all when it meets one.
+- ``files`` leaves out files that are not there, as the standard library's does since Python 3.12.
+
+So no other module imports it, and this one only when it looks for distributions: importing
+``perdure.agents`` changes nothing, and ``perdure --help`` does not pay for it. Distributions that
+may be damaged are looked up with the functions below, not with the standard library's.
+"""
+
+import csv
+import inspect
 import re
+import sys
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import Distribution, EntryPoint, distributions, version
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -13,6 +33,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from perdure.settings import Settings
+from perdure.version import core_version
+
+if TYPE_CHECKING:
+    from importlib_metadata import EntryPoint, IDistribution
 
 GROUP: Final = "perdure"
 
@@ -29,43 +53,40 @@ class Candidate:
     Attributes:
         distribution: Its canonical name, such as ``perdure-research``.
         version: Its version.
-        module: The module its entry point names.
-        entry_point: The entry point.
+        module: The module that its entry point names.
         refusal: Why it does not fit this core; empty when it does.
-        requires: What it requires, line by line as its metadata says.
+        requires: Its requirements, as its metadata lists them.
         installed: Whether it is an installed distribution, and no file or part of the core.
     """
 
     distribution: str
     version: str
     module: str
-    entry_point: EntryPoint
     refusal: str = ""
     requires: tuple[str, ...] = ()
     installed: bool = False
 
 
-@cache
-def core_version() -> str:
-    """Return the version of Perdure that is installed."""
-    return version("perdure")
-
-
-def built_in(settings: Settings) -> list[Candidate]:
+def built_in_candidates(settings: Settings) -> list[Candidate]:
     """Return the plugins that are part of the core and that the settings ask for."""
     if settings.event_log is None:
         return []
-    entry_point = EntryPoint(name="event-log", value=EVENT_LOG, group=GROUP)
-    return [Candidate("perdure", core_version(), EVENT_LOG, entry_point)]
+    return [Candidate("perdure", core_version(), EVENT_LOG)]
 
 
 def find_candidates() -> list[Candidate]:
     """Return every distribution with an entry point in the group ``perdure``, sorted by name.
 
-    One whose metadata cannot be read is among them, refused; no distribution hurts another.
+    One whose metadata cannot be read is among them, refused; no distribution affects another.
     """
+    core_version()  # cached: once importlib_metadata is imported, it takes 5 ms longer
+    from importlib_metadata import distributions
+
+    # An entry that does not exist, such as the standard library's zip file, would be tried as a zip
+    # file, which imports more.
+    places = [place for place in sys.path if Path(place).exists()]
     found: dict[str, Candidate] = {}
-    for distribution in distributions():
+    for distribution in distributions(path=places):
         candidate = _candidate(distribution)
         if candidate is not None:
             # A checkout on sys.path can show a distribution twice; the first gets imported.
@@ -73,8 +94,46 @@ def find_candidates() -> list[Candidate]:
     return sorted(found.values(), key=lambda candidate: candidate.distribution)
 
 
-def _candidate(distribution: Distribution) -> Candidate | None:
-    # Parsing is slow, and nearly every distribution on a machine is none of ours.
+def is_installed(name: str) -> bool:
+    """Return whether there is a distribution of that name, damaged or not."""
+    return _find(name) is not None
+
+
+def provides_module(name: str, module: str) -> bool:
+    """Return whether a distribution lists a top-level module as its own, there or not.
+
+    Args:
+        name: The distribution; nothing is provided by one that is not installed.
+        module: The module's name, without dots.
+    """
+    distribution = _find(name)
+    if distribution is None:
+        return False
+    try:
+        declared = distribution.read_text("top_level.txt")
+        if declared:
+            return module in declared.split()
+        rows = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+        paths = [PurePosixPath(row[0]) for row in rows if row]
+    except (OSError, ValueError, csv.Error):
+        return False
+    return any(
+        module == (path.parts[0] if len(path.parts) > 1 else inspect.getmodulename(path))
+        for path in paths
+    )
+
+
+def _find(name: str) -> "IDistribution | None":
+    from importlib_metadata import PackageNotFoundError, distribution
+
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _candidate(distribution: "IDistribution") -> Candidate | None:
+    # Parsing is slow, and nearly no distribution on a machine is a plugin.
     try:
         text = distribution.read_text("entry_points.txt") or ""
     except (OSError, ValueError):
@@ -83,43 +142,44 @@ def _candidate(distribution: Distribution) -> Candidate | None:
     if not _SECTION.search(text):
         return None
     try:
-        name, number, requires = _read(distribution)
-    except Exception:  # noqa: BLE001 -- what a broken file raises differs between Pythons
+        name, version, requires = _read_metadata(distribution)
+    except Exception:  # noqa: BLE001 -- what a damaged file raises differs between versions
         return _unreadable(_folder_name(distribution), "METADATA")
     try:
-        ours = sorted(point for point in distribution.entry_points if point.group == GROUP)
+        points = sorted(point for point in distribution.entry_points if point.group == GROUP)
     except Exception:  # noqa: BLE001 -- likewise
         return _unreadable(name, "entry_points.txt")
-    if not ours:
+    if not points:
         return None
     return Candidate(
         distribution=name,
-        version=number,
-        module=ours[0].value,
-        entry_point=ours[0],
-        refusal=_fault_of_entry_points(ours) or _refusal(name, requires),
+        version=version,
+        module=points[0].value,
+        refusal=_entry_point_fault(points) or _version_conflict(name, requires),
         requires=requires,
         installed=True,
     )
 
 
-def _read(distribution: Distribution) -> tuple[str, str, tuple[str, ...]]:
-    """Return a distribution's canonical name, its version, and what it requires.
+def _read_metadata(distribution: "IDistribution") -> tuple[str, str, tuple[str, ...]]:
+    """Return a distribution's canonical name, its version and its requirements.
 
-    A wheel's metadata is read line by line up to its long description: parsing it like a message,
-    as ``importlib.metadata`` does, takes ten times as long.
+    The metadata is read line by line up to its long description: parsing it like a message, as
+    ``importlib_metadata`` does, takes ten times as long.
+
+    Raises:
+        Exception: It is missing or damaged; what is raised differs between the files.
     """
     text = distribution.read_text("METADATA")
-    if text is None:  # it is no wheel, as after an installation by an old tool
-        return (
-            canonicalize_name(distribution.name),
-            distribution.version,
-            tuple(distribution.requires or ()),
-        )
+    is_wheel = text is not None
+    if text is None:  # as in a clone, or after an installation by an old tool
+        text = distribution.read_text("PKG-INFO") or ""
     fields = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
-    named = {name.lower(): value.strip() for name, _, value in fields}
+    values = {name.lower(): value.strip() for name, _, value in fields}
     requires = tuple(value.strip() for name, _, value in fields if name.lower() == "requires-dist")
-    return canonicalize_name(named["name"]), named["version"], requires
+    if not requires and not is_wheel:  # they are in a file of their own
+        requires = tuple(distribution.requires or ())
+    return canonicalize_name(values["name"]), values["version"], requires
 
 
 def _unreadable(name: str, file: str) -> Candidate:
@@ -127,19 +187,18 @@ def _unreadable(name: str, file: str) -> Candidate:
         distribution=name,
         version="",
         module="",
-        entry_point=EntryPoint(name="", value="", group=GROUP),
         refusal=f"its {file} cannot be read: pip install --force-reinstall {name}",
         installed=True,
     )
 
 
-def _folder_name(distribution: Distribution) -> str:
+def _folder_name(distribution: "IDistribution") -> str:
     """Return a distribution's name as the folder of its metadata says."""
     path = Path(str(getattr(distribution, "_path", "")))
     return canonicalize_name(path.stem.partition("-")[0]) or "unknown"
 
 
-def _fault_of_entry_points(points: list[EntryPoint]) -> str:
+def _entry_point_fault(points: "list[EntryPoint]") -> str:
     if len(points) > 1:
         names = ", ".join(f"{point.name} = {point.value}" for point in points)
         return (
@@ -158,7 +217,8 @@ def _fault_of_entry_points(points: list[EntryPoint]) -> str:
     return ""
 
 
-def _refusal(name: str, requires: tuple[str, ...]) -> str:
+def _version_conflict(name: str, requires: tuple[str, ...]) -> str:
+    """Return why a plugin cannot be used with the core that is installed; empty when it can."""
     installed = core_version()
     for line in requires:
         try:
@@ -180,15 +240,15 @@ def _refusal(name: str, requires: tuple[str, ...]) -> str:
     return ""
 
 
-def _remedy(name: str, wanted: SpecifierSet, installed: str) -> str:
-    """Say what to upgrade: the core that is too old, or the plugin that is."""
-    ours = Version(installed)
-    for bound in wanted:
+def _remedy(name: str, required: SpecifierSet, installed: str) -> str:
+    """Return what to upgrade: the core that is too old, or the plugin that is."""
+    core = Version(installed)
+    for specifier in required:
         try:
-            theirs = Version(bound.version.removesuffix(".*"))
+            bound = Version(specifier.version.removesuffix(".*"))
         except InvalidVersion:
             continue
-        if bound.operator in {">=", ">", "==", "~=", "==="} and theirs > ours:
+        if specifier.operator in {">=", ">", "==", "~=", "==="} and bound > core:
             return (
                 "upgrade the core, pip install --upgrade perdure, or install an earlier"
                 f" {name}"

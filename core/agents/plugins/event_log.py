@@ -1,6 +1,6 @@
-"""A built-in plugin: every event as one line of JSON in a file, where ``PERDURE_EVENT_LOG`` says.
+"""A built-in plugin that writes events to the file ``PERDURE_EVENT_LOG``, one line of JSON each.
 
-It is loaded like any other plugin, through the hook that it shows the use of.
+It is loaded like any other plugin, and shows how the hook for observers is used.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from perdure.agents.hookspecs import hookimpl
-from perdure.agents.hookspecs.spec import Observer
+from perdure.agents.hookspecs.observer import Observer
 from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.models import Event
 from perdure.settings import Settings
@@ -16,7 +16,7 @@ from perdure.settings import Settings
 
 @hookimpl
 def register_observers() -> Iterable[Observer]:
-    """Observe nothing unless a file is named.
+    """Return the event log, when a file is named.
 
     Raises:
         PluginError: The file cannot be written.
@@ -34,17 +34,17 @@ def register_observers() -> Iterable[Observer]:
 
 
 class EventLog:
-    """Adds each event to a file, for ``tail -f``, ``jq``, or whoever collects logs.
+    """Appends each event to a file, for ``tail -f``, ``jq``, or whatever collects logs.
 
-    A line is written whole, so that several workers share one file, and the file is opened for
-    each, so that it can be moved away at any time.
+    A line is written in one call, so that several workers can share one file, and the file is
+    opened for each, so that it can be moved away at any time.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the log.
 
         Args:
-            path: The file; it and its folder are made when they are not there.
+            path: The file; it and its folder are created when they are not there.
 
         Raises:
             OSError: It cannot be written.
@@ -54,10 +54,10 @@ class EventLog:
         self._write("")
 
     async def on_event(self, event: Event) -> None:
-        """Add an event.
+        """Append an event.
 
         Raises:
-            OSError: The file cannot be written; the event is missing from it then.
+            OSError: The file cannot be written; it lacks the event then.
         """
         await asyncio.to_thread(self._write, event.model_dump_json() + "\n")
 

@@ -1,4 +1,4 @@
-"""Watching plugin files: each is loaded anew when it changes, for as long as a worker runs."""
+"""Watches plugin files, and reloads each when it changes, for as long as a worker runs."""
 
 import asyncio
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import structlog
 
 from perdure.agents.plugins.files import (
-    LOOK_SECONDS,
+    POLL_SECONDS,
     PluginFile,
     Stamp,
     load_file,
     read_file,
-    stamp_of,
+    read_stamp,
 )
 from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.agents.plugins.registry import AgentRegistry
@@ -21,40 +21,42 @@ log = structlog.get_logger()
 
 
 async def watch_files(registry: AgentRegistry, settings: Settings) -> None:
-    """Keep a registry's plugin files as they stand on disk, until cancelled.
+    """Reload a registry's plugin files when they change on disk, until cancelled.
 
-    Agents at work go on with the code they began with; whatever begins later has the new code. A
-    change that cannot be loaded is told, and the last version that could goes on.
+    Running agents keep the code they started with; whatever starts later has the new code. A change
+    that cannot be loaded is logged, and the last version that could be stays in use.
     """
-    seen: dict[Path, Stamp | None] = {}
+    stamps: dict[Path, Stamp | None] = {}
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
         for file in list(registry.files.values()):
-            stamp = stamp_of(file.path)
+            stamp = read_stamp(file.path)
             # One that still changes is being written, or replaced by another of its name.
-            if stamp != file.stamp and seen.get(file.path, file.stamp) == stamp:
+            if stamp != file.stamp and stamps.get(file.path, file.stamp) == stamp:
                 file.stamp = stamp
                 try:
-                    await _renew(registry, file, settings.plugin_import_seconds)
+                    await _reload(registry, file, settings.plugin_import_seconds)
                 except Exception:
-                    log.exception("a plugin file was not looked at", path=str(file.path))
-            seen[file.path] = stamp
+                    log.exception(
+                        "a plugin file could not be checked for changes", path=str(file.path)
+                    )
+            stamps[file.path] = stamp
 
 
-async def _renew(registry: AgentRegistry, file: PluginFile, seconds: float) -> None:
+async def _reload(registry: AgentRegistry, file: PluginFile, seconds: float) -> None:
     path = file.path
     if file.stamp is None:
-        names = ", ".join(registry.take_out_file(file))
+        names = ", ".join(registry.remove_file(file))
         log.warning(f"{path} is gone: agents of it under way go on, no other begins", agents=names)
         return
     try:
         source = read_file(path)
-        brought = await asyncio.to_thread(load_file, path, source, seconds)
-        registry.put_file(file, source, brought)
+        loaded = await asyncio.to_thread(load_file, path, source, seconds)
+        registry.replace_file(file, source, loaded)
     except PluginError as error:
-        had_one = registry.refuse_file(path, str(error))
-        fate = ", so its last good version goes on" if had_one else ""
-        log.warning(f"{path} cannot be loaded{fate}: {error}")
+        had_version = registry.mark_file_failed(path, str(error))
+        consequence = ", so its last good version goes on" if had_version else ""
+        log.warning(f"{path} cannot be loaded{consequence}: {error}")
     else:
-        names = ", ".join(spec.name for spec in brought.agents)
+        names = ", ".join(spec.name for spec in loaded.agents)
         log.info(f"{path} is loaded anew: what begins from now on has its new code", agents=names)

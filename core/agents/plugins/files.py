@@ -1,4 +1,4 @@
-"""Plugin files: one Python file that is loaded like a plugin, and anew when it changes."""
+"""Plugin files: a Python file that is loaded like a plugin, and reloaded when it changes."""
 
 import asyncio
 import importlib.util
@@ -7,42 +7,41 @@ import re
 import sys
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Final
 
-from perdure.agents.hookspecs.spec import Observer
-from perdure.agents.plugins.discovery import GROUP, Candidate
+from perdure.agents.hookspecs.observer import Observer
+from perdure.agents.plugins.discovery import Candidate
 from perdure.agents.plugins.hooks.errors import PluginError
-from perdure.agents.plugins.loading import Loaded, load
+from perdure.agents.plugins.loading import LoadedPlugin, load_plugin
 from perdure.models import Event
 
-VERSION: Final = "file"
-# How often a change is looked for.
-LOOK_SECONDS: Final = 0.2
+FILE_VERSION: Final = "file"
+# How often files are checked for changes.
+POLL_SECONDS: Final = 0.2
 
 Stamp = tuple[int, int]
-"""When a file was changed last, in nanoseconds, and its size in bytes."""
+"""When a file was modified last, in nanoseconds, and its size in bytes."""
 
-_numbers: Final = itertools.count(1)
+_module_numbers: Final = itertools.count(1)
 
 
 class CurrentObservers:
-    """The observers of a plugin file, as it stands: an observer itself.
+    """Passes events to the observers of a plugin file, which change when it is reloaded.
 
     Attributes:
-        observers: Those that the file registered when it was loaded last.
+        observers: What the file registered when it was loaded last.
     """
 
     def __init__(self) -> None:
         self.observers: tuple[Observer, ...] = ()
 
     async def on_event(self, event: Event) -> None:
-        """Hand an event to each, so that none keeps it from another.
+        """Pass an event to each; one that fails keeps it from no other.
 
         Raises:
-            Exception: What the first that failed has raised.
+            Exception: What the first that failed raised.
         """
         observers = self.observers
         outcomes = await asyncio.gather(
@@ -59,9 +58,9 @@ class PluginFile:
 
     Attributes:
         path: Where it is.
-        stamp: What it looked like when it was looked at last; ``None`` when it was not there.
+        stamp: Its stamp when it was checked last; ``None`` when it was not there.
         source: The last version that could be loaded; ``None`` when there is none.
-        observers: What it observes with.
+        observers: Its observers.
     """
 
     path: Path
@@ -70,17 +69,17 @@ class PluginFile:
     observers: CurrentObservers = field(default_factory=CurrentObservers)
 
 
-def stamp_of(path: Path) -> Stamp | None:
-    """Return by what a change of a file is noticed; ``None`` when it is not there."""
+def read_stamp(path: Path) -> Stamp | None:
+    """Return a file's stamp, which changes with the file; ``None`` when it is not there."""
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size)
+    return (stat.st_mtime_ns, stat.st_size)
 
 
 def read_file(path: Path) -> bytes:
-    """Return what a plugin file holds.
+    """Return a plugin file's source.
 
     Raises:
         PluginError: It is not there, or cannot be read.
@@ -93,14 +92,14 @@ def read_file(path: Path) -> bytes:
         raise PluginError(f"{path} cannot be read, {error.strerror}") from error
 
 
-def load_file(path: Path, source: bytes, seconds: float) -> Loaded:
-    """Load a plugin file, whatever was loaded of it before.
+def load_file(path: Path, source: bytes, seconds: float) -> LoadedPlugin:
+    """Load a plugin file, as a module that is new each time.
 
-    What is made of the code of an earlier time goes on with it: each time is a module of its own.
+    What was created by an earlier version goes on with that version's module.
 
     Args:
         path: The file.
-        source: What it holds.
+        source: Its source.
         seconds: How long its import may take.
 
     Raises:
@@ -108,21 +107,20 @@ def load_file(path: Path, source: bytes, seconds: float) -> Loaded:
     """
     candidate = Candidate(
         distribution=path.name,
-        version=VERSION,
+        version=FILE_VERSION,
         module=path.name,
-        entry_point=EntryPoint(name=path.stem, value=path.stem, group=GROUP),
     )
-    return load(candidate, seconds, lambda: _module_of(path, source))
+    return load_plugin(candidate, seconds, lambda: _import_source(path, source))
 
 
-def _module_of(path: Path, source: bytes) -> ModuleType:
+def _import_source(path: Path, source: bytes) -> ModuleType:
     stem = re.sub(r"\W", "_", path.stem)
-    name = f"perdure_file_{stem}_{next(_numbers)}"
-    loader = _Source(name, str(path), source)
+    name = f"perdure_file_{stem}_{next(_module_numbers)}"
+    loader = _SourceLoader(name, str(path), source)
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    # It stays there: dataclasses and type hints look their module up, an agent's at any time.
+    # It stays there: dataclasses and type hints look their module up, at any time.
     sys.modules[name] = module
     try:
         loader.exec_module(module)
@@ -132,10 +130,10 @@ def _module_of(path: Path, source: bytes) -> ModuleType:
     return module
 
 
-class _Source(SourceFileLoader):
-    """Compiles what it is given.
+class _SourceLoader(SourceFileLoader):
+    """Compiles the source that it was created with.
 
-    The compiled file that Python keeps counts as fresh for an edit within the same second.
+    Python's cached bytecode would count as fresh after an edit within the same second.
     """
 
     def __init__(self, name: str, path: str, source: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Loading one plugin so that nothing it does can hurt the others or the core."""
+"""Loads one plugin so that nothing it does can hurt the others or the core."""
 
 import importlib
 import threading
@@ -7,21 +7,17 @@ from functools import partial
 from types import ModuleType
 
 from perdure.agents import hookspecs
-from perdure.agents.hookspecs.spec import AgentSpec, Observer
+from perdure.agents.hookspecs.agent_spec import AgentSpec
+from perdure.agents.hookspecs.observer import Observer
 from perdure.agents.plugins.discovery import Candidate
-from perdure.agents.plugins.failures import explain
+from perdure.agents.plugins.failures import explain_failure
 from perdure.agents.plugins.hooks.caller import PluginHooks
 from perdure.agents.plugins.hooks.errors import PluginError
-from perdure.agents.plugins.hooks.signatures import hooks_of
 from perdure.agents.plugins.import_guard import ImportGuard
 
-__all__ = ["HOOKS", "Loaded", "PluginError", "load"]
 
-HOOKS = tuple(hooks_of(hookspecs))
-
-
-class Loaded:
-    """What one plugin brought.
+class LoadedPlugin:
+    """What one plugin registered.
 
     Attributes:
         hooks: The hooks it implements.
@@ -43,14 +39,14 @@ class Loaded:
         self.warnings = warnings
 
 
-def load(
+def load_plugin(
     candidate: Candidate,
     seconds: float,
-    bring: Callable[[], ModuleType] | None = None,
+    import_module: Callable[[], ModuleType] | None = None,
     *,
     specs: ModuleType = hookspecs,
     arguments: Mapping[str, object] | None = None,
-) -> Loaded:
+) -> LoadedPlugin:
     """Import a plugin and call its hooks.
 
     The work is done in a thread of its own: an import that never ends costs ``seconds``, not the
@@ -60,47 +56,48 @@ def load(
     Args:
         candidate: The plugin.
         seconds: How long it may take.
-        bring: Gives its module; the import of what its entry point names, when not given.
+        import_module: Returns its module; when not given, the one that its entry point names is
+            imported.
         specs: The module that specifies the hooks.
         arguments: What hooks are called with, by name.
 
     Raises:
         PluginError: It failed in any way.
     """
-    bring = bring or partial(importlib.import_module, candidate.module)
-    loading = _Loading(candidate, lambda: PluginHooks(bring(), specs, arguments))
-    guard = ImportGuard(loading)
+    import_module = import_module or partial(importlib.import_module, candidate.module)
+    thread = _LoadThread(candidate, lambda: PluginHooks(import_module(), specs, arguments))
+    guard = ImportGuard(thread)
     guard.begin()
     try:
-        loading.start()
-        loading.join(seconds)
+        thread.start()
+        thread.join(seconds)
     finally:
-        still_loading = loading.is_alive()
+        still_loading = thread.is_alive()
         guard.end(candidate.module, still_loading=still_loading)
     if still_loading:
         raise PluginError(
             f"importing {candidate.module} took longer than {seconds:g} s: move slow work out of"
             " its import, or raise PERDURE_PLUGIN_IMPORT_SECONDS"
         )
-    if loading.error is not None:
-        raise PluginError(explain(candidate, loading.error)) from loading.error
-    if loading.loaded is None:
+    if thread.error is not None:
+        raise PluginError(explain_failure(candidate, thread.error)) from thread.error
+    if thread.loaded is None:
         raise PluginError(f"importing {candidate.module} ended without a result")
-    loading.loaded.warnings += guard.warnings
-    return loading.loaded
+    thread.loaded.warnings += guard.warnings
+    return thread.loaded
 
 
-class _Loading(threading.Thread):
-    def __init__(self, candidate: Candidate, bring: Callable[[], PluginHooks]) -> None:
+class _LoadThread(threading.Thread):
+    def __init__(self, candidate: Candidate, import_hooks: Callable[[], PluginHooks]) -> None:
         super().__init__(name=f"load {candidate.distribution}", daemon=True)
-        self.bring = bring
-        self.loaded: Loaded | None = None
+        self.import_hooks = import_hooks
+        self.loaded: LoadedPlugin | None = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            hooks = self.bring()
+            hooks = self.import_hooks()
             agents, observers = hooks.register_agents(), hooks.register_observers()
-            self.loaded = Loaded(hooks.names, agents, observers, hooks.warnings)
+            self.loaded = LoadedPlugin(hooks.names, agents, observers, hooks.warnings)
         except BaseException as error:  # noqa: BLE001 -- sys.exit is one of the ways to fail
             self.error = error

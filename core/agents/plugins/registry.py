@@ -1,4 +1,4 @@
-"""What is installed: every plugin with its status, every agent by name."""
+"""The registry: every installed plugin with its status, every agent by name."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -9,12 +9,19 @@ from typing import Literal
 
 from packaging.utils import canonicalize_name
 
-from perdure.agents.hookspecs.spec import AgentSpec, Observer
-from perdure.agents.plugins.discovery import Candidate, built_in, find_candidates
-from perdure.agents.plugins.files import VERSION as FILE_VERSION
-from perdure.agents.plugins.files import PluginFile, load_file, read_file, stamp_of
-from perdure.agents.plugins.import_guard import collector_at_rest
-from perdure.agents.plugins.loading import Loaded, PluginError, load
+from perdure.agents.hookspecs.agent_spec import AgentSpec
+from perdure.agents.hookspecs.observer import Observer
+from perdure.agents.plugins.discovery import Candidate, built_in_candidates, find_candidates
+from perdure.agents.plugins.files import (
+    FILE_VERSION,
+    PluginFile,
+    load_file,
+    read_file,
+    read_stamp,
+)
+from perdure.agents.plugins.hooks.errors import PluginError
+from perdure.agents.plugins.import_guard import gc_disabled
+from perdure.agents.plugins.loading import LoadedPlugin, load_plugin
 from perdure.agents.steps.errors import PermanentError
 from perdure.settings import Settings
 
@@ -32,7 +39,7 @@ class Plugin:
     Attributes:
         distribution: Its canonical name, such as ``perdure-research``.
         version: Its version.
-        module: The module its entry point names.
+        module: The module that its entry point names, or the path of a plugin file.
         status: ``loaded``, ``failed``, or ``denied`` by the settings.
         reason: Why it is not loaded; empty when it is.
         hooks: The hooks it implements.
@@ -50,8 +57,8 @@ class Plugin:
     warnings: tuple[str, ...] = ()
 
     @property
-    def left_out(self) -> str:
-        """What to tell whoever runs it when it failed; empty when it did not."""
+    def failure_message(self) -> str:
+        """What to log when it failed; empty when it did not."""
         if self.status != "failed":
             return ""
         name = self.module if self.is_file else f"{self.distribution} {self.version}".rstrip()
@@ -59,7 +66,7 @@ class Plugin:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a plugin file, and no distribution."""
+        """Whether it is a plugin file, and not a distribution."""
         return self.version == FILE_VERSION
 
 
@@ -68,8 +75,8 @@ class InstalledAgent:
     """An agent that goals may name.
 
     Attributes:
-        spec: Its description.
-        distribution: The distribution that brings it.
+        spec: Its specification.
+        distribution: The distribution that registers it.
         version: That distribution's version.
     """
 
@@ -87,14 +94,14 @@ class InstalledAgent:
 class AgentRegistry:
     """Every plugin and every agent of this process.
 
-    What is installed stays as it was loaded; plugin files come, change and go.
+    Installed plugins are loaded once; plugin files can be added, changed and removed.
 
     Attributes:
-        plugins: All that are installed, those that failed with their reason.
+        plugins: All plugins, those that failed with their reason.
         agents: Usable agents by name.
-        observers: What the plugins registered as observers.
-        files: The plugin files by their place.
-        on_change: Called when a plugin file has changed what is here.
+        observers: The plugins' observers.
+        files: The plugin files by path.
+        on_change: Called when a plugin file has changed the registry.
     """
 
     plugins: tuple[Plugin, ...] = ()
@@ -107,40 +114,42 @@ class AgentRegistry:
     def load(cls, settings: Settings | None = None) -> "AgentRegistry":
         """Load every installed plugin that the settings allow; never raises because of a plugin."""
         settings = settings or Settings()
-        loaded: dict[Plugin, Loaded] = {}
-        others: list[Plugin] = []
-        with collector_at_rest():
-            for candidate in (*built_in(settings), *find_candidates()):
-                plugin, brought = _try_to_load(candidate, settings)
-                if brought is None:
-                    others.append(plugin)
+        loaded: dict[Plugin, LoadedPlugin] = {}
+        unusable: list[Plugin] = []
+        with gc_disabled():
+            for candidate in (*built_in_candidates(settings), *find_candidates()):
+                plugin, registered = _try_to_load(candidate, settings)
+                if registered is None:
+                    unusable.append(plugin)
                 else:
-                    loaded[plugin] = brought
+                    loaded[plugin] = registered
         for plugin, reason in _conflicts(loaded).items():
             del loaded[plugin]
-            others.append(replace(plugin, status="failed", reason=reason, agents=()))
-        registry = cls.of(loaded, others)
+            unusable.append(replace(plugin, status="failed", reason=reason, agents=()))
+        registry = cls.from_loaded(loaded, unusable)
         for path in settings.plugin_files:
             registry.add_file(path, settings.plugin_import_seconds)
         return registry
 
     @classmethod
-    def of(cls, loaded: Mapping[Plugin, Loaded], others: list[Plugin]) -> "AgentRegistry":
-        """Build a registry from what was loaded and what was not."""
+    def from_loaded(
+        cls, loaded: Mapping[Plugin, LoadedPlugin], unusable: list[Plugin]
+    ) -> "AgentRegistry":
+        """Build a registry from the plugins that were loaded and those that were not."""
         return cls(
-            plugins=_sorted([*loaded, *others]),
+            plugins=_sorted([*loaded, *unusable]),
             agents={
                 spec.name: InstalledAgent(spec, plugin.distribution, plugin.version)
-                for plugin, brought in loaded.items()
-                for spec in brought.agents
+                for plugin, registered in loaded.items()
+                for spec in registered.agents
             },
             observers=tuple(
-                observer for brought in loaded.values() for observer in brought.observers
+                observer for registered in loaded.values() for observer in registered.observers
             ),
         )
 
     def add_file(self, path: Path, seconds: float) -> None:
-        """Load a plugin file, unless it is here already; one that fails is listed with its reason.
+        """Load a plugin file, unless it was added before; one that fails is listed with its reason.
 
         Args:
             path: The file.
@@ -149,19 +158,21 @@ class AgentRegistry:
         if path in self.files:
             return
         file = self._new_file(path)
-        file.stamp = stamp_of(path)
+        file.stamp = read_stamp(path)
         try:
             source = read_file(path)
-            self.put_file(file, source, load_file(path, source, seconds))
+            self.replace_file(file, source, load_file(path, source, seconds))
         except PluginError as error:
-            self.refuse_file(path, str(error))
+            self.mark_file_failed(path, str(error))
 
-    def add_version(self, path: Path, source: bytes | None, reason: str, seconds: float) -> None:
-        """Load a plugin file as another process has it, unless it is here already.
+    def add_file_version(
+        self, path: Path, source: bytes | None, reason: str, seconds: float
+    ) -> None:
+        """Load the version of a plugin file that another process has, unless it was added before.
 
         Args:
             path: The file.
-            source: The version that process has; ``None`` when it has none.
+            source: The source that the process has loaded; ``None`` when it has none.
             reason: Why it has no newer one; empty when this is the newest.
             seconds: How long its import may take.
         """
@@ -169,28 +180,28 @@ class AgentRegistry:
             return
         file = self._new_file(path)
         if source is None:
-            self.refuse_file(path, reason)
+            self.mark_file_failed(path, reason)
             return
         try:
-            self.put_file(file, source, load_file(path, source, seconds))
+            self.replace_file(file, source, load_file(path, source, seconds))
         except PluginError as error:
-            self.refuse_file(path, str(error))
+            self.mark_file_failed(path, str(error))
         else:
             self.plugins = tuple(
                 replace(plugin, reason=reason) if plugin.module == str(path) else plugin
                 for plugin in self.plugins
             )
 
-    def put_file(self, file: PluginFile, source: bytes, brought: Loaded) -> None:
-        """Let a plugin file bring this from now on, instead of what it brought before.
+    def replace_file(self, file: PluginFile, source: bytes, loaded: LoadedPlugin) -> None:
+        """Replace what a plugin file registered with a version that was just loaded.
 
         Raises:
             PluginError: Another plugin has an agent of such a name; nothing has changed then.
         """
-        names = _agent_names(brought)
-        before = self._file(file.path)
+        names = _agent_names(loaded)
+        previous = self._plugin_of_file(file.path)
         for name in names:
-            if name in self.agents and (before is None or name not in before.agents):
+            if name in self.agents and (previous is None or name not in previous.agents):
                 raise PluginError(
                     f"agent name {name!r} is claimed by {self.agents[name].distribution} already:"
                     " choose another"
@@ -200,66 +211,66 @@ class AgentRegistry:
             version=FILE_VERSION,
             module=str(file.path),
             status="loaded",
-            hooks=brought.hooks,
+            hooks=loaded.hooks,
             agents=names,
-            warnings=brought.warnings,
+            warnings=loaded.warnings,
         )
-        fresh = {
+        agents = {
             spec.name: InstalledAgent(spec, plugin.distribution, plugin.version)
-            for spec in brought.agents
+            for spec in loaded.agents
         }
-        self.agents = {**self._agents_without(file.path), **fresh}
+        self.agents = {**self._agents_without(file.path), **agents}
         self._list_file(plugin)
-        file.source, file.observers.observers = source, brought.observers
-        self._tell()
+        file.source, file.observers.observers = source, loaded.observers
+        self._notify()
 
-    def refuse_file(self, path: Path, reason: str) -> bool:
-        """Note why a plugin file cannot be loaded as it stands; what it brought before stays.
+    def mark_file_failed(self, path: Path, reason: str) -> bool:
+        """Record why a plugin file cannot be loaded; what it registered before stays.
 
         Returns:
-            Whether it has brought anything before.
+            Whether an earlier version of it is loaded.
         """
-        before = self._file(path)
-        refused = Plugin(path.name, FILE_VERSION, str(path), "failed", reason=reason)
-        had_one = before is not None and before.status == "loaded"
-        if before is not None and had_one:
-            refused = replace(before, reason=f"its last good version goes on: {reason}")
-        self._list_file(refused)
-        self._tell()
-        return had_one
+        previous = self._plugin_of_file(path)
+        failed = Plugin(path.name, FILE_VERSION, str(path), "failed", reason=reason)
+        had_version = previous is not None and previous.status == "loaded"
+        if previous is not None and had_version:
+            failed = replace(previous, reason=f"its last good version goes on: {reason}")
+        self._list_file(failed)
+        self._notify()
+        return had_version
 
-    def take_out_file(self, file: PluginFile) -> tuple[str, ...]:
-        """Let a plugin file that is gone bring nothing; return the names of its agents."""
-        before = self._file(file.path)
+    def remove_file(self, file: PluginFile) -> tuple[str, ...]:
+        """Remove what a plugin file that is gone registered; return the names of its agents."""
+        previous = self._plugin_of_file(file.path)
         self.agents = self._agents_without(file.path)
         reason = f"there is no file {file.path}"
         self._list_file(
             Plugin(file.path.name, FILE_VERSION, str(file.path), "failed", reason=reason)
         )
         file.source, file.observers.observers = None, ()
-        self._tell()
-        return before.agents if before is not None else ()
+        self._notify()
+        return previous.agents if previous is not None else ()
 
     def _new_file(self, path: Path) -> PluginFile:
         file = self.files[path] = PluginFile(path)
         self.observers = (*self.observers, file.observers)
         return file
 
-    def _file(self, path: Path) -> Plugin | None:
+    def _plugin_of_file(self, path: Path) -> Plugin | None:
         return next((plugin for plugin in self.plugins if plugin.module == str(path)), None)
 
     def _list_file(self, plugin: Plugin) -> None:
         others = [other for other in self.plugins if other.module != plugin.module]
         self.plugins = _sorted([*others, plugin])
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.on_change is not None:
             self.on_change()
 
     def _agents_without(self, path: Path) -> dict[str, InstalledAgent]:
-        before = self._file(path)
-        gone = before.agents if before is not None else ()
-        return {name: agent for name, agent in self.agents.items() if name not in gone}
+        plugin = self._plugin_of_file(path)
+        removed = plugin.agents if plugin is not None else ()
+        return {name: agent for name, agent in self.agents.items() if name not in removed}
 
     def agent(self, name: str) -> InstalledAgent:
         """Return the agent of that name.
@@ -270,37 +281,39 @@ class AgentRegistry:
         try:
             return self.agents[name]
         except KeyError:
-            raise self.unknown(name) from None
+            raise self.unknown_agent(name) from None
 
-    def unknown(self, name: str, brought_by: str = "") -> UnknownAgent:
-        """Return the error for a name that no agent has here.
+    def unknown_agent(self, name: str, last_version: str = "") -> UnknownAgent:
+        """Return the error for a name that no agent of this registry has.
 
         Args:
             name: The name.
-            brought_by: Distribution and version that brought it when it ran last, if it ever did.
+            last_version: Distribution and version of the agent when it ran last, if it ever did.
         """
-        if brought_by:
-            return UnknownAgent(self._gone(name, *brought_by.rsplit(" ", 1)))
+        if last_version:
+            return UnknownAgent(self._removed_message(name, *last_version.rsplit(" ", 1)))
         if not self.agents:
-            told = (
+            message = (
                 f"no agent {name!r}, and none at all is installed: install one, e.g."
                 " pip install perdure-research"
             )
         else:
-            told = f"no agent {name!r} is installed: choose one of {', '.join(sorted(self.agents))}"
+            message = (
+                f"no agent {name!r} is installed: choose one of {', '.join(sorted(self.agents))}"
+            )
         broken = [plugin for plugin in self.plugins if plugin.is_file and plugin.reason]
         return UnknownAgent(
-            told + "".join(f"; {plugin.distribution}: {plugin.reason}" for plugin in broken)
+            message + "".join(f"; {plugin.distribution}: {plugin.reason}" for plugin in broken)
         )
 
-    def _gone(self, name: str, distribution: str, version: str = "") -> str:
-        told = f"agent {name!r} is not here, which {distribution} {version} brought"
+    def _removed_message(self, name: str, distribution: str, version: str = "") -> str:
+        message = f"agent {name!r} is not here, which {distribution} {version} brought"
         for plugin in self.plugins:
             if plugin.distribution == distribution:
-                return f"{told}: {plugin.reason or 'its present version brings it no longer'}"
+                return f"{message}: {plugin.reason or 'its present version brings it no longer'}"
         if version == FILE_VERSION:
-            return f"{told}: start perdure dev with --plugin {distribution}"
-        return f"{told}: install it again, pip install {distribution}"
+            return f"{message}: start perdure dev with --plugin {distribution}"
+        return f"{message}: install it again, pip install {distribution}"
 
 
 @cache
@@ -313,33 +326,35 @@ def _sorted(plugins: list[Plugin]) -> tuple[Plugin, ...]:
     return tuple(sorted(plugins, key=lambda plugin: plugin.distribution))
 
 
-def _agent_names(brought: Loaded) -> tuple[str, ...]:
-    names = tuple(spec.name for spec in brought.agents)
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise PluginError(f"it registers agent {min(twice)!r} twice: give each a name of its own")
+def _agent_names(loaded: LoadedPlugin) -> tuple[str, ...]:
+    names = tuple(spec.name for spec in loaded.agents)
+    duplicates = {name for name in names if names.count(name) > 1}
+    if duplicates:
+        raise PluginError(
+            f"it registers agent {min(duplicates)!r} twice: give each a name of its own"
+        )
     return names
 
 
-def _try_to_load(candidate: Candidate, settings: Settings) -> tuple[Plugin, Loaded | None]:
+def _try_to_load(candidate: Candidate, settings: Settings) -> tuple[Plugin, LoadedPlugin | None]:
     plugin = Plugin(candidate.distribution, candidate.version, candidate.module, "failed")
     if candidate.installed and (denial := _denial(candidate.distribution, settings)):
         return replace(plugin, status="denied", reason=denial), None
     if candidate.refusal:
         return replace(plugin, reason=candidate.refusal), None
     try:
-        brought = load(candidate, settings.plugin_import_seconds)
-        names = _agent_names(brought)
+        loaded = load_plugin(candidate, settings.plugin_import_seconds)
+        names = _agent_names(loaded)
     except PluginError as error:
         return replace(plugin, reason=str(error)), None
-    told = replace(
+    plugin = replace(
         plugin,
         status="loaded",
-        hooks=brought.hooks,
+        hooks=loaded.hooks,
         agents=names,
-        warnings=brought.warnings,
+        warnings=loaded.warnings,
     )
-    return told, brought
+    return plugin, loaded
 
 
 def _denial(distribution: str, settings: Settings) -> str:
@@ -351,7 +366,7 @@ def _denial(distribution: str, settings: Settings) -> str:
     return ""
 
 
-def _conflicts(loaded: Mapping[Plugin, Loaded]) -> dict[Plugin, str]:
+def _conflicts(loaded: Mapping[Plugin, LoadedPlugin]) -> dict[Plugin, str]:
     claims: dict[str, list[Plugin]] = defaultdict(list)
     for plugin in loaded:
         for name in plugin.agents:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Journaled steps: keys, execution, retries, errors, and the protocols of what keeps them."""

@@ -1,4 +1,4 @@
-"""What kind of failure a foreign error is, told without importing the library that raised it.
+"""What kind of failure another library's error is, without importing that library.
 
 HTTP clients, model libraries and the standard library each have errors of their own. Alike are the
 places where they keep what matters: a status on the error or on its ``response``, headers beside
@@ -15,16 +15,21 @@ from typing import Final
 
 from perdure.models import FailureKind
 
-LONGEST_RETRY_AFTER: Final = 86_400.0
+MAX_RETRY_AFTER: Final = 86_400.0
 
-_REFUSED: Final = frozenset({401, 403})
+_UNAUTHORIZED: Final = frozenset({401, 403})
 _TRANSIENT: Final = frozenset({408, 409, 423, 425})
-_TOO_MANY: Final = 429
-# Providers that say so mean an account without money or a day's quota; waiting does not help.
-_USED_UP: Final = ("insufficient_quota", "billing_hard_limit", "billing_error", "credit balance")
+_TOO_MANY_REQUESTS: Final = 429
+# What providers say of an account without money or a used-up daily quota; waiting does not help.
+_QUOTA_EXHAUSTED: Final = (
+    "insufficient_quota",
+    "billing_hard_limit",
+    "billing_error",
+    "credit balance",
+)
 
 # Class names by the library's top-level module; a name counts for subclasses as well.
-_BY_NAME: Final[Mapping[str, Mapping[str, FailureKind]]] = {
+_KINDS_BY_CLASS_NAME: Final[Mapping[str, Mapping[str, FailureKind]]] = {
     "pydantic_ai": {
         "ModelQuotaExceededError": FailureKind.PERMANENT,
         "ModelRequestRejectedError": FailureKind.PERMANENT,
@@ -36,7 +41,7 @@ _BY_NAME: Final[Mapping[str, Mapping[str, FailureKind]]] = {
         "ModelServerError": FailureKind.TRANSIENT,
         "ModelConnectionError": FailureKind.TRANSIENT,
         "ModelRequestTimeout": FailureKind.TRANSIENT,
-        "ModelAPIError": FailureKind.TRANSIENT,  # an answer that could not be read
+        "ModelAPIError": FailureKind.TRANSIENT,  # a response that could not be read
     },
     "openai": {"APIConnectionError": FailureKind.TRANSIENT},
     "anthropic": {"APIConnectionError": FailureKind.TRANSIENT},
@@ -78,28 +83,28 @@ _BY_NAME: Final[Mapping[str, Mapping[str, FailureKind]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
-    """What is known about a foreign error.
+class Classification:
+    """What is known about another library's error.
 
     Attributes:
         kind: What kind of failure it is.
         status: The HTTP status, where there was one.
-        retry_after: Seconds that the other side asks to wait.
-        key_refused: Whether the credentials were refused.
+        retry_after: Seconds that the service asks to wait.
+        credentials_refused: Whether the credentials were refused.
     """
 
     kind: FailureKind
     status: int | None = None
     retry_after: float | None = None
-    key_refused: bool = False
+    credentials_refused: bool = False
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def recognise(error: BaseException, *, now: Callable[[], datetime] = _now) -> Recognised | None:
-    """Return what is known about one foreign error, its causes left aside.
+def classify(error: BaseException, *, now: Callable[[], datetime] = _now) -> Classification | None:
+    """Return what is known about one error; its causes are not looked at.
 
     Args:
         error: Any error.
@@ -110,20 +115,20 @@ def recognise(error: BaseException, *, now: Callable[[], datetime] = _now) -> Re
     """
     status = _status_of(error)
     if status is not None:
-        return _by_status(error, status, now)
+        return _classify_status(error, status, now)
     if isinstance(error, ConnectionError | TimeoutError):
-        return Recognised(FailureKind.TRANSIENT, retry_after=_asked_to_wait(error, now))
+        return Classification(FailureKind.TRANSIENT, retry_after=_retry_after(error, now))
     for ancestor in type(error).__mro__:
-        names = _BY_NAME.get(ancestor.__module__.partition(".")[0], {})
+        names = _KINDS_BY_CLASS_NAME.get(ancestor.__module__.partition(".")[0], {})
         kind = names.get(ancestor.__name__)
         if kind is not None:
-            key_refused = ancestor.__name__ == "ModelAuthenticationError"
-            return Recognised(kind, None, _asked_to_wait(error, now), key_refused)
+            credentials_refused = ancestor.__name__ == "ModelAuthenticationError"
+            return Classification(kind, None, _retry_after(error, now), credentials_refused)
     return None
 
 
 def cause_of(error: BaseException) -> BaseException | None:
-    """Return the error that another one was raised from, where that is said."""
+    """Return the error that another one was raised from, if there is one."""
     if error.__cause__ is None and isinstance(error, urllib.error.URLError):
         return error.reason if isinstance(error.reason, BaseException) else None
     return error.__cause__
@@ -142,36 +147,38 @@ def retry_after_in(
     Returns:
         ``None`` when they do not say, or say nothing sensible.
     """
-    named = {name.lower(): value for name, value in headers.items()}
-    milliseconds = _number(named.get("retry-after-ms"))
+    lowered = {name.lower(): value for name, value in headers.items()}
+    milliseconds = _number(lowered.get("retry-after-ms"))
     if milliseconds is not None:
         return _bounded(milliseconds / 1000)
-    asked = named.get("retry-after")
-    seconds = _number(asked)
+    value = lowered.get("retry-after")
+    seconds = _number(value)
     if seconds is not None:
         return _bounded(seconds)
     try:
-        date = parsedate_to_datetime(asked or "")
+        date = parsedate_to_datetime(value or "")
     except ValueError:
         return None
     date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
     return _bounded(max(0.0, (date - now()).total_seconds()))
 
 
-def _by_status(error: BaseException, status: int, now: Callable[[], datetime]) -> Recognised | None:
-    asked = _asked_to_wait(error, now)
-    if status == _TOO_MANY:
-        kind = FailureKind.PERMANENT if _is_used_up(error) else FailureKind.THROTTLED
+def _classify_status(
+    error: BaseException, status: int, now: Callable[[], datetime]
+) -> Classification | None:
+    retry_after = _retry_after(error, now)
+    if status == _TOO_MANY_REQUESTS:
+        kind = FailureKind.PERMANENT if _is_quota_exhausted(error) else FailureKind.THROTTLED
     elif status >= 500:
-        # Whoever names a time asks to wait, whatever the status.
-        kind = FailureKind.THROTTLED if asked is not None else FailureKind.TRANSIENT
+        # A server error that names a time asks to wait, whatever the status.
+        kind = FailureKind.THROTTLED if retry_after is not None else FailureKind.TRANSIENT
     elif status in _TRANSIENT:
         kind = FailureKind.TRANSIENT
     elif status >= 400:
         kind = FailureKind.PERMANENT
     else:
         return None
-    return Recognised(kind, status, asked, key_refused=status in _REFUSED)
+    return Classification(kind, status, retry_after, credentials_refused=status in _UNAUTHORIZED)
 
 
 def _status_of(error: BaseException) -> int | None:
@@ -185,39 +192,39 @@ def _status_of(error: BaseException) -> int | None:
     if isinstance(error, urllib.error.HTTPError):
         candidates.append(error.code)
     if isinstance(response, Mapping):
-        about = response.get("ResponseMetadata")
-        if isinstance(about, Mapping):
-            candidates.append(about.get("HTTPStatusCode"))
+        metadata = response.get("ResponseMetadata")
+        if isinstance(metadata, Mapping):
+            candidates.append(metadata.get("HTTPStatusCode"))
     for candidate in candidates:
         if type(candidate) is int and 100 <= candidate < 600:
             return candidate
     return None
 
 
-def _asked_to_wait(error: BaseException, now: Callable[[], datetime]) -> float | None:
-    said: object = getattr(error, "retry_after", None)
-    if isinstance(said, int | float) and not isinstance(said, bool):
-        return _bounded(float(said))
+def _retry_after(error: BaseException, now: Callable[[], datetime]) -> float | None:
+    attribute: object = getattr(error, "retry_after", None)
+    if isinstance(attribute, int | float) and not isinstance(attribute, bool):
+        return _bounded(float(attribute))
     response: object = getattr(error, "response", None)
     for holder in (error, response):
         headers: object = getattr(holder, "headers", None)
         items: object = getattr(headers, "items", None)
         if not callable(items):
             continue
-        named = {str(name): str(value) for name, value in items()}
-        found = retry_after_in(named, now=now)
-        if found is not None:
-            return found
+        texts = {str(name): str(value) for name, value in items()}
+        seconds = retry_after_in(texts, now=now)
+        if seconds is not None:
+            return seconds
     return None
 
 
-def _is_used_up(error: BaseException) -> bool:
+def _is_quota_exhausted(error: BaseException) -> bool:
     if any(ancestor.__name__ == "ModelQuotaExceededError" for ancestor in type(error).__mro__):
         return True
-    said = " ".join(
+    details = " ".join(
         str(getattr(error, name, "")) for name in ("code", "type", "provider_error_code", "body")
     )
-    return any(word in f"{said} {error}" for word in _USED_UP)
+    return any(word in f"{details} {error}" for word in _QUOTA_EXHAUSTED)
 
 
 def _number(text: str | None) -> float | None:
@@ -230,4 +237,4 @@ def _number(text: str | None) -> float | None:
 def _bounded(seconds: float) -> float | None:
     if not math.isfinite(seconds) or seconds < 0:
         return None
-    return min(seconds, LONGEST_RETRY_AFTER)
+    return min(seconds, MAX_RETRY_AFTER)

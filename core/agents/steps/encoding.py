@@ -1,4 +1,4 @@
-"""How a step's input is named and its value kept: canonical JSON."""
+"""Canonical JSON: how a step's input becomes a digest, and its value a text."""
 
 import hashlib
 import inspect
@@ -25,7 +25,7 @@ def digest_of(value: object, *, what: str) -> str:
         PermanentError: The value has no JSON form.
     """
     try:
-        plain = to_jsonable_python(_ordered(value), bytes_mode="base64")
+        plain = to_jsonable_python(_with_sorted_sets(value), bytes_mode="base64")
     except PydanticSerializationError as error:
         raise PermanentError(
             f"{what} cannot be journaled ({error}): pass plain data or Pydantic models, and bind"
@@ -41,27 +41,27 @@ def encode(value: object, *, what: str) -> str:
         PermanentError: The value has no JSON form.
     """
     try:
-        return json.dumps(to_jsonable_python(_ordered(value), bytes_mode="base64"))
+        return json.dumps(to_jsonable_python(_with_sorted_sets(value), bytes_mode="base64"))
     except PydanticSerializationError as error:
         raise PermanentError(
             f"{what} cannot be journaled ({error}): return plain data or a Pydantic model"
         ) from error
 
 
-def decode(text: str, returned: object) -> object:
-    """Return a value from its JSON text, as the type that its function says it returns.
+def decode(text: str, type_: object) -> object:
+    """Return a value from its JSON text, as the type that its function is annotated with.
 
     Args:
         text: What :func:`encode` made.
-        returned: A type, or :data:`inspect.Signature.empty` for plain JSON.
+        type_: A type, or :data:`inspect.Signature.empty` for plain JSON.
     """
-    if returned is inspect.Signature.empty or returned is typing.Any:
+    if type_ is inspect.Signature.empty or type_ is typing.Any:
         return json.loads(text)
-    return _adapter(returned).validate_json(text)
+    return _adapter(type_).validate_json(text)
 
 
-def returned_type(function: Callable[..., object]) -> object:
-    """Return what a function says it returns; ``inspect.Signature.empty`` when it says nothing."""
+def return_type(function: Callable[..., object]) -> object:
+    """Return a function's return annotation; ``inspect.Signature.empty`` when it has none."""
     target = inspect.unwrap(function)
     while hasattr(target, "func"):
         target = target.func
@@ -76,22 +76,22 @@ def returned_type(function: Callable[..., object]) -> object:
 
 
 @lru_cache(maxsize=1024)
-def _adapter(returned: object) -> TypeAdapter[object]:
+def _adapter(type_: object) -> TypeAdapter[object]:
     config = ConfigDict(val_json_bytes="base64")
     try:
-        return TypeAdapter(returned, config=config)  # type: ignore[arg-type]  # any annotation
+        return TypeAdapter(type_, config=config)  # type: ignore[arg-type]  # any annotation
     except PydanticUserError:
         # A model brings its own configuration.
-        return TypeAdapter(returned)  # type: ignore[arg-type]
+        return TypeAdapter(type_)  # type: ignore[arg-type]
 
 
-def _ordered(value: object) -> object:
+def _with_sorted_sets(value: object) -> object:
     if isinstance(value, BaseModel):
         return value
     if isinstance(value, Mapping):
-        return {key: _ordered(item) for key, item in value.items()}
+        return {key: _with_sorted_sets(item) for key, item in value.items()}
     if isinstance(value, Set):
         return sorted((to_jsonable_python(item) for item in value), key=json.dumps)
     if isinstance(value, list | tuple):
-        return [_ordered(item) for item in value]
+        return [_with_sorted_sets(item) for item in value]
     return value

@@ -1,18 +1,18 @@
-"""Errors that an agent raises, and those its run raises at it."""
+"""The errors that agents raise, those that runs raise, and the failures that they become."""
 
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from perdure.agents.steps.classification import Recognised, cause_of, recognise
-from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.classification import Classification, cause_of, classify
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Failure, FailureKind
 
 MESSAGE_CHARACTERS: Final = 2_000
 
 _PERMANENT: Final = frozenset({FailureKind.PERMANENT, FailureKind.BUDGET})
-_GRAVEST_FIRST: Final = (
+_MOST_SEVERE_FIRST: Final = (
     FailureKind.TRANSIENT,
     FailureKind.STALLED,
     FailureKind.STORES_AWAY,
@@ -29,7 +29,7 @@ class PermanentError(Exception):
 
 
 class InputError(PermanentError):
-    """What was handed in cannot be worked with: a missing file, a wrong format, a bad parameter."""
+    """The goal's input cannot be used: a missing file, a wrong format, a bad parameter."""
 
 
 class BudgetExceeded(PermanentError):
@@ -37,7 +37,7 @@ class BudgetExceeded(PermanentError):
 
 
 class OutcomeUnknown(PermanentError):
-    """A step marked ``once`` was begun, and whether it took effect is not known."""
+    """A step marked ``once`` was started, and whether it took effect is not known."""
 
 
 class TransientError(Exception):
@@ -48,10 +48,10 @@ class TransientError(Exception):
 
 
 class Throttled(Exception):
-    """Raise this when the other side asks to wait: the goal waits, and no attempt is used up.
+    """Raise this when a service asks to wait: the goal waits, and no attempt is used up.
 
     Attributes:
-        retry_after: Seconds that it asks to wait; ``None`` when it does not say.
+        retry_after: Seconds that it asks to wait; ``None`` when it names none.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -61,11 +61,11 @@ class Throttled(Exception):
 
 
 class StepFailed(Exception):
-    """A step raised; the failure is journaled and is the step's answer from now on.
+    """A step raised; the failure is journaled, and is the step's outcome from now on.
 
-    It is raised in place of the original error, on the first pass and on every later one, so that
-    an agent that catches it takes the same branch each time. On the first pass the original is its
-    ``__cause__``.
+    It is raised in place of the original error, in the first execution and in every later one, so
+    that an agent that catches it takes the same branch each time. In the first one the original
+    error is its ``__cause__``.
 
     Attributes:
         key: Which step.
@@ -78,7 +78,7 @@ class StepFailed(Exception):
         self.failure = failure
 
 
-_OUR_KINDS: Final = (
+_KINDS: Final = (
     (BudgetExceeded, FailureKind.BUDGET),
     (PermanentError, FailureKind.PERMANENT),
     (TransientError, FailureKind.TRANSIENT),
@@ -88,59 +88,58 @@ _OUR_KINDS: Final = (
 def failure_from(error: BaseException) -> Failure:
     """Describe an error as a :class:`Failure`; a failed step counts as the error it stands for.
 
-    What is not recognised is transient, which costs an attempt.
+    An unknown error is transient, which costs an attempt.
     """
     if isinstance(error, BaseExceptionGroup):
-        return _of_several(error, [failure_from(one) for one in error.exceptions])
-    return recognised_failure(error) or _described(error, FailureKind.TRANSIENT)
+        return _merged(error, [failure_from(one) for one in error.exceptions])
+    return known_failure(error) or _failure(error, FailureKind.TRANSIENT)
 
 
-def recognised_failure(error: BaseException) -> Failure | None:
-    """Describe an error of which it is known what kind of failure it is.
+def known_failure(error: BaseException) -> Failure | None:
+    """Describe an error as a failure if its kind is known.
 
-    It is known of the errors in this module, of failed steps, and of HTTP errors and lost
-    connections of any library; of an error that was raised from one of those, too. Of several
-    errors it is known when it is known of each.
+    Known are the errors in this module, failed steps, the HTTP errors and lost connections of any
+    library, and whatever was raised from one of those; a group of errors if each one is known.
 
     Returns:
-        ``None`` when nothing is known about it.
+        ``None`` for an error of unknown kind.
     """
     if isinstance(error, StepFailed):
         return error.failure
     if isinstance(error, BaseExceptionGroup):
-        parts = [recognised_failure(one) for one in error.exceptions]
+        parts = [known_failure(one) for one in error.exceptions]
         known = [part for part in parts if part is not None]
-        return _of_several(error, known) if len(known) == len(parts) else None
-    for link in _chain(error):
-        failure = _own_or_foreign(error, link)
+        return _merged(error, known) if len(known) == len(parts) else None
+    for link in _cause_chain(error):
+        failure = _failure_by_link(error, link)
         if failure is not None:
             return failure
     return None
 
 
-def _own_or_foreign(error: BaseException, link: BaseException) -> Failure | None:
-    """Describe ``error`` by what is known of ``link``, which is itself or one of its causes."""
+def _failure_by_link(error: BaseException, link: BaseException) -> Failure | None:
+    """Describe ``error`` by what is known of ``link``: itself, or one of its causes."""
     if isinstance(link, StepFailed | BaseExceptionGroup):
         inner = failure_from(link)
-        return _described(error, inner.kind, inner.retry_after, inner.status)
+        return _failure(error, inner.kind, inner.retry_after, inner.status)
     if isinstance(link, Throttled):
-        return _described(error, FailureKind.THROTTLED, link.retry_after)
-    for ours, kind in _OUR_KINDS:
-        if isinstance(link, ours):
-            return _described(error, kind)
-    known = recognise(link)
-    return None if known is None else _foreign(error, known)
+        return _failure(error, FailureKind.THROTTLED, link.retry_after)
+    for class_, kind in _KINDS:
+        if isinstance(link, class_):
+            return _failure(error, kind)
+    known = classify(link)
+    return None if known is None else _failure_by_classification(error, known)
 
 
-def _foreign(error: BaseException, known: Recognised) -> Failure:
-    failure = _described(error, known.kind, known.retry_after, known.status)
-    if not known.key_refused:
+def _failure_by_classification(error: BaseException, known: Classification) -> Failure:
+    failure = _failure(error, known.kind, known.retry_after, known.status)
+    if not known.credentials_refused:
         return failure
-    told = f"the service refuses the key (HTTP {known.status or 401}): set a valid one and retry;"
-    return failure.model_copy(update={"message": shortened(f"{told} it said: {failure.message}")})
+    advice = f"the service refuses the key (HTTP {known.status or 401}): set a valid one and retry;"
+    return failure.model_copy(update={"message": shortened(f"{advice} it said: {failure.message}")})
 
 
-def _described(
+def _failure(
     error: BaseException,
     kind: FailureKind,
     retry_after: float | None = None,
@@ -160,7 +159,7 @@ def _message(error: BaseException) -> str:
     return shortened(str(error)) or type(error).__name__
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _cause_chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -169,12 +168,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = cause_of(link)
 
 
-def _of_several(group: BaseException, failures: list[Failure]) -> Failure:
+def _merged(group: BaseException, failures: list[Failure]) -> Failure:
     if len(failures) == 1:
         return failures[0]
-    # A chain of models that were tried one after another goes on as soon as one of them can.
+    # A fallback chain of models can go on as soon as one of them can.
     alternatives = any(part.__name__ == "FallbackExceptionGroup" for part in type(group).__mro__)
-    kind = _kind_of_several({failure.kind for failure in failures}, alternatives=alternatives)
+    kind = _merged_kind({failure.kind for failure in failures}, alternatives=alternatives)
     waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
     return Failure(
         type=" and ".join(sorted({failure.type for failure in failures})),
@@ -185,17 +184,17 @@ def _of_several(group: BaseException, failures: list[Failure]) -> Failure:
     )
 
 
-def _kind_of_several(kinds: Iterable[FailureKind], *, alternatives: bool) -> FailureKind:
+def _merged_kind(kinds: Iterable[FailureKind], *, alternatives: bool) -> FailureKind:
     left = set(kinds)
     if left <= _PERMANENT:
         return FailureKind.BUDGET if FailureKind.BUDGET in left else FailureKind.PERMANENT
     if alternatives and FailureKind.THROTTLED in left:
         return FailureKind.THROTTLED
-    # One branch that fails for good must not hide behind others that may wait for ever: only what
-    # costs no attempt in any branch costs none together.
+    # A branch that fails for good must not hide behind others that may wait for ever: a group costs
+    # no attempt only if none of its errors does.
     if left & (_PERMANENT | {FailureKind.TRANSIENT}) and not alternatives:
         return FailureKind.TRANSIENT
-    return next(kind for kind in _GRAVEST_FIRST if kind in left)
+    return next(kind for kind in _MOST_SEVERE_FIRST if kind in left)
 
 
 def shortened(message: str) -> str:
@@ -206,8 +205,8 @@ def shortened(message: str) -> str:
 
 
 @contextmanager
-def no_exit() -> Iterator[None]:
-    """Turn what would end the event loop, and every goal in it, into an ordinary error.
+def catch_exits() -> Iterator[None]:
+    """Turn ``sys.exit`` and Ctrl-C, which would end the event loop, into an ordinary error.
 
     Raises:
         RuntimeError: The block called ``sys.exit``.

@@ -1,8 +1,8 @@
-"""What a run needs from the outside: a journal of its steps, a ledger, a place for artifacts.
+"""The protocols of what a run needs: journal, waits, ledger, artifacts, events.
 
-The core hands in its stores; without a core (an author's test) the ones in
-:mod:`perdure.agents.steps.memory` serve. Each write raises :class:`~perdure.agents.steps.run_closed.Fenced` when
-a later execution of the run has taken over.
+The stores implement them; :mod:`perdure.agents.steps.memory` does so in memory, for an author's
+tests. Each write raises :class:`~perdure.agents.steps.run_closed.Fenced` when a later execution of
+the run has taken over.
 """
 
 from collections.abc import Mapping
@@ -13,23 +13,9 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait
 from perdure.models import Artifact, EventType, Failure, Parameters, Progress, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class StepKey:
-    """What makes a step the same step on a later pass.
-
-    Attributes:
-        name: The name the agent gave it.
-        digest: SHA-256, in hexadecimal, of its input (and version) as canonical JSON.
-        occurrence: 0 for the first step of that name *and* input in this pass, 1 for the second ….
-    """
-
-    name: str
-    digest: str
-    occurrence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +24,7 @@ class StepOutcome:
 
     Attributes:
         value: JSON text; empty when the step failed; ``None`` when it is so large that the journal
-            hands it out by :meth:`Journal.value` only.
+            returns it by :meth:`Journal.value` only.
         failure: Set when the step failed.
         seconds: How long it took.
         usage: What it used of paid models.
@@ -57,40 +43,40 @@ class Journal(Protocol):
         """Return every finished step; called once, before the first."""
 
     async def value(self, key: StepKey) -> str:
-        """Return the value of a finished step whose answer came without."""
+        """Return the value of a finished step whose outcome was loaded without it."""
 
     async def begin(self, key: StepKey, *, once: bool) -> bool:
-        """See that this execution may do a step, before its effect.
+        """Check that this execution may start a step, before the step has any effect.
 
         Args:
             key: The step.
-            once: Make durable, before it returns, that the step has begun.
+            once: Make durable, before this returns, that the step has started.
 
         Returns:
-            Whether the step may have been done before without its outcome being known: it was
-            begun with ``once`` and never recorded.
+            Whether the step may have been executed before with an unknown outcome: it was started
+            with ``once`` and never recorded.
 
         Raises:
-            BudgetExceeded: The run has done as many steps, or worked as long, as it may.
+            BudgetExceeded: The run has executed as many steps, or worked as long, as it may.
         """
 
     async def check(self) -> None:
-        """See that this execution still holds the run.
+        """Check that this execution still has the run's claim.
 
         Raises:
-            Fenced: Another one does, or the run has ended.
+            Fenced: A later one has it, or the run has ended.
         """
 
-    async def record(self, key: StepKey, answer: StepOutcome) -> None:
-        """Make a finished step durable, and tell the run's readers; returns when it is done."""
+    async def record(self, key: StepKey, outcome: StepOutcome) -> None:
+        """Store a finished step and its event; durable when this returns."""
 
     async def withdraw(self, key: StepKey) -> None:
-        """Forget a failed step: it ended the agent, and the next attempt runs it again."""
+        """Delete a failed step that ended the agent, so that the next attempt executes it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """What ``run.approve`` asks; see there."""
+    """The arguments of ``run.approve``."""
 
     question: str
     data: JsonValue
@@ -101,7 +87,7 @@ class ApprovalRequest:
 
 @dataclass(frozen=True, slots=True)
 class DelegateRequest:
-    """What ``run.delegate`` hands on; see there."""
+    """The arguments of ``run.delegate``."""
 
     agent_type: str
     description: str
@@ -128,27 +114,27 @@ WaitRequest = ApprovalRequest | DelegateRequest | SleepRequest | SignalRequest
 
 
 class Waits(Protocol):
-    """What one run waits for."""
+    """The waits of one run."""
 
-    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
-        """Begin to wait, tell the run's readers, or return the answer when it is there.
+    async def open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
+        """Open a wait and emit its event, or return its outcome when there is one.
 
-        The same key again opens nothing new. An answer is in the journal when this returns, and
-        comes with its value.
+        Opening the same key again changes nothing. An outcome is in the journal when this returns,
+        and has its value.
         """
 
 
 class Ledger(Protocol):
-    """What one run spends on paid models."""
+    """The entries of what one run spends on paid models."""
 
     async def reserve(self, key: StepKey, model: str, expected: Usage) -> int:
-        """Note that a request is about to be made; it is thrown away unless it is settled.
+        """Add an entry for a request that is about to be made; unsettled, it counts as thrown away.
 
         Args:
             key: The step it belongs to.
             model: The model's name.
             expected: What it may use at most, as far as is known; it counts against the budget
-                until the request is settled.
+                until the entry is settled.
 
         Returns:
             The entry's number.
@@ -158,47 +144,38 @@ class Ledger(Protocol):
         """
 
     async def settle(self, entry: int, usage: Usage, *, kept: bool) -> None:
-        """Note what a request has used, and whether its outcome was kept."""
+        """Enter what a request has used, and whether its outcome was kept."""
 
     async def save(self, usage: Usage) -> None:
-        """Note what need not be paid, because it was answered from the journal or a cache."""
+        """Enter usage that was not paid again, as the outcome was in the journal or a cache."""
 
     async def left(self) -> int | None:
-        """Return how many tokens the budget allows still; ``None`` when it names none."""
+        """Return how many tokens the budget has left; ``None`` when it does not limit them."""
 
     async def left_cost(self) -> float | None:
-        """Return how many dollars the budget allows still; ``None`` when it names none."""
+        """Return how many dollars the budget has left; ``None`` when it does not limit them."""
 
 
 class ArtifactWriter(Protocol):
-    """Where a run's files go."""
+    """Stores the files of one run."""
 
     async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
-        """Store a file under ``name``; the same name again replaces what the run shows."""
+        """Store a file under ``name``; the same name again replaces it in the run's result."""
 
 
 class EventEmitter(Protocol):
-    """Who is told of what happens in a run."""
+    """Takes the events of one run, for whoever follows it."""
 
-    async def tell(self, told: Progress | Artifact) -> None:
-        """Take what an agent tells; what an earlier pass told already is not told again."""
+    async def emit(self, item: Progress | Artifact) -> None:
+        """Emit progress or an artifact, unless an earlier execution has emitted the same."""
 
-    async def text(self, stream: str, delta: str) -> None:
-        """Take the next piece of a text that comes in pieces.
+    async def emit_text(self, stream: str, delta: str) -> None:
+        """Emit the next piece of a text that comes in pieces.
 
         Args:
-            stream: Which text: the name of the step that makes it, and more when it makes several.
+            stream: Which text; see :func:`~perdure.agents.steps.keys.stream_of`.
             delta: The piece.
         """
 
-    async def note(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
-        """Take anything else that is worth telling."""
-
-
-def stream_of(key: StepKey) -> str:
-    """Return the name of the text that a step makes, for :meth:`EventEmitter.text`.
-
-    A step that makes several, or makes one anew, appends ``.`` and what tells them apart. Once the
-    step is recorded its texts stay; those of a step that was cut off are withdrawn.
-    """
-    return f"{key.name}#{key.digest[:12]}#{key.occurrence}"
+    async def emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
+        """Emit any other event."""

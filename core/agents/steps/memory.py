@@ -1,4 +1,4 @@
-"""A run's surroundings in memory: for trying an agent out and for its tests, without a server."""
+"""A run's journal, waits, ledger, artifacts and events in memory: for tests without a server."""
 
 import asyncio
 import hashlib
@@ -14,21 +14,20 @@ from perdure.agents.steps.journal import (
     DelegateRequest,
     SignalRequest,
     SleepRequest,
-    StepKey,
     StepOutcome,
     WaitRequest,
-    stream_of,
 )
+from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.messages import Wait, WaitKind
 from perdure.models import Artifact, Decision, EventType, Progress, Result, Spending, Usage, Vote
 
 
 class MemoryJournal:
-    """A journal that lasts as long as the object: hand it to two runs to see a retry.
+    """A journal in memory: hand it to two runs, one after the other, to see a retry.
 
     Attributes:
         steps: Every finished step.
-        begun: The steps marked ``once`` that have begun.
+        begun: The steps marked ``once`` that have started.
     """
 
     def __init__(self) -> None:
@@ -44,34 +43,34 @@ class MemoryJournal:
         return self.steps[key].value or ""
 
     async def begin(self, key: StepKey, *, once: bool) -> bool:
-        """Remember that a ``once`` step begins."""
+        """Remember that a ``once`` step has started."""
         unknown = key in self.begun
         if once:
             self.begun.add(key)
         return unknown
 
     async def check(self) -> None:
-        """Do nothing: nobody else holds a run in memory."""
+        """Do nothing: a run in memory has one execution only."""
 
-    async def record(self, key: StepKey, answer: StepOutcome) -> None:
+    async def record(self, key: StepKey, outcome: StepOutcome) -> None:
         """Keep a finished step."""
-        self.steps.setdefault(key, answer)
+        self.steps.setdefault(key, outcome)
 
     async def withdraw(self, key: StepKey) -> None:
-        """Forget a failed step."""
+        """Delete a failed step."""
         if key in self.steps and self.steps[key].failure is not None:
             del self.steps[key]
             self.begun.discard(key)
 
 
 class MemoryWaits:
-    """Waits that are answered by what the test says beforehand.
+    """Waits whose outcomes a test gives beforehand.
 
     Attributes:
         decisions: What people answer, by question; a question that is not here stays open.
         results: What delegates deliver, by agent type.
         signals: The data of signals, in the order they come, by name.
-        open_waits: What is waited for.
+        open_waits: The waits without an outcome.
     """
 
     def __init__(
@@ -85,9 +84,9 @@ class MemoryWaits:
         self.signals = {name: list(data) for name, data in (signals or {}).items()}
         self.open_waits: dict[StepKey, Wait] = {}
 
-    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
-        """Answer what the test has an answer for."""
-        text = self._answer(wanted)
+    async def open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
+        """Return the outcome that the test gave, or keep the wait open."""
+        text = self._answer(request)
         if text is not None:
             self.open_waits.pop(key, None)
             return StepOutcome(text)
@@ -96,11 +95,11 @@ class MemoryWaits:
             DelegateRequest: WaitKind.DELEGATE,
             SleepRequest: WaitKind.SLEEP,
             SignalRequest: WaitKind.SIGNAL,
-        }[type(wanted)]
+        }[type(request)]
         return self.open_waits.setdefault(key, Wait(id=stream_of(key), kind=kind))
 
-    def _answer(self, wanted: WaitRequest) -> str | None:
-        match wanted:
+    def _answer(self, request: WaitRequest) -> str | None:
+        match request:
             case ApprovalRequest(question=question) if question in self.decisions:
                 now, approved = datetime.now(UTC), self.decisions[question]
                 vote = Vote(by="test", approved=approved, at=now)
@@ -116,10 +115,10 @@ class MemoryWaits:
 
 
 class MemoryLedger:
-    """A ledger that lasts as long as the object.
+    """A ledger in memory, without a budget.
 
     Attributes:
-        spending: What was spent so far.
+        spending: The totals so far.
     """
 
     def __init__(self) -> None:
@@ -171,29 +170,29 @@ class MemoryArtifacts:
 
 
 class MemoryEmitter:
-    """Remembers what it was told.
+    """Keeps everything that a run emits.
 
     Attributes:
-        told: Progress and artifacts, in order.
+        emitted: Progress and artifacts, in order.
         texts: The texts that came in pieces, by stream.
-        noted: Everything else, in order.
+        events: Every other event, in order.
     """
 
     def __init__(self) -> None:
-        self.told: list[Progress | Artifact] = []
+        self.emitted: list[Progress | Artifact] = []
         self.texts: dict[str, str] = {}
-        self.noted: list[tuple[EventType, Mapping[str, JsonValue]]] = []
+        self.events: list[tuple[EventType, Mapping[str, JsonValue]]] = []
 
-    async def tell(self, told: Progress | Artifact) -> None:
-        """Remember it."""
-        self.told.append(told)
+    async def emit(self, item: Progress | Artifact) -> None:
+        """Keep progress or an artifact."""
+        self.emitted.append(item)
 
-    async def text(self, stream: str, delta: str) -> None:
-        """Append it."""
+    async def emit_text(self, stream: str, delta: str) -> None:
+        """Append a piece to its text."""
         self.texts[stream] = self.texts.get(stream, "") + delta
 
-    async def note(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
-        """Remember it, and forget a text that is withdrawn."""
-        self.noted.append((type_, data))
+    async def emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
+        """Keep an event, and forget a text that it withdraws."""
+        self.events.append((type_, data))
         if type_ == "text.withdrawn":
             self.texts.pop(str(data["stream"]), None)

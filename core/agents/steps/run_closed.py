@@ -1,16 +1,17 @@
-"""Why a run is closed to its agent before the agent has ended.
+"""The reasons why a run is closed to its agent before the agent has ended.
 
-These are no :class:`Exception`: an agent that catches everything must not catch them. One that does
-all the same gets no further, for the run stays closed: every later call on it raises again.
+They derive from :class:`BaseException`, so that an agent that catches every :class:`Exception` does
+not catch them. One that does so all the same gets no further: every later call on its run raises
+again.
 """
 
 
 class RunClosed(BaseException):
-    """The run takes nothing more from its agent."""
+    """The run accepts no further calls of its agent."""
 
 
 class Suspended(RunClosed):
-    """The run waits for something, and no worker is held meanwhile."""
+    """The run is parked: it waits for something, and occupies no worker meanwhile."""
 
 
 class Interrupted(RunClosed):
@@ -26,7 +27,7 @@ class Stalled(RunClosed):
 
 
 class OutOfTime(RunClosed):
-    """The goal was at work for as long as its budget allows."""
+    """The goal has worked for as long as its budget allows."""
 
 
 class StepTooLong(RunClosed):
@@ -38,8 +39,8 @@ class Fenced(RunClosed):
 
 
 class Ended(Fenced):
-    """The run has ended, and its result is stored: nothing can follow."""
+    """The run has ended and its result is stored."""
 
 
 class JournalFailed(RunClosed):
-    """The journal does not take what was done; the run goes on when it does."""
+    """The journal cannot be written; the run goes on when it can."""

@@ -1,4 +1,4 @@
-"""The steps of one pass of an agent: each done once, over all passes."""
+"""The steps of one execution, each executed once over all executions of the run."""
 
 import asyncio
 import time
@@ -11,58 +11,59 @@ from typing import Final, NoReturn
 
 from perdure.agents.steps.encoding import digest_of
 from perdure.agents.steps.errors import PermanentError
-from perdure.agents.steps.journal import Journal, StepKey, StepOutcome, WaitRequest, Waits
+from perdure.agents.steps.journal import Journal, StepOutcome, WaitRequest, Waits
+from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.run_closed import RunClosed
 from perdure.messages import Wait
 
 STEP_NAME_CHARACTERS: Final = 200
-# Far less than the heartbeat timeout, far more than the question takes.
-_FRESH_SECONDS: Final = 1.0
-# Where every answer takes longer than that, the last one has to do.
-_CHECKS: Final = 3
+# Far less than the heartbeat timeout, far more than a check takes.
+_CHECK_VALID_SECONDS: Final = 1.0
+# Where every check takes longer than that, the last one has to do.
+_MAX_RECHECKS: Final = 3
 
-# Which step's body the current task belongs to.
+# The step that the current task executes.
 current_step: ContextVar[StepKey | None] = ContextVar("current_step", default=None)
 
 
 class Steps:
-    """What an agent does and waits for, against the journal.
+    """Executes an agent's steps and waits, or takes their outcomes from the journal.
 
     Attributes:
-        closed: Why the run takes nothing more from this pass; ``None`` while it does.
-        parked: What the agent waits for, by step.
-        in_flight: How many steps are being done.
-        begun_at: When each of them began, as :func:`time.monotonic` counts.
-        held: How many steps were not begun, because the run is to go on elsewhere.
-        advanced: Whether this pass has taken an answer that it waited for.
-        latest: The name of the step that came last, done or answered.
-        alive_at: When something was begun or ended last, as :func:`time.monotonic` counts.
+        closed: Why the run accepts no further calls; ``None`` while it does.
+        waiting: The open waits, by key.
+        in_flight_count: How many steps and calls of the stores are in flight.
+        started_at: When each step that is executing started, in :func:`time.monotonic` seconds.
+        deferred: How many steps were not started because of :meth:`drain`.
+        advanced: Whether this execution has received the outcome of a wait.
+        latest: The name of the step that was executed, or found in the journal, last.
+        last_active_at: When anything last started or ended, in :func:`time.monotonic` seconds.
     """
 
     def __init__(self, journal: Journal, waits: Waits) -> None:
         self.closed: RunClosed | None = None
-        self.parked: dict[StepKey, Wait] = {}
-        self.in_flight = 0
-        self.begun_at: dict[StepKey, float] = {}
-        self.held = 0
+        self.waiting: dict[StepKey, Wait] = {}
+        self.in_flight_count = 0
+        self.started_at: dict[StepKey, float] = {}
+        self.deferred = 0
         self.advanced = False
         self.latest: str | None = None
-        self.alive_at = time.monotonic()
+        self.last_active_at = time.monotonic()
         self._journal = journal
         self._waits = waits
-        self._answers: dict[StepKey, StepOutcome] | None = None
+        self._outcomes: dict[StepKey, StepOutcome] | None = None
         self._loading = asyncio.Lock()
         self._occurrences: Counter[tuple[str, str]] = Counter()
-        self._holding = False
+        self._draining = False
         self._changed = asyncio.Event()
 
-    def key(self, name: str, given: object, *, version: int = 1) -> StepKey:
+    def key(self, name: str, inputs: object, *, version: int = 1) -> StepKey:
         """Return the key of the next step of that name and input.
 
         Args:
             name: What the step does.
-            given: Its input.
-            version: Of the meaning of what it does.
+            inputs: Its input.
+            version: The version of the step's meaning.
 
         Raises:
             PermanentError: The input has no JSON form, or the name is empty or too long.
@@ -72,184 +73,185 @@ class Steps:
                 f"step name {name[:40]!r}… has {len(name)} characters: give it a few words, at most"
                 f" {STEP_NAME_CHARACTERS} characters, and pass what differs as an argument"
             )
-        digest = digest_of([given, version], what=f"the input of step {name!r}")
+        digest = digest_of([inputs, version], what=f"the input of step {name!r}")
         key = StepKey(name, digest, self._occurrences[name, digest])
         self._occurrences[name, digest] += 1
         return key
 
-    async def answered(self, key: StepKey) -> StepOutcome | None:
-        """Return what a step came to on an earlier pass.
+    async def recorded_outcome(self, key: StepKey) -> StepOutcome | None:
+        """Return a step's outcome in an earlier execution; ``None`` when it has none.
 
         Raises:
-            RunClosed: The run takes nothing more.
+            RunClosed: The run is closed.
         """
-        self.check()
-        with self.busy():
-            answer = (await self._load()).get(key)
-            if answer is not None:
+        self.raise_if_closed()
+        with self.in_flight():
+            outcome = (await self._load()).get(key)
+            if outcome is not None:
                 self.latest = key.name
-            if answer is not None and answer.value is None:
-                answer = replace(answer, value=await self._journal.value(key))
-        self.check()
-        return answer
+            if outcome is not None and outcome.value is None:
+                outcome = replace(outcome, value=await self._journal.value(key))
+        self.raise_if_closed()
+        return outcome
 
     @asynccontextmanager
-    async def doing(self, key: StepKey, *, once: bool = False) -> AsyncIterator[bool]:
-        """Do a step in the block, and :meth:`record` it there.
+    async def executing(self, key: StepKey, *, once: bool = False) -> AsyncIterator[bool]:
+        """Execute a step in the block, and :meth:`record` it there.
 
         Args:
             key: The step.
-            once: Note durably that it begins.
+            once: Make durable that it has started.
 
         Yields:
-            Whether a ``once`` step was begun before and its outcome is unknown.
+            Whether a ``once`` step was started before and its outcome is unknown.
 
         Raises:
-            RunClosed: The run takes nothing more; also when another execution has taken over.
+            RunClosed: The run is closed; also when another execution has taken over.
         """
-        self.check()
-        # A step within a step belongs to what is in flight.
-        if self._holding and current_step.get() is None:
-            self.held += 1
-            self._tell()
-            await self._for_ever()
-        self.in_flight += 1
-        self.begun_at[key] = time.monotonic()
+        self.raise_if_closed()
+        # A step within a step is part of what is in flight.
+        if self._draining and current_step.get() is None:
+            self.deferred += 1
+            self._notify()
+            await self._wait_forever()
+        self.in_flight_count += 1
+        self.started_at[key] = time.monotonic()
         token = current_step.set(key)
         try:
-            with self.busy():
-                asked_at = time.monotonic()
-                unknown = await self._journal.begin(key, once=once)
-            await self._freshly_checked(asked_at)
-            self.check()  # it may have been closed meanwhile, and the effect is still to come
+            with self.in_flight():
+                checked_at = time.monotonic()
+                is_unknown = await self._journal.begin(key, once=once)
+            await self._recheck_if_stale(checked_at)
+            self.raise_if_closed()  # it may have been closed meanwhile, before the effect
             self.latest = key.name
-            self._tell()
-            yield unknown
+            self._notify()
+            yield is_unknown
         finally:
             current_step.reset(token)
-            del self.begun_at[key]
-            self.in_flight -= 1
-            self._tell()
+            del self.started_at[key]
+            self.in_flight_count -= 1
+            self._notify()
 
-    async def check_again(self) -> None:
-        """See that nothing has closed the run, nor another execution taken it, before an effect.
+    async def check_claim(self) -> None:
+        """Check, before an effect, that the run is open and still claimed by this execution.
 
         Raises:
-            RunClosed: It is not this pass's any more.
+            RunClosed: It is closed, or another execution has taken over.
         """
-        self.check()
-        asked_at = time.monotonic()
-        with self.busy():
+        self.raise_if_closed()
+        checked_at = time.monotonic()
+        with self.in_flight():
             await self._journal.check()
-        await self._freshly_checked(asked_at)
-        self.check()
+        await self._recheck_if_stale(checked_at)
+        self.raise_if_closed()
 
-    async def _freshly_checked(self, asked_at: float) -> None:
-        """Ask again what was asked so long ago that the run may have been lost meanwhile.
+    async def _recheck_if_stale(self, checked_at: float) -> None:
+        """Check the claim again if the last check is so old that the run may be lost meanwhile.
 
-        A process that is frozen, or held up, between the question and the effect is taken for dead
-        after the heartbeat timeout; when it goes on, another one has done the step.
+        A process that is frozen, or delayed, between the check and the effect is taken for dead
+        after the heartbeat timeout; when it goes on, another one has executed the step.
         """
-        for _ in range(_CHECKS):
-            if time.monotonic() - asked_at < _FRESH_SECONDS:
+        for _ in range(_MAX_RECHECKS):
+            if time.monotonic() - checked_at < _CHECK_VALID_SECONDS:
                 return
-            asked_at = time.monotonic()
-            with self.busy():
+            checked_at = time.monotonic()
+            with self.in_flight():
                 await self._journal.check()
 
-    async def record(self, key: StepKey, answer: StepOutcome) -> None:
-        """Journal what a step came to; durable when this returns.
+    async def record(self, key: StepKey, outcome: StepOutcome) -> None:
+        """Journal a step's outcome; durable when this returns.
 
         Raises:
-            RunClosed: It could not be journaled; nothing more is taken.
+            RunClosed: It could not be journaled, or the run was closed meanwhile.
         """
-        # Not refused when the run was closed meanwhile: what was paid for is kept while it can be.
-        with self.busy():
-            await self._journal.record(key, answer)
-        if self._answers is not None:
-            self._answers[key] = answer
-        self.check()
+        # Not refused when the run was closed meanwhile: what was paid for is kept if possible.
+        with self.in_flight():
+            await self._journal.record(key, outcome)
+        if self._outcomes is not None:
+            self._outcomes[key] = outcome
+        self.raise_if_closed()
 
     async def withdraw(self, key: StepKey) -> None:
-        """Forget a failed step, so that the next attempt does it again."""
-        with self.busy():
+        """Delete a failed step from the journal, so that the next attempt executes it again."""
+        with self.in_flight():
             await self._journal.withdraw(key)
 
-    async def wait(self, key: StepKey, wanted: WaitRequest) -> StepOutcome:
-        """Return the answer to what is waited for, or do not return in this pass.
+    async def wait(self, key: StepKey, request: WaitRequest) -> StepOutcome:
+        """Return the outcome of a wait; without one, never return in this execution.
 
         Raises:
-            RunClosed: The run takes nothing more.
+            RunClosed: The run is closed.
+            PermanentError: It is called within a step.
         """
-        known = await self.answered(key)
-        if known is not None:
-            return known
+        outcome = await self.recorded_outcome(key)
+        if outcome is not None:
+            return outcome
         if current_step.get() is not None:
             raise PermanentError(
                 f"{key.name!r} waits within a step, which then could never end: wait between steps"
             )
-        with self.busy():
-            opened = await self._waits.open(key, wanted)
-        if isinstance(opened, StepOutcome):
+        with self.in_flight():
+            wait = await self._waits.open(key, request)
+        if isinstance(wait, StepOutcome):
             self.advanced = True
-            return opened
-        self.parked[key] = opened
-        self._tell()
-        return await self._for_ever()
+            return wait
+        self.waiting[key] = wait
+        self._notify()
+        return await self._wait_forever()
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
-        """Count the block as in flight: a pass that waits does not end in the middle of it.
+    def in_flight(self) -> Iterator[None]:
+        """Count the block as in flight, so that an execution that waits does not end during it.
 
-        What closes the run in the block closes it here, so that no branch goes on without it.
+        An error of the block that closes the run closes it for the agent's other branches too.
         """
-        self.in_flight += 1
+        self.in_flight_count += 1
         try:
             yield
         except RunClosed as reason:
             self.close(reason)
             raise
         finally:
-            self.in_flight -= 1
-            self._tell()
+            self.in_flight_count -= 1
+            self._notify()
 
-    def hold(self) -> None:
-        """Begin no further step: those in flight end, and then the run goes on elsewhere."""
-        self._holding = True
-        self._tell()
+    def drain(self) -> None:
+        """Start no further step; those in flight end, and then the run goes on elsewhere."""
+        self._draining = True
+        self._notify()
 
     def close(self, reason: RunClosed) -> None:
-        """Take nothing more; the first reason stays."""
+        """Accept no further calls; the first reason counts."""
         if self.closed is None:
             self.closed = reason
-        self._tell()
+        self._notify()
 
-    def check(self) -> None:
-        """See that the run still takes something from its agent.
+    def raise_if_closed(self) -> None:
+        """Raise the reason why the run is closed, if it is.
 
         Raises:
-            RunClosed: It does not.
+            RunClosed: It is closed.
         """
         if self.closed is not None:
             raise type(self.closed)(*self.closed.args)
 
     async def changed(self) -> None:
-        """Wait until something above may have changed."""
+        """Wait until the agent may wait, be drained or be closed: what its driver looks at."""
         await self._changed.wait()
         self._changed.clear()
 
-    def _tell(self) -> None:
-        self.alive_at = time.monotonic()
-        # The driver has nothing to do while the agent only works.
-        if self.parked or self._holding or self.closed is not None:
+    def _notify(self) -> None:
+        self.last_active_at = time.monotonic()
+        # The driver has nothing to do while the agent just works.
+        if self.waiting or self._draining or self.closed is not None:
             self._changed.set()
 
-    async def _for_ever(self) -> NoReturn:
+    async def _wait_forever(self) -> NoReturn:
         await asyncio.get_running_loop().create_future()
         raise AssertionError("nothing ends this wait but cancellation")
 
     async def _load(self) -> dict[StepKey, StepOutcome]:
         async with self._loading:
-            if self._answers is None:
-                self._answers = dict(await self._journal.load())
-        return self._answers
+            if self._outcomes is None:
+                self._outcomes = dict(await self._journal.load())
+        return self._outcomes

@@ -1,4 +1,4 @@
-"""Running plain functions beside the event loop."""
+"""Plain functions, run in threads beside the event loop."""
 
 import asyncio
 import contextvars
@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 
-async def in_thread(
+async def run_in_thread(
     function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> object:
     """Run a function in a thread of its own and return what it returns.
 
-    Not in a pool: a function that blocks takes no other's place, and its thread, a daemon, does
-    not hold up the end of a process that is told to stop.
+    Not in a pool: a function that blocks delays no other one, and its thread, a daemon, does not
+    keep a process alive that is asked to stop.
 
     Raises:
         Exception: What the function raised; :class:`RuntimeError` when it called ``sys.exit``.
@@ -27,15 +27,15 @@ async def in_thread(
             value = context.run(function, *args, **kwargs)
         except (SystemExit, KeyboardInterrupt, StopIteration) as error:
             # None of these may travel through an event loop: they would end it.
-            tell(done.set_exception, RuntimeError(f"it raised {type(error).__name__}: {error}"))
+            deliver(done.set_exception, RuntimeError(f"it raised {type(error).__name__}: {error}"))
         except BaseException as error:  # noqa: BLE001 -- handed to whoever awaits
-            tell(done.set_exception, error)
+            deliver(done.set_exception, error)
         else:
-            tell(done.set_result, value)
+            deliver(done.set_result, value)
 
-    def tell(answer: Callable[..., None], value: object) -> None:
+    def deliver(set_outcome: Callable[..., None], value: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(lambda: None if done.done() else answer(value))
+            loop.call_soon_threadsafe(lambda: None if done.done() else set_outcome(value))
 
     name = getattr(function, "__name__", type(function).__name__)
     threading.Thread(target=run, name=f"step {name}", daemon=True).start()

@@ -1,16 +1,17 @@
-"""``perdure agents``: what is installed and what each takes."""
+"""``perdure agents``: the installed agents and their parameters."""
 
 import click
 
-from perdure.cli.output.printing import print_json, print_table, say
-from perdure.cli.runtime.command import command_errors, json_option
+from perdure.cli.output.printing import print_json, print_message, print_table
 from perdure.cli.runtime.completion import complete_agents
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.options import json_option
 
 
 @click.command()
 @click.argument("agent", required=False, shell_complete=complete_agents)
 @json_option
-@command_errors
+@handle_errors
 def agents(agent: str | None, as_json: bool) -> None:
     """List the installed agents, or show one with its parameters."""
     from perdure.agents.description import describe_agents
@@ -20,18 +21,18 @@ def agents(agent: str | None, as_json: bool) -> None:
     registry = known_agents(Settings())
     if agent is not None:
         registry.agent(agent)
-    described = describe_agents(registry, only=agent)
+    agent_list = describe_agents(registry, only=agent)
     if as_json:
-        print_json(described)
+        print_json(agent_list)
         return
     failed = sum(plugin.status == "failed" for plugin in registry.plugins)
     if failed:
-        some = "1 plugin is" if failed == 1 else f"{failed} plugins are"
-        say(f"{some} left out: perdure plugins says why")
-    if not described.agents:
+        count = "1 plugin is" if failed == 1 else f"{failed} plugins are"
+        print_message(f"{count} left out: perdure plugins says why")
+    if not agent_list.agents:
         click.echo("No agent is installed: install one, e.g. pip install perdure-research")
         return
-    for item in described.agents:
+    for item in agent_list.agents:
         click.echo(f"{item.name}  {item.version}  ({item.distribution})")
         click.echo(f"  {item.description}")
         for example in item.examples:
@@ -40,8 +41,8 @@ def agents(agent: str | None, as_json: bool) -> None:
             print_table(
                 ["  parameter", "type", "default", "meaning"],
                 [
-                    [f"  {one.name}", one.type, one.default, one.description]
-                    for one in item.parameters
+                    [f"  {field.name}", field.type, field.default, field.description]
+                    for field in item.parameters
                 ],
             )
         click.echo("")

@@ -4,25 +4,27 @@ import logging
 
 import click
 
-from perdure.cli.output.printing import print_json, say
-from perdure.cli.runtime.command import command_errors, json_option, run_async, until_stopped
+from perdure.cli.output.printing import print_json, print_message
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import run_async, until_stopped
+from perdure.cli.runtime.options import json_option
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="The port.  [default: 8000]")
 @click.option("--new-key", is_flag=True, help="Make an API key, print it, and exit.")
 @json_option
-@command_errors
+@handle_errors
 def api(port: int | None, new_key: bool, as_json: bool) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM.
 
-    Listens on PERDURE_HOST, 127.0.0.1 unless told otherwise; any other address needs
+    Listens on PERDURE_HOST, 127.0.0.1 unless set otherwise; any other address needs
     PERDURE_API_KEYS.
     """
     if new_key:
         _print_new_key(as_json)
         return
-    run_async(_api(port, as_json), log_level=logging.INFO)
+    run_async(_serve(port, as_json), log_level=logging.INFO)
 
 
 def _print_new_key(as_json: bool) -> None:
@@ -36,7 +38,7 @@ def _print_new_key(as_json: bool) -> None:
     click.echo(f"digest  {digest}   (add it to PERDURE_API_KEYS)")
 
 
-async def _api(port: int | None, as_json: bool) -> None:
+async def _serve(port: int | None, as_json: bool) -> None:
     from perdure.agents.plugins.file_watch import watch_files
     from perdure.api.app import check_address, create_app
     from perdure.api.server import listen, serve
@@ -60,4 +62,4 @@ async def _api(port: int | None, as_json: bool) -> None:
             else:
                 click.echo(f"API  {url}  (reference: {url}/docs)")
             await until_stopped(watch_files(registry, settings))
-            say("stopping")
+            print_message("stopping")

@@ -1,4 +1,4 @@
-"""``perdure approvals``: what goals ask people, and the answers."""
+"""``perdure approvals``: the approvals that goals ask people for, and voting on them."""
 
 import getpass
 import json
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import mark, print_json, print_table
-from perdure.cli.runtime.command import command_errors, json_option, run_async
+from perdure.cli.output.printing import print_json, print_table, styled_status
 from perdure.cli.runtime.completion import complete_approvals
-from perdure.cli.runtime.connections import answering, with_stores
+from perdure.cli.runtime.connections import open_decisions, run_with_stores
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import run_async
+from perdure.cli.runtime.options import json_option
 
 if TYPE_CHECKING:
     from perdure.settings import Settings
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 approval_argument = click.argument("approval", shell_complete=complete_approvals)
 all_option = click.option("--all", "show_all", is_flag=True, help="Those that are decided too.")
-by_option = click.option("--by", help="Who says so; your login name when not given.")
+by_option = click.option("--by", help="Who votes; your login name when not given.")
 reason_option = click.option("--reason", default="", help="Why, in your words.")
 
 
@@ -26,7 +28,7 @@ reason_option = click.option("--reason", default="", help="Why, in your words.")
 @all_option
 @json_option
 @click.pass_context
-@command_errors
+@handle_errors
 def approvals(context: click.Context, show_all: bool, as_json: bool) -> None:
     """List what goals ask people, and answer it.
 
@@ -39,20 +41,20 @@ def approvals(context: click.Context, show_all: bool, as_json: bool) -> None:
 @approvals.command("list")
 @all_option
 @json_option
-@command_errors
+@handle_errors
 def list_approvals(show_all: bool, as_json: bool) -> None:
     """List what is open, newest first."""
     _list(show_all, as_json)
 
 
 def _list(show_all: bool, as_json: bool) -> None:
-    async def show(stores: "Stores", _: "Settings") -> None:
+    async def print_approvals(stores: "Stores", _: "Settings") -> None:
         from perdure.stores.journal.approvals import ApprovalStatus
 
         status = None if show_all else ApprovalStatus.OPEN
-        found = await stores.approvals.list(limit=500, status=status)
+        records = await stores.approvals.list(limit=500, status=status)
         if as_json:
-            print_json({"approvals": [approval.model_dump(mode="json") for approval in found]})
+            print_json({"approvals": [approval.model_dump(mode="json") for approval in records]})
             return
         print_table(
             ["approval", "status", "asked", "question", "goal"],
@@ -64,25 +66,25 @@ def _list(show_all: bool, as_json: bool) -> None:
                     approval.question[:60],
                     approval.workflow_id,
                 ]
-                for approval in found
+                for approval in records
             ],
         )
 
-    with_stores(show)
+    run_with_stores(print_approvals)
 
 
 @approvals.command()
 @approval_argument
 @json_option
-@command_errors
+@handle_errors
 def show(approval: str, as_json: bool) -> None:
     """Show what is asked, with all that the answer depends on."""
 
-    async def show_one(stores: "Stores", _: "Settings") -> None:
-        found = await stores.approvals.get(await stores.approvals.find(approval))
-        _print(found, as_json)
+    async def print_approval(stores: "Stores", _: "Settings") -> None:
+        record = await stores.approvals.get(await stores.approvals.find(approval))
+        _print_approval(record, as_json)
 
-    with_stores(show_one)
+    run_with_stores(print_approval)
 
 
 @approvals.command()
@@ -90,7 +92,7 @@ def show(approval: str, as_json: bool) -> None:
 @by_option
 @reason_option
 @json_option
-@command_errors
+@handle_errors
 def approve(approval: str, by: str | None, reason: str, as_json: bool) -> None:
     """Say yes. It counts at once, whether a server and a worker run or not."""
     run_async(_vote(approval, True, by, reason, as_json))
@@ -101,7 +103,7 @@ def approve(approval: str, by: str | None, reason: str, as_json: bool) -> None:
 @by_option
 @reason_option
 @json_option
-@command_errors
+@handle_errors
 def refuse(approval: str, by: str | None, reason: str, as_json: bool) -> None:
     """Say no, which decides."""
     run_async(_vote(approval, False, by, reason, as_json))
@@ -113,16 +115,16 @@ async def _vote(approval: str, approved: bool, by: str | None, reason: str, as_j
     from perdure.models import Vote
 
     vote = Vote(by=by or getpass.getuser(), approved=approved, reason=reason, at=datetime.now(UTC))
-    async with answering() as (stores, takes):
-        found = await takes.vote(await stores.approvals.find(approval), vote)
-    _print(found, as_json)
+    async with open_decisions() as (stores, decisions):
+        record = await decisions.vote(await stores.approvals.find(approval), vote)
+    _print_approval(record, as_json)
 
 
-def _print(approval: "ApprovalRecord", as_json: bool) -> None:
+def _print_approval(approval: "ApprovalRecord", as_json: bool) -> None:
     if as_json:
         print_json(approval)
         return
-    click.echo(f"{mark(approval.status.value)}  {approval.approval_id}")
+    click.echo(f"{styled_status(approval.status.value)}  {approval.approval_id}")
     click.echo(f"asked      {approval.question}")
     click.echo(f"by         {approval.workflow_id}")
     if approval.data is not None:
@@ -134,5 +136,5 @@ def _print(approval: "ApprovalRecord", as_json: bool) -> None:
     if approval.expires_at is not None:
         click.echo(f"expires    {approval.expires_at.astimezone():%Y-%m-%d %H:%M:%S}")
     for vote in approval.votes:
-        why = f": {vote.reason}" if vote.reason else ""
-        click.echo(f"{'yes' if vote.approved else 'no':10} {vote.by}{why}")
+        reason = f": {vote.reason}" if vote.reason else ""
+        click.echo(f"{'yes' if vote.approved else 'no':10} {vote.by}{reason}")

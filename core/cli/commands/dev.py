@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import print_json, say
-from perdure.cli.runtime.command import command_errors, json_option, run_async, until_stopped
-from perdure.cli.runtime.connections import plugin_option, settings_with
+from perdure.cli.output.printing import print_json, print_message
+from perdure.cli.runtime.connections import settings_with_files
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import run_async, until_stopped
+from perdure.cli.runtime.options import json_option, plugin_option
 
 if TYPE_CHECKING:
     from perdure.agents.plugins.registry import AgentRegistry
     from perdure.temporal.installation import RunningInstallation
 
-_HOW_TO_INSTALL = ": install one, e.g. pip install perdure-research"
+_INSTALL_HINT = ": install one, e.g. pip install perdure-research"
 
 
 @click.command()
@@ -30,14 +32,14 @@ _HOW_TO_INSTALL = ": install one, e.g. pip install perdure-research"
 )
 @plugin_option
 @json_option
-@command_errors
+@handle_errors
 def dev(
     port: int | None, temporal_port: int, plugin_files: tuple[Path, ...], as_json: bool
 ) -> None:
     """Run the Temporal server, the API and a worker until Ctrl-C.
 
-    Goals, results and the server's state survive a restart: they lie under PERDURE_HOME. Ports
-    that are taken are replaced by free ones, which are told; 0 stands for any free one.
+    Goals, results and the server's state survive a restart: they are kept under PERDURE_HOME. A
+    port that is in use is replaced by a free one, which is shown; 0 stands for any free port.
     """
     run_async(_dev(port, temporal_port, plugin_files, as_json), log_level=logging.INFO)
 
@@ -50,14 +52,14 @@ async def _dev(
     from perdure.temporal.installation import RunningInstallation, files_of, written_down
     from perdure.temporal.session import embedded_session
 
-    settings = settings_with(plugin_files)
+    settings = settings_with_files(plugin_files)
     check_address(settings)
-    async with embedded_session(settings, say, port=temporal_port) as session:
+    async with embedded_session(settings, print_message, port=temporal_port) as session:
         assert session.server is not None
-        for sentence in (*session.server.notes, *_left_out(session.registry)):
-            say(sentence)
+        for message in (*session.server.notes, *_plugin_failures(session.registry)):
+            print_message(message)
         app = create_app(session.service, settings)
-        listener = _listen_somewhere(settings.host, settings.port if port is None else port)
+        listener = _listen_on_free_port(settings.host, settings.port if port is None else port)
         async with serve(app, listener, settings) as url:
             running = RunningInstallation(
                 pid=os.getpid(),
@@ -71,37 +73,41 @@ async def _dev(
                     sources = {"plugin_files": {"__all__": {"source"}}}
                     print_json(running.model_dump(mode="json", exclude=sources))
                 else:
-                    _announce(running, session.registry)
+                    _print_addresses(running, session.registry)
                 await until_stopped(session.server.watch())
-                say("stopping")
+                print_message("stopping")
 
 
-def _left_out(registry: "AgentRegistry") -> list[str]:
+def _plugin_failures(registry: "AgentRegistry") -> list[str]:
     return [
-        f"{plugin.module} cannot be loaded: {plugin.reason}" if plugin.is_file else plugin.left_out
+        (
+            f"{plugin.module} cannot be loaded: {plugin.reason}"
+            if plugin.is_file
+            else plugin.failure_message
+        )
         for plugin in registry.plugins
         if plugin.status == "failed"
     ]
 
 
-def _listen_somewhere(host: str, port: int) -> socket.socket:
-    from perdure.api.server import AddressTaken, listen
+def _listen_on_free_port(host: str, port: int) -> socket.socket:
+    from perdure.api.server import AddressInUse, listen
 
     try:
         return listen(host, port)
-    except AddressTaken:
+    except AddressInUse:
         listener = listen(host, 0)
-        say(f"port {port} is taken, so the API listens on {listener.getsockname()[1]}")
+        print_message(f"port {port} is taken, so the API listens on {listener.getsockname()[1]}")
         return listener
 
 
-def _announce(running: "RunningInstallation", registry: "AgentRegistry") -> None:
+def _print_addresses(running: "RunningInstallation", registry: "AgentRegistry") -> None:
     agents = len(registry.agents)
     click.echo(f"API       {running.api_url}  (reference: {running.api_url}/docs)")
     click.echo(f"Temporal  {running.temporal_address}  (pages: {running.ui_url})")
-    click.echo(f"Agents    {agents} installed" + ("" if agents else _HOW_TO_INSTALL))
+    click.echo(f"Agents    {agents} installed" + ("" if agents else _INSTALL_HINT))
     for plugin in registry.plugins:
         if plugin.is_file:
-            brings = ", ".join(plugin.agents) or "nothing"
-            click.echo(f"File      {plugin.module} brings {brings}, anew when it changes")
+            contributed = ", ".join(plugin.agents) or "nothing"
+            click.echo(f"File      {plugin.module} brings {contributed}, anew when it changes")
     click.echo("Ready. Ctrl-C stops everything; goals under way go on at the next start.")

@@ -1,4 +1,4 @@
-"""``perdure doctor``: every part, whether it is there, and what to do when it is not."""
+"""``perdure doctor``: a check of every part, with advice when one is missing."""
 
 import platform
 import sys
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli.output.printing import print_json, print_table
-from perdure.cli.runtime.command import command_errors, explained, json_option, run_async
+from perdure.cli.runtime.errors import error_message, handle_errors
+from perdure.cli.runtime.event_loop import run_async
+from perdure.cli.runtime.options import json_option
 
 if TYPE_CHECKING:
     from perdure.models import Check
@@ -16,10 +18,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @json_option
-@command_errors
+@handle_errors
 def doctor(as_json: bool) -> None:
     """Look for every part that Perdure and its agents need; status 1 when one is missing."""
-    checks = run_async(_look())
+    checks = run_async(_run_checks())
     missing = any(check.required and not check.found for check in checks)
     if as_json:
         print_json({"checks": [check.model_dump() for check in checks], "ok": not missing})
@@ -40,28 +42,28 @@ def doctor(as_json: bool) -> None:
     sys.exit(1 if missing else 0)
 
 
-async def _look() -> "list[Check]":
-    from perdure.agents.plugins.discovery import core_version
+async def _run_checks() -> "list[Check]":
     from perdure.models import Check
     from perdure.settings import Settings
+    from perdure.version import core_version
 
     settings = Settings()
     return [
         Check(part="Python", found=True, version=platform.python_version(), where=sys.executable),
-        Check(part="perdure", found=True, version=core_version(), where=str(_package())),
-        await _stores(settings),
-        *await _temporal(settings),
-        *_plugins(settings),
+        Check(part="perdure", found=True, version=core_version(), where=_package_path()),
+        await _check_stores(settings),
+        *await _check_temporal(settings),
+        *_check_plugins(settings),
     ]
 
 
-def _package() -> object:
+def _package_path() -> str:
     import perdure
 
-    return perdure.__path__[0]
+    return str(perdure.__path__[0])
 
 
-async def _stores(settings: "Settings") -> "Check":
+async def _check_stores(settings: "Settings") -> "Check":
     from perdure.models import Check
     from perdure.stores import StoreUnavailable, open_stores
 
@@ -72,7 +74,7 @@ async def _stores(settings: "Settings") -> "Check":
         return Check(part="stores", found=False, where=str(settings.home), advice=str(error))
 
 
-async def _temporal(settings: "Settings") -> "list[Check]":
+async def _check_temporal(settings: "Settings") -> "list[Check]":
     from perdure.models import Check
     from perdure.temporal.client.connection import TemporalUnavailable, connect
     from perdure.temporal.installation import installation_address
@@ -102,7 +104,7 @@ async def _temporal(settings: "Settings") -> "list[Check]":
     return checks
 
 
-def _plugins(settings: "Settings") -> "list[Check]":
+def _check_plugins(settings: "Settings") -> "list[Check]":
     from perdure.models import Check
     from perdure.temporal.installation import known_agents
 
@@ -126,8 +128,8 @@ def _plugins(settings: "Settings") -> "list[Check]":
                 check.model_copy(update={"part": f"{name}: {check.part}"})
                 for check in agent.spec.check()
             ]
-        except Exception as error:  # noqa: BLE001 -- a plugin's check hurts nobody
-            advice = explained(error) or repr(error)
+        except Exception as error:  # noqa: BLE001 -- a plugin's check may raise anything
+            advice = error_message(error) or repr(error)
             checks.append(Check(part=f"{name}: check", found=False, advice=advice))
     if not registry.agents:
         checks.append(

@@ -1,4 +1,4 @@
-"""``perdure goals``: the runs on record."""
+"""``perdure goals list, show, watch, result``, and the group of all that concerns goals."""
 
 import sys
 from pathlib import Path
@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.commands.control import control_commands
-from perdure.cli.output.goal_details import print_standing, standing_of
-from perdure.cli.output.printing import print_json, print_table, say
+from perdure.cli.commands.goals_control import cancel, pause, resume, signal, terminate
+from perdure.cli.commands.goals_retry import dead_letters, retry
+from perdure.cli.output.goal_details import load_goal_details, print_goal_details
+from perdure.cli.output.printing import print_json, print_message, print_table
 from perdure.cli.output.results import default_folder, print_result, save_result
-from perdure.cli.runtime.command import command_errors, json_option, run_async
-from perdure.cli.runtime.connections import (
-    goal_argument,
-    plugin_option,
-    record_of,
-    settings_with,
-    with_stores,
-)
-from perdure.cli.runtime.watch import watch_one
+from perdure.cli.runtime.connections import find_goal_record, run_with_stores, settings_with_files
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import run_async
+from perdure.cli.runtime.options import goal_argument, json_option, plugin_option
+from perdure.cli.runtime.watch import watch_to_end
 
 if TYPE_CHECKING:
     from perdure.models import GoalRecord
@@ -37,20 +34,20 @@ def goals() -> None:
     """
 
 
-for command in control_commands:
+for command in (cancel, pause, resume, terminate, signal, retry, dead_letters):
     goals.add_command(command)
 
 
 @goals.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only those that stand so.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only those with this status.")
 @click.option("--agent", help="Only those of this agent.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
 @json_option
-@command_errors
+@handle_errors
 def list_goals(status: str | None, agent: str | None, limit: int, as_json: bool) -> None:
     """List goals, newest first."""
 
-    async def show(stores: "Stores", _: "Settings") -> None:
+    async def print_goals(stores: "Stores", _: "Settings") -> None:
         from perdure.models import GoalStatus
 
         records = await stores.goals.list(
@@ -64,7 +61,7 @@ def list_goals(status: str | None, agent: str | None, limit: int, as_json: bool)
             [_row(record) for record in records],
         )
 
-    with_stores(show)
+    run_with_stores(print_goals)
 
 
 def _row(record: "GoalRecord") -> list[str]:
@@ -81,15 +78,15 @@ def _row(record: "GoalRecord") -> list[str]:
 @goals.command()
 @goal_argument
 @json_option
-@command_errors
+@handle_errors
 def show(goal: str, as_json: bool) -> None:
-    """Show where a goal stands."""
+    """Show a goal: status, progress, spending, what it waits for."""
 
-    async def show_one(stores: "Stores", _: "Settings") -> None:
-        record = await record_of(goal, stores)
-        standing = await standing_of(stores, record)
+    async def print_goal(stores: "Stores", _: "Settings") -> None:
+        record = await find_goal_record(goal, stores)
+        details = await load_goal_details(stores, record)
         if as_json:
-            print_json(record.model_dump(mode="json") | standing.as_json())
+            print_json(record.model_dump(mode="json") | details.as_json())
             return
         click.echo(f"goal       {record.goal_id}")
         click.echo(f"agent      {record.agent_type}  ({record.agent_version or 'not run yet'})")
@@ -97,17 +94,17 @@ def show(goal: str, as_json: bool) -> None:
         click.echo(f"parameters {record.parameters}")
         if record.progress is not None:
             click.echo(f"progress   {record.progress.percentage:.0f} %  {record.progress.message}")
-        print_standing(standing)
+        print_goal_details(details)
         print_result(record, None)
 
-    with_stores(show_one)
+    run_with_stores(print_goal)
 
 
 @goals.command("watch")
 @goal_argument
 @plugin_option
 @json_option
-@command_errors
+@handle_errors
 def watch_goal(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """Follow a goal to its end; starts the embedded server when the goal needs it to go on."""
     sys.exit(run_async(_watch(goal, plugin_files, as_json)))
@@ -117,23 +114,25 @@ async def _watch(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> in
     from perdure.stores import open_stores
     from perdure.temporal.session import open_session
 
-    settings = settings_with(plugin_files)
+    settings = settings_with_files(plugin_files)
     async with open_stores(settings) as stores:
-        record = await record_of(goal, stores)
+        record = await find_goal_record(goal, stores)
         workflow_id = record.workflow_id
     if record.status.final:
-        _print(record, as_json)
+        _print_result(record, as_json)
         return 0 if record.success else 1
-    async with open_session(settings, say) as session:
-        if not await watch_one(session, record.agent_type, workflow_id, quiet=as_json):
-            say(f"\nthe goal is not stopped by this: perdure goals cancel {workflow_id} stops it")
+    async with open_session(settings, print_message) as session:
+        if not await watch_to_end(session, record.agent_type, workflow_id, quiet=as_json):
+            print_message(
+                f"\nthe goal is not stopped by this: perdure goals cancel {workflow_id} stops it"
+            )
             return 130
         record = await session.stores.goals.get(workflow_id)
-    _print(record, as_json)
+    _print_result(record, as_json)
     return 0 if record.success else 1
 
 
-def _print(record: "GoalRecord", as_json: bool) -> None:
+def _print_result(record: "GoalRecord", as_json: bool) -> None:
     if as_json:
         print_json(record)
     else:
@@ -148,16 +147,16 @@ def _print(record: "GoalRecord", as_json: bool) -> None:
     help="Where to write its files; under PERDURE_HOME when not given.",
 )
 @json_option
-@command_errors
+@handle_errors
 def result(goal: str, output: Path | None, as_json: bool) -> None:
     """Write a goal's files and print its result."""
 
     async def save(stores: "Stores", settings: "Settings") -> None:
-        record = await record_of(goal, stores)
+        record = await find_goal_record(goal, stores)
         folder = await save_result(stores, record, output or default_folder(settings.home, record))
         if as_json:
             print_json(record.model_dump(mode="json") | {"folder": str(folder)})
         else:
             print_result(record, folder)
 
-    with_stores(save)
+    run_with_stores(save)

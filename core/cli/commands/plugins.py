@@ -1,4 +1,4 @@
-"""``perdure plugins``: what is installed, what of it works, and what its authors need."""
+"""``perdure plugins``: the installed plugins, their status, and the commands for authors."""
 
 import dataclasses
 
@@ -6,14 +6,15 @@ import click
 
 from perdure.cli.commands.plugins_check import check
 from perdure.cli.commands.plugins_new import new
-from perdure.cli.output.printing import mark, print_json, print_table
-from perdure.cli.runtime.command import command_errors, json_option
+from perdure.cli.output.printing import print_json, print_table, styled_status
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.options import json_option
 
 
 @click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
-@command_errors
+@handle_errors
 def plugins(context: click.Context, as_json: bool) -> None:
     """List the installed plugins: status, agents, hooks, why one failed, what to change in one."""
     if context.invoked_subcommand is None:
@@ -48,10 +49,10 @@ def _list(as_json: bool) -> None:
             for plugin in installed
         ],
     )
-    # Below the table: a sentence has no room in a column.
+    # Below the table: a sentence does not fit into a column.
     for plugin in installed:
         name = f"{plugin.distribution} {plugin.version}".rstrip()
         if plugin.reason:
-            click.echo(f"{name}, {mark(plugin.status)}: {plugin.reason}")
+            click.echo(f"{name}, {styled_status(plugin.status)}: {plugin.reason}")
         for warning in plugin.warnings:
-            click.echo(f"{name}, {mark('warning')}: {warning}")
+            click.echo(f"{name}, {styled_status('warning')}: {warning}")

@@ -1,10 +1,10 @@
-"""``perdure plugins new``: make a package with one agent, as ``templates/agent`` has it."""
+"""``perdure plugins new``: make a package with one agent from ``templates/agent``."""
 
 import keyword
 import re
 import shlex
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -12,15 +12,16 @@ from typing import Final
 import click
 
 from perdure.cli.output.printing import print_json
-from perdure.cli.runtime.command import command_errors, json_option
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.options import json_option
 
-# What the template's own agent is called; every other name is put in its place.
+# The name of the template's own agent; the new name replaces it.
 TEMPLATE_NAME: Final = "my-agent"
-TEMPLATE_BOUNDS: Final = "perdure>=0.1,<0.2"
+TEMPLATE_REQUIREMENT: Final = "perdure>=0.1,<0.2"
 # Longer ones would not fit on one line of the package, which is formatted as it is made.
-LONGEST_NAME: Final = 32
-# The agent's function has the agent's name, among these others.
-NAMES_IN_TEMPLATE: Final = frozenset(
+MAX_NAME_LENGTH: Final = 32
+# The agent's function has the agent's name; these names are used beside it.
+RESERVED_NAMES: Final = frozenset(
     {"agent", "count_words", "hookimpl", "pytest", "register_agents", "rehearse"}
 )
 _EXAMPLE: Final = '"Which words does this text use most?" --param text="to be or not to be"'
@@ -31,7 +32,7 @@ class NameRefused(Exception):
 
 
 class FolderRefused(Exception):
-    """The package cannot be written where it should be."""
+    """The package cannot be written to the folder."""
 
 
 @click.command()
@@ -43,7 +44,7 @@ class FolderRefused(Exception):
     help="Where to make the folder NAME.  [default: the current folder]",
 )
 @json_option
-@command_errors
+@handle_errors
 def new(name: str, directory: Path, as_json: bool) -> None:
     """Make a package with the agent NAME, its tests and all it needs to be published.
 
@@ -52,7 +53,7 @@ def new(name: str, directory: Path, as_json: bool) -> None:
     """
     check_name(name)
     folder = directory / name
-    written = make_package(name, folder)
+    files = make_package(name, folder)
     shown = shlex.quote(str(folder))
     steps = [
         f"pip install --editable {shlex.quote(f'{folder}[test]')}",
@@ -65,7 +66,7 @@ def new(name: str, directory: Path, as_json: bool) -> None:
                 "name": name,
                 "distribution": f"perdure-{name}",
                 "folder": str(folder.absolute()),
-                "files": [str(path) for path in written],
+                "files": [str(path) for path in files],
                 "next": steps,
             }
         )
@@ -76,28 +77,28 @@ def new(name: str, directory: Path, as_json: bool) -> None:
 
 
 def check_name(name: str) -> None:
-    """See that a package can be made with the name, beside all that is installed.
+    """Check that a package can be made with the name, beside all that is installed.
 
     Raises:
-        NameRefused: It is none for an agent, or somebody has it.
+        NameRefused: It is no agent's name, or is taken.
     """
     from perdure.agents.plugins.registry import installed_agents
     from perdure.models import AGENT_NAME_PATTERN
 
     if not re.fullmatch(AGENT_NAME_PATTERN, name):
         raise NameRefused(
-            f"agent name {name!r} must be lower-case words joined by hyphens: {_better(name)}"
+            f"agent name {name!r} must be lower-case words joined by hyphens: {_suggestion(name)}"
         )
-    if len(name) > LONGEST_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         raise NameRefused(
-            f"agent name {name!r} is too long: choose one of at most {LONGEST_NAME} characters"
+            f"agent name {name!r} is too long: choose one of at most {MAX_NAME_LENGTH} characters"
         )
     if name.startswith("perdure-"):
-        bare = name.removeprefix("perdure-")
+        short = name.removeprefix("perdure-")
         raise NameRefused(
-            f"the package's name begins with perdure- by itself: perdure plugins new {bare}"
+            f"the package's name begins with perdure- by itself: perdure plugins new {short}"
         )
-    if keyword.iskeyword(_module_of(name)) or _module_of(name) in NAMES_IN_TEMPLATE:
+    if keyword.iskeyword(_module_name(name)) or _module_name(name) in RESERVED_NAMES:
         raise NameRefused(
             f"agent name {name!r} would give its function a name that means something else there:"
             f" choose another, such as 'my-{name}'"
@@ -117,7 +118,7 @@ def make_package(name: str, folder: Path) -> list[PurePosixPath]:
 
     Args:
         name: The agent's name.
-        folder: Where.
+        folder: The folder to write it into.
 
     Returns:
         The files, relative to the folder.
@@ -125,10 +126,10 @@ def make_package(name: str, folder: Path) -> list[PurePosixPath]:
     Raises:
         FolderRefused: The folder holds something, or cannot be written.
     """
-    words = {
-        TEMPLATE_BOUNDS: f"perdure{core_bounds()}",
+    replacements = {
+        TEMPLATE_REQUIREMENT: f"perdure{core_version_range()}",
         TEMPLATE_NAME: name,
-        _module_of(TEMPLATE_NAME): _module_of(name),
+        _module_name(TEMPLATE_NAME): _module_name(name),
     }
     written = []
     try:
@@ -136,11 +137,11 @@ def make_package(name: str, folder: Path) -> list[PurePosixPath]:
             raise FolderRefused(
                 f"the folder {folder} exists and is not empty: choose another with --directory"
             )
-        for path, text in _template():
-            written.append(PurePosixPath(_renamed(str(path), words)))
-            place = folder / written[-1]
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(_renamed(text, words), encoding="utf-8")
+        for path, text in _template_files():
+            written.append(PurePosixPath(_replace(str(path), replacements)))
+            file = folder / written[-1]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(_replace(text, replacements), encoding="utf-8")
     except OSError as error:
         raise FolderRefused(
             f"cannot write the package to {folder} ({error.strerror}): choose another place with"
@@ -149,25 +150,25 @@ def make_package(name: str, folder: Path) -> list[PurePosixPath]:
     return written
 
 
-def core_bounds() -> str:
+def core_version_range() -> str:
     """Return the versions of Perdure that a package made now fits, such as ``>=0.1,<0.2``.
 
     Below 1.0 a minor version may break plugins, from then on a major one.
     """
     from packaging.version import Version
 
-    from perdure.agents.plugins.discovery import core_version
+    from perdure.version import core_version
 
     core = Version(core_version())
-    least = str(core) if core.is_prerelease else f"{core.major}.{core.minor}"
-    below = f"0.{core.minor + 1}" if core.major == 0 else str(core.major + 1)
-    return f">={least},<{below}"
+    lower = str(core) if core.is_prerelease else f"{core.major}.{core.minor}"
+    upper = f"0.{core.minor + 1}" if core.major == 0 else str(core.major + 1)
+    return f">={lower},<{upper}"
 
 
-def _template() -> Iterator[tuple[PurePosixPath, str]]:
+def _template_files() -> Iterator[tuple[PurePosixPath, str]]:
     def walk(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            # Installing compiles the template's modules too, and tools leave what they like.
+            # Installing compiles the template's modules too, and tools leave caches there.
             if entry.name.endswith(("_cache", "__pycache__", ".egg-info")):
                 continue
             if entry.is_dir():
@@ -175,19 +176,21 @@ def _template() -> Iterator[tuple[PurePosixPath, str]]:
             else:
                 yield path / entry.name, entry.read_text(encoding="utf-8")
 
-    return walk(files("perdure.templates") / "agent", PurePosixPath())
+    return walk(resources.files("perdure.templates") / "agent", PurePosixPath())
 
 
-def _renamed(text: str, words: dict[str, str]) -> str:
+def _replace(text: str, replacements: dict[str, str]) -> str:
     # All at once: a new name may hold an old one.
-    return re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], text)
+    return re.sub(
+        "|".join(map(re.escape, replacements)), lambda match: replacements[match[0]], text
+    )
 
 
-def _module_of(name: str) -> str:
+def _module_name(name: str) -> str:
     return name.replace("-", "_")
 
 
-def _better(name: str) -> str:
+def _suggestion(name: str) -> str:
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower())
-    better = "-".join(words).lstrip("0123456789-")
-    return f"perdure plugins new {better or 'my-agent'}"
+    suggested = "-".join(words).lstrip("0123456789-")
+    return f"perdure plugins new {suggested or 'my-agent'}"

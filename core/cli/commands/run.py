@@ -1,25 +1,24 @@
-"""``perdure run``: hand in a goal and see it through."""
+"""``perdure run``: start a goal and follow it to its end."""
 
-import json
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import print_json, say
+from perdure.cli.output.printing import print_json, print_message
 from perdure.cli.output.results import default_folder, print_result, save_result
 from perdure.cli.runtime.agent_help import CommandWithAgent
-from perdure.cli.runtime.command import command_errors, json_option, run_async
 from perdure.cli.runtime.completion import complete_agents
-from perdure.cli.runtime.connections import plugin_option, settings_with
-from perdure.cli.runtime.watch import watch_one
+from perdure.cli.runtime.connections import settings_with_files
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import run_async
+from perdure.cli.runtime.options import json_option, plugin_option
+from perdure.cli.runtime.parameters import read_parameters
+from perdure.cli.runtime.watch import watch_to_end
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, JsonValue
-
     from perdure.agents.plugins.registry import InstalledAgent
     from perdure.models import Goal
     from perdure.settings import Settings
@@ -27,11 +26,7 @@ if TYPE_CHECKING:
 
 
 class FileNotServed(Exception):
-    """A plugin file was given that the server which runs was not."""
-
-
-class WrongParameter(Exception):
-    """``--param`` was given something else than NAME=VALUE."""
+    """A plugin file was given that the running installation does not know."""
 
 
 @click.command(cls=CommandWithAgent)
@@ -54,7 +49,7 @@ class WrongParameter(Exception):
 @plugin_option
 @click.option("--detach", is_flag=True, help="Hand the goal in and return; a server must run.")
 @json_option
-@command_errors
+@handle_errors
 def run(
     agent: str,
     description: str,
@@ -72,11 +67,11 @@ def run(
     With an AGENT, --help shows the parameters it takes.
     """
     goal_id = goal_id or f"{agent}-{time.strftime('%Y%m%d-%H%M%S')}"
-    main = _run(agent, description, params, goal_id, output, plugin_files, detach, as_json)
+    main = _run_goal(agent, description, params, goal_id, output, plugin_files, detach, as_json)
     sys.exit(run_async(main))
 
 
-async def _run(
+async def _run_goal(
     agent: str,
     description: str,
     params: tuple[str, ...],
@@ -91,10 +86,10 @@ async def _run(
     from perdure.temporal.installation import NoInstallation, installation_address
     from perdure.temporal.session import open_session
 
-    settings = settings_with(plugin_files)
-    _check_files(settings)
-    # What is wrong with the goal is said before a server is started for it.
-    spec = (await _find_agent(agent, settings)).spec
+    settings = settings_with_files(plugin_files)
+    _check_plugin_files(settings)
+    # A goal that cannot run is refused before a server is started for it.
+    spec = (await _look_up_agent(agent, settings)).spec
     parameters = read_parameters(params, spec.parameters)
     goal = Goal(goal_id=goal_id, description=description, agent_type=agent, parameters=parameters)
     check_parameters(spec, parameters)
@@ -102,7 +97,7 @@ async def _run(
         raise NoInstallation(
             "no server runs that could go on with the goal: start one, perdure dev"
         )
-    async with open_session(settings, say) as session:
+    async with open_session(settings, print_message) as session:
         workflow_id = await session.service.start(goal)
         if detach:
             if as_json:
@@ -110,10 +105,10 @@ async def _run(
             else:
                 click.echo(workflow_id)
             return 0
-        return await see_through(session, goal, workflow_id, output, settings.home, as_json)
+        return await _follow(session, goal, workflow_id, output, settings.home, as_json)
 
 
-async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
+async def _look_up_agent(name: str, settings: "Settings") -> "InstalledAgent":
     from perdure.activities.agent_lookup import find_agent
     from perdure.stores import open_stores
     from perdure.temporal.installation import known_agents
@@ -125,7 +120,7 @@ async def _find_agent(name: str, settings: "Settings") -> "InstalledAgent":
         return await find_agent(registry, stores, name)
 
 
-def _check_files(settings: "Settings") -> None:
+def _check_plugin_files(settings: "Settings") -> None:
     from perdure.temporal.installation import installation_address, read_installation
 
     running = read_installation(settings.home)
@@ -140,7 +135,7 @@ def _check_files(settings: "Settings") -> None:
         )
 
 
-async def see_through(
+async def _follow(
     session: "Session",
     goal: "Goal",
     workflow_id: str,
@@ -154,9 +149,11 @@ async def see_through(
         The exit status: 0 when the goal completed, 1 when not, 130 after Ctrl-C.
     """
     if session.server is None and not await session.service.has_worker():
-        say("no worker is there to take the goal: start one, perdure worker; the goal waits for it")
-    if not await watch_one(session, goal.agent_type, workflow_id, quiet=as_json):
-        _say_what_goes_on(session, workflow_id, as_json)
+        print_message(
+            "no worker is there to take the goal: start one, perdure worker; the goal waits for it"
+        )
+    if not await watch_to_end(session, goal.agent_type, workflow_id, quiet=as_json):
+        _print_what_goes_on(session, workflow_id, as_json)
         return 130
     record = await session.stores.goals.get(workflow_id)
     folder = None
@@ -169,76 +166,14 @@ async def see_through(
     return 0 if record.success else 1
 
 
-def _say_what_goes_on(session: "Session", workflow_id: str, as_json: bool) -> None:
+def _print_what_goes_on(session: "Session", workflow_id: str, as_json: bool) -> None:
     if session.server is None:
-        fate = "the goal goes on without you"
+        state = "the goal goes on without you"
     else:
-        fate = "the goal is kept, and goes on when a server runs again"
-    say(
-        f"\n{fate}: perdure goals watch {workflow_id} picks it up,"
+        state = "the goal is kept, and goes on when a server runs again"
+    print_message(
+        f"\n{state}: perdure goals watch {workflow_id} picks it up,"
         f" perdure goals cancel {workflow_id} ends it"
     )
     if as_json:
         print_json({"workflow_id": workflow_id, "status": "running"})
-
-
-def read_parameters(
-    params: Iterable[str], model: "type[BaseModel] | None"
-) -> "dict[str, JsonValue]":
-    """Read ``NAME=VALUE`` pairs as an agent's parameters model wants them.
-
-    A value that the parameter takes as text stays text; any other is read as JSON. A path that
-    exists from here is made absolute, because the worker may run elsewhere.
-
-    Raises:
-        WrongParameter: A pair has no ``=``.
-    """
-    values: dict[str, JsonValue] = {}
-    for pair in params:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise WrongParameter(f"--param {pair!r} has no value: write NAME=VALUE")
-        values[name] = _read_value(name, text, model)
-    return values
-
-
-def _read_value(name: str, text: str, model: "type[BaseModel] | None") -> "JsonValue":
-    from pydantic import TypeAdapter, ValidationError
-
-    field = model.model_fields.get(name) if model is not None else None
-    value: JsonValue = text
-    if field is not None and field.annotation is not None:
-        try:
-            TypeAdapter(field.annotation).validate_python(text)
-        except ValidationError:
-            try:
-                value = json.loads(text)
-            except json.JSONDecodeError:
-                value = text
-    return _from_here(value, _is_path(name, model))
-
-
-def _is_path(name: str, model: "type[BaseModel] | None") -> bool:
-    if model is None:
-        return False
-    return _speaks_of_a_path(model.model_json_schema().get("properties", {}).get(name, {}))
-
-
-def _speaks_of_a_path(schema: "JsonValue") -> bool:
-    if isinstance(schema, list):
-        return any(map(_speaks_of_a_path, schema))
-    if not isinstance(schema, dict):
-        return False
-    return schema.get("format") == "path" or any(
-        _speaks_of_a_path(schema.get(part)) for part in ("items", "anyOf")
-    )
-
-
-def _from_here(value: "JsonValue", is_path: bool) -> "JsonValue":
-    if not is_path:
-        return value
-    if isinstance(value, list):
-        return [_from_here(item, is_path) for item in value]
-    if isinstance(value, str) and value and Path(value).expanduser().exists():
-        return str(Path(value).expanduser().absolute())
-    return value

@@ -1,4 +1,4 @@
-"""``perdure testing``: what authors try their agents with by hand."""
+"""``perdure testing``: tools for authors who try their agents by hand."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import print_json, say
-from perdure.cli.runtime.command import command_errors, json_option, run_async, until_stopped
+from perdure.cli.output.printing import print_json, print_message
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import run_async, until_stopped
+from perdure.cli.runtime.options import json_option
 
 if TYPE_CHECKING:
-    from perdure.testing import Asked, ModelServer, Reply
+    from perdure.testing import ChatRequest, ModelServer, Reply
 
-_SHOWN = 60
+_MAX_CHARACTERS = 60
 
 
 @click.group()
@@ -25,7 +27,7 @@ def testing() -> None:
 @click.argument("script", type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen.")
 @json_option
-@command_errors
+@handle_errors
 def serve_model(script: Path, port: int, as_json: bool) -> None:
     """Serve a model that answers by SCRIPT, a YAML file, until Ctrl-C.
 
@@ -48,28 +50,28 @@ def serve_model(script: Path, port: int, as_json: bool) -> None:
 
 async def _serve(script: Path, port: int, as_json: bool) -> None:
     from perdure.testing import ModelServer
-    from perdure.testing.model_endpoint.written_script import read_script
+    from perdure.testing.model_endpoint.yaml_script import read_script
 
-    written = read_script(script)
+    scripted = read_script(script)
 
-    def answer(asked: "Asked") -> "Reply":
-        reply = written(asked)
-        say(f"{asked.number}  {_short(asked.last)}  ->  {_described(reply)}")
+    def answer(asked: "ChatRequest") -> "Reply":
+        reply = scripted(asked)
+        print_message(f"{asked.number}  {_shorten(asked.last)}  ->  {_describe(reply)}")
         return reply
 
-    with _bound(ModelServer(answer, port=port)) as server:
+    with _started(ModelServer(answer, port=port)) as server:
         if as_json:
             print_json({"url": server.url, "environment": dict(server.environment)})
         else:
             click.echo(f"# {script} is served at {server.url}; type this where the agent runs:")
             for name, value in server.environment.items():
                 click.echo(f"export {name}={value}")
-            say("Ready. Ctrl-C ends it.")
+            print_message("Ready. Ctrl-C ends it.")
         await until_stopped()
 
 
 @contextmanager
-def _bound(server: "ModelServer") -> "Iterator[ModelServer]":
+def _started(server: "ModelServer") -> "Iterator[ModelServer]":
     try:
         server.start()
     except OSError as error:
@@ -82,7 +84,7 @@ def _bound(server: "ModelServer") -> "Iterator[ModelServer]":
         server.stop()
 
 
-def _described(reply: "Reply") -> str:
+def _describe(reply: "Reply") -> str:
     if reply.silent:
         return "silence"
     if reply.garbage:
@@ -91,9 +93,9 @@ def _described(reply: "Reply") -> str:
         return " ".join(["status", str(reply.status), reply.code or ""]).rstrip()
     calls = [f"{call.name}({', '.join(call.arguments)})" for call in reply.tool_calls]
     cut = "" if reply.cut_after is None else f", cut after {reply.cut_after} pieces"
-    return " ".join([*([_short(reply.text)] if reply.text else []), *calls]) + cut
+    return " ".join([*([_shorten(reply.text)] if reply.text else []), *calls]) + cut
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     line = " ".join(text.split())
-    return repr(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…")
+    return repr(line if len(line) <= _MAX_CHARACTERS else f"{line[:_MAX_CHARACTERS]}…")

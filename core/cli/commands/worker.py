@@ -8,14 +8,10 @@ from contextlib import suppress
 
 import click
 
-from perdure.cli.output.printing import print_json, say
-from perdure.cli.runtime.command import (
-    command_errors,
-    end_soon,
-    json_option,
-    run_async,
-    until_stopped,
-)
+from perdure.cli.output.printing import print_json, print_message
+from perdure.cli.runtime.errors import handle_errors
+from perdure.cli.runtime.event_loop import exit_after, run_async, until_stopped
+from perdure.cli.runtime.options import json_option
 
 
 @click.command()
@@ -37,27 +33,27 @@ from perdure.cli.runtime.command import (
 )
 @click.option("--supervised", is_flag=True, hidden=True)
 @json_option
-@command_errors
+@handle_errors
 def worker(
     processes: int, build_id: str | None, make_current: bool, supervised: bool, as_json: bool
 ) -> None:
     """Run goals until Ctrl-C or SIGTERM.
 
-    Connects where TEMPORAL_ADDRESS says, or to the server of a running perdure dev. Told to stop,
-    it lets agents reach the end of a step; their goals go on at another worker.
+    Connects to TEMPORAL_ADDRESS, or to the server of a running perdure dev. When it stops, agents
+    reach the end of a step; their goals go on at another worker.
     """
-    # Where a pool's workers find them too.
+    # In the environment, where a pool's workers find them too.
     if build_id is not None:
         os.environ["PERDURE_BUILD_ID"] = build_id
     if make_current:
         os.environ["PERDURE_MAKE_CURRENT"] = "true"
     if processes > 1:
-        run_async(_pool(processes, as_json), log_level=logging.INFO)
+        run_async(_run_pool(processes, as_json), log_level=logging.INFO)
     else:
-        run_async(_worker(supervised, as_json), log_level=logging.INFO)
+        run_async(_run_one(supervised, as_json), log_level=logging.INFO)
 
 
-async def _worker(supervised: bool, as_json: bool) -> None:
+async def _run_one(supervised: bool, as_json: bool) -> None:
     from perdure.messages import TASK_QUEUE
     from perdure.settings import Settings
     from perdure.stores import open_stores
@@ -66,8 +62,8 @@ async def _worker(supervised: bool, as_json: bool) -> None:
     from perdure.temporal.worker.run_worker import tell_left_out, working
 
     settings = Settings()
-    # Before any plugin is loaded, which might read it, or start something that holds it open.
-    supervisor = _line_to_supervisor() if supervised else None
+    # Before any plugin is loaded: it might read the pipe, or start a process that inherits it.
+    supervisor = _take_supervisor_pipe() if supervised else None
     registry = known_agents(settings)
     tell_left_out(registry)
     async with open_stores(settings) as stores:
@@ -76,19 +72,21 @@ async def _worker(supervised: bool, as_json: bool) -> None:
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
             if supervisor is not None:
-                with suppress(OSError):  # it is gone, and the worker drains at once
+                with suppress(OSError):  # the supervisor has ended, and the worker drains at once
                     os.write(supervisor, b"\n")
             elif as_json:
                 print_json({"address": address, "task_queue": TASK_QUEUE, "agents": agents})
             else:
                 click.echo(f"Working on {TASK_QUEUE} at {address}: {', '.join(agents) or 'none'}")
-            patience = settings.drain_seconds + 5
-            alone = None if supervisor is None else _until_alone(supervisor, patience)
-            await until_stopped(alone, patience=patience)
-            say("stopping")
+            shutdown_seconds = settings.drain_seconds + 5
+            watched = (
+                None if supervisor is None else _until_supervisor_ends(supervisor, shutdown_seconds)
+            )
+            await until_stopped(watched, shutdown_seconds=shutdown_seconds)
+            print_message("stopping")
 
 
-async def _pool(processes: int, as_json: bool) -> None:
+async def _run_pool(processes: int, as_json: bool) -> None:
     from perdure.messages import TASK_QUEUE
     from perdure.settings import Settings
     from perdure.temporal.client.connection import connect
@@ -107,31 +105,31 @@ async def _pool(processes: int, as_json: bool) -> None:
         else:
             click.echo(f"Working on {TASK_QUEUE} at {address} with {processes} processes")
 
-    patience = settings.drain_seconds + KILL_AFTER_SECONDS + 5
-    await until_stopped(pool.run(ready), patience=patience)
+    shutdown_seconds = settings.drain_seconds + KILL_AFTER_SECONDS + 5
+    await until_stopped(pool.run(ready), shutdown_seconds=shutdown_seconds)
 
 
-def _line_to_supervisor() -> int:
-    """Take the line to the supervisor off standard input; agents find nothing there."""
-    line = os.dup(0)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return line
+def _take_supervisor_pipe() -> int:
+    """Take the pipe from the supervisor off standard input, and give agents an empty one."""
+    pipe = os.dup(0)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return pipe
 
 
-async def _until_alone(supervisor: int, patience: float) -> None:
-    """Return when the supervisor is gone, which cuts the line to it."""
+async def _until_supervisor_ends(supervisor: int, shutdown_seconds: float) -> None:
+    """Return when the supervisor has ended, which closes the pipe."""
     loop = asyncio.get_running_loop()
-    alone = asyncio.Event()
+    ended = asyncio.Event()
 
     def read() -> None:
         with suppress(OSError):
             while os.read(supervisor, 1):
                 continue
-        # From here, or an agent that blocks the loop would live on for ever.
-        end_soon(patience)
-        loop.call_soon_threadsafe(alone.set)
+        # In this thread: an agent that blocks the loop would keep the process alive for ever.
+        exit_after(shutdown_seconds)
+        loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=read, name="supervisor", daemon=True).start()
-    await alone.wait()
+    await ended.wait()

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What commands print: event text, live and plain views, results, tables, JSON."""

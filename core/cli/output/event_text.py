@@ -1,4 +1,4 @@
-"""Events in words: one line for people, whatever comes."""
+"""Events as text: one line for people, of any type of event."""
 
 import json
 import re
@@ -12,71 +12,71 @@ if TYPE_CHECKING:
 
 Data = Mapping[str, "JsonValue"]
 
-ENDS: Final = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
-MAX_UNKNOWN_CHARACTERS: Final = 200
+FINAL_EVENTS: Final = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
+MAX_DATA_CHARACTERS: Final = 200
 
-# What would move the cursor or colour the terminal of whoever looks: agents and models wrote this.
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# They would move the cursor or colour the terminal: agents and models wrote the text.
+_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def describe(event: "Event", *, bare: bool = False) -> str:
-    """Return an event as a line for people; empty for one that they need not see as a line.
+def describe(event: "Event", *, with_percentage: bool = True) -> str:
+    """Return an event as a line for people; empty for one that needs no line.
 
-    Text that streams and usage are for a display to gather. A type that this version does not know
-    is shown with its details.
+    Streaming text and usage are for a view to add up. A type that this version does not know is
+    shown with its data.
 
     Args:
         event: The event.
-        bare: Leave a progress event's percentage out.
+        with_percentage: Begin the line of a progress event with its percentage.
     """
-    if event.type == "progress" and bare:
-        return one_line(_doing(event.data))
-    say = _WORDS.get(event.type)
-    if say is None:
-        return one_line(f"{event.type}  {_details(event.data)}".rstrip())
+    if event.type == "progress" and not with_percentage:
+        return one_line(_activity(event.data))
+    describe_data = _DESCRIPTIONS.get(event.type)
+    if describe_data is None:
+        return one_line(f"{event.type}  {_data_text(event.data)}".rstrip())
     try:
-        return one_line(say(event.data))
-    except (KeyError, TypeError, ValueError, AttributeError):  # told by another version
-        return one_line(f"{event.type}  {_details(event.data)}".rstrip())
+        return one_line(describe_data(event.data))
+    except (KeyError, TypeError, ValueError, AttributeError):  # another version wrote it
+        return one_line(f"{event.type}  {_data_text(event.data)}".rstrip())
 
 
 def one_line(text: str) -> str:
-    """Return text without line ends and without what a terminal would obey."""
-    return _CONTROLS.sub("", text.replace("\r", "\n").replace("\n", " "))
+    """Return text as one line, without the control characters that a terminal would obey."""
+    return _CONTROL_CHARACTERS.sub("", text.replace("\r", "\n").replace("\n", " "))
 
 
-def plain(text: str) -> str:
-    """Return text, of several lines maybe, without what a terminal would obey."""
-    return _CONTROLS.sub("", text)
+def strip_controls(text: str) -> str:
+    """Return text, line ends included, without what a terminal would obey."""
+    return _CONTROL_CHARACTERS.sub("", text)
 
 
-def used(tokens: int, cost: float) -> str:
-    """Return what was used of paid models, such as ``12,345 tokens, $0.031``."""
+def format_usage(tokens: int, cost: float) -> str:
+    """Return the usage of paid models as text, such as ``12,345 tokens, $0.031``."""
     return f"{tokens:,} tokens" + (f", ${cost:.3f}" if cost else "")
 
 
-def usage_in(event: "Event") -> tuple[int, float]:
-    """Return the tokens and the dollars that a usage event tells of."""
+def usage_of(event: "Event") -> tuple[int, float]:
+    """Return the tokens and the dollars of a usage event."""
     parts = (event.data.get("input_tokens"), event.data.get("output_tokens"))
     cost = event.data.get("cost")
     tokens = sum(part for part in parts if isinstance(part, int))
     return tokens, float(cost) if isinstance(cost, int | float) else 0.0
 
 
-def _details(data: Data) -> str:
-    told = "  ".join(f"{key}={_value(value)}" for key, value in data.items())
-    return told if len(told) <= MAX_UNKNOWN_CHARACTERS else told[:MAX_UNKNOWN_CHARACTERS] + "…"
+def _data_text(data: Data) -> str:
+    text = "  ".join(f"{key}={_value_text(value)}" for key, value in data.items())
+    return text if len(text) <= MAX_DATA_CHARACTERS else text[:MAX_DATA_CHARACTERS] + "…"
 
 
-def _value(value: "JsonValue") -> str:
+def _value_text(value: "JsonValue") -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _doing(data: Data) -> str:
+def _activity(data: Data) -> str:
     return str(data.get("message") or data.get("step") or "working")
 
 
-def _because(data: Data) -> str:
+def _reason(data: Data) -> str:
     reason = data.get("message") or data.get("reason")
     return f": {reason}" if reason else ""
 
@@ -89,47 +89,47 @@ def _waiting(data: Data) -> str:
 def _throttled(data: Data) -> str:
     seconds = data.get("retry_after")
     pause = f" for {seconds:.0f} s" if isinstance(seconds, int | float) else ""
-    return f"the provider asks to wait{pause}{_because(data)}"
+    return f"the provider asks to wait{pause}{_reason(data)}"
 
 
-def _step(data: Data) -> str:
+def _step_completed(data: Data) -> str:
     seconds = data.get("seconds")
-    took = f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""
-    return f"{data['step']} done{took}"
+    duration = f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+    return f"{data['step']} done{duration}"
 
 
-def _asked(data: Data) -> str:
+def _approval_requested(data: Data) -> str:
     needed, of = data.get("needed"), data.get("of")
     several = f", {needed} must agree" if isinstance(needed, int) and needed > 1 else ""
     who = f", of {', '.join(map(str, of))}" if isinstance(of, list) and of else ""
     until = f", until {data['expires_at']}" if data.get("expires_at") else ""
-    how = f"perdure approvals approve {data['approval_id']}"
-    return f"asks: {data['question']}  ({how}{several}{who}{until})"
+    command = f"perdure approvals approve {data['approval_id']}"
+    return f"asks: {data['question']}  ({command}{several}{who}{until})"
 
 
-def _decided(data: Data) -> str:
+def _approval_decided(data: Data) -> str:
     if data.get("expired"):
         return "nobody answered in time, which counts as no"
     votes = data.get("votes")
-    said = [vote for vote in votes if isinstance(vote, dict)] if isinstance(votes, list) else []
-    names = ", ".join(str(vote.get("by")) for vote in said)
-    reasons = "; ".join(str(vote["reason"]) for vote in said if vote.get("reason"))
-    word = "approved" if data["approved"] else "refused"
-    return word + (f" by {names}" if names else "") + (f": {reasons}" if reasons else "")
+    known = [vote for vote in votes if isinstance(vote, dict)] if isinstance(votes, list) else []
+    names = ", ".join(str(vote.get("by")) for vote in known)
+    reasons = "; ".join(str(vote["reason"]) for vote in known if vote.get("reason"))
+    decision = "approved" if data["approved"] else "refused"
+    return decision + (f" by {names}" if names else "") + (f": {reasons}" if reasons else "")
 
 
-_WORDS: Final[Mapping[str, Callable[[Data], str]]] = {
-    "progress": lambda data: f"{data['percentage']:3.0f} %  {_doing(data)}",
+_DESCRIPTIONS: Final[Mapping[str, Callable[[Data], str]]] = {
+    "progress": lambda data: f"{data['percentage']:3.0f} %  {_activity(data)}",
     "artifact": lambda data: f"made {data['name']}",
     "step.started": lambda _: "",
-    "step.completed": _step,
-    "step.failed": lambda data: f"{data['step']} failed{_because(data)}",
+    "step.completed": _step_completed,
+    "step.failed": lambda data: f"{data['step']} failed{_reason(data)}",
     "text.delta": lambda _: "",
     "text.withdrawn": lambda _: "the text is withdrawn: what wrote it broke off",
     "tool.called": lambda data: f"calls {data['tool']}",
     "usage": lambda _: "",
-    "approval.requested": _asked,
-    "approval.decided": _decided,
+    "approval.requested": _approval_requested,
+    "approval.decided": _approval_decided,
     "signal": lambda data: f"the signal {data['name']} came",
     "delegated": lambda data: (
         f"delegated to {data['agent_type']}: {data['description']}  ({data['workflow_id']})"
@@ -137,13 +137,13 @@ _WORDS: Final[Mapping[str, Callable[[Data], str]]] = {
     "run.started": lambda _: "started",
     "run.resumed": lambda _: "goes on",
     "run.waiting": _waiting,
-    "run.paused": lambda data: f"paused{_because(data)}",
+    "run.paused": lambda data: f"paused{_reason(data)}",
     "run.throttled": _throttled,
     "run.yielded": lambda _: "goes to another worker",
-    "run.retrying": lambda data: f"trying again, attempt {data['attempt']}{_because(data)}",
+    "run.retrying": lambda data: f"trying again, attempt {data['attempt']}{_reason(data)}",
     "run.retried": lambda _: "taken up again",
     "run.completed": lambda _: "completed",
     "run.failed": lambda data: f"failed: {data['message']}",
     "run.cancelled": lambda _: "cancelled",
-    "run.terminated": lambda data: f"terminated{_because(data)}",
+    "run.terminated": lambda data: f"terminated{_reason(data)}",
 }

@@ -1,4 +1,4 @@
-"""Showing where a goal stands: what it has spent, what it waits for."""
+"""The details of a goal: what it has spent, and what it waits for."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Standing:
+class GoalDetails:
     """What a goal has spent, and what it waits for.
 
     Attributes:
@@ -24,7 +24,7 @@ class Standing:
     waits: "list[OpenWait]"
 
     def as_json(self) -> dict[str, object]:
-        """Return it as it is printed with ``--json``."""
+        """Return the details as ``--json`` prints them."""
         return {
             "spending": self.spending.model_dump(mode="json"),
             "waits": [
@@ -42,39 +42,39 @@ class Standing:
         }
 
 
-async def standing_of(stores: "Stores", record: "GoalRecord") -> Standing:
+async def load_goal_details(stores: "Stores", record: "GoalRecord") -> GoalDetails:
     """Return what a goal has spent and what it waits for."""
     spending = await stores.ledger.of(record.workflow_id)
     waits = [] if record.status.final else await stores.waits.pending(record.workflow_id)
-    return Standing(spending, waits)
+    return GoalDetails(spending, waits)
 
 
-def print_standing(standing: Standing) -> None:
-    """Print it for people; nothing where there is nothing to tell."""
-    spending = standing.spending
+def print_goal_details(details: GoalDetails) -> None:
+    """Print the details for people; nothing for a part that is empty."""
+    spending = details.spending
     if spending.requests or spending.steps:
-        at_work = f"{spending.steps} steps, {spending.seconds:.1f} s at work"
+        work = f"{spending.steps} steps, {spending.seconds:.1f} s at work"
         click.echo(
-            f"spent      {_money(spending.spent)} in {spending.requests} requests; {at_work}"
+            f"spent      {_usage_text(spending.spent)} in {spending.requests} requests; {work}"
         )
-    for word, usage in (("lost", spending.thrown_away), ("saved", spending.saved)):
+    for label, usage in (("lost", spending.thrown_away), ("saved", spending.saved)):
         if usage.tokens_used:
-            click.echo(f"{word:10} {_money(usage)}")
-    for wait in standing.waits:
-        click.echo(f"waits for  {_described(wait)}")
+            click.echo(f"{label:10} {_usage_text(usage)}")
+    for wait in details.waits:
+        click.echo(f"waits for  {_wait_text(wait)}")
 
 
-def _money(usage: "Usage") -> str:
+def _usage_text(usage: "Usage") -> str:
     return f"{usage.tokens_used:,} tokens, {usage.cost:.4f} $"
 
 
-def _described(wait: "OpenWait") -> str:
+def _wait_text(wait: "OpenWait") -> str:
     until = f", until {wait.until.astimezone():%Y-%m-%d %H:%M:%S}" if wait.until else ""
     if wait.is_over:
         return f"its turn: {wait.kind.value} {wait.about!r} is there"
-    what = {
+    texts = {
         "approval": f"an answer to {wait.about!r}{until}: perdure approvals show {wait.wait_id}",
         "delegate": f"the goal {wait.child} that it delegated to {wait.about}",
         "signal": f"the signal {wait.about!r}{until}",
     }
-    return what.get(wait.kind.value, f"a while{until}")
+    return texts.get(wait.kind.value, f"a while{until}")

@@ -1,4 +1,4 @@
-"""What commands print: tables and colour on a terminal, plain lines elsewhere."""
+"""Printing JSON, tables, messages and status words; colour only on a terminal."""
 
 import json
 import sys
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.stdout import answers
+from perdure.cli.output.stdout import json_stdout
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-PRINTED = "perdure.cli.printed"
+JSON_PRINTED = "perdure.cli.printed"
 
-_MARKS = {
+_STATUS_COLORS = {
     "completed": "green",
     "loaded": "green",
     "found": "green",
@@ -39,14 +39,14 @@ def print_json(document: "BaseModel | dict[str, object]") -> None:
     """Print the one JSON document of a command on stdout."""
     if not isinstance(document, dict):
         document = document.model_dump(mode="json")
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False), file=answers())
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False), file=json_stdout())
     context = click.get_current_context(silent=True)
     if context is not None:
-        context.meta[PRINTED] = True
+        context.meta[JSON_PRINTED] = True
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: drawn on a terminal, elsewhere one line a row with tabs between."""
+    """Print a table: drawn on a terminal, elsewhere one line per row with tabs between cells."""
     if not sys.stdout.isatty():
         click.echo("\t".join(columns))
         for row in rows:
@@ -59,21 +59,21 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(cell, style=_MARKS.get(cell, "")) for cell in row))
+        table.add_row(*(Text(cell, style=_STATUS_COLORS.get(cell, "")) for cell in row))
     Console().print(table)
 
 
-def say(message: str) -> None:
-    """Tell a person what goes on, on stderr, so that stdout stays what was asked for."""
+def print_message(message: str) -> None:
+    """Print a message for people on stderr, so that stdout holds only the command's output."""
     click.echo(message, err=True)
 
 
-def mark(word: str) -> str:
+def styled_status(status: str) -> str:
     """Return a status word, coloured on a terminal."""
-    return click.style(word, fg=_MARKS.get(word)) if sys.stdout.isatty() else word
+    return click.style(status, fg=_STATUS_COLORS.get(status)) if sys.stdout.isatty() else status
 
 
-def sized(size: int) -> str:
+def format_size(size: int) -> str:
     """Return a number of bytes for people, such as ``12.3 kB``."""
     amount = float(size)
     for unit in ("B", "kB", "MB", "GB"):

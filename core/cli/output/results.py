@@ -1,4 +1,4 @@
-"""Showing how a goal ended, and writing its files where a person can open them."""
+"""Results of goals: printed, and written to a folder where a person can open the files."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import mark, sized
+from perdure.cli.output.printing import format_size, styled_status
 
 if TYPE_CHECKING:
     from perdure.models import GoalRecord
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class UnwritableFolder(Exception):
-    """Results cannot be written where they were asked for."""
+    """The result cannot be written to the folder that was named."""
 
 
 async def save_result(stores: "Stores", record: "GoalRecord", folder: Path) -> Path:
     """Write a goal's artifacts, and ``result.json``, into a folder and return it.
 
     Raises:
-        UnwritableFolder: It cannot be written.
+        UnwritableFolder: The folder cannot be written.
         UnknownArtifact: A file of the goal is not in this artifact store.
     """
     sources = [
@@ -34,9 +34,9 @@ async def save_result(stores: "Stores", record: "GoalRecord", folder: Path) -> P
         for source, name in sources:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = target.with_name(f".{target.name}.{os.getpid()}")
-            shutil.copyfile(source, fresh)
-            fresh.replace(target)
+            temporary = target.with_name(f".{target.name}.{os.getpid()}")
+            shutil.copyfile(source, temporary)
+            temporary.replace(target)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "result.json").write_text(record.model_dump_json(indent=2), encoding="utf-8")
 
@@ -51,7 +51,7 @@ async def save_result(stores: "Stores", record: "GoalRecord", folder: Path) -> P
 
 
 def default_folder(home: Path, record: "GoalRecord") -> Path:
-    """Return where a goal's files are written when nobody says where."""
+    """Return the folder for a goal's files when none was named."""
     return home / "results" / record.workflow_id
 
 
@@ -63,16 +63,16 @@ def print_result(record: "GoalRecord", folder: Path | None) -> None:
         folder: Where its files were written, if they were.
     """
     seconds = f" in {record.execution_time:.1f} s" if record.execution_time is not None else ""
-    click.echo(f"{mark(record.status.value)}{seconds}  {record.workflow_id}")
+    click.echo(f"{styled_status(record.status.value)}{seconds}  {record.workflow_id}")
     if record.error is not None:
         click.echo(f"{record.error.type}: {record.error.message}")
     if record.result is not None and record.result.summary:
         click.echo(f"\n{record.result.summary}\n")
     if record.artifacts:
-        click.echo(f"Files in {folder}" if folder else f"Files: {_how_to_get(record)}")
+        click.echo(
+            f"Files in {folder}"
+            if folder
+            else f"Files: perdure goals result {record.workflow_id} writes them"
+        )
     for artifact in record.artifacts:
-        click.echo(f"  {artifact.name}  ({sized(artifact.size)})")
-
-
-def _how_to_get(record: "GoalRecord") -> str:
-    return f"perdure goals result {record.workflow_id} writes them"
+        click.echo(f"  {artifact.name}  ({format_size(artifact.size)})")

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What all commands share: event loop, errors, logs, options, connections, completion."""

@@ -1,4 +1,4 @@
-"""What the shell completes: agents, goals."""
+"""Shell completion of agents, goals and approvals."""
 
 import click
 from click.shell_completion import CompletionItem
@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem
 def complete_agents(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the installed agents that begin so."""
+    """Return the installed agents whose names begin with the text."""
     from perdure.settings import Settings
     from perdure.temporal.installation import known_agents
 
@@ -21,13 +21,13 @@ def complete_agents(
 def complete_goals(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the newest goals that begin so."""
+    """Return the newest goals whose ids begin with the text."""
     import asyncio
 
     from perdure.settings import Settings
     from perdure.stores import open_stores
 
-    async def newest() -> list[CompletionItem]:
+    async def newest_goals() -> list[CompletionItem]:
         async with open_stores(Settings()) as stores:
             return [
                 CompletionItem(record.workflow_id, help=record.status.value)
@@ -35,20 +35,20 @@ def complete_goals(
                 if record.workflow_id.startswith(incomplete)
             ]
 
-    return asyncio.run(newest())
+    return asyncio.run(newest_goals())
 
 
 def complete_approvals(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the open approvals that begin so."""
+    """Return the open approvals whose ids begin with the text."""
     import asyncio
 
     from perdure.settings import Settings
     from perdure.stores import open_stores
     from perdure.stores.journal.approvals import ApprovalStatus
 
-    async def are_open() -> list[CompletionItem]:
+    async def open_approvals() -> list[CompletionItem]:
         async with open_stores(Settings()) as stores:
             return [
                 CompletionItem(approval.approval_id, help=approval.question[:60])
@@ -56,4 +56,4 @@ def complete_approvals(
                 if approval.approval_id.startswith(incomplete)
             ]
 
-    return asyncio.run(are_open())
+    return asyncio.run(open_approvals())

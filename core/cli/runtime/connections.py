@@ -1,14 +1,11 @@
-"""What commands reach: the stores, a goal by its name, a server when one is there or needed."""
+"""What commands connect to: the settings, the stores, a goal's record, the decision service."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from perdure.cli.runtime.command import run_async
-from perdure.cli.runtime.completion import complete_goals
+from perdure.cli.runtime.event_loop import run_async
 
 if TYPE_CHECKING:
     from perdure.models import GoalRecord
@@ -16,58 +13,50 @@ if TYPE_CHECKING:
     from perdure.stores import Stores
     from perdure.temporal.client.decisions import DecisionService
 
-plugin_option = click.option(
-    "--plugin",
-    "plugin_files",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="A Python file to load like a plugin, anew when it changes; several may be given.",
-)
 
-goal_argument = click.argument("goal", shell_complete=complete_goals)
-
-
-def settings_with(plugin_files: tuple[Path, ...]) -> "Settings":
-    """Return the settings, with the plugin files that a command was given besides."""
+def settings_with_files(plugin_files: tuple[Path, ...]) -> "Settings":
+    """Return the settings, with the plugin files that a command was given added."""
     from perdure.settings import Settings
 
     settings = Settings()
-    given = [file.expanduser().absolute() for file in plugin_files]
-    files = tuple(dict.fromkeys([*settings.plugin_files, *given]))
+    added = [file.expanduser().absolute() for file in plugin_files]
+    files = tuple(dict.fromkeys([*settings.plugin_files, *added]))
     return settings.model_copy(update={"plugin_files": files})
 
 
-def with_stores(act: "Callable[[Stores, Settings], Awaitable[None]]") -> None:
-    """Run a command that needs the stores alone."""
+def run_with_stores(action: "Callable[[Stores, Settings], Awaitable[None]]") -> None:
+    """Run a command that needs the stores and no server."""
     from perdure.settings import Settings
     from perdure.stores import open_stores
 
     async def main() -> None:
         settings = Settings()
         async with open_stores(settings) as stores:
-            await act(stores, settings)
+            await action(stores, settings)
 
     run_async(main())
 
 
-async def record_of(goal: str, stores: "Stores") -> "GoalRecord":
-    """Return the run that a person means; see :meth:`.GoalStore.find`."""
+async def find_goal_record(goal: str, stores: "Stores") -> "GoalRecord":
+    """Return the record of the run that a person named; see :meth:`.GoalStore.find`."""
     return await stores.goals.get(await stores.goals.find(goal))
 
 
-async def record_by_name(goal: str) -> "GoalRecord":
-    """Return the run that a person means, before a server is looked for."""
+async def read_goal_record(goal: str) -> "GoalRecord":
+    """Return the record of the run that a person named, from the stores alone: no server runs."""
     from perdure.settings import Settings
     from perdure.stores import open_stores
 
     async with open_stores(Settings()) as stores:
-        return await record_of(goal, stores)
+        return await find_goal_record(goal, stores)
 
 
 @asynccontextmanager
-async def answering() -> "AsyncIterator[tuple[Stores, DecisionService]]":
-    """Give the stores, and what takes answers; a server is told if one is known, and not needed."""
+async def open_decisions() -> "AsyncIterator[tuple[Stores, DecisionService]]":
+    """Open the stores and the service that takes votes and signals.
+
+    The service notifies the server when one is known; it needs none.
+    """
     from perdure.settings import Settings
     from perdure.stores import open_stores
     from perdure.temporal.client.connection import connect
@@ -77,6 +66,6 @@ async def answering() -> "AsyncIterator[tuple[Stores, DecisionService]]":
 
     settings = Settings()
     address = installation_address(settings.home)
-    calls = WorkflowGateway(await connect(address, lazy=True)) if address is not None else None
+    gateway = WorkflowGateway(await connect(address, lazy=True)) if address is not None else None
     async with open_stores(settings) as stores:
-        yield stores, DecisionService(calls, stores)
+        yield stores, DecisionService(gateway, stores)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The files that runs make, stored by their digest."""

@@ -1,4 +1,4 @@
-"""The artifact store: files under their digest, and which run made which."""
+"""The artifact store: files by their digest, and which run made which."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,7 @@ from perdure.stores.database.errors import StoreUnavailable, UnknownArtifact
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
 
-_CHUNK: Final = 1024 * 1024
+_CHUNK_BYTES: Final = 1024 * 1024
 
 _OF: Final = (
     select(
@@ -34,10 +34,10 @@ _OF: Final = (
 
 
 class ArtifactStore:
-    """Files that runs made, each content once.
+    """The files that runs made; equal contents are stored once.
 
     Attributes:
-        folder: Where they lie, as ``sha256/ab/abcd…``.
+        folder: The folder of the files, each at ``sha256/ab/abcd…``.
     """
 
     def __init__(self, database: Database, folder: Path) -> None:
@@ -45,26 +45,26 @@ class ArtifactStore:
         self._database = database
 
     def writer(self, claim: Claim) -> ArtifactWriter:
-        """Return what stores the files of one execution of a run."""
-        return _Writer(self._database, self, claim)
+        """Return the writer that stores the files of one execution of a run."""
+        return _ClaimedWriter(self._database, self, claim)
 
     async def of(self, workflow_id: str) -> tuple[Artifact, ...]:
         """Return the files of a run, sorted by name."""
-        return await self._database.read(lambda found: artifacts_of(found, workflow_id))
+        return await self._database.read(lambda connection: artifacts_of(connection, workflow_id))
 
     def path(self, digest: str) -> Path:
-        """Return where the content of that digest lies.
+        """Return the path of the file with that digest.
 
         Raises:
             UnknownArtifact: It is not stored here.
         """
-        place = self._place(digest)
-        if not place.is_file():
+        path = self._path(digest)
+        if not path.is_file():
             raise UnknownArtifact(
                 f"no artifact {digest} lies under {self.folder}: see that PERDURE_HOME is the"
                 " worker's"
             )
-        return place
+        return path
 
     async def read(self, digest: str) -> bytes:
         """Return the content of that digest.
@@ -75,13 +75,13 @@ class ArtifactStore:
         return await asyncio.to_thread(self.path(digest).read_bytes)
 
     def put(self, content: bytes | Path) -> tuple[str, int]:
-        """Store content and return its digest and its size in bytes; blocks while it copies.
+        """Store a file and return its digest and its size in bytes; blocks while it copies.
 
         Raises:
             StoreUnavailable: The disk is full or cannot be written; nothing is left half-written.
             OSError: The file given cannot be read.
         """
-        # Opened apart, so that a file that is missing is not taken for a disk that is full.
+        # Opened outside the try, so that a missing file does not count as a full disk.
         with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
             try:
                 return self._put(source)
@@ -100,20 +100,20 @@ class ArtifactStore:
                 digest, size = _copy(source, target)
                 target.flush()
                 os.fsync(target.fileno())
-            place = self._place(digest)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(place)
-            _sync_folder(place.parent)
+            path = self._path(digest)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(path)
+            _sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
         return digest, size
 
-    def _place(self, digest: str) -> Path:
+    def _path(self, digest: str) -> Path:
         algorithm, _, digits = digest.partition(":")
         return self.folder / algorithm / digits[:2] / digits
 
 
-class _Writer:
+class _ClaimedWriter:
     def __init__(self, database: Database, store: ArtifactStore, claim: Claim) -> None:
         self._database = database
         self._store = store
@@ -148,7 +148,7 @@ def artifacts_of(connection: Connection, workflow_id: str) -> tuple[Artifact, ..
 
 def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    while chunk := source.read(_CHUNK):
+    while chunk := source.read(_CHUNK_BYTES):
         digest.update(chunk)
         size += len(chunk)
         target.write(chunk)
@@ -156,7 +156,7 @@ def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without it a power cut may forget the file's name after the database has learnt its digest.
+    # Without it a power cut may lose the file's name after its digest was committed.
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

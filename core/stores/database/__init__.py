@@ -1,1 +1,1 @@
-"""TODO."""
+"""The database of the stores: connections, schema, migrations, claims to runs, errors."""

@@ -1,4 +1,4 @@
-"""The database under the stores: tiny transactions, events announced after commit."""
+"""The database of the stores: short transactions, and events published after commit."""
 
 import asyncio
 import sqlite3
@@ -16,17 +16,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from perdure.models import Event
-from perdure.stores.database.errors import StoreUnavailable, explained
+from perdure.stores.database.driver_errors import translate_driver_errors
+from perdure.stores.database.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-# Where a database stood when it was asked: the connection that asked, and what that one was told.
-Mark = tuple[int, int]
+# Changes with every commit: the number of the connection that read it, and SQLite's data_version.
+DataVersion = tuple[int, int]
 
 BUSY_SECONDS: Final = 30
 CONNECT_SECONDS: Final = 10
-CONNECTIONS: Final = 15
-READERS: Final = 4
+POOL_SIZE: Final = 15
+READER_THREADS: Final = 4
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA journal_mode=WAL",
@@ -38,11 +39,11 @@ _PRAGMAS: Final = (
 
 @dataclass(slots=True)
 class Transaction:
-    """A write under way.
+    """A write transaction in progress.
 
     Attributes:
-        connection: Where to execute.
-        events: Told to those who follow once the transaction is committed.
+        connection: Executes its statements.
+        events: Published to the subscribers once the transaction is committed.
     """
 
     connection: Connection
@@ -50,10 +51,10 @@ class Transaction:
 
 
 class Database(ABC):
-    """One database, SQLite or PostgreSQL; what is asked of it is written once, for both.
+    """One database, SQLite or PostgreSQL; statements are written once, for both.
 
-    The stores make each statement once and execute it with values: to make one takes SQLAlchemy
-    longer than it takes SQLite to answer.
+    The stores build each statement once and execute it with parameters: to build one takes
+    SQLAlchemy longer than it takes SQLite to execute it.
 
     Attributes:
         url: Its address without the password, for messages.
@@ -63,8 +64,8 @@ class Database(ABC):
     def __init__(self, url: URL) -> None:
         self.url = url.render_as_string(hide_password=True)
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._followers: list[Callable[[Event], None]] = []
-        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self._subscribers: list[Callable[[Event], None]] = []
+        self._close_callbacks: list[Callable[[], Awaitable[None]]] = []
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query and return what it returns.
@@ -72,42 +73,43 @@ class Database(ABC):
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        with explained(self.url):
+        with translate_driver_errors(self.url):
             return await self._read(query)
 
-    async def read_changes(
-        self, query: Callable[[Connection], T], mark: Mark | None
-    ) -> tuple[Mark, T] | None:
+    async def read_if_changed(
+        self, query: Callable[[Connection], T], since: DataVersion | None
+    ) -> tuple[DataVersion, T] | None:
         """Run a query, unless it is certain that nothing was committed since the last time.
 
-        Made to be asked many times a second, by one caller alone: on SQLite an answer that nothing
-        changed takes microseconds, and holds up no other read. PostgreSQL cannot tell and always
+        For polling many times a second, by one caller alone: on SQLite it takes microseconds when
+        nothing has changed, and delays no other read. PostgreSQL has no such version and always
         runs the query.
 
         Args:
             query: What to run.
-            mark: What was returned the last time that the query ran; ``None`` runs it anyway.
+            since: The version that the last call returned; ``None`` runs the query anyway.
 
         Returns:
-            A mark for the next time, and what the query returned; ``None`` when nothing changed.
+            The version for the next call, and what the query returned; ``None`` when nothing has
+            changed.
 
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        with explained(self.url):
-            return await self._read_changes(query, mark)
+        with translate_driver_errors(self.url):
+            return await self._read_if_changed(query, since)
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
-        """Run a change as one transaction: all of it is committed, or none when it raises.
+        """Run a change as one transaction: it is committed as a whole, or rolled back if it raises.
 
         Raises:
             StoreUnavailable: The database does not answer or is full; nothing was written.
         """
-        with explained(self.url):
+        with translate_driver_errors(self.url):
             return await self._write(change)
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """Return an insert that may say what happens on a conflict."""
+        """Return an insert statement that can have an ``ON CONFLICT`` clause."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     async def is_up(self) -> bool:
@@ -118,22 +120,22 @@ class Database(ABC):
             return False
         return True
 
-    def follow(self, follower: Callable[[Event], None]) -> None:
-        """Call ``follower`` with every event this process stores, after it is committed.
+    def subscribe(self, subscriber: Callable[[Event], None]) -> None:
+        """Call ``subscriber`` with every event this process stores, after it is committed.
 
         It is called in the event loop and must return at once.
         """
-        self._followers.append(follower)
+        self._subscribers.append(subscriber)
 
-    def on_close(self, closer: Callable[[], Awaitable[None]]) -> None:
-        """Await ``closer`` when the database is closed, while it can still be read."""
-        self._closers.append(closer)
+    def on_close(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Await ``callback`` when the database is closed, while it can still be read."""
+        self._close_callbacks.append(callback)
 
     async def close(self) -> None:
-        """Let what is under way finish, then close every connection."""
+        """Wait until every transaction has ended, then close the connections."""
         try:
-            for closer in self._closers:
-                await closer()
+            for callback in self._close_callbacks:
+                await callback()
         finally:
             await self._close()
 
@@ -144,24 +146,24 @@ class Database(ABC):
     async def _read(self, query: Callable[[Connection], T]) -> T: ...
 
     @abstractmethod
-    async def _read_changes(
-        self, query: Callable[[Connection], T], mark: Mark | None
-    ) -> tuple[Mark, T] | None: ...
+    async def _read_if_changed(
+        self, query: Callable[[Connection], T], since: DataVersion | None
+    ) -> tuple[DataVersion, T] | None: ...
 
     @abstractmethod
     async def _write(self, change: Callable[[Transaction], T]) -> T: ...
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        for told in events:
-            for follower in self._followers:
-                follower(told)
+    def _publish(self, events: Sequence[Event]) -> None:
+        for event_ in events:
+            for subscriber in self._subscribers:
+                subscriber(event_)
 
 
 def open_database(url: str) -> Database:
     """Return the database at a SQLAlchemy address: ``sqlite:///…`` or ``postgresql+asyncpg://…``.
 
     Raises:
-        StoreUnavailable: The address is none, or of another kind.
+        StoreUnavailable: It is no address, or that of another kind of database.
     """
     try:
         parsed = make_url(url)
@@ -185,25 +187,25 @@ def open_database(url: str) -> Database:
 
 
 class _Sqlite(Database):
-    """SQLite, each transaction in one hop to a thread.
+    """SQLite, each transaction in one call to a thread.
 
-    An asynchronous driver hops for every statement: five times the cost, measured, for a database
-    that answers within microseconds.
+    An asynchronous driver calls a thread for every statement: five times the cost, measured, for a
+    database that answers within microseconds.
     """
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
-        self._engine = create_engine(url.set(drivername="sqlite"), pool_size=READERS + 2)
+        self._engine = create_engine(url.set(drivername="sqlite"), pool_size=READER_THREADS + 2)
         event.listen(self._engine, "connect", _configure_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
-        # SQLite has one writer at a time: queueing for one thread is fair and wakes at once, where
+        # SQLite has one writer at a time: the queue of one thread is fair and wakes at once, where
         # its own busy handler polls.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
-        # SQLite tells a connection how often others have committed: it must be the same one always.
-        self._watcher = ThreadPoolExecutor(1, thread_name_prefix="store-watch")
-        self._watching: Connection | None = None
-        self._watches = 0
+        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-read")
+        # SQLite counts for each connection the commits of others: it must always be the same one.
+        self._poller = ThreadPoolExecutor(1, thread_name_prefix="store-poll")
+        self._poll_connection: Connection | None = None
+        self._poll_connection_number = 0
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         def run() -> T:
@@ -221,43 +223,45 @@ class _Sqlite(Database):
                 with connection.begin():
                     transaction = Transaction(connection)
                     value = change(transaction)
-            # From here and not from who awaits: that one may be cancelled meanwhile.
-            if transaction.events and self._followers:
-                loop.call_soon_threadsafe(self._tell, transaction.events)
+            # From this thread and not from the awaiting task, which may be cancelled meanwhile.
+            if transaction.events and self._subscribers:
+                loop.call_soon_threadsafe(self._publish, transaction.events)
             return value
 
         return await loop.run_in_executor(self._writer, run)
 
-    async def _read_changes(
-        self, query: Callable[[Connection], T], mark: Mark | None
-    ) -> tuple[Mark, T] | None:
+    async def _read_if_changed(
+        self, query: Callable[[Connection], T], since: DataVersion | None
+    ) -> tuple[DataVersion, T] | None:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._watcher, self._look, query, mark)
+        return await loop.run_in_executor(self._poller, self._poll, query, since)
 
-    def _look(self, query: Callable[[Connection], T], mark: Mark | None) -> tuple[Mark, T] | None:
-        if self._watching is None:
-            self._watching = self._engine.connect()
-            self._watches += 1
+    def _poll(
+        self, query: Callable[[Connection], T], since: DataVersion | None
+    ) -> tuple[DataVersion, T] | None:
+        if self._poll_connection is None:
+            self._poll_connection = self._engine.connect()
+            self._poll_connection_number += 1
         try:
             # Before the query: what is committed meanwhile is found the next time. And not through
-            # SQLAlchemy, which would take ten times as long over it.
-            version = _data_version(self._watching)
-            if (self._watches, version) == mark:
+            # SQLAlchemy, which would take ten times as long.
+            version = _data_version(self._poll_connection)
+            if (self._poll_connection_number, version) == since:
                 return None
-            with self._watching.begin():
-                return (self._watches, version or 0), query(self._watching)
+            with self._poll_connection.begin():
+                return (self._poll_connection_number, version or 0), query(self._poll_connection)
         except BaseException:
-            # Another connection counts anew, so its marks differ from this one's.
-            self._watching.invalidate()
-            self._watching.close()
-            self._watching = None
+            # The next connection counts from its own start, so its number tells the versions apart.
+            self._poll_connection.invalidate()
+            self._poll_connection.close()
+            self._poll_connection = None
             raise
 
     async def _close(self) -> None:
-        for threads in (self._writer, self._readers, self._watcher):
+        for threads in (self._writer, self._readers, self._poller):
             await asyncio.to_thread(threads.shutdown)
-        if self._watching is not None:
-            self._watching.close()
+        if self._poll_connection is not None:
+            self._poll_connection.close()
         self._engine.dispose()
 
 
@@ -270,8 +274,8 @@ class _PostgreSQL(Database):
             self._engine = create_async_engine(
                 url,
                 pool_pre_ping=True,
-                # Kept once they are open: to open one takes longer than what it is opened for.
-                pool_size=CONNECTIONS,
+                # Kept open: to open a connection takes longer than a transaction on it.
+                pool_size=POOL_SIZE,
                 max_overflow=0,
                 connect_args={"timeout": CONNECT_SECONDS},
             )
@@ -292,13 +296,13 @@ class _PostgreSQL(Database):
 
         async with self._engine.begin() as connection:
             value, events = await connection.run_sync(run)
-        asyncio.get_running_loop().call_soon(self._tell, events)
+        asyncio.get_running_loop().call_soon(self._publish, events)
         return value
 
-    async def _read_changes(
-        self, query: Callable[[Connection], T], mark: Mark | None
-    ) -> tuple[Mark, T] | None:
-        return mark or (0, 0), await self._read(query)
+    async def _read_if_changed(
+        self, query: Callable[[Connection], T], since: DataVersion | None
+    ) -> tuple[DataVersion, T] | None:
+        return since or (0, 0), await self._read(query)
 
     async def _close(self) -> None:
         await self._engine.dispose()
@@ -310,12 +314,12 @@ def _data_version(connection: Connection) -> int | None:
     try:
         version: int = raw.execute("PRAGMA data_version").fetchone()[0]
     except sqlite3.Error:
-        return None  # the query that follows says better what is wrong
+        return None  # the query that follows raises a better error
     return version
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
+    connection.isolation_level = None  # _begin_sqlite executes BEGIN, not the driver
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
@@ -323,7 +327,7 @@ def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> No
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A deferred transaction that turns to writing fails at once when another process wrote
-    # meanwhile; an immediate one waits its turn.
+    # A deferred transaction fails at its first write when another process has written meanwhile; an
+    # immediate one waits for the lock.
     writes = connection.get_execution_options().get("perdure_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

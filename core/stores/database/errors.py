@@ -1,36 +1,4 @@
-"""What can go wrong with the stores, each as one sentence."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
-
-from sqlalchemy.exc import (
-    DatabaseError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-# A word of the driver's own reason, and what helps; the first that fits counts.
-_ADVICE: Final = (
-    ("full", "free some space on its disk"),
-    ("i/o error", "free some space on its disk, or see that the disk is sound"),
-    ("no space", "free some space on its disk"),
-    ("readonly", "make it writable, or set PERDURE_HOME to another folder"),
-    ("read-only", "make it writable"),
-    ("unable to open", "make it writable, or set PERDURE_HOME to another folder"),
-    ("locked", "end the process that holds it"),
-    ("not a database", "move that file away, or set PERDURE_HOME to another folder"),
-    ("malformed", "put back a backup of it, or move it away to begin anew"),
-    ("does not exist", "create it, or correct PERDURE_DATABASE_URL"),
-    ("password", "correct PERDURE_DATABASE_URL"),
-)
-
-# PostgreSQL's classes of errors that lie with the server and not with what was asked: connection,
-# authorization, unknown database, resources, operator's intervention, system; and "read only".
-_OUTAGES: Final = ("08", "28", "3D", "53", "57", "58", "25006")
+"""The errors of the stores, each as one sentence."""
 
 
 class StoreUnavailable(Exception):
@@ -48,59 +16,53 @@ class UnknownArtifact(LookupError):
     """No file of that digest, or of that name in that run, is stored."""
 
 
-@contextmanager
-def known_run(workflow_id: str) -> Iterator[None]:
-    """Say which run is unknown when a row that belongs to it is refused.
+class UnknownApproval(LookupError):
+    """There is no approval of that id."""
 
-    For statements whose only constraint that can be broken is the run's existence.
-
-    Raises:
-        UnknownGoal: The run's record was never opened.
-    """
-    try:
-        yield
-    except IntegrityError as error:
-        raise UnknownGoal(workflow_id) from error
+    def __init__(self, approval_id: str) -> None:
+        super().__init__(
+            f"no approval {approval_id!r} is on record: perdure approvals shows those that are open"
+        )
 
 
-@contextmanager
-def explained(url: str) -> Iterator[None]:
-    """Turn what a driver raises when its database is away or full into one sentence.
+class AmbiguousName(LookupError):
+    """Several ids begin with the name."""
 
-    Errors in what was asked of the database pass as they are.
-
-    Args:
-        url: The database's address, without its password.
-
-    Raises:
-        StoreUnavailable: The database does not answer, or takes nothing.
-    """
-    try:
-        yield
-    except PoolTimeout as error:
-        raise _unavailable(url, "every connection is taken") from error
-    except DBAPIError as error:
-        if not _is_outage(error):
-            raise
-        raise _unavailable(url, str(error.orig)) from error
-    except OSError as error:
-        raise _unavailable(url, str(error) or "it does not answer in time") from error
+    def __init__(self, name: str, matches: list[str]) -> None:
+        shown = ", ".join(matches[:3])
+        more = ", …" if len(matches) > 3 else ""
+        super().__init__(f"{name!r} fits several ({shown}{more}): write more of the one you mean")
 
 
-def _is_outage(error: DBAPIError) -> bool:
-    # DatabaseError itself, and none of its kinds, is how SQLite says that a file is damaged.
-    if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
-        return True
-    state = getattr(error.orig, "sqlstate", None)
-    if isinstance(state, str):
-        return state.startswith(_OUTAGES)
-    return error.connection_invalidated
+class InputRefused(Exception):
+    """A value that a caller gave is invalid."""
 
 
-def _unavailable(url: str, reason: str) -> StoreUnavailable:
-    first_line = reason.splitlines()[0]
-    advice = next(
-        (advice for word, advice in _ADVICE if word in first_line.lower()),
-        "see that it is up and reachable",
-    )
-    return StoreUnavailable(f"the database {url} does not take this ({first_line}): {advice}")
+class StateConflict(Exception):
+    """The state of a run, or of something that belongs to it, does not allow what was requested."""
+
+
+class VoteRefused(StateConflict):
+    """The approval accepts no such vote any more."""
+
+
+class NotAsked(StateConflict):
+    """The approval asks other people than the voter."""
+
+
+class RunEnded(StateConflict):
+    """The run has ended, so nothing can reach it any more."""
+
+
+class RunNotEnded(StateConflict):
+    """The run has not ended in a way in which it can be retried."""
+
+
+class KeyConflict(StateConflict):
+    """The idempotency key was used for another goal."""
+
+    def __init__(self, key: str, workflow_id: str) -> None:
+        super().__init__(
+            f"the idempotency key {key!r} was given with another goal, which became {workflow_id}:"
+            " give each goal a key of its own"
+        )

@@ -1,7 +1,7 @@
-"""Which execution of a run may write: the latest that Temporal scheduled, and no other.
+"""Claims: of a run's executions only the latest that Temporal scheduled may write.
 
-A worker that was frozen, or cut off, wakes up and goes on where it was, while another one has taken
-its run over. Its writes must come to nothing, whatever it does.
+A worker that was frozen, or had lost its connection, continues where it stopped while another one
+has taken over its run. All of its writes must be refused.
 """
 
 import time
@@ -18,12 +18,12 @@ from perdure.stores.database.engine import Transaction
 from perdure.stores.database.errors import UnknownGoal
 
 _GOALS: Final = schema.goals.c
-_LOOK: Final = select(_GOALS.fence, _GOALS.fence_time, _GOALS.ended_at).where(
+_HOLDER: Final = select(_GOALS.fence, _GOALS.fence_time, _GOALS.ended_at).where(
     _GOALS.workflow_id == bindparam("run")
 )
-# Holds the run on PostgreSQL until the write that is fenced has been committed.
-_LOCK: Final = _LOOK.with_for_update()
-_TAKE: Final = (
+# Locks the run's row on PostgreSQL until the write that is fenced has been committed.
+_LOCK_HOLDER: Final = _HOLDER.with_for_update()
+_ACQUIRE: Final = (
     update(schema.goals)
     .where(_GOALS.workflow_id == bindparam("run"))
     .values(fence=bindparam("fence"), fence_time=bindparam("time"))
@@ -53,62 +53,62 @@ class Claim:
     root: str = ""
     budget: Budget | None = None
     started_at: datetime | None = None
-    _began: float = field(default_factory=time.monotonic, compare=False)
+    _created: float = field(default_factory=time.monotonic, compare=False)
 
     def now(self) -> datetime:
-        """Return the time by Temporal's clock, which sets the timers of all that a run waits for.
+        """Return the time by the clock of Temporal, whose timers end a run's waits.
 
-        With a worker's own clock, one that is an hour fast has every sleep end an hour late, and
-        one that is slow finds that Temporal's timers come too early.
+        By its own clock, a worker that is an hour fast would end every sleep an hour late, and for
+        one that is slow Temporal's timers would fire too early.
         """
-        elapsed = timedelta(seconds=time.monotonic() - self._began)
+        elapsed = timedelta(seconds=time.monotonic() - self._created)
         return (self.started_at or self.scheduled_at) + elapsed
 
     @property
     def fence(self) -> str:
-        """What stands in the run's record while this execution holds it."""
+        """The fencing token: what the run's record has while this execution has the claim."""
         return f"{self.run_id}:{self.sequence}"
 
-    def take(self, transaction: Transaction) -> bool:
-        """Take the run over.
+    def acquire(self, transaction: Transaction) -> bool:
+        """Take over the run.
 
         Returns:
-            Whether another execution held it before.
+            Whether another execution had the claim before.
 
         Raises:
-            Ended: It has ended.
-            Fenced: A later one holds it.
-            UnknownGoal: The run's record was never opened.
+            Ended: The run has ended.
+            Fenced: A later execution has the claim.
+            UnknownGoal: The run has no record.
         """
-        holder = self._holder(transaction.connection, _LOCK)
+        holder = self._holder(transaction.connection, _LOCK_HOLDER)
         if holder.ended_at is not None:
             raise Ended(
                 f"{self.workflow_id} has ended and its result is stored: hand the goal in again to"
                 " have it done anew"
             )
-        if not self._may_follow(holder):
+        if not self._is_later_than(holder):
             raise self._fenced()
         values = {"run": self.workflow_id, "fence": self.fence, "time": self.scheduled_at}
-        transaction.connection.execute(_TAKE, values)
+        transaction.connection.execute(_ACQUIRE, values)
         return holder.fence is not None
 
     def check(self, transaction: Transaction) -> None:
-        """See, within a write, that this execution still holds the run.
+        """Check, within a write, that this execution still has the claim, and lock the run.
 
         Raises:
             Fenced: It does not.
-            UnknownGoal: The run's record was never opened.
+            UnknownGoal: The run has no record.
         """
-        self._check(self._holder(transaction.connection, _LOCK))
+        self._check(self._holder(transaction.connection, _LOCK_HOLDER))
 
-    def look(self, connection: Connection) -> None:
-        """See the same before an effect, without writing.
+    def check_without_lock(self, connection: Connection) -> None:
+        """Check the same before an effect, in a read.
 
         Raises:
             Fenced: It does not.
-            UnknownGoal: The run's record was never opened.
+            UnknownGoal: The run has no record.
         """
-        self._check(self._holder(connection, _LOOK))
+        self._check(self._holder(connection, _HOLDER))
 
     def _check(self, holder: Row[tuple[str | None, datetime, datetime]]) -> None:
         if holder.fence != self.fence or holder.ended_at is not None:
@@ -122,7 +122,7 @@ class Claim:
             raise UnknownGoal(self.workflow_id)
         return holder
 
-    def _may_follow(self, holder: Row[tuple[str | None, datetime, datetime]]) -> bool:
+    def _is_later_than(self, holder: Row[tuple[str | None, datetime, datetime]]) -> bool:
         if holder.fence is None:
             return True
         run_id, _, sequence = holder.fence.rpartition(":")

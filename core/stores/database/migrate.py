@@ -1,4 +1,4 @@
-"""Bringing a database's schema up to date when the stores are opened."""
+"""Migrates a database's schema when the stores are opened."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HEAD: Final = "0002"
 LOCK_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.01
-_ADVISORY_LOCK: Final = 0x484F4C44  # "HOLD"; any constant of ours does
+_ADVISORY_LOCK: Final = 0x50455244  # "PERD"; any constant of ours does
 
 
 async def migrate(database: Database, home: Path) -> None:
@@ -29,43 +29,43 @@ async def migrate(database: Database, home: Path) -> None:
         home: The home folder, for the lock that SQLite needs.
 
     Raises:
-        StoreUnavailable: The schema is newer than this version of Perdure, or another process
-            holds the lock for a minute.
+        StoreUnavailable: The schema is newer than this version of Perdure, or another process has
+            held the lock for a minute.
     """
     if database.is_sqlite:
-        # Around the first connection too: while a new file is being turned to WAL, SQLite refuses
-        # others at once, whatever their busy timeout.
-        async with _one_at_a_time(home / "migrate.lock"):
-            await _bring_up_to_date(database)
+        # The lock is for the first connection too: while a new file is being turned to WAL, SQLite
+        # refuses others at once, whatever their busy timeout.
+        async with _file_lock(home / "migrate.lock"):
+            await _upgrade_if_outdated(database)
     else:
-        await _bring_up_to_date(database)
+        await _upgrade_if_outdated(database)
 
 
-async def _bring_up_to_date(database: Database) -> None:
+async def _upgrade_if_outdated(database: Database) -> None:
     if await database.read(_read_revision) != HEAD:
         await database.write(lambda transaction: _upgrade(transaction.connection, database))
 
 
 @asynccontextmanager
-async def _one_at_a_time(place: Path) -> AsyncIterator[None]:
-    lock = FileLock(place)
+async def _file_lock(path: Path) -> AsyncIterator[None]:
+    lock = FileLock(path)
     deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
     while True:
-        # Tried again and again rather than waited for in a thread: the thread of a cancelled wait
-        # would take the lock later and never give it back.
+        # Polled, not awaited in a thread: the thread of a cancelled task would acquire the lock
+        # later and never release it.
         try:
             lock.acquire(blocking=False)
             break
         except Timeout as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise StoreUnavailable(
-                    f"another process has held {place} for {LOCK_SECONDS:.0f} seconds: see what"
+                    f"another process has held {path} for {LOCK_SECONDS:.0f} seconds: see what"
                     " it does, or end it"
                 ) from error
             await asyncio.sleep(_POLL_SECONDS)
         except OSError as error:
             raise StoreUnavailable(
-                f"the file {place} cannot be written ({error.strerror or error}): make its folder"
+                f"the file {path} cannot be written ({error.strerror or error}): make its folder"
                 " writable, or set PERDURE_HOME to another"
             ) from error
     try:
@@ -112,7 +112,7 @@ def _run_migrations(connection: Connection) -> None:
 
 
 def _configuration() -> "Config":
-    # Importing alembic takes 0.2 s, which a schema that is up to date need not pay.
+    # Importing alembic takes 0.2 s, which a schema that is up to date does not need.
     from alembic.config import Config
 
     configuration = Config()

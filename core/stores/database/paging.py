@@ -1,4 +1,4 @@
-"""Which items of a list are meant: those after a place in it, those whose id begins so."""
+"""Pages of a list by cursor, and ids by prefix."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,20 +6,20 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, or_
 
-from perdure.stores.database.refusals import InputRefused
+from perdure.stores.database.errors import InputRefused
 
-# Fewer characters would fit whatever there is.
-SHORTEST_BEGINNING: Final = 6
+# Fewer characters would match too many ids.
+MIN_PREFIX_LENGTH: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An item's place in a list that is ordered newest first.
+class PageCursor:
+    """The position of an item in a list that is ordered newest first.
 
     Attributes:
-        at: When the item came about.
-        id: Its id, which orders items of the same moment; empty places it before all of them.
-        group: The part of the list it stands in, where the list has parts.
+        at: When the item was created.
+        id: Its id, which orders items of the same time; empty is before all of them.
+        group: The group it is in, for a list that is ordered by groups first.
     """
 
     at: datetime
@@ -32,8 +32,8 @@ class Place:
         return "~".join([*parts, time, self.id] if self.id else [*parts, time])
 
     @classmethod
-    def parse(cls, text: str, *, grouped: bool = False) -> "Place":
-        """Read what ``str`` made, or a plain ISO 8601 time.
+    def parse(cls, text: str, *, grouped: bool = False) -> "PageCursor":
+        """Parse the text of a cursor, or a plain ISO 8601 time.
 
         Raises:
             InputRefused: It is neither.
@@ -50,27 +50,27 @@ class Place:
         return cls(at, parts[1] if len(parts) > 1 else "", group)
 
 
-def comes_after(
-    place: Place,
+def after_cursor(
+    cursor: PageCursor,
     at: ColumnElement[datetime],
     id_: ColumnElement[str],
     group: ColumnElement[int] | None = None,
 ) -> ColumnElement[bool]:
-    """Return what is true of the items that come after a place in the list.
+    """Return the condition that items come after a cursor.
 
     Args:
-        place: The last item of the page before.
+        cursor: The last item of the page before.
         at: The column the list is ordered by, newest first.
-        id_: The column that orders items of the same moment, largest first.
-        group: What orders the parts of the list, largest first.
+        id_: The column that orders items of the same time, largest first.
+        group: What orders the groups of the list, largest first.
     """
-    condition: ColumnElement[Any] = or_(at < place.at, and_(at == place.at, id_ < place.id))
-    if group is not None and place.group is not None:
-        condition = or_(group < place.group, and_(group == place.group, condition))
+    condition: ColumnElement[Any] = or_(at < cursor.at, and_(at == cursor.at, id_ < cursor.id))
+    if group is not None and cursor.group is not None:
+        condition = or_(group < cursor.group, and_(group == cursor.group, condition))
     return condition
 
 
-def begins(column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
-    """Return what is true where a column begins with the statement's parameter of that name."""
-    beginning: BindParameter[str] = bindparam(parameter)
-    return func.substr(column, 1, func.length(beginning)) == beginning
+def starts_with(column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
+    """Return the condition that a column starts with the statement's parameter of that name."""
+    prefix: BindParameter[str] = bindparam(parameter)
+    return func.substr(column, 1, func.length(prefix)) == prefix

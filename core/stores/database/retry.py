@@ -1,7 +1,7 @@
-"""Writing although the stores are away for a moment.
+"""Retries of reads and writes while the stores are unavailable.
 
-What a step has made was paid for: while it is in memory, a database that is locked, full or being
-restarted is tried again rather than the step.
+A step's outcome was paid for: while a database is locked, full or being restarted, the write is
+tried again with the outcome in memory, and not the step.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ _LONGEST_PAUSE: Final = 2.0
 log = structlog.get_logger()
 
 
-async def with_retries(access: Callable[[], Awaitable[T]]) -> T:
-    """Do something with the stores, again and again for a minute while they are away.
+async def with_retries(operation: Callable[[], Awaitable[T]]) -> T:
+    """Await a read or write of the stores; retry it for a minute while they are unavailable.
 
     Raises:
-        JournalFailed: They were away for longer.
+        JournalFailed: They were unavailable for longer.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + RETRY_SECONDS
     pause = _FIRST_PAUSE
     while True:
         try:
-            return await access()
+            return await operation()
         except StoreUnavailable as error:
             if clock() + pause > deadline:
                 raise JournalFailed(str(error)) from error

@@ -1,4 +1,4 @@
-"""The tables. Every JSON value is text that a model wrote, so that SQLite and PostgreSQL agree."""
+"""The tables. JSON is kept as the text that Pydantic wrote, the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets time zones, so it is put back on the way out."""
+    """A time in UTC; SQLite keeps no time zones, so UTC is set again when a value is read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -31,20 +31,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Mark what comes back as UTC."""
+        """Set UTC on a value that was read."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class PlainText(TypeDecorator[str]):
-    """Text as somebody wrote it; PostgreSQL refuses NUL characters, so they are replaced."""
+    """Text from outside; PostgreSQL refuses NUL characters, so they are replaced."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Put the sign for an unknown character in place of each NUL."""
+        """Replace each NUL by U+FFFD."""
         return None if value is None else value.replace("\0", "\ufffd")
 
 
@@ -82,18 +82,18 @@ goals = Table(
     Column("progress", Text),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    # The number of the last event: kept here so that one UPDATE both draws the next number and
-    # locks the run.
+    # The number of the last event: here, so that one UPDATE both takes the next number and locks
+    # the run.
     Column("last_event", Integer, nullable=False, server_default="0"),
     Column("budget", Text),
     # The run that delegated it, and the one at the top of the tree, whose budget all share.
     Column("parent", String(200)),
     Column("root", String(200)),
     Column("depth", Integer, nullable=False, server_default="0"),
-    # Which execution may write, and when Temporal scheduled it; see stores/fencing.py.
+    # The execution that has the claim, and when Temporal scheduled it; see fencing.py.
     Column("fence", String(200)),
     Column("fence_time", UtcDateTime),
-    # What a worker that executes the run is asked to do: pause or cancel.
+    # What the worker that executes the run is requested to do: pause or cancel.
     Column("request", String(16)),
     Index(None, "started_at"),
     Index(None, "status", "started_at"),
@@ -126,7 +126,7 @@ steps = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
 )
 
-# Steps marked `once` that have begun; what is here and not in `steps` has an unknown outcome.
+# Steps marked `once` that have started; one that is not in `steps` has an unknown outcome.
 intents = Table(
     "intents",
     metadata,
@@ -147,11 +147,11 @@ waits = Table(
     Column("about", PlainText, nullable=False),
     # The step that waits: name, digest and occurrence, joined.
     Column("step", Text, nullable=False),
-    # When it is over in any case, and the run that is awaited, for a delegate.
+    # When it expires, and, for a delegate, the run that is awaited.
     Column("until", UtcDateTime),
     Column("child", String(200)),
     Column("opened_at", UtcDateTime, nullable=False),
-    # Over: the answer is there to be taken. Taken: it is in the journal.
+    # Over: the wait has an outcome. Taken: the outcome is in the journal.
     Column("over_at", UtcDateTime),
     Column("taken_at", UtcDateTime),
     Index(None, "workflow_id"),
@@ -199,7 +199,7 @@ signals = Table(
     Column("sent_at", UtcDateTime, nullable=False),
 )
 
-# Keys that callers gave when they handed a goal in; written before the run exists.
+# Idempotency keys of goals that were handed in; written before the run exists.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -220,7 +220,7 @@ spending = Table(
     Column("digest", String(64), nullable=False),
     Column("occurrence", Integer, nullable=False),
     Column("model", String(200), nullable=False),
-    # open (what it may use at most, which the budget holds back), kept or thrown.
+    # open (the row has what it may use at most, reserved from the budget), kept or thrown.
     Column("state", String(8), nullable=False),
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
@@ -229,7 +229,7 @@ spending = Table(
     Index(None, "root"),
 )
 
-# What a run has done besides, summed up.
+# The sums of what a run has done and saved.
 totals = Table(
     "totals",
     metadata,
@@ -243,7 +243,7 @@ totals = Table(
     Index(None, "root"),
 )
 
-# Texts that are under way piece by piece: what is here when another execution takes over was cut.
+# Texts that are being streamed: one that is here when another execution takes over is incomplete.
 streams = Table("streams", metadata, _run_column(), Column("stream", String(300), primary_key=True))
 
 responses = Table(

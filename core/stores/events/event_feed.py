@@ -1,4 +1,4 @@
-"""The feed: every reader of every run in a process, served by one look at the database."""
+"""The feed of events: one poll of the database serves every reader in a process."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -8,228 +8,217 @@ from typing import Final
 import structlog
 
 from perdure.models import Event
-from perdure.stores.database.engine import Database, Mark
+from perdure.stores.database.engine import Database, DataVersion
 from perdure.stores.database.errors import StoreUnavailable
-from perdure.stores.events.run_tail import READ_SECONDS, RunTail, Told, read_states
+from perdure.stores.events.run_tail import READ_SECONDS, RunTail, StoredEvent, read_states
 
-LOOK_SECONDS: Final = 0.02
-SQLITE_LOOK_SECONDS: Final = 0.01
-REST_SECONDS: Final = 0.1
-QUIET_SECONDS: Final = 5.0
-AWAY_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.02
+SQLITE_POLL_SECONDS: Final = 0.01
+IDLE_POLL_SECONDS: Final = 0.1
+IDLE_AFTER_SECONDS: Final = 5.0
+RECONNECT_SECONDS: Final = 0.25
 
 log = structlog.get_logger()
 
 
 class EventFeed:
-    """Tells readers of events as they are stored, by this process or by any other.
+    """Passes events to readers as they are stored, by this process or by any other.
 
-    What this process stores is told at once. What others store is found by one query for all runs
-    that are followed: fifty times a second, ten times after five seconds without news, and never
-    while nobody follows anything. SQLite is looked at a hundred times a second, because there a
-    counter tells in microseconds that nothing changed. A reader costs no query of its own, and
+    What this process stores is passed on at once. What others store is found by one query for all
+    runs that are followed: fifty times a second, ten times after five seconds without a change, and
+    never while no run is followed. SQLite is polled a hundred times a second, because there a
+    counter says in microseconds that nothing has changed. A reader costs no query of its own, and
     Temporal nothing.
 
     Attributes:
-        away: Whether the database did not answer when it was last looked at.
+        is_unavailable: Whether the database did not answer the last poll.
     """
 
     def __init__(self, database: Database) -> None:
-        self.away = False
+        self.is_unavailable = False
         self._database = database
-        self._runs: dict[str, RunTail] = {}
-        self._looking: asyncio.Task[None] | None = None
-        self._stir = asyncio.Event()
-        self._mark: Mark | None = None
-        self._news_at = 0.0
-        self._closed = False
-        database.follow(self._hear)
+        self._tails: dict[str, RunTail] = {}
+        self._polling: asyncio.Task[None] | None = None
+        self._poll_now = asyncio.Event()
+        self._version: DataVersion | None = None
+        self._changed_at = 0.0
+        self._is_closed = False
+        database.subscribe(self._receive)
         database.on_close(self.close)
 
     @contextmanager
-    def watch(self, workflow_id: str, after: int = 0) -> Iterator["Reader"]:
-        """Give a reader of a run's events, for as long as the block runs.
+    def follow(self, workflow_id: str, after: int = 0) -> Iterator["EventReader"]:
+        """Return a reader of a run's events, which ends with the block.
 
         Args:
             workflow_id: The run.
-            after: The number of the last event that is known already.
+            after: The number of the last event that the reader has already.
         """
-        run = self._runs.get(workflow_id)
-        if run is None:
-            run = self._runs[workflow_id] = RunTail(self._database, workflow_id)
-        run.readers += 1
-        self._news_at = asyncio.get_running_loop().time()
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_again_and_again())
+        tail = self._tails.get(workflow_id)
+        if tail is None:
+            tail = self._tails[workflow_id] = RunTail(self._database, workflow_id)
+        tail.readers += 1
+        self._changed_at = asyncio.get_running_loop().time()
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._poll_while_followed())
         try:
-            yield Reader(self, run, after)
+            yield EventReader(self, tail, after)
         finally:
-            run.readers -= 1
-            if not run.readers and self._runs.get(workflow_id) is run:
-                del self._runs[workflow_id]
+            tail.readers -= 1
+            if not tail.readers and self._tails.get(workflow_id) is tail:
+                del self._tails[workflow_id]
 
     async def close(self) -> None:
-        """End every reader, and stop looking."""
-        self._closed = True
-        _FEEDS.pop(self._database, None)
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-        runs = list(self._runs.values())
-        for run in runs:
-            run.wake()
-        await asyncio.gather(*(run.stop() for run in runs))
+        """End every reader, and stop polling."""
+        self._is_closed = True
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        tails = list(self._tails.values())
+        for tail in tails:
+            tail.notify()
+        await asyncio.gather(*(tail.drain() for tail in tails))
 
     def check_open(self) -> None:
-        """See that there will be news.
+        """Check that the feed still receives events.
 
         Raises:
             StoreUnavailable: The stores are closed.
         """
-        if self._closed:
+        if self._is_closed:
             raise StoreUnavailable("the stores were closed while a run was followed: open them")
 
-    def _hear(self, event: Event) -> None:
-        run = self._runs.get(event.workflow_id)
-        if run is None:
+    def _receive(self, event: Event) -> None:
+        tail = self._tails.get(event.workflow_id)
+        if tail is None:
             return
-        run.hear(event)
+        tail.append(event)
         if event.type.startswith("run."):
-            self._stir.set()  # whether the run has ended stands in its record alone
+            self._poll_now.set()  # only the run's record says whether it has ended
 
-    async def _look_again_and_again(self) -> None:
+    async def _poll_while_followed(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._runs:
-            self._stir.clear()
-            began = loop.time()
+        while self._tails:
+            self._poll_now.clear()
+            started = loop.time()
             try:
                 async with asyncio.timeout(READ_SECONDS):
-                    moved = await self._look()
+                    changed = await self._poll()
             except Exception as error:  # noqa: BLE001 -- readers outlive whatever the database does
-                self._lose(error)
-                await asyncio.sleep(AWAY_SECONDS)
+                self._set_unavailable(error)
+                await asyncio.sleep(RECONNECT_SECONDS)
                 continue
-            if self.away:
-                self.away = False
+            if self.is_unavailable:
+                self.is_unavailable = False
                 log.info("events are followed again", database=self._database.url)
             now = loop.time()
-            if moved:
-                self._news_at = now
-            # Readers may cost the database a fifth of its time, never all of it.
-            pause = max(self._pace(now), 4 * (now - began))
+            if changed:
+                self._changed_at = now
+            # Polls may take a fifth of the database's time, never all of it.
+            pause = max(self._poll_interval(now), 4 * (now - started))
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await self._stir.wait()
+                    await self._poll_now.wait()
 
-    def _pace(self, now: float) -> float:
-        if now - self._news_at > QUIET_SECONDS:
-            return REST_SECONDS
-        return SQLITE_LOOK_SECONDS if self._database.is_sqlite else LOOK_SECONDS
+    def _poll_interval(self, now: float) -> float:
+        if now - self._changed_at > IDLE_AFTER_SECONDS:
+            return IDLE_POLL_SECONDS
+        return SQLITE_POLL_SECONDS if self._database.is_sqlite else POLL_SECONDS
 
-    async def _look(self) -> bool:
-        runs = list(self._runs.values())
-        names = [run.workflow_id for run in runs]
-        # A run that joined since the last query was not in it: what it tells must be asked for
-        # though the database has not changed.
-        asked = self._mark if all(run.looked_at for run in runs) else None
-        found = await self._database.read_changes(lambda seen: read_states(seen, names), asked)
+    async def _poll(self) -> bool:
+        tails = list(self._tails.values())
+        names = [tail.workflow_id for tail in tails]
+        # A run that is followed since the last query was not in it: its state must be read though
+        # the database has not changed.
+        since = self._version if all(tail.is_polled for tail in tails) else None
+        found = await self._database.read_if_changed(
+            lambda connection: read_states(connection, names), since
+        )
         if found is None:
             return False
-        self._mark, states = found
-        moved = False
-        for run in runs:
-            run.looked_at = True
-            moved |= run.see(states.get(run.workflow_id))
-        return moved
+        self._version, states = found
+        changed = False
+        for tail in tails:
+            tail.is_polled = True
+            changed |= tail.update(states.get(tail.workflow_id))
+        return changed
 
-    def _lose(self, error: Exception) -> None:
-        if not self.away:
-            self.away = True
+    def _set_unavailable(self, error: Exception) -> None:
+        if not self.is_unavailable:
+            self.is_unavailable = True
             reason = str(error) or f"no answer within {READ_SECONDS:.0f} s"
             log.warning("events cannot be followed; going on when the stores are back: " + reason)
 
 
-class Reader:
-    """One who follows a run.
+class EventReader:
+    """One reader of a run's events.
 
     Attributes:
-        number: The number of the last event it was given.
+        number: The number of the last event that it returned.
     """
 
-    def __init__(self, feed: EventFeed, run: RunTail, after: int) -> None:
+    def __init__(self, feed: EventFeed, tail: RunTail, after: int) -> None:
         self.number = after
         self._feed = feed
-        self._run = run
-        self._first: Sequence[Told] | None = None
-        self._begun = False
-        self._stopped = False
+        self._tail = tail
+        self._first: Sequence[StoredEvent] | None = None
+        self._is_started = False
+        self._is_stopped = False
 
     @property
     def workflow_id(self) -> str:
         """The run that is followed."""
-        return self._run.workflow_id
+        return self._tail.workflow_id
 
     @property
     def status(self) -> str | None:
-        """The run's status as it was last seen; ``None`` while the stores are away."""
-        return None if self._feed.away else self._run.status or None
+        """The run's status when it was last read; ``None`` while the stores are unavailable."""
+        return None if self._feed.is_unavailable else self._tail.status or None
 
-    async def begin(self) -> None:
-        """Read the first events; done by the first :meth:`next` when it was not done before.
+    async def start(self) -> None:
+        """Read the first events; the first :meth:`next` does it if it was not done before.
 
         Raises:
             UnknownGoal: There is no such run.
-            StoreUnavailable: The store does not answer.
+            StoreUnavailable: The stores do not answer.
         """
-        self._first = await self._run.after(self.number)
-        self._begun = True
+        self._first = await self._tail.read_after(self.number)
+        self._is_started = True
 
     def stop(self) -> None:
-        """Let :meth:`next` return none from now on, also where it waits."""
-        self._stopped = True
-        self._run.wake()
+        """Make :meth:`next` return no event from now on, also one that is being awaited."""
+        self._is_stopped = True
+        self._tail.notify()
 
-    async def next(self) -> Sequence[Told]:
+    async def next(self) -> Sequence[StoredEvent]:
         """Return the next events, as soon as there are any; none when the run has ended.
 
-        It may be cancelled: no event is lost by that. Once it has begun it waits for a store that
-        is away.
+        It may be cancelled: no event is lost by that. Once the first events are read, it waits for
+        stores that are unavailable.
 
         Raises:
-            UnknownGoal: There is no such run, or its record is gone.
-            StoreUnavailable: The store does not answer at the start, or was closed.
+            UnknownGoal: There is no such run, or its record was deleted.
+            StoreUnavailable: The stores do not answer at the start, or were closed.
         """
-        if not self._begun:
-            await self.begin()
-        told, self._first = self._first, None
-        while not told:
+        if not self._is_started:
+            await self.start()
+        events, self._first = self._first, None
+        while not events:
             self._feed.check_open()
-            if self._stopped:
+            if self._is_stopped:
                 return ()
-            if self._run.last_event > self.number:
-                told = await self._read()
-            elif self._run.has_ended(self.number):
+            if self._tail.last_event > self.number:
+                events = await self._read()
+            elif self._tail.has_ended(self.number):
                 return ()
             else:
-                await self._run.moved()
-        self.number = told[-1].event.number
-        return told
+                await self._tail.wait_for_change()
+        self.number = events[-1].event.number
+        return events
 
-    async def _read(self) -> Sequence[Told]:
+    async def _read(self) -> Sequence[StoredEvent]:
         try:
-            return await self._run.after(self.number)
+            return await self._tail.read_after(self.number)
         except StoreUnavailable:
-            await asyncio.sleep(AWAY_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)
             return ()
-
-
-# Until each is closed with its database.
-_FEEDS: Final[dict[Database, EventFeed]] = {}
-
-
-def feed_of(database: Database) -> EventFeed:
-    """Return the feed of a database: the same one for everybody in this process."""
-    feed = _FEEDS.get(database)
-    if feed is None:
-        feed = _FEEDS[database] = EventFeed(database)
-    return feed

@@ -1,4 +1,4 @@
-"""What an agent tells while it runs, on its way into the event store."""
+"""Writes the events of an execution to the event store."""
 
 import asyncio
 import json
@@ -16,107 +16,109 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.events.event_log import DATA, add_event
+from perdure.stores.events.event_store import DATA, add_event
 
-# An agent that tells more than this in one pass is heard once a second from there on, so that a
-# loop gone wild fills neither the disk nor its readers' screens.
-TOLD_IN_FULL: Final = 10_000
-THINNED_SECONDS: Final = 1.0
-_LARGEST_PIECE: Final = 65_536
+# The progress of an execution that has emitted more than this is stored once a second from there
+# on, so that an endless loop fills neither the disk nor its readers' screens.
+MAX_UNTHROTTLED: Final = 10_000
+THROTTLE_SECONDS: Final = 1.0
+_MAX_PENDING_TEXT: Final = 65_536
 
-_TOLD_BEFORE: Final = select(schema.events.c.type, schema.events.c.data).where(
+_EMITTED_BEFORE: Final = select(schema.events.c.type, schema.events.c.data).where(
     schema.events.c.workflow_id == bindparam("run"),
     schema.events.c.type.in_(["progress", "artifact"]),
 )
 
-Told = tuple[str, str]
+_EventKey = tuple[str, str]
 
 
 class EventWriter:
-    """Stores what one execution of a run tells, in order; a :class:`~.journal.EventEmitter`.
+    """Stores the events of one execution of a run, in order.
 
-    Progress and artifacts that an earlier pass told are not told again: the agent has come by the
-    same place. Which those are is counted, not numbered, for parallel branches tell in another
-    order each time.
+    An :class:`~perdure.agents.steps.journal.EventEmitter`. Progress and artifacts that an earlier
+    execution emitted are not stored again: the agent has passed the same place. They are counted,
+    not numbered, for parallel branches emit in another order each time.
     """
 
-    def __init__(self, database: Database, claim: Claim, *, again: bool) -> None:
+    def __init__(self, database: Database, claim: Claim, *, is_retry: bool) -> None:
         self._database = database
         self._claim = claim
-        self._told_before: Counter[Told] | None = None if again else Counter()
-        self._open_stream: Executable = database.insert(schema.streams).on_conflict_do_nothing()
-        self._turn = asyncio.Lock()
-        self._text: list[tuple[str, str]] = []
-        self._writing_text: asyncio.Task[None] | None = None
-        self._told = 0
-        self._last_stored = 0.0
-        self._held_back: Progress | None = None
+        self._emitted_before: Counter[_EventKey] | None = None if is_retry else Counter()
+        self._insert_stream: Executable = database.insert(schema.streams).on_conflict_do_nothing()
+        self._lock = asyncio.Lock()
+        self._pending_text: list[tuple[str, str]] = []
+        self._text_task: asyncio.Task[None] | None = None
+        self._progress_count = 0
+        self._stored_at = 0.0
+        self._pending_progress: Progress | None = None
 
-    async def tell(self, told: Progress | Artifact) -> None:
-        """Store progress or an artifact, unless an earlier pass told it."""
+    async def emit(self, item: Progress | Artifact) -> None:
+        """Store progress or an artifact, unless an earlier execution emitted it."""
         await self.drain()
-        data = told.model_dump(mode="json")
-        type_: EventType = "progress" if isinstance(told, Progress) else "artifact"
-        async with self._turn:
-            if await self._was_told(type_, data):
+        data = item.model_dump(mode="json")
+        type_: EventType = "progress" if isinstance(item, Progress) else "artifact"
+        async with self._lock:
+            if await self._was_emitted(type_, data):
                 return
-            if isinstance(told, Progress):
-                if self._is_too_much():
-                    self._held_back = told
-                    # Nothing else here would let the others on this event loop have their turn.
+            if isinstance(item, Progress):
+                if self._is_throttled():
+                    self._pending_progress = item
+                    # Nothing else here would let other tasks of this event loop run.
                     await asyncio.sleep(0)
                     return
-                self._held_back = None
-            progress = told if isinstance(told, Progress) else None
+                self._pending_progress = None
+            progress = item if isinstance(item, Progress) else None
             await self._write(
-                lambda writing: add_event(writing, self._claim.workflow_id, type_, data, progress)
+                lambda transaction: add_event(
+                    transaction, self._claim.workflow_id, type_, data, progress
+                )
             )
-            self._last_stored = time.monotonic()
+            self._stored_at = time.monotonic()
 
-    async def note(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
+    async def emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
         """Store another event."""
         await self.drain()
-        async with self._turn:
+        async with self._lock:
             await self._write(
-                lambda writing: add_event(writing, self._claim.workflow_id, type_, data)
+                lambda transaction: add_event(transaction, self._claim.workflow_id, type_, data)
             )
 
-    async def text(self, stream: str, delta: str) -> None:
-        """Take a piece of text; it is stored at once, together with what came while writing."""
-        if self._writing_text is not None and self._writing_text.done():
-            await self.drain()  # raises what went wrong with the pieces before
-        self._text.append((stream, delta))
-        if self._writing_text is None:
-            self._writing_text = asyncio.create_task(self._write_text())
-        if sum(len(piece) for _, piece in self._text) > _LARGEST_PIECE:
+    async def emit_text(self, stream: str, delta: str) -> None:
+        """Store a piece of text at once, together with those that came while writing."""
+        if self._text_task is not None and self._text_task.done():
+            await self.drain()  # raises the error of the pieces before
+        self._pending_text.append((stream, delta))
+        if self._text_task is None:
+            self._text_task = asyncio.create_task(self._write_text())
+        if sum(len(piece) for _, piece in self._pending_text) > _MAX_PENDING_TEXT:
             await self.drain()
 
     async def drain(self) -> None:
         """Wait until every piece of text is stored."""
-        writing, self._writing_text = self._writing_text, None
+        writing, self._text_task = self._text_task, None
         if writing is not None:
             await asyncio.shield(writing)
 
     async def close(self) -> None:
-        """Store what was held back."""
+        """Store the last progress, if it was throttled."""
         await self.drain()
-        held_back, self._held_back = self._held_back, None
-        if held_back is not None:
-            self._told = 0
-            await self.tell(held_back)
+        progress, self._pending_progress = self._pending_progress, None
+        if progress is not None:
+            self._progress_count = 0
+            await self.emit(progress)
 
-    def _is_too_much(self) -> bool:
-        self._told += 1
-        is_early = time.monotonic() - self._last_stored < THINNED_SECONDS
-        return self._told > TOLD_IN_FULL and is_early
+    def _is_throttled(self) -> bool:
+        self._progress_count += 1
+        is_early = time.monotonic() - self._stored_at < THROTTLE_SECONDS
+        return self._progress_count > MAX_UNTHROTTLED and is_early
 
     async def _write_text(self) -> None:
-        async with self._turn:
-            while self._text:
-                pieces, self._text = self._text, []
+        async with self._lock:
+            while self._pending_text:
+                pieces, self._pending_text = self._pending_text, []
                 await self._write(partial(self._add_text, pieces))
 
-    def _add_text(self, pieces: list[tuple[str, str]], writing: Transaction) -> None:
+    def _add_text(self, pieces: list[tuple[str, str]], transaction: Transaction) -> None:
         joined: list[tuple[str, str]] = []
         for stream, delta in pieces:
             if joined and joined[-1][0] == stream:
@@ -126,22 +128,24 @@ class EventWriter:
         run = self._claim.workflow_id
         for stream, text in joined:
             row = {"workflow_id": run, "stream": stream}
-            writing.connection.execute(self._open_stream, row)
-            add_event(writing, run, "text.delta", {"stream": stream, "text": text})
+            transaction.connection.execute(self._insert_stream, row)
+            add_event(transaction, run, "text.delta", {"stream": stream, "text": text})
 
-    async def _was_told(self, type_: EventType, data: dict[str, JsonValue]) -> bool:
-        if self._told_before is None:
-            self._told_before = await with_retries(self._load)
-        told = _as_told(type_, data)
-        if self._told_before[told] == 0:
+    async def _was_emitted(self, type_: EventType, data: dict[str, JsonValue]) -> bool:
+        if self._emitted_before is None:
+            self._emitted_before = await with_retries(self._read_emitted)
+        key = _event_key(type_, data)
+        if self._emitted_before[key] == 0:
             return False
-        self._told_before[told] -= 1
+        self._emitted_before[key] -= 1
         return True
 
-    async def _load(self) -> Counter[Told]:
-        asked = {"run": self._claim.workflow_id}
-        rows = await self._database.read(lambda found: found.execute(_TOLD_BEFORE, asked).all())
-        return Counter(_as_told(type_, DATA.validate_json(data)) for type_, data in rows)
+    async def _read_emitted(self) -> Counter[_EventKey]:
+        parameters = {"run": self._claim.workflow_id}
+        rows = await self._database.read(
+            lambda connection: connection.execute(_EMITTED_BEFORE, parameters).all()
+        )
+        return Counter(_event_key(type_, DATA.validate_json(data)) for type_, data in rows)
 
     async def _write(self, change: Callable[[Transaction], object]) -> None:
         def write(transaction: Transaction) -> None:
@@ -151,7 +155,7 @@ class EventWriter:
         await with_retries(lambda: self._database.write(write))
 
 
-def _as_told(type_: str, data: Mapping[str, JsonValue]) -> Told:
-    # Which step came last differs from pass to pass where branches run side by side.
-    kept = {name: value for name, value in data.items() if name != "step"}
-    return type_, json.dumps(kept, sort_keys=True)
+def _event_key(type_: str, data: Mapping[str, JsonValue]) -> _EventKey:
+    # Where branches run side by side, the last step differs from execution to execution.
+    compared = {name: value for name, value in data.items() if name != "step"}
+    return type_, json.dumps(compared, sort_keys=True)

@@ -21,14 +21,14 @@ from sqlalchemy import (
 from perdure.models import Approval, Decision, Vote
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
-from perdure.stores.database.paging import SHORTEST_BEGINNING, Place, begins, comes_after
-from perdure.stores.database.refusals import (
+from perdure.stores.database.errors import (
     AmbiguousName,
     InputRefused,
     NotAsked,
     UnknownApproval,
     VoteRefused,
 )
+from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_cursor, starts_with
 from perdure.stores.journal.decisions import decide, votes_of
 from perdure.stores.journal.signals import ended
 
@@ -54,7 +54,7 @@ _LOCK: Final = (
     .with_for_update()
 )
 _FITTING: Final = (
-    select(_APPROVALS.approval_id).where(begins(_APPROVALS.approval_id, "beginning")).limit(4)
+    select(_APPROVALS.approval_id).where(starts_with(_APPROVALS.approval_id, "beginning")).limit(4)
 )
 
 
@@ -108,7 +108,7 @@ class ApprovalStore:
         limit: int = 50,
         status: ApprovalStatus | None = None,
         workflow_id: str | None = None,
-        after: Place | None = None,
+        after: PageCursor | None = None,
     ) -> list[ApprovalRecord]:
         """Return questions: those that are open first, then the newest first.
 
@@ -116,7 +116,7 @@ class ApprovalStore:
             limit: How many at most.
             status: Only those that stand so.
             workflow_id: Only those of this run.
-            after: The last one's :func:`place_of` gives the next page.
+            after: The last one's :func:`cursor_of` gives the next page.
         """
         now = datetime.now(UTC)
         is_open = case((_stands(ApprovalStatus.OPEN, now), 1), else_=0)
@@ -129,7 +129,7 @@ class ApprovalStore:
             query = query.where(_APPROVALS.workflow_id == workflow_id)
         if after is not None:
             query = query.where(
-                comes_after(after, _APPROVALS.asked_at, _APPROVALS.approval_id, is_open)
+                after_cursor(after, _APPROVALS.asked_at, _APPROVALS.approval_id, is_open)
             )
 
         def fetch(connection: Connection) -> Sequence[ApprovalRecord]:
@@ -151,7 +151,7 @@ class ApprovalStore:
         )
         if name in found:
             return name
-        if not found or len(name) < SHORTEST_BEGINNING:
+        if not found or len(name) < MIN_PREFIX_LENGTH:
             raise UnknownApproval(name)
         if len(found) > 1:
             raise AmbiguousName(name, list(found))
@@ -196,10 +196,10 @@ class ApprovalStore:
         return await self._database.write(take)
 
 
-def place_of(approval: ApprovalRecord) -> Place:
+def cursor_of(approval: ApprovalRecord) -> PageCursor:
     """Return an approval's place in :meth:`ApprovalStore.list`."""
     group = int(approval.status is ApprovalStatus.OPEN)
-    return Place(approval.asked_at, approval.approval_id, group)
+    return PageCursor(approval.asked_at, approval.approval_id, group)
 
 
 def _check_vote(approval: ApprovalRecord, vote: Vote, run_status: str) -> None:

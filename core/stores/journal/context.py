@@ -18,13 +18,14 @@ from sqlalchemy import (
 )
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import StepKey, StepOutcome, stream_of
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.journal.steps import Recording, answer_in, named, step_row, this_step
-from perdure.stores.spending.totals import adding_totals, steps_and_seconds, totals_row
+from perdure.stores.journal.steps import Recording, named, outcome_in, step_row, this_step
+from perdure.stores.spending.run_totals import steps_and_seconds, totals_row, totals_upsert
 
 # A larger value stays in the database until its step is asked for: a pass over a long journal then
 # costs neither the memory nor the time of what it may not need.
@@ -63,7 +64,7 @@ class ContextStore:
             database.insert(schema.intents)
             .on_conflict_do_nothing()
             .returning(schema.intents.c.name),
-            adding_totals(database),
+            totals_upsert(database),
         )
 
     def journal(
@@ -75,7 +76,7 @@ class ContextStore:
 
         Args:
             claim: The execution's claim; each write is refused once another one holds the run.
-            before_recording: SignalRequest before a step is recorded, so that what the step told stands
+            before_recording: Awaited before a step is recorded, so that what the step told stands
                 before its end.
         """
         return StoredJournal(self._database, claim, self._statements, before_recording)
@@ -114,7 +115,7 @@ class StoredJournal:
             lambda: self._database.read(lambda found: found.execute(_LOAD, asked).mappings().all())
         )
         return {
-            StepKey(row["name"], row["digest"], row["occurrence"]): answer_in(row) for row in rows
+            StepKey(row["name"], row["digest"], row["occurrence"]): outcome_in(row) for row in rows
         }
 
     async def value(self, key: StepKey) -> str:
@@ -151,9 +152,9 @@ class StoredJournal:
 
     async def check(self) -> None:
         """See that this execution still holds the run."""
-        await with_retries(lambda: self._database.read(self._claim.look))
+        await with_retries(lambda: self._database.read(self._claim.check_without_lock))
 
-    async def record(self, key: StepKey, answer: StepOutcome) -> None:
+    async def record(self, key: StepKey, outcome: StepOutcome) -> None:
         """Keep a finished step, tell the run's readers, and count it."""
         if self._before_recording is not None:
             await self._before_recording()
@@ -164,7 +165,7 @@ class StoredJournal:
             self._claim.check(transaction)
             now = datetime.now(UTC)
             # A step that is in the journal was told and counted when it came there.
-            if not self._statements.recording.record(transaction, run, key, answer, now):
+            if not self._statements.recording.record(transaction, run, key, outcome, now):
                 return
             tries = f"{stream}."
             streams = {"run": run, "stream": stream, "tries": tries, "length": len(tries)}
@@ -193,7 +194,7 @@ class StoredJournal:
         return self._mark - before
 
     def _may_begin(self, connection: Connection) -> None:
-        self._claim.look(connection)
+        self._claim.check_without_lock(connection)
         budget = self._claim.budget
         if budget is None or (budget.steps is None and budget.seconds is None):
             return

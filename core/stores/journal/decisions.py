@@ -12,7 +12,7 @@ from perdure.agents.steps.journal import ApprovalRequest
 from perdure.models import Approval, Decision, Vote
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
-from perdure.stores.events.event_log import add_event
+from perdure.stores.events.event_store import add_event
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])

@@ -12,7 +12,7 @@ from perdure.messages import WaitKind
 from perdure.models import Failure, FailureKind, Goal, GoalStatus, Parameters, Result
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
-from perdure.stores.events.event_log import add_event
+from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.reopening import reopen
 from perdure.stores.journal.wait_ids import child_uuid
 
@@ -51,7 +51,7 @@ _OVER: Final = (
 
 
 def delegate(
-    transaction: Transaction, workflow_id: str, wait: str, wanted: DelegateRequest, now: datetime
+    transaction: Transaction, workflow_id: str, wait: str, request: DelegateRequest, now: datetime
 ) -> str:
     """Open the record of a delegate's run, and tell the readers of both runs.
 
@@ -59,7 +59,7 @@ def delegate(
         transaction: Where; the wait itself is not there yet.
         workflow_id: The run that delegates.
         wait: The wait's id, from which the delegate's workflow id follows.
-        wanted: What it hands on.
+        request: What it hands on.
         now: When.
 
     Returns:
@@ -77,7 +77,7 @@ def delegate(
             " more are allowed; let the agent do this part itself"
         )
     number = int(execute(_DELEGATES, {"run": workflow_id}).scalar_one()) + 1
-    goal = _goal(f".{number}", parent.goal_id, wanted)
+    goal = _goal(f".{number}", parent.goal_id, request)
     child = f"goal-{goal.goal_id}-{child_uuid(wait)}"
     row = {
         "workflow_id": child,
@@ -154,13 +154,13 @@ def child_ended(transaction: Transaction, workflow_id: str) -> list[tuple[str, s
     return [(run, wait) for run, wait in transaction.connection.execute(_OVER, asked)]
 
 
-def _goal(suffix: str, goal_id: str, wanted: DelegateRequest) -> Goal:
+def _goal(suffix: str, goal_id: str, request: DelegateRequest) -> Goal:
     try:
         return Goal(
             goal_id=goal_id[: _GOAL_ID_CHARACTERS - len(suffix)] + suffix,
-            description=wanted.description,
-            agent_type=wanted.agent_type,
-            parameters=wanted.parameters,
+            description=request.description,
+            agent_type=request.agent_type,
+            parameters=request.parameters,
         )
     except ValidationError as error:
         first = error.errors()[0]

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, case, delete, null, select, update
 
-from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.keys import StepKey
 from perdure.messages import WaitKind
 from perdure.models import GoalStatus
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
-from perdure.stores.events.event_log import add_event
+from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.signals import EXPIRED, signal_wait
 from perdure.stores.journal.wait_ids import step_wait, wait_id
 

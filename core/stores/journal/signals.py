@@ -11,9 +11,8 @@ from sqlalchemy import bindparam, func, insert, select, update
 from perdure.models import GoalStatus
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
-from perdure.stores.database.errors import UnknownGoal
-from perdure.stores.database.refusals import InputRefused, RunEnded
-from perdure.stores.events.event_log import add_event
+from perdure.stores.database.errors import InputRefused, RunEnded, UnknownGoal
+from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.wait_ids import wait_id
 
 SIGNAL_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"

@@ -6,11 +6,12 @@ from typing import Final
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, bindparam
 
-from perdure.agents.steps.journal import StepKey, StepOutcome
+from perdure.agents.steps.journal import StepOutcome
+from perdure.agents.steps.keys import StepKey
 from perdure.models import EventType, Failure, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
-from perdure.stores.events.event_log import add_event
+from perdure.stores.events.event_store import add_event
 
 
 def this_step(table: Table) -> ColumnElement[bool]:
@@ -43,7 +44,7 @@ def step_row(workflow_id: str, key: StepKey) -> dict[str, object]:
     }
 
 
-def answer_in(row: RowMapping) -> StepOutcome:
+def outcome_in(row: RowMapping) -> StepOutcome:
     """Return what a step came to, from its row."""
     return StepOutcome(
         row["value"],
@@ -66,7 +67,7 @@ class Recording:
         transaction: Transaction,
         workflow_id: str,
         key: StepKey,
-        answer: StepOutcome,
+        outcome: StepOutcome,
         at: datetime,
     ) -> bool:
         """Keep what a step came to, and tell of it; one that is in the journal stays as it is.
@@ -75,24 +76,24 @@ class Recording:
             transaction: Where it is written.
             workflow_id: The run.
             key: The step.
-            answer: What it came to.
+            outcome: What it came to.
             at: When, in UTC.
 
         Returns:
             Whether it was not in the journal before.
         """
         row = step_row(workflow_id, key) | {
-            "value": answer.value,
-            "failure": answer.failure.model_dump_json() if answer.failure else None,
-            "seconds": answer.seconds,
-            "usage": answer.usage.model_dump_json() if answer.usage != Usage() else None,
+            "value": outcome.value,
+            "failure": outcome.failure.model_dump_json() if outcome.failure else None,
+            "seconds": outcome.seconds,
+            "usage": outcome.usage.model_dump_json() if outcome.usage != Usage() else None,
             "recorded_at": at,
         }
         if transaction.connection.execute(self._insert, row).first() is None:
             return False
-        told: dict[str, JsonValue] = {"step": key.name, "seconds": answer.seconds}
-        if answer.failure is not None:
-            told["error"] = answer.failure.model_dump(mode="json")
-        type_: EventType = "step.failed" if answer.failure else "step.completed"
+        told: dict[str, JsonValue] = {"step": key.name, "seconds": outcome.seconds}
+        if outcome.failure is not None:
+            told["error"] = outcome.failure.model_dump(mode="json")
+        type_: EventType = "step.failed" if outcome.failure else "step.completed"
         add_event(transaction, workflow_id, type_, told)
         return True

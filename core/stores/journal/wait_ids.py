@@ -3,7 +3,7 @@
 import uuid
 from typing import Final
 
-from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.keys import StepKey
 
 _NAMESPACE: Final = uuid.UUID("5b1c8f0e-4f0a-5d55-9f37-0f6c1a6d7e21")
 

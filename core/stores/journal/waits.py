@@ -18,21 +18,21 @@ from perdure.agents.steps.journal import (
     DelegateRequest,
     SignalRequest,
     SleepRequest,
-    StepKey,
     StepOutcome,
     WaitRequest,
 )
+from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait, WaitKind
 from perdure.models import Failure, FailureKind, GoalStatus
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.errors import InputRefused
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.refusals import InputRefused
 from perdure.stores.database.retry import with_retries
 from perdure.stores.journal.decisions import ask, decision_of
 from perdure.stores.journal.delegates import answer_of, child_of, delegate, goal_of, start_again
 from perdure.stores.journal.signals import EXPIRED, check_signal_name, signal_wait
-from perdure.stores.journal.steps import Recording, answer_in, named, this_step
+from perdure.stores.journal.steps import Recording, named, outcome_in, this_step
 from perdure.stores.journal.wait_ids import step_wait, wait_id
 
 # A wait that is over so soon is sat out: to let go of the worker would take longer.
@@ -157,7 +157,7 @@ class StoredWaits:
         self._claim = claim
         self._recording = recording
 
-    async def open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
+    async def open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
         """Begin to wait, or return the answer when it is there.
 
         Raises:
@@ -166,48 +166,48 @@ class StoredWaits:
             JournalFailed: The stores were away for a minute.
         """
         while True:
-            answer = await self._open(key, wanted)
-            if not isinstance(answer, Wait) or answer.until is None:
-                return answer
-            remaining = (answer.until - self._claim.now()).total_seconds()
+            outcome = await self._open(key, request)
+            if not isinstance(outcome, Wait) or outcome.until is None:
+                return outcome
+            remaining = (outcome.until - self._claim.now()).total_seconds()
             if remaining > SAT_OUT_SECONDS:
-                return answer
+                return outcome
             await asyncio.sleep(max(remaining, 0.001))
 
-    async def _open(self, key: StepKey, wanted: WaitRequest) -> StepOutcome | Wait:
+    async def _open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
         def open_or_take(transaction: Transaction) -> StepOutcome | Wait:
             self._claim.check(transaction)
-            return self._journaled(transaction, key) or self._settle(transaction, key, wanted)
+            return self._journaled(transaction, key) or self._settle(transaction, key, request)
 
         return await with_retries(lambda: self._database.write(open_or_take))
 
     def _journaled(self, transaction: Transaction, key: StepKey) -> StepOutcome | None:
         asked = named(self._claim.workflow_id, key)
         row = transaction.connection.execute(_JOURNALED, asked).mappings().first()
-        return None if row is None else answer_in(row)
+        return None if row is None else outcome_in(row)
 
     def _settle(
-        self, transaction: Transaction, key: StepKey, wanted: WaitRequest
+        self, transaction: Transaction, key: StepKey, request: WaitRequest
     ) -> StepOutcome | Wait:
         execute = transaction.connection.execute
         run, now = self._claim.workflow_id, self._claim.now()
-        wait = wait_id(run, _what(key, wanted))
+        wait = wait_id(run, _what(key, request))
         row = execute(_WAIT, {"wait": wait}).mappings().first()
         if row is None:
-            execute(_OPEN, self._begin(transaction, wait, key, wanted, now))
+            execute(_OPEN, self._begin(transaction, wait, key, request, now))
             row = execute(_WAIT, {"wait": wait}).mappings().one()
-        answer = self._answer(transaction, row, wanted, now)
-        if isinstance(answer, Wait):
-            return answer
+        outcome = self._answer(transaction, row, request, now)
+        if isinstance(outcome, Wait):
+            return outcome
         over_at = row["over_at"] or now
         waited = max(0.0, (over_at - row["opened_at"]).total_seconds())
-        answer = replace(answer, seconds=waited)
-        self._recording.record(transaction, run, key, answer, now)
+        outcome = replace(outcome, seconds=waited)
+        self._recording.record(transaction, run, key, outcome, now)
         execute(_TAKE, {"wait": wait, "now": now})
-        return answer
+        return outcome
 
     def _begin(
-        self, transaction: Transaction, wait: str, key: StepKey, wanted: WaitRequest, now: datetime
+        self, transaction: Transaction, wait: str, key: StepKey, request: WaitRequest, now: datetime
     ) -> dict[str, object]:
         run = self._claim.workflow_id
         row: dict[str, object] = {
@@ -216,35 +216,35 @@ class StoredWaits:
             "step": step_wait(key),
             "opened_at": now,
         }
-        match wanted:
+        match request:
             case ApprovalRequest():
-                until = {"until": ask(transaction, wait, run, wanted, now)}
-                return row | until | {"kind": WaitKind.APPROVAL.value, "about": wanted.question}
+                until = {"until": ask(transaction, wait, run, request, now)}
+                return row | until | {"kind": WaitKind.APPROVAL.value, "about": request.question}
             case DelegateRequest():
-                child = delegate(transaction, run, wait, wanted, now)
-                about = {"about": wanted.agent_type, "child": child}
+                child = delegate(transaction, run, wait, request, now)
+                about = {"about": request.agent_type, "child": child}
                 return row | about | {"kind": WaitKind.DELEGATE.value}
             case SignalRequest():
-                _check_name(wanted.signal)
-                until = {"until": None if wanted.expires is None else now + wanted.expires}
-                return row | until | {"kind": WaitKind.SIGNAL.value, "about": wanted.signal}
+                _check_name(request.signal)
+                until = {"until": None if request.expires is None else now + request.expires}
+                return row | until | {"kind": WaitKind.SIGNAL.value, "about": request.signal}
             case SleepRequest():
-                until = {"until": now + timedelta(seconds=wanted.seconds)}
+                until = {"until": now + timedelta(seconds=request.seconds)}
                 return row | until | {"kind": WaitKind.SLEEP.value, "about": ""}
 
     def _answer(
-        self, transaction: Transaction, row: RowMapping, wanted: WaitRequest, now: datetime
+        self, transaction: Transaction, row: RowMapping, request: WaitRequest, now: datetime
     ) -> StepOutcome | Wait:
         wait = Wait(id=row["wait_id"], kind=WaitKind(row["kind"]), until=row["until"])
         is_late = row["until"] is not None and now >= row["until"]
-        match wanted:
+        match request:
             case ApprovalRequest():
                 decision = decision_of(transaction, wait.id, self._claim.workflow_id, now)
                 return wait if decision is None else StepOutcome(decision.model_dump_json())
             case DelegateRequest():
                 return self._answer_of_delegate(transaction, row, wait)
             case SignalRequest():
-                return self._signal(transaction, wanted, is_late) or wait
+                return self._signal(transaction, request, is_late) or wait
             case SleepRequest():
                 return StepOutcome("null") if is_late else wait
 
@@ -252,38 +252,38 @@ class StoredWaits:
         self, transaction: Transaction, row: RowMapping, wait: Wait
     ) -> StepOutcome | Wait:
         child = child_of(transaction, row["child"])
-        answer = answer_of(child)
-        if answer is not None and answer.failure is not None and row["over_at"] is None:
+        outcome = answer_of(child)
+        if outcome is not None and outcome.failure is not None and row["over_at"] is None:
             # The wait is over in the transaction in which the child ends, unless the run that
             # waits was picked up again since.
             start_again(transaction, child)
-            answer = None
-        if answer is not None:
-            return answer
+            outcome = None
+        if outcome is not None:
+            return outcome
         goal = goal_of(child)
         return wait.model_copy(update={"goal": goal, "workflow_id": child["workflow_id"]})
 
     def _signal(
-        self, transaction: Transaction, wanted: SignalRequest, is_late: bool
+        self, transaction: Transaction, request: SignalRequest, is_late: bool
     ) -> StepOutcome | None:
         run = self._claim.workflow_id
-        asked = {"run": run, "signal": wanted.signal, "nth": wanted.number}
+        asked = {"run": run, "signal": request.signal, "nth": request.number}
         data: str | None = transaction.connection.execute(_SIGNAL, asked).scalar()
         if data is None and is_late:
             # The next signal of that name is for who waits next.
-            row = {"workflow_id": run, "name": wanted.signal, "number": wanted.number}
+            row = {"workflow_id": run, "name": request.signal, "number": request.number}
             used_up = row | {"data": EXPIRED, "sent_at": self._claim.now()}
             transaction.connection.execute(_USE_UP, used_up)
             data = EXPIRED
         if data is None:
             return None
-        return _too_late(wanted) if data == EXPIRED else StepOutcome(data)
+        return _too_late(request) if data == EXPIRED else StepOutcome(data)
 
 
-def _what(key: StepKey, wanted: WaitRequest) -> str:
+def _what(key: StepKey, request: WaitRequest) -> str:
     # Who sends a signal knows its name and its number, and no step.
-    if isinstance(wanted, SignalRequest):
-        return signal_wait(wanted.signal, wanted.number)
+    if isinstance(request, SignalRequest):
+        return signal_wait(request.signal, request.number)
     return step_wait(key)
 
 
@@ -294,12 +294,12 @@ def _check_name(name: str) -> None:
         raise InputError(str(error)) from error
 
 
-def _too_late(wanted: SignalRequest) -> StepOutcome:
+def _too_late(request: SignalRequest) -> StepOutcome:
     return StepOutcome(
         "",
         Failure(
             type="SignalExpired",
-            message=f"signal {wanted.signal!r} did not come in time: send it sooner, or let the"
+            message=f"signal {request.signal!r} did not come in time: send it sooner, or let the"
             " agent wait longer",
             permanent=True,
             kind=FailureKind.PERMANENT,

@@ -9,9 +9,8 @@ from sqlalchemy import and_, bindparam, null, or_, select, update
 from perdure.models import Failure, GoalStatus
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
-from perdure.stores.database.errors import UnknownGoal
-from perdure.stores.database.refusals import RunNotEnded
-from perdure.stores.events.event_log import add_event
+from perdure.stores.database.errors import RunNotEnded, UnknownGoal
+from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.reopening import RETRIABLE, Before, put_back, reopen
 from perdure.stores.runs.results import tell_end
 

@@ -12,7 +12,7 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.events.event_log import add_event
+from perdure.stores.events.event_store import add_event
 from perdure.stores.spending.ledger import abandon_requests
 
 _GOALS: Final = schema.goals.c
@@ -65,7 +65,7 @@ class ExecutionStore:
         """
 
         def take(transaction: Transaction) -> tuple[Claim, bool]:
-            again = claim.take(transaction)
+            again = claim.acquire(transaction)
             asked = {"run": claim.workflow_id}
             if again:
                 for (stream,) in transaction.connection.execute(_CUT_STREAMS, asked).all():

@@ -21,10 +21,9 @@ from perdure.models import (
 from perdure.stores.artifacts.artifact_store import artifacts_of
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
-from perdure.stores.database.errors import UnknownGoal
-from perdure.stores.database.paging import SHORTEST_BEGINNING, Place, begins, comes_after
-from perdure.stores.database.refusals import AmbiguousName
-from perdure.stores.events.event_log import add_event
+from perdure.stores.database.errors import AmbiguousName, UnknownGoal
+from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_cursor, starts_with
+from perdure.stores.events.event_store import add_event
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 
@@ -48,7 +47,7 @@ _NAMED: Final = _FOUND.where(
     | (schema.goals.c.goal_id == bindparam("name"))
 ).limit(1)
 _BEGINNING: Final = _FOUND.where(
-    begins(schema.goals.c.workflow_id, "name") | begins(schema.goals.c.goal_id, "name")
+    starts_with(schema.goals.c.workflow_id, "name") | starts_with(schema.goals.c.goal_id, "name")
 )
 _KNOWN_VERSION: Final = (
     update(schema.goals)
@@ -136,7 +135,7 @@ class GoalStore:
         limit: int = 50,
         status: GoalStatus | None = None,
         agent_type: str | None = None,
-        before: datetime | Place | None = None,
+        before: datetime | PageCursor | None = None,
         delegated: bool | None = None,
     ) -> list[GoalRecord]:
         """Return runs, newest first, without their results and artifacts.
@@ -146,7 +145,7 @@ class GoalStore:
             status: Only those that stand so.
             agent_type: Only those of this agent.
             before: Only those started before this time, or that come after this place in the list:
-                the last one's :func:`place_of` gives the next page.
+                the last one's :func:`cursor_of` gives the next page.
             delegated: Only those that another run delegated, or only those that none did.
         """
         goals = schema.goals.c
@@ -160,8 +159,8 @@ class GoalStore:
         if agent_type is not None:
             query = query.where(goals.agent_type == agent_type)
         if before is not None:
-            place = before if isinstance(before, Place) else Place(before)
-            query = query.where(comes_after(place, goals.started_at, goals.workflow_id))
+            place = before if isinstance(before, PageCursor) else PageCursor(before)
+            query = query.where(after_cursor(place, goals.started_at, goals.workflow_id))
         if delegated is not None:
             query = query.where(goals.parent.is_not(None) if delegated else goals.parent.is_(None))
         rows = await self._database.read(lambda found: found.execute(query).mappings().all())
@@ -182,7 +181,7 @@ class GoalStore:
         def look(connection: Connection) -> list[tuple[str, str]]:
             for query in (_NAMED, _BEGINNING):
                 found = connection.execute(query, {"name": name}).all()
-                if found or len(name) < SHORTEST_BEGINNING:
+                if found or len(name) < MIN_PREFIX_LENGTH:
                     return [(row.workflow_id, row.goal_id) for row in found]
             return []
 
@@ -222,6 +221,6 @@ def _record(row: RowMapping) -> GoalRecord:
     )
 
 
-def place_of(record: GoalRecord) -> Place:
+def cursor_of(record: GoalRecord) -> PageCursor:
     """Return a run's place in :meth:`GoalStore.list`."""
-    return Place(record.started_at, record.workflow_id)
+    return PageCursor(record.started_at, record.workflow_id)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from perdure.models import Goal
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
-from perdure.stores.database.refusals import InputRefused, KeyConflict
+from perdure.stores.database.errors import InputRefused, KeyConflict
 
 KEY_CHARACTERS: Final = 255
 

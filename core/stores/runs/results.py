@@ -12,9 +12,9 @@ from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import UnknownGoal
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.events.event_log import add_event
+from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.delegates import child_ended
-from perdure.stores.spending.metrics import keeping_metric, metric_row
+from perdure.stores.spending.metrics import metric_row, metric_upsert
 
 SUMMARY_CHARACTERS: Final = 200
 # What a reference tells of the metadata; all of it stands in the result.
@@ -64,7 +64,7 @@ class ResultStore:
         keep = database.insert(schema.results)
         kept = {name: keep.excluded[name] for name in ("result", "summary", "size", "metadata")}
         self._keep = keep.on_conflict_do_update(index_elements=[_RESULTS.workflow_id], set_=kept)
-        self._measure = keeping_metric(database)
+        self._measure = metric_upsert(database)
 
     async def draft(self, claim: Claim, result: Result) -> None:
         """Keep what an attempt came to, whole or in part, in place of the attempt's before it.

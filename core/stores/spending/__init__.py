@@ -1,1 +1,1 @@
-"""TODO."""
+"""What runs spend and do: the ledger of model requests, totals, metrics, cached responses."""

@@ -1,4 +1,4 @@
-"""The ledger: what each run spends on paid models, what of it was lost, and what was saved."""
+"""The ledger: what each run has spent on paid models, what of it was lost, and what was saved."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -6,13 +6,13 @@ from typing import Final
 from sqlalchemy import Connection, Executable, bindparam, case, func, insert, select, update
 
 from perdure.agents.steps.errors import BudgetExceeded
-from perdure.agents.steps.journal import StepKey
+from perdure.agents.steps.keys import StepKey
 from perdure.models import Spending, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.spending.totals import adding_totals, steps_and_seconds, totals_row
+from perdure.stores.spending.run_totals import steps_and_seconds, totals_row, totals_upsert
 
 OPEN: Final = "open"
 KEPT: Final = "kept"
@@ -37,7 +37,7 @@ _SETTLE: Final = (
     update(schema.spending)
     .where(_THIS)
     .values(
-        # What a later execution has already counted as lost stays lost.
+        # What a later execution has counted as thrown away stays so.
         state=case((_ROWS.state == OPEN, bindparam("outcome")), else_=_ROWS.state),
         input_tokens=bindparam("input"),
         output_tokens=bindparam("output"),
@@ -55,8 +55,8 @@ _IS_RECORDED: Final = (
     )
     .exists()
 )
-# Of a request that was cut off only what was sent is known to be paid.
-_SENT_SHARE: Final = func.coalesce(
+# Of a request that was interrupted only the input is known to be paid.
+_INPUT_SHARE: Final = func.coalesce(
     _ROWS.input_tokens * 1.0 / func.nullif(_ROWS.input_tokens + _ROWS.output_tokens, 0), 0.0
 )
 _ABANDON: Final = (
@@ -65,7 +65,7 @@ _ABANDON: Final = (
     .values(
         state=case((_IS_RECORDED, KEPT), else_=THROWN),
         output_tokens=case((_IS_RECORDED, _ROWS.output_tokens), else_=0),
-        cost=case((_IS_RECORDED, _ROWS.cost), else_=_ROWS.cost * _SENT_SHARE),
+        cost=case((_IS_RECORDED, _ROWS.cost), else_=_ROWS.cost * _INPUT_SHARE),
     )
 )
 _SUMS: Final = (
@@ -83,34 +83,36 @@ _TOTALS: Final = select(schema.totals).where(schema.totals.c.workflow_id == bind
 
 
 class LedgerStore:
-    """What runs have cost."""
+    """The ledgers of all runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._add_totals = adding_totals(database)
+        self._add_totals = totals_upsert(database)
 
-    def of_execution(self, claim: Claim) -> "StoredLedger":
-        """Return the ledger that one execution of a run writes."""
+    def for_execution(self, claim: Claim) -> "StoredLedger":
+        """Return the ledger to which one execution of a run writes."""
         return StoredLedger(self._database, claim, self._add_totals)
 
     async def seconds_left(self, claim: Claim) -> float | None:
-        """Return how long a run may still be at work; ``None`` when its budget does not say."""
+        """Return how many seconds a run may still work; ``None`` when its budget has no limit."""
         budget = claim.budget
         if budget is None or budget.seconds is None:
             return None
-        _, seconds = await self._database.read(lambda found: steps_and_seconds(found, claim.root))
+        _, seconds = await self._database.read(
+            lambda connection: steps_and_seconds(connection, claim.root)
+        )
         return max(0.0, budget.seconds - seconds)
 
     async def of(self, workflow_id: str) -> Spending:
-        """Return what a run has cost so far, without what it delegated."""
-        return await self._database.read(lambda found: spending_of(found, workflow_id))
+        """Return what a run has spent so far, without its delegates."""
+        return await self._database.read(lambda connection: spending_of(connection, workflow_id))
 
 
 class StoredLedger:
     """The ledger of a run, for one execution; a :class:`~perdure.agents.steps.journal.Ledger`.
 
     Attributes:
-        touched: Whether anything was entered.
+        has_entries: Whether this execution has entered anything.
     """
 
     def __init__(self, database: Database, claim: Claim, add_totals: Executable) -> None:
@@ -118,11 +120,11 @@ class StoredLedger:
         self._claim = claim
         self._add_totals = add_totals
         self._saved = Usage()
-        self.touched = False
+        self.has_entries = False
 
     async def reserve(self, key: StepKey, model: str, expected: Usage) -> int:
-        """Note a request before it is made, and hold back from the budget what it may use."""
-        self.touched = True
+        """Enter a request before it is made, and reserve from the budget what it may use."""
+        self.has_entries = True
         row = {
             "workflow_id": self._claim.workflow_id,
             "root": self._claim.root,
@@ -140,15 +142,15 @@ class StoredLedger:
         def reserve(transaction: Transaction) -> int:
             self._claim.check(transaction)
             self._check_budget(transaction, expected)
-            asked = {"run": self._claim.workflow_id}
-            last = transaction.connection.execute(_LAST_ENTRY, asked).scalar_one()
+            parameters = {"run": self._claim.workflow_id}
+            last = transaction.connection.execute(_LAST_ENTRY, parameters).scalar_one()
             transaction.connection.execute(_INSERT, row | {"entry": last + 1})
             return int(last) + 1
 
         return await with_retries(lambda: self._database.write(reserve))
 
     async def settle(self, entry: int, usage: Usage, *, kept: bool) -> None:
-        """Note what a request has used, and whether its outcome was kept."""
+        """Enter what a request has used, and whether its outcome was kept."""
         values = {
             "run": self._claim.workflow_id,
             "nth": entry,
@@ -157,7 +159,7 @@ class StoredLedger:
             "output": usage.output_tokens,
             "dollars": usage.cost,
         }
-        # Not fenced: what was used was used, whoever holds the run by now.
+        # Not fenced: what was used was used, whichever execution has the claim by now.
         await with_retries(
             lambda: self._database.write(
                 lambda transaction: transaction.connection.execute(_SETTLE, values)
@@ -165,12 +167,12 @@ class StoredLedger:
         )
 
     async def save(self, usage: Usage) -> None:
-        """Note what need not be paid; it is stored with :meth:`close`."""
-        self.touched = True
+        """Enter usage that was not paid again; :meth:`close` stores it."""
+        self.has_entries = True
         self._saved += usage
 
     async def left(self) -> int | None:
-        """Return how many tokens the budget allows still; ``None`` when it names none."""
+        """Return how many tokens the budget has left; ``None`` when it does not limit them."""
         budget = self._claim.budget
         if budget is None or budget.tokens is None:
             return None
@@ -178,7 +180,7 @@ class StoredLedger:
         return max(0, budget.tokens - tokens)
 
     async def left_cost(self) -> float | None:
-        """Return how many dollars the budget allows still; ``None`` when it names none."""
+        """Return how many dollars the budget has left; ``None`` when it does not limit them."""
         budget = self._claim.budget
         if budget is None or budget.cost is None:
             return None
@@ -186,7 +188,7 @@ class StoredLedger:
         return max(0.0, budget.cost - cost)
 
     async def close(self, seconds: float) -> None:
-        """Store what this pass has saved, and how long it has worked since the last step."""
+        """Store what this execution has saved, and how long it has worked since the last step."""
         saved, self._saved = self._saved, Usage()
         row = totals_row(self._claim.workflow_id, self._claim.root, seconds=seconds, saved=saved)
 
@@ -200,7 +202,7 @@ class StoredLedger:
         budget = self._claim.budget
         if budget is None or (budget.tokens is None and budget.cost is None):
             return
-        # The delegates of one goal share its budget: one at a time asks.
+        # The delegates of one goal share its budget: they check it one at a time.
         transaction.connection.execute(_LOCK_ROOT, {"root": self._claim.root})
         tokens, cost = self._spent(transaction.connection)
         if budget.tokens is not None and tokens + expected.tokens_used > budget.tokens:
@@ -221,15 +223,15 @@ class StoredLedger:
 
 
 def abandon_requests(transaction: Transaction, workflow_id: str) -> None:
-    """Settle the requests that an execution left open when it ended in the middle of them."""
+    """Settle the requests that were in flight when an execution was lost."""
     transaction.connection.execute(_ABANDON, {"run": workflow_id})
 
 
 def spending_of(connection: Connection, workflow_id: str) -> Spending:
-    """Return what a run has cost so far."""
-    asked = {"run": workflow_id}
+    """Return what a run has spent so far."""
+    parameters = {"run": workflow_id}
     spent, thrown_away, requests = Usage(), Usage(), 0
-    for state, count, input_tokens, output_tokens, cost in connection.execute(_SUMS, asked):
+    for state, count, input_tokens, output_tokens, cost in connection.execute(_SUMS, parameters):
         usage = Usage(
             input_tokens=int(input_tokens), output_tokens=int(output_tokens), cost=float(cost)
         )
@@ -237,7 +239,7 @@ def spending_of(connection: Connection, workflow_id: str) -> Spending:
         requests += count
         if state == THROWN:
             thrown_away += usage
-    totals = connection.execute(_TOTALS, asked).mappings().first()
+    totals = connection.execute(_TOTALS, parameters).mappings().first()
     if totals is None:
         return Spending(spent=spent, thrown_away=thrown_away, requests=requests)
     saved = Usage(

@@ -1,4 +1,4 @@
-"""The response store: what models answered, for goals that ask the same again."""
+"""The response cache: responses of models, for goals that make the same request again."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -10,31 +10,33 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database
 
 _GET: Final = select(schema.responses.c.response).where(
-    schema.responses.c.digest == bindparam("asked")
+    schema.responses.c.digest == bindparam("request")
 )
 
 
-class ResponseStore:
-    """Answers of models by what was asked, over all runs."""
+class ResponseCache:
+    """Responses of models by the digest of the request, over all runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._put = database.insert(schema.responses).on_conflict_do_nothing()
 
     async def get(self, digest: str) -> str | None:
-        """Return the answer to a request, as it was put; ``None`` when there is none."""
-        asked = {"asked": digest}
+        """Return the response to a request, as it was put; ``None`` when there is none."""
+        parameters = {"request": digest}
         text: str | None = await self._database.read(
-            lambda found: found.execute(_GET, asked).scalar()
+            lambda connection: connection.execute(_GET, parameters).scalar()
         )
         return text
 
     async def put(self, digest: str, text: str, usage: Usage) -> None:
-        """Keep an answer, and what it has cost; the first one stays."""
+        """Store a response and its usage, unless there is one for the request."""
         row = {
             "digest": digest,
             "response": text,
             "usage": usage.model_dump_json(),
             "stored_at": datetime.now(UTC),
         }
-        await self._database.write(lambda writing: writing.connection.execute(self._put, row))
+        await self._database.write(
+            lambda transaction: transaction.connection.execute(self._put, row)
+        )

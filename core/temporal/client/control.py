@@ -9,7 +9,7 @@ import structlog
 from perdure.messages import PAUSE_SIGNAL, RESUME_SIGNAL
 from perdure.models import Goal, GoalRecord, GoalStatus
 from perdure.stores import Stores, StoreUnavailable
-from perdure.stores.database.refusals import Refused, RunNotEnded
+from perdure.stores.database.errors import RunNotEnded, StateConflict
 from perdure.stores.journal.signals import ended
 from perdure.temporal.client.reconciliation import Reconciliation, close, ended_badly
 from perdure.temporal.client.workflow_gateway import Start, WorkflowGateway
@@ -140,7 +140,7 @@ class RunControl:
         for record in reversed(failed):
             try:
                 await self.retry(record.workflow_id)
-            except Refused as error:  # somebody else was quicker
+            except StateConflict as error:  # somebody else was quicker
                 log.info("not retried", workflow_id=record.workflow_id, message=str(error))
             else:
                 retried.append(record.workflow_id)

@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.messages import Executed
+from perdure.messages import ExecuteOutput
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away
 from perdure.temporal.worker.task_register import LostTask, registers_of_the_dead
 
@@ -59,7 +59,7 @@ async def _hand_on(client: Client, task: LostTask, places: asyncio.Semaphore) ->
         try:
             await _forget_worker(client, task)
             handle = client.get_async_activity_handle(task_token=task.token)
-            await handle.complete(Executed(yielded=True, lost=True), rpc_timeout=RPC_TIMEOUT)
+            await handle.complete(ExecuteOutput(yielded=True, lost=True), rpc_timeout=RPC_TIMEOUT)
         except AsyncActivityCancelledError:
             return True
         except RPCError as error:

@@ -59,8 +59,8 @@ async def working(
 def tell_left_out(registry: AgentRegistry) -> None:
     """Warn of each plugin that failed to load: its agents' goals wait for another worker."""
     for plugin in registry.plugins:
-        if plugin.left_out:
-            log.warning(plugin.left_out)
+        if plugin.failure_message:
+            log.warning(plugin.failure_message)
 
 
 async def _recover_for_ever(client: Client, home: Path) -> None:

@@ -1,1 +1,1 @@
-"""What ``perdure plugins check`` looks at."""
+"""The checks of ``perdure plugins check``."""

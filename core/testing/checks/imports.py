@@ -1,4 +1,4 @@
-"""Checking which parts of Perdure a plugin imports."""
+"""A check of which parts of Perdure a plugin imports."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from perdure.testing.checks.verdicts import Verdict, failed, ok
 
 PUBLIC: Final = ("perdure.agents", "perdure.adapters")
 FOR_TESTS: Final = "perdure.testing"
-# An adapter is a module of its own; of the others, only the package is promised.
+# Each adapter is public by its own path; of the other packages, only the top is public.
 _ADAPTERS: Final = frozenset(
     f"perdure.adapters.{name}" for name in ("langgraph", "openai_agents", "pydantic_ai")
 )
@@ -32,7 +32,7 @@ def check_imports(check: str, folder: Path, *, tests: bool = False) -> Verdict:
             tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
         except (SyntaxError, ValueError, OSError) as error:
             return failed(check, f"{file.relative_to(folder)} cannot be read ({error}): repair it")
-        for line, module in _imported(tree):
+        for line, module in _imports(tree):
             if not _is_public(module, allowed):
                 return failed(
                     check,
@@ -48,7 +48,7 @@ def _is_public(module: str, allowed: tuple[str, ...]) -> bool:
     return module in allowed or module in _ADAPTERS
 
 
-def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -56,23 +56,26 @@ def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
             if node.module == "perdure":
                 yield from ((node.lineno, f"perdure.{alias.name}") for alias in node.names)
             elif node.module in {"perdure.agents", "perdure.adapters"}:
-                yield from ((node.lineno, _named_in(node.module, alias)) for alias in node.names)
+                yield from ((node.lineno, _module_of(node.module, alias)) for alias in node.names)
             else:
                 yield node.lineno, node.module
-        elif isinstance(node, ast.Call) and _name_of(node.func) in {"import_module", "__import__"}:
-            for given in node.args[:1]:
-                if isinstance(given, ast.Constant) and isinstance(given.value, str):
-                    yield node.lineno, given.value
+        elif isinstance(node, ast.Call) and _function_name(node.func) in {
+            "import_module",
+            "__import__",
+        }:
+            for argument in node.args[:1]:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield node.lineno, argument.value
 
 
-def _named_in(package: str, alias: ast.alias) -> str:
-    """Return the module that a name of a package is, or the package where it is no module."""
+def _module_of(package: str, alias: ast.alias) -> str:
+    """Return the module that an imported name is, or its package where it is no module."""
     module = f"{package}.{alias.name}"
     public = package == "perdure.agents" and alias.name in agents.__all__
     return package if public or find_spec(module) is None else module
 
 
-def _name_of(function: ast.expr) -> str:
+def _function_name(function: ast.expr) -> str:
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""

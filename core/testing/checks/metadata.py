@@ -1,4 +1,4 @@
-"""Checking what a plugin's distribution says of itself."""
+"""Checks of the metadata of a plugin's distribution."""
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import Distribution
@@ -17,7 +17,7 @@ _UPPER: Final = frozenset({"<", "<=", "==", "===", "~="})
 
 
 def check_metadata(distribution: Distribution) -> Iterator[Verdict]:
-    """Yield a verdict on each thing that a plugin's metadata should say."""
+    """Yield a verdict on each field that a plugin's metadata should have."""
     for check in _CHECKS:
         yield check(distribution)
 
@@ -52,8 +52,8 @@ def _name(distribution: Distribution) -> Verdict:
 
 
 def _keyword(distribution: Distribution) -> Verdict:
-    said = _said(distribution, "Keywords")
-    words = {word.strip() for word in said.replace(",", " ").split()}
+    value = _field(distribution, "Keywords")
+    words = {word.strip() for word in value.replace(",", " ").split()}
     if KEYWORD not in words:
         return failed("keyword", f'write keywords = ["{KEYWORD}"] in pyproject.toml')
     return ok("keyword", KEYWORD)
@@ -85,19 +85,19 @@ def _bounds_on_core(distribution: Distribution) -> SpecifierSet | None:
 
 
 def _requires_python(distribution: Distribution) -> Verdict:
-    said = _said(distribution, "Requires-Python")
-    if not said:
+    value = _field(distribution, "Requires-Python")
+    if not value:
         return failed("python", 'write requires-python = ">=3.11" in pyproject.toml')
-    return ok("python", said)
+    return ok("python", value)
 
 
 def _licence(distribution: Distribution) -> Verdict:
-    said = _said(distribution, "License-Expression") or _said(distribution, "License")
+    licence = _field(distribution, "License-Expression") or _field(distribution, "License")
     classifiers = distribution.metadata.get_all("Classifier") or []
     named = [one for one in classifiers if one.startswith("License ::")]
-    if not said and not named:
+    if not licence and not named:
         return failed("licence", 'write license = "MIT", or another, in pyproject.toml')
-    return ok("licence", (said or named[0]).splitlines()[0])
+    return ok("licence", (licence or named[0]).splitlines()[0])
 
 
 def _readme(distribution: Distribution) -> Verdict:
@@ -107,8 +107,8 @@ def _readme(distribution: Distribution) -> Verdict:
     return ok("readme", f"{len(text.split())} words")
 
 
-def _said(distribution: Distribution, field: str) -> str:
-    return str((distribution.metadata.get_all(field) or [""])[0])
+def _field(distribution: Distribution, name: str) -> str:
+    return str((distribution.metadata.get_all(name) or [""])[0])
 
 
 _CHECKS: Final[tuple[Callable[[Distribution], Verdict], ...]] = (

@@ -1,4 +1,4 @@
-"""Checking a plugin by its project's own tests, the contract's among them."""
+"""A check of a plugin by its project's own tests, the contract's among them."""
 
 import json
 import os
@@ -11,10 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from perdure.testing.checks.verdicts import Verdict, failed, not_checked, ok
-from perdure.testing.contracts.carrying import ALL_THERE, DIFFERS, JOURNALS, REPORT
+from perdure.testing.contracts.journal_files import (
+    ALL_SAVED,
+    JOURNALS_VARIABLE,
+    PARAMETERS_DIFFER,
+    REPORT_VARIABLE,
+)
 
 TEST_SECONDS: Final = 900.0
-_FOUND_AGAIN: Final = "test_it_finds_every_step_again"
+_REPLAY_TEST: Final = "test_it_finds_every_step_again"
 
 
 def check_tests(project: Path, agents: list[str]) -> Iterator[Verdict]:
@@ -32,28 +37,28 @@ def check_tests(project: Path, agents: list[str]) -> Iterator[Verdict]:
         return
     with TemporaryDirectory(prefix="perdure-check-") as folder:
         (Path(folder) / "journals").mkdir()
-        told = _run(project, Path(folder), "1")
-        yield _of_tests(told)
-        contracts = told.get("contracts", {})
+        report = _run_tests(project, Path(folder), "1")
+        yield _tests_verdict(report)
+        contracts = report.get("contracts", {})
         for agent in agents:
-            yield _of_contract(agent, contracts.get(agent))
-        (Path(folder) / "journals" / ALL_THERE).touch()
-        again = _run(project, Path(folder), "2", "-k", _FOUND_AGAIN) if contracts else {}
+            yield _contract_verdict(agent, contracts.get(agent))
+        (Path(folder) / "journals" / ALL_SAVED).touch()
+        replay = _run_tests(project, Path(folder), "2", "-k", _REPLAY_TEST) if contracts else {}
         for agent in agents:
-            yield _of_replay(agent, contracts, again)
+            yield _replay_verdict(agent, contracts, replay)
 
 
-def _of_tests(told: dict[str, Any]) -> Verdict:
-    if "error" in told:
-        return failed("tests", told["error"])
-    if told["failed"]:
-        return failed("tests", f"{told['failed']} of its tests fail, at first {told['first']}")
-    if not told["passed"]:
+def _tests_verdict(report: dict[str, Any]) -> Verdict:
+    if "error" in report:
+        return failed("tests", report["error"])
+    if report["failed"]:
+        return failed("tests", f"{report['failed']} of its tests fail, at first {report['first']}")
+    if not report["passed"]:
         return failed("tests", "it has no test that passes: write one")
-    return ok("tests", f"{told['passed']} pass, {told['skipped']} are skipped")
+    return ok("tests", f"{report['passed']} pass, {report['skipped']} are skipped")
 
 
-def _of_contract(agent: str, outcomes: dict[str, str] | None) -> Verdict:
+def _contract_verdict(agent: str, outcomes: dict[str, str] | None) -> Verdict:
     check = f"contract of {agent}"
     if outcomes is None:
         return failed(
@@ -61,24 +66,26 @@ def _of_contract(agent: str, outcomes: dict[str, str] | None) -> Verdict:
             f"no test class for {agent!r} inherits AgentContract: write class TestContract"
             f"(AgentContract): agent = {agent!r}",
         )
-    broken = [said for said in outcomes.values() if said]
-    return failed(check, broken[0]) if broken else ok(check, f"{len(outcomes)} tests pass")
+    failures = [reason for reason in outcomes.values() if reason]
+    return failed(check, failures[0]) if failures else ok(check, f"{len(outcomes)} tests pass")
 
 
-def _of_replay(agent: str, contracts: dict[str, Any], again: dict[str, Any]) -> Verdict:
+def _replay_verdict(agent: str, contracts: dict[str, Any], replay: dict[str, Any]) -> Verdict:
     check = f"replay of {agent}"
-    outcome = again.get("contracts", {}).get(agent, {}).get(_FOUND_AGAIN)
+    outcome = replay.get("contracts", {}).get(agent, {}).get(_REPLAY_TEST)
     if agent not in contracts or outcome is None:
-        return not_checked(check, again.get("error", "there is no contract to take a journal from"))
-    if DIFFERS in outcome:
-        return not_checked(check, DIFFERS)
-    if contracts[agent].get(_FOUND_AGAIN) or outcome:
-        return failed(check, contracts[agent].get(_FOUND_AGAIN) or outcome)
+        return not_checked(
+            check, replay.get("error", "there is no contract to take a journal from")
+        )
+    if PARAMETERS_DIFFER in outcome:
+        return not_checked(check, PARAMETERS_DIFFER)
+    if contracts[agent].get(_REPLAY_TEST) or outcome:
+        return failed(check, contracts[agent].get(_REPLAY_TEST) or outcome)
     return ok(check, "another process finds every step of the first one's journal")
 
 
-def _run(project: Path, folder: Path, seed: str, *options: str) -> dict[str, Any]:
-    report = folder / f"report-{seed}.json"
+def _run_tests(project: Path, folder: Path, seed: str, *options: str) -> dict[str, Any]:
+    report_file = folder / f"report-{seed}.json"
     # The same temporary folders both times, so that parameters that name them stay the same.
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-p", "perdure.testing.contracts.report"),
@@ -89,11 +96,11 @@ def _run(project: Path, folder: Path, seed: str, *options: str) -> dict[str, Any
     environment = os.environ | {
         "PYTHONHASHSEED": seed,
         "PYTHONSAFEPATH": "1",
-        REPORT: str(report),
-        JOURNALS: str(folder / "journals"),
+        REPORT_VARIABLE: str(report_file),
+        JOURNALS_VARIABLE: str(folder / "journals"),
     }
     try:
-        ended = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=project,
             env=environment,
@@ -104,8 +111,8 @@ def _run(project: Path, folder: Path, seed: str, *options: str) -> dict[str, Any
         )
     except subprocess.TimeoutExpired:
         return {"error": f"its tests did not end within {TEST_SECONDS:.0f} s"}
-    if ended.returncode not in {0, 1} or not report.exists():
-        lines = (ended.stdout + ended.stderr).strip().splitlines() or ["nothing was said"]
-        return {"error": f"pytest ended with status {ended.returncode} ({lines[-1]})"}
-    told: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    return told
+    if process.returncode not in {0, 1} or not report_file.exists():
+        lines = (process.stdout + process.stderr).strip().splitlines() or ["nothing was said"]
+        return {"error": f"pytest ended with status {process.returncode} ({lines[-1]})"}
+    report: dict[str, Any] = json.loads(report_file.read_text(encoding="utf-8"))
+    return report

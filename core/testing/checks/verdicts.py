@@ -1,4 +1,4 @@
-"""What a check of a plugin comes to."""
+"""The verdict of one check of a plugin."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,9 +9,9 @@ class Verdict:
     """One line of ``perdure plugins check``.
 
     Attributes:
-        check: What was looked at.
+        check: What was checked.
         verdict: ``ok``, ``failed``, or ``not checked``.
-        sentence: What was seen and, where it failed, what to do.
+        sentence: What was found and, where it failed, what to do.
     """
 
     check: str
@@ -30,5 +30,5 @@ def failed(check: str, sentence: str) -> Verdict:
 
 
 def not_checked(check: str, sentence: str) -> Verdict:
-    """Return the verdict that nobody knows."""
+    """Return the verdict that it could not be checked."""
     return Verdict(check, "not checked", sentence)

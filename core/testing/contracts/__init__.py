@@ -1,1 +1,1 @@
-"""The contract of agents: what each must keep, tried out in memory."""
+"""The contract of agents: tests to inherit, which execute an agent in memory and check it."""

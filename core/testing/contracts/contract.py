@@ -7,12 +7,18 @@ from typing import Any, Final, TypeVar
 
 from pydantic import JsonValue
 
-from perdure.agents.hookspecs.spec import AgentSpec
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.models import Result
-from perdure.testing.contracts import clauses
-from perdure.testing.contracts.broken import BrokenContract
-from perdure.testing.contracts.carrying import carried
-from perdure.testing.contracts.trial import SECONDS, Case, Pass, Trial, on_trial, specification
+from perdure.testing.contracts import (
+    parameter_checks,
+    replay_checks,
+    result_checks,
+    stop_checks,
+)
+from perdure.testing.contracts.errors import BrokenContract
+from perdure.testing.contracts.journal_files import load_or_save_journal
+from perdure.testing.contracts.runner import AgentRunner, find_specification, run_case
+from perdure.testing.in_memory.execution import EXECUTION_SECONDS, AgentCase, ExecutionRecord
 from perdure.testing.model_endpoint.script import Script
 
 T = TypeVar("T")
@@ -52,7 +58,7 @@ class AgentContract:
         model_script: What the models say that it asks: replies in turn, or a function of the
             request; see :class:`~perdure.testing.ModelServer`. The same prompt gets the same reply
             each time. ``PERDURE_MODEL`` and OpenAI's variables lead to it meanwhile.
-        seconds: How long one pass may take.
+        seconds: How long one execution may take.
     """
 
     agent: AgentSpec | str
@@ -63,78 +69,80 @@ class AgentContract:
     results: Mapping[str, Result] = _NOTHING
     signals: Mapping[str, Sequence[JsonValue]] = _NOTHING
     model_script: Script | None = None
-    seconds: float = SECONDS
+    seconds: float = EXECUTION_SECONDS
 
-    _kept: Final[dict[type, tuple[Case, Pass]]] = {}
+    _first_executions: Final[dict[type, tuple[AgentCase, ExecutionRecord]]] = {}
 
     def test_it_tells_progress_that_only_grows(self) -> None:
-        """It tells how far it has come, from 0 to 100, and never goes back."""
+        """It reports how far it is, from 0 to 100, and never goes back."""
         __tracebackhide__ = True
-        clauses.progress_grows(self._first())
+        result_checks.check_progress(self._first())
 
     def test_its_result_is_the_same_after_json(self) -> None:
         """Its result is plain data, and says which agent made it."""
         __tracebackhide__ = True
-        clauses.result_survives_json(self._first(), self._case())
+        result_checks.check_result_is_json(self._first(), self._case())
 
     def test_its_artifacts_have_safe_names(self) -> None:
         """Its files stay within the result's folder."""
         __tracebackhide__ = True
-        clauses.artifact_names_are_safe(self._first())
+        result_checks.check_artifact_names(self._first())
 
     def test_it_finds_every_step_again(self) -> None:
         """With every step in the journal it does nothing anew and ends with the same result."""
         __tracebackhide__ = True
-        self._try(clauses.every_step_is_found_again)
-        elsewhere = carried(self._case(), self._first())
-        if elsewhere is not None:
-            on_trial(self._case(), lambda trial: clauses.it_goes_on_elsewhere(trial, elsewhere))
+        self._check(replay_checks.check_replay)
+        journal = load_or_save_journal(self._case(), self._first())
+        if journal is not None:
+            run_case(
+                self._case(), lambda runner: replay_checks.check_replay_elsewhere(runner, journal)
+            )
 
     def test_killed_behind_every_step_it_goes_on(self) -> None:
         """Killed after each step, it goes on; no finished step is done again."""
         __tracebackhide__ = True
-        self._try(lambda trial, first: clauses.it_goes_on_after_kills(trial, first, "behind"))
+        self._check(lambda runner, first: replay_checks.check_kills(runner, first, "after_record"))
 
     def test_killed_before_every_record_it_goes_on(self) -> None:
         """Killed between each step's effect and its record, it goes on; only that step repeats."""
         __tracebackhide__ = True
-        self._try(lambda trial, first: clauses.it_goes_on_after_kills(trial, first, "before"))
+        self._check(lambda runner, first: replay_checks.check_kills(runner, first, "before_record"))
 
     def test_cancelled_in_any_step_it_ends(self) -> None:
-        """Cancelled in any step it lets go, is cleaned up once, and keeps what it has made."""
+        """Cancelled in any step it stops, is cleaned up once, and keeps what it has made."""
         __tracebackhide__ = True
-        self._try(clauses.cancelled_in_any_step_it_ends)
+        self._check(stop_checks.check_cancellation)
 
     def test_its_cleanup_is_always_safe(self) -> None:
         """Its clean-up works when it did nothing, and twice."""
         __tracebackhide__ = True
-        on_trial(self._case(), clauses.cleanup_is_always_safe)
+        run_case(self._case(), stop_checks.check_cleanup)
 
     def test_too_few_steps_end_it(self) -> None:
         """A budget of too few steps ends it with ``BudgetExceeded``."""
         __tracebackhide__ = True
-        self._try(clauses.too_few_steps_end_it)
+        self._check(stop_checks.check_step_budget)
 
     def test_too_few_tokens_end_it(self) -> None:
         """A budget of too few tokens ends it with ``BudgetExceeded``, if it asks models."""
         __tracebackhide__ = True
-        self._try(clauses.too_few_tokens_end_it)
+        self._check(stop_checks.check_token_budget)
 
     def test_bad_parameters_are_refused(self) -> None:
         """Parameters that do not fit are refused with a sentence that names the field."""
         __tracebackhide__ = True
         case = self._case()
-        clauses.wrong_parameters_are_refused(case)
+        parameter_checks.check_invalid_parameters(case)
         for bad in self.bad_parameters:
-            clauses.bad_parameters_are_refused(self._case(bad))
+            parameter_checks.check_bad_parameters(self._case(bad))
 
-    def _case(self, parameters: Mapping[str, JsonValue] | None = None) -> Case:
+    def _case(self, parameters: Mapping[str, JsonValue] | None = None) -> AgentCase:
         if not hasattr(self, "agent"):
             raise BrokenContract(
                 f"{type(self).__name__} names no agent: set agent, to a name or a specification"
             )
-        return Case(
-            specification(self.agent),
+        return AgentCase(
+            find_specification(self.agent),
             self.description,
             self.parameters if parameters is None else parameters,
             self.decisions,
@@ -145,19 +153,24 @@ class AgentContract:
         )
 
     def _script(self) -> Script | None:
-        # Looked up as it stands: a function that is a class's attribute would be made a method.
+        # Looked up statically: a function that is a class's attribute would be made a method.
         script: Script | None = inspect.getattr_static(self, "model_script")
         return script.__func__ if isinstance(script, staticmethod) else script
 
-    def _first(self) -> Pass:
-        """Return an unbroken pass, made once for all tests with the same parameters."""
+    def _first(self) -> ExecutionRecord:
+        """Return an unbroken execution, made once for all tests with the same parameters."""
         __tracebackhide__ = True
         case = self._case()
-        if self._kept.get(type(self), (None, None))[0] != case:
-            self._kept[type(self)] = (case, on_trial(case, clauses.reference))
-        return self._kept[type(self)][1]
+        if self._first_executions.get(type(self), (None, None))[0] != case:
+            self._first_executions[type(self)] = (
+                case,
+                run_case(case, result_checks.execute_to_result),
+            )
+        return self._first_executions[type(self)][1]
 
-    def _try(self, clause: Callable[[Trial, Pass], Coroutine[Any, Any, None]]) -> None:
+    def _check(
+        self, check: Callable[[AgentRunner, ExecutionRecord], Coroutine[Any, Any, None]]
+    ) -> None:
         __tracebackhide__ = True
         first = self._first()
-        on_trial(self._case(), lambda trial: clause(trial, first))
+        run_case(self._case(), lambda runner: check(runner, first))

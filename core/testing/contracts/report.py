@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from perdure.testing.contracts.carrying import REPORT
+from perdure.testing.contracts.journal_files import REPORT_VARIABLE
 
 
 class ContractReport:
-    """Collects outcomes while tests run."""
+    """Collects the outcomes of contract tests while tests run."""
 
     def __init__(self) -> None:
         self._agents: dict[str, str] = {}
         self._contracts: dict[str, dict[str, str]] = {}
         self._counts = {"passed": 0, "failed": 0, "skipped": 0}
-        self._first = ""
+        self._first_failure = ""
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Note which tests are a contract's, and for which agent."""
+        """Find which tests are a contract's, and of which agent."""
         from perdure.testing.contracts.contract import AgentContract
 
         for item in items:
@@ -34,31 +34,31 @@ class ContractReport:
                 self._agents[item.nodeid] = getattr(kind.agent, "name", kind.agent)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how a test ended."""
+        """Record how a test ended."""
         if report.when != "call" and report.passed:
             return
         self._counts[report.outcome] += 1
-        said = "" if report.passed else _sentence(report)
-        if report.failed and not self._first:
-            self._first = f"{report.nodeid}: {said}"
+        reason = "" if report.passed else _reason(report)
+        if report.failed and not self._first_failure:
+            self._first_failure = f"{report.nodeid}: {reason}"
         if report.nodeid in self._agents:
             outcomes = self._contracts.setdefault(self._agents[report.nodeid], {})
             name = report.nodeid.rpartition("::")[2].partition("[")[0]
-            outcomes[name] = outcomes.get(name) or said
+            outcomes[name] = outcomes.get(name) or reason
 
     def pytest_sessionfinish(self) -> None:
-        """Write it down."""
-        told = {"contracts": self._contracts, "first": self._first, **self._counts}
-        Path(os.environ[REPORT]).write_text(json.dumps(told), encoding="utf-8")
+        """Write the report."""
+        report = {"contracts": self._contracts, "first": self._first_failure, **self._counts}
+        Path(os.environ[REPORT_VARIABLE]).write_text(json.dumps(report), encoding="utf-8")
 
 
-def _sentence(report: pytest.TestReport) -> str:
+def _reason(report: pytest.TestReport) -> str:
     lines = report.longreprtext.splitlines()
-    told = [line for line in lines if line.startswith(("BrokenContract: ", "E  "))]
-    return (told or lines or [report.outcome])[0].removeprefix("BrokenContract: ").lstrip("E ")
+    errors = [line for line in lines if line.startswith(("BrokenContract: ", "E  "))]
+    return (errors or lines or [report.outcome])[0].removeprefix("BrokenContract: ").lstrip("E ")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin."""
-    if os.environ.get(REPORT):
+    """Collect outcomes where a report is asked for."""
+    if os.environ.get(REPORT_VARIABLE):
         config.pluginmanager.register(ContractReport(), "perdure-contract-report")

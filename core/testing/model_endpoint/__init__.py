@@ -1,1 +1,1 @@
-"""A model's HTTP endpoint that answers what a script says."""
+"""A scripted model endpoint: an HTTP server that speaks OpenAI's protocol."""

@@ -1,4 +1,4 @@
-"""What a :class:`~perdure.testing.ModelServer` answers, word for word."""
+"""Scripts of a :class:`~perdure.testing.ModelServer`: the requests it gets, and its replies."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered to one request.
+    """The answer to one request.
 
     Attributes:
         text: The text of the answer.
@@ -63,7 +63,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ChatRequest:
     """A request, as the script sees it.
 
     Attributes:
@@ -97,7 +97,7 @@ class Asked:
         return content if isinstance(content, str) else json.dumps(content)
 
 
-Script = Callable[[Asked], Reply] | Sequence[Reply]
+Script = Callable[[ChatRequest], Reply] | Sequence[Reply]
 
 
 def says(text: str, *, pieces: int = 4, delay: float = 0.0, pause: float = 0.0) -> Reply:
@@ -132,18 +132,18 @@ def keeps_silent() -> Reply:
     return Reply(silent=True)
 
 
-def in_turn(replies: Sequence[Reply]) -> Callable[[Asked], Reply]:
+def in_turn(replies: Sequence[Reply]) -> Callable[[ChatRequest], Reply]:
     """Answer with one reply after another, whatever is asked; with 400 when none is left."""
     left: Iterator[Reply] = iter(replies)
     return lambda _: next(left, refuses(400, code="script_is_over"))
 
 
-def tokens_in(text: str) -> int:
-    """Return how many tokens a text is charged as: a quarter of its characters, rounded up."""
+def count_tokens(text: str) -> int:
+    """Return how many tokens a text is charged for: a quarter of its characters, rounded up."""
     return ceil(len(text) / CHARACTERS_A_TOKEN)
 
 
-def prompt_of(body: Mapping[str, Any]) -> str:
-    """Return what tells one prompt from another."""
+def prompt_digest(body: Mapping[str, Any]) -> str:
+    """Return what tells one prompt from another: a digest of model, messages and tools."""
     shown = [body.get("model"), body.get("messages"), body.get("tools")]
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:16]

@@ -16,8 +16,8 @@ import pytest
 
 from perdure.agents import AgentSpec, Progress, StepFailed
 from perdure.testing import Rehearsal, rehearse
-from perdure_analysis import drawing
-from perdure_analysis.pictures import Picture
+from perdure_analysis import charts
+from perdure_analysis.chart_choice import Picture
 from perdure_analysis.plugin import check, register_agents
 
 SALES = Path(__file__).parents[3] / "examples" / "analysis" / "sales.csv"
@@ -127,7 +127,7 @@ async def test_a_retry_repeats_no_finished_step(
     file = tmp_path / "sales.csv"
     file.write_bytes(SALES.read_bytes())
     journal, drawn = MemoryJournal(), []
-    draw = drawing.draw
+    draw = charts.draw
 
     def draw_until_it_breaks(picture: Picture) -> bytes:
         drawn.append(picture.name)
@@ -135,7 +135,7 @@ async def test_a_retry_repeats_no_finished_step(
             raise OSError("no space left on device")
         return draw(picture)
 
-    monkeypatch.setattr(drawing, "draw", draw_until_it_breaks)
+    monkeypatch.setattr(charts, "draw", draw_until_it_breaks)
     with pytest.raises(StepFailed, match="no space left") as caught:
         await rehearse("analysis", GOAL, {"path": str(file)}, journal=journal)
     assert not caught.value.failure.permanent

@@ -11,7 +11,7 @@ import pytest
 from perdure.testing import rehearse
 from perdure_code.facts import Outcome
 from perdure_code.process import run_program
-from perdure_code.suite import run_tests
+from perdure_code.pytest_run import run_tests
 
 # Starts a child that would run for ever, tells its process id, and waits.
 HANGING = """
@@ -115,5 +115,5 @@ async def test_a_repository_too_large_to_copy_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, _ = hanging_repository(tmp_path)
-    monkeypatch.setattr("perdure_code.suite.MAX_BYTES", 10)
+    monkeypatch.setattr("perdure_code.pytest_run.MAX_BYTES", 10)
     assert (await run_tests(str(root), 600)).outcome is Outcome.UNABLE

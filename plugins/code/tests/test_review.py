@@ -19,9 +19,9 @@ from perdure_code import agent
 from perdure_code import complexity as mccabe
 from perdure_code.facts import Outcome, Tests
 from perdure_code.plugin import check, register_agents
-from perdure_code.tree import resolve
-from perdure_code.unified import difference
-from perdure_code.weights import level_of
+from perdure_code.severity import level_of
+from perdure_code.unified_diff import difference
+from perdure_code.working_copy import resolve
 
 SHOP = Path(__file__).parents[3] / "examples" / "code"
 

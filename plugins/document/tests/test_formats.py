@@ -16,7 +16,7 @@ from perdure_document import agent
 from perdure_document.layout import without_running_lines
 from perdure_document.lines import Line, Piece
 from perdure_document.plugin import check, register_agents
-from perdure_document.reading import LONGEST
+from perdure_document.readers import LONGEST
 from perdure_document.summary import sentences_of
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "document"

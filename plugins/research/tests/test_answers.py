@@ -15,7 +15,7 @@ from perdure_research import agent
 from perdure_research.facts import Location, Source
 from perdure_research.parameters import ResearchParameters
 from perdure_research.plugin import check, register_agents
-from perdure_research.reading import read_source
+from perdure_research.source_reader import read_source
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "research"
 CAUSES = (

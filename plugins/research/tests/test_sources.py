@@ -14,11 +14,11 @@ from pydantic import JsonValue
 
 from perdure.agents import InputError
 from perdure.testing import MemoryJournal, Rehearsal, rehearse
-from perdure_research import fetching, reading
+from perdure_research import fetch, source_reader
 from perdure_research.facts import Location, Source
-from perdure_research.fetching import SourceUnreachable
-from perdure_research.finding import find_sources
-from perdure_research.reading import read_source
+from perdure_research.fetch import SourceUnreachable
+from perdure_research.source_reader import read_source
+from perdure_research.source_search import find_sources
 
 QUESTION = "Why do lighthouses need foghorns?"
 SAID = "Lighthouses need foghorns because their light does not pass through fog."
@@ -133,7 +133,7 @@ async def test_missing_files_pipes_and_large_files(
     with pytest.raises(InputError, match="is not a regular file"):
         await read(tmp_path / "pipe")
     (tmp_path / "large.txt").write_text("word " * 10)
-    monkeypatch.setattr(reading, "MOST_FILE_BYTES", 20)
+    monkeypatch.setattr(source_reader, "MOST_FILE_BYTES", 20)
     with pytest.raises(InputError, match="is larger than"):
         await read(tmp_path / "large.txt")
 
@@ -211,13 +211,13 @@ async def test_pages_that_cannot_be_read(page: str, reason: str, site: str) -> N
 
 
 async def test_a_page_that_is_too_large(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MOST_PAGE_BYTES", 1000)
+    monkeypatch.setattr(fetch, "MOST_PAGE_BYTES", 1000)
     with pytest.raises(InputError, match="is larger than"):
         await read(site + "/large")
 
 
 async def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "TIME_LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(fetch, "TIME_LIMIT_SECONDS", 0.2)
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(SourceUnreachable, match="did not answer in time"),

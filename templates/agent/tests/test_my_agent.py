@@ -1,4 +1,4 @@
-"""What every agent keeps, and what this one delivers."""
+"""The contract that every agent keeps, and the results of this one."""
 
 import pytest
 from perdure.agents import InputError

@@ -1,7 +1,7 @@
-"""How a plugin writes its hooks: what is no hook, is not marked, or cannot be called, is refused.
+"""Checks the functions that implement a plugin's hooks: their names, marks and signatures.
 
-pluggy itself would leave a function without ``@hookimpl`` out without a word, and would call a
-coroutine function and take the coroutine for the answer.
+pluggy itself would silently ignore a function without ``@hookimpl``, and would call a coroutine
+function and take the coroutine for the result.
 """
 
 import difflib
@@ -12,16 +12,17 @@ from types import ModuleType
 from typing import Final
 
 from perdure.agents.hookspecs import PROJECT
-from perdure.agents.hookspecs.spec import AgentSpec
-from perdure.agents.plugins.discovery import core_version
+from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.plugins.hooks.errors import PluginError
+from perdure.version import core_version
 
 _MARK: Final = f"{PROJECT}_impl"
 _SPEC: Final = f"{PROJECT}_spec"
-_REQUIRED: Final = inspect.Parameter.empty
-_SPREAD: Final = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-# Below this it is another name: register_agent and registerAgents are above, register_events not.
-_ALIKE: Final = 0.9
+_NO_DEFAULT: Final = inspect.Parameter.empty
+_VARIADIC: Final = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+# Names less similar than this are different names: register_agent and registerAgents are similar
+# enough to register_agents, register_events is not.
+_SIMILARITY: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Implementation:
     Attributes:
         hook: The hook's name.
         function: The plugin's function.
-        where: Function and module for people, such as ``register_agents in perdure_weather``.
+        where: Function and module, for messages, such as ``register_agents in perdure_weather``.
     """
 
     hook: str
@@ -42,9 +43,10 @@ class Implementation:
 def hooks_of(specs: ModuleType) -> dict[str, Callable[..., object]]:
     """Return the hooks that a module specifies, by name."""
     return {
-        name: value for name, value in vars(specs).items() if inspect.isfunction(value)
-        and hasattr(value, _SPEC)
-    }  # fmt: skip
+        name: value
+        for name, value in vars(specs).items()
+        if inspect.isfunction(value) and hasattr(value, _SPEC)
+    }
 
 
 def find_implementations(module: ModuleType, specs: ModuleType) -> list[Implementation]:
@@ -62,29 +64,29 @@ def find_implementations(module: ModuleType, specs: ModuleType) -> list[Implemen
         Implementation(hook, function, f"{function.__name__} in {module.__name__}")
         for hook, function in _marked(module)
     ]
-    for one in list(found):
-        if one.hook in hooks:
-            _check_form(one, hooks[one.hook])
-        elif getattr(one.function, _MARK).get("optionalhook"):
-            found.remove(one)
+    for implementation in list(found):
+        if implementation.hook in hooks:
+            _check_signature(implementation, hooks[implementation.hook])
+        elif getattr(implementation.function, _MARK).get("optionalhook"):
+            found.remove(implementation)
         else:
-            raise PluginError(_not_a_hook(one, hooks))
+            raise PluginError(_unknown_hook(implementation, hooks))
     for name in hooks:
         _check_marked(module, name)
     if not found:
-        raise PluginError(_nothing_marked(module, hooks))
+        raise PluginError(_no_hook(module, hooks))
     return found
 
 
-def misspellings(
+def find_misspellings(
     module: ModuleType, specs: ModuleType, implemented: list[Implementation]
 ) -> tuple[str, ...]:
-    """Return a warning for each function that looks like a hook which the plugin lacks."""
-    lacking = hooks_of(specs).keys() - {one.hook for one in implemented}
+    """Return a warning for each function whose name is similar to a hook that the plugin lacks."""
+    missing = hooks_of(specs).keys() - {found.hook for found in implemented}
     return tuple(
         f"{name} in {module.__name__} looks like the hook {hook} and is never called: name it"
         f" {hook} and mark it with @hookimpl, or give it another name"
-        for name, hook in _alike(module, lacking)
+        for name, hook in _similar_functions(module, missing)
     )
 
 
@@ -95,35 +97,35 @@ def _marked(module: ModuleType) -> Iterator[tuple[str, Callable[..., object]]]:
             yield mark.get("specname") or name, value
 
 
-def _not_a_hook(one: Implementation, hooks: dict[str, Callable[..., object]]) -> str:
-    near = difflib.get_close_matches(one.hook, hooks, n=1, cutoff=0.4)
-    meant = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(hooks)}"
+def _unknown_hook(implementation: Implementation, hooks: dict[str, Callable[..., object]]) -> str:
+    similar = difflib.get_close_matches(implementation.hook, hooks, n=1, cutoff=0.4)
+    suggestion = f"did you mean {similar[0]}?" if similar else f"the hooks are {', '.join(hooks)}"
     return (
-        f"{one.where} is marked with @hookimpl, and perdure {core_version()} has no hook of that"
-        f" name: {meant}"
+        f"{implementation.where} is marked with @hookimpl, and perdure {core_version()} has no hook"
+        f" of that name: {suggestion}"
     )
 
 
-def _check_form(one: Implementation, spec: Callable[..., object]) -> None:
-    function = inspect.unwrap(one.function)
+def _check_signature(implementation: Implementation, spec: Callable[..., object]) -> None:
+    where, function = implementation.where, inspect.unwrap(implementation.function)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise PluginError(
-            f"{one.where} is async, and hooks are called without await: write def, not async def"
+            f"{where} is async, and hooks are called without await: write def, not async def"
         )
-    mark = getattr(one.function, _MARK)
+    mark = getattr(implementation.function, _MARK)
     if mark.get("wrapper") or mark.get("hookwrapper"):
         raise PluginError(
-            f"{one.where} is a hook wrapper, and every plugin answers for itself alone: mark it"
+            f"{where} is a hook wrapper, and every plugin answers for itself alone: mark it"
             " with @hookimpl and nothing else"
         )
-    given = set(inspect.signature(spec).parameters)
-    for name, argument in inspect.signature(one.function).parameters.items():
-        if argument.kind in _SPREAD or argument.default is not _REQUIRED:
+    accepted = set(inspect.signature(spec).parameters)
+    for name, argument in inspect.signature(implementation.function).parameters.items():
+        if argument.kind in _VARIADIC or argument.default is not _NO_DEFAULT:
             continue
-        if name not in given or argument.kind is inspect.Parameter.KEYWORD_ONLY:
-            takes = f"takes {', '.join(given)}" if given else "takes no arguments"
+        if name not in accepted or argument.kind is inspect.Parameter.KEYWORD_ONLY:
+            takes = f"takes {', '.join(accepted)}" if accepted else "takes no arguments"
             raise PluginError(
-                f"{one.where} takes the argument {name!r}, and the hook of perdure"
+                f"{where} takes the argument {name!r}, and the hook of perdure"
                 f" {core_version()} {takes}: leave it out, give it a default, or require a perdure"
                 " that has it"
             )
@@ -151,8 +153,8 @@ def _kind(value: object) -> str:
     )  # fmt: skip
 
 
-def _nothing_marked(module: ModuleType, hooks: dict[str, Callable[..., object]]) -> str:
-    for name, hook in _alike(module, set(hooks)):
+def _no_hook(module: ModuleType, hooks: dict[str, Callable[..., object]]) -> str:
+    for name, hook in _similar_functions(module, set(hooks)):
         return (
             f"{name} in {module.__name__} is no hook and not marked as one: name it {hook} and put"
             " @hookimpl from perdure.agents above it"
@@ -170,12 +172,12 @@ def _nothing_marked(module: ModuleType, hooks: dict[str, Callable[..., object]])
     )
 
 
-def _alike(module: ModuleType, hooks: set[str]) -> Iterator[tuple[str, str]]:
-    """Yield functions of a module that are named nearly as a hook, with that hook."""
+def _similar_functions(module: ModuleType, hooks: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield functions of a module whose names are similar to a hook's, each with that hook."""
     for name, value in vars(module).items():
         if name in hooks or not inspect.isfunction(value) or value.__module__ != module.__name__:
             continue
         if hasattr(value, _MARK):
             continue
-        for near in difflib.get_close_matches(name.lower(), hooks, n=1, cutoff=_ALIKE):
-            yield name, near
+        for hook in difflib.get_close_matches(name.lower(), hooks, n=1, cutoff=_SIMILARITY):
+            yield name, hook

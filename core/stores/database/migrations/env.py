@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection :mod:`perdure.stores.database.migrate` gives."""
+"""Alembic's environment: runs the migrations on the connection of ``stores.database.migrate``."""
 
 from alembic import context
 

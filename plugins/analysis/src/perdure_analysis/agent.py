@@ -6,16 +6,16 @@ from functools import partial
 from pydantic import JsonValue
 
 from perdure.agents import Agent, Progress, Result, Run
+from perdure_analysis.chart_choice import Picture, choose_pictures
 from perdure_analysis.columns import describe_columns
 from perdure_analysis.facts import Columns, Loaded, Profile, Relations, Source, Trends
 from perdure_analysis.findings import find, summarise
 from perdure_analysis.parameters import AnalysisParameters
-from perdure_analysis.pictures import Picture, choose_pictures
 from perdure_analysis.relations import relate
 from perdure_analysis.report import write_report
 from perdure_analysis.source import look_at
+from perdure_analysis.table_session import TableSession
 from perdure_analysis.trend import follow
-from perdure_analysis.workbench import Workbench
 
 _DATA_CORRELATIONS = 6
 _DATA_COLUMNS = 200
@@ -26,26 +26,26 @@ class AnalysisAgent(Agent[AnalysisParameters]):
 
     def __init__(self, run: Run, parameters: AnalysisParameters) -> None:
         super().__init__(run, parameters)
-        self._bench = Workbench()
+        self._session = TableSession()
         self._loaded: Loaded | None = None
         self._profile: Profile | None = None
         self._delivered = False
 
     async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
         """Recognise the file, read it, look at it from every side, draw, and write."""
-        bench, step = self._bench, self.run.step
+        session, step = self._session, self.run.step
         yield Progress(percentage=0, message=f"looking at {self.parameters.path}")
         source = await step("recognise", look_at, self.parameters.path, self.parameters.table)
         yield Progress(percentage=5, message=f"reading {source.name}")
-        self._loaded = loaded = await step("read", partial(read, bench), source)
+        self._loaded = loaded = await step("read", partial(read, session), source)
         told = f"describing {len(loaded.columns)} columns of {loaded.rows:,} rows"
         yield Progress(percentage=20, message=told)
-        columns = await step("describe columns", partial(describe_columns, bench), source)
+        columns = await step("describe columns", partial(describe_columns, session), source)
         yield Progress(percentage=40, message="comparing columns")
-        relations = await step("compare", partial(relate, bench), source, columns, description)
+        relations = await step("compare", partial(relate, session), source, columns, description)
         yield Progress(percentage=55, message="following them over time")
         trends = await step(
-            "follow", partial(follow, bench), source, columns, relations.measure, description
+            "follow", partial(follow, session), source, columns, relations.measure, description
         )
         self._profile = profile = _gather(source, loaded, columns, relations, trends)
         pictures = choose_pictures(loaded, columns, relations, trends)
@@ -76,23 +76,23 @@ class AnalysisAgent(Agent[AnalysisParameters]):
 
     async def cleanup(self) -> None:
         """Stop a query under way and remove the database."""
-        self._bench.close()
+        self._session.close()
 
 
-def read(bench: Workbench, source: Source) -> Loaded:
-    """Read the file into the workbench, and say how.
+def read(session: TableSession, source: Source) -> Loaded:
+    """Read the file into the table session, and say how.
 
     Raises:
         InputError: The file cannot be read as a table.
     """
-    return bench.table(source)[1]
+    return session.table(source)[1]
 
 
 def draw(picture: Picture) -> bytes:
     """Draw a picture as SVG."""
-    from perdure_analysis import drawing
+    from perdure_analysis import charts
 
-    return drawing.draw(picture)
+    return charts.draw(picture)
 
 
 def _gather(

@@ -16,7 +16,7 @@ from perdure_analysis.facts import (
     Texts,
     ValueCount,
 )
-from perdure_analysis.workbench import Workbench
+from perdure_analysis.table_session import TableSession
 
 TOP: Final = 15
 _EXTREMES: Final = 5
@@ -40,14 +40,14 @@ _CALENDAR_NAME: Final = re.compile(
 )
 
 
-def describe_columns(bench: Workbench, source: Source) -> Columns:
+def describe_columns(session: TableSession, source: Source) -> Columns:
     """Describe every column of a table.
 
     Args:
-        bench: Holds the table, or loads it.
+        session: Holds the table, or loads it.
         source: Which file it is.
     """
-    database, loaded = bench.table(source)
+    database, loaded = session.table(source)
     return Columns(
         columns=tuple(
             _describe(database, name, kind, loaded.rows) for name, kind in loaded.columns.items()

@@ -1,4 +1,4 @@
-"""What is found out about a table, as steps hand it on and ``profile.json`` tells it.
+"""What is found out about a table: what steps return and ``profile.json`` holds.
 
 Shares are 0 to 1. Rows are numbered from 1, a header not counted. Statistics are rounded to ten
 significant digits, so that the order in which threads add numbers up does not show.

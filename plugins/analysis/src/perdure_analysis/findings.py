@@ -13,7 +13,7 @@ from perdure_analysis.facts import (
     Trend,
     Trends,
 )
-from perdure_analysis.wording import code, counted, expected, listed, number, share
+from perdure_analysis.formatting import code, counted, expected, listed, number, share
 
 _STRONG: Final = 0.5
 _NEARLY_THE_SAME: Final = 0.999

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from perdure.agents import InputError
+from perdure_analysis.column_types import refine
 from perdure_analysis.database import TABLE, Database, quoted
 from perdure_analysis.facts import Format, Loaded, Source
-from perdure_analysis.refinement import refine
 from perdure_analysis.sqlite import NULL, write_csv
 
 _SHOWN: Final = 5

@@ -1,4 +1,4 @@
-"""What the analysis agent is told."""
+"""The parameters of the analysis agent."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

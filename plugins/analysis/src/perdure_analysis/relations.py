@@ -15,7 +15,7 @@ from perdure_analysis.facts import (
     Source,
 )
 from perdure_analysis.measure import choose_measure
-from perdure_analysis.workbench import Workbench
+from perdure_analysis.table_session import TableSession
 
 _COMPARED: Final = 12
 _BREAKDOWNS: Final = 6
@@ -23,16 +23,16 @@ _GROUPS: Final = 15
 _ENOUGH_ROWS: Final = 10
 
 
-def relate(bench: Workbench, source: Source, columns: Columns, description: str) -> Relations:
+def relate(session: TableSession, source: Source, columns: Columns, description: str) -> Relations:
     """Find duplicates, correlations, and the measure by category.
 
     Args:
-        bench: Holds the table, or loads it.
+        session: Holds the table, or loads it.
         source: Which file it is.
         columns: Its columns, described.
         description: The goal, which may name the measure.
     """
-    database, _ = bench.table(source)
+    database, _ = session.table(source)
     measure = choose_measure(columns, description)
     return Relations(
         duplicates=_duplicates(database),

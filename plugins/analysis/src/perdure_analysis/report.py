@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from perdure_analysis.chart_choice import Picture
 from perdure_analysis.facts import Column, Numbers, Profile
-from perdure_analysis.pictures import Picture
-from perdure_analysis.wording import cell, code, counted, expected, number, share, size
+from perdure_analysis.formatting import cell, code, counted, expected, number, share, size
 
 _FORMATS: Final = {"csv": "CSV", "json": "JSON", "parquet": "Parquet", "sqlite": "SQLite"}
 _TOP: Final = 5

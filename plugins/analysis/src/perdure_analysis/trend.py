@@ -19,7 +19,7 @@ from perdure_analysis.facts import (
     Unit,
 )
 from perdure_analysis.measure import is_named_in
-from perdure_analysis.workbench import Workbench
+from perdure_analysis.table_session import TableSession
 
 _ENOUGH_PERIODS: Final = 8
 _CLEAR: Final = 0.3
@@ -34,18 +34,22 @@ _MONTHS: Final[dict[Unit, int]] = {"month": 1, "quarter": 3, "year": 12}
 
 
 def follow(
-    bench: Workbench, source: Source, columns: Columns, measure: Measure | None, description: str
+    session: TableSession,
+    source: Source,
+    columns: Columns,
+    measure: Measure | None,
+    description: str,
 ) -> Trends:
     """Follow the measure and the number of rows over time.
 
     Args:
-        bench: Holds the table, or loads it.
+        session: Holds the table, or loads it.
         source: Which file it is.
         columns: Its columns, described.
         measure: The number to follow.
         description: The goal, which may name the dates.
     """
-    database, _ = bench.table(source)
+    database, _ = session.table(source)
     dates = _choose_dates(columns, description)
     if dates is None or dates.dates is None:
         return Trends()

@@ -9,11 +9,11 @@ from perdure.agents import Agent, Progress, Result, Run
 from perdure_code.facts import Lint, Outcome, Review, Survey, Tests
 from perdure_code.fixes import make_fixes
 from perdure_code.functions import measure_functions
+from perdure_code.inventory import survey
 from perdure_code.lint import lint
 from perdure_code.parameters import CodeParameters
+from perdure_code.pytest_run import run_tests
 from perdure_code.report import PATCH, counted, summarise, write_review
-from perdure_code.suite import run_tests
-from perdure_code.survey import survey
 
 _FINDINGS: Final = 100
 _RAN: Final = {Outcome.PASSED, Outcome.FAILED}

@@ -5,8 +5,8 @@ from typing import Final
 
 from perdure_code.facts import Fixes
 from perdure_code.ruff_run import Ruff
-from perdure_code.tree import copy_of_sources, python_files
-from perdure_code.unified import Change, difference
+from perdure_code.unified_diff import Change, difference
+from perdure_code.working_copy import copy_of_sources, python_files
 
 MAX_CHARACTERS: Final = 4 * 1024 * 1024
 

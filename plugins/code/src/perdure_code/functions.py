@@ -7,7 +7,7 @@ from typing import Final
 
 from perdure_code.complexity import functions_of
 from perdure_code.facts import Complexity, Function
-from perdure_code.tree import python_files
+from perdure_code.working_copy import python_files
 
 LIMIT: Final = 10
 _WORST: Final = 50

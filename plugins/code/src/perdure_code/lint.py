@@ -8,8 +8,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from perdure_code.facts import Finding, Level, Lint
 from perdure_code.ruff_run import Ruff
-from perdure_code.tree import copy_of_sources
-from perdure_code.weights import ORDER, level_of
+from perdure_code.severity import ORDER, level_of
+from perdure_code.working_copy import copy_of_sources
 
 _KEPT: Final = 1_000
 _MESSAGE: Final = 300

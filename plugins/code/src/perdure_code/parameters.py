@@ -1,4 +1,4 @@
-"""What the code agent is told."""
+"""The parameters of the code agent."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -7,14 +7,14 @@ from pydantic import JsonValue
 
 from perdure.agents import Agent, Progress, Result, Run
 from perdure_document.facts import Document, Source
+from perdure_document.formatting import counted
 from perdure_document.lines import Line
+from perdure_document.markdown_writer import place_in_words, write_markdown
 from perdure_document.parameters import DocumentParameters
-from perdure_document.reading import arrange_pages, read_pages, read_whole
+from perdure_document.readers import arrange_pages, read_pages, read_whole
 from perdure_document.source import look_at
 from perdure_document.structure import Extract, extract
 from perdure_document.summary import KeySentences, choose, summarise
-from perdure_document.wording import counted
-from perdure_document.writing import place_in_words, write_markdown
 
 _BATCH: Final = 20
 _DATA_OUTLINE: Final = 200

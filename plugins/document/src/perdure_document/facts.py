@@ -1,4 +1,4 @@
-"""What is found in a document, as steps hand it on.
+"""What is found in a document: what steps return.
 
 Whatever its format, a document is a row of blocks: headings, paragraphs, list items, tables. Pages,
 slides and sheets are its parts, numbered from 1.

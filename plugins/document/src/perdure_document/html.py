@@ -8,8 +8,8 @@ from lxml import etree
 from lxml.html import HTMLParser, document_fromstring
 
 from perdure_document.facts import Block, Document, Source
-from perdure_document.package import reading
-from perdure_document.wording import even, flat
+from perdure_document.formatting import even, flat
+from perdure_document.office_archive import reading
 
 _LEFT_OUT: Final = {
     *("script", "style", "noscript", "template", "nav", "footer", "aside", "form", "iframe"),

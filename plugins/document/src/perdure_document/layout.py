@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from perdure_document.facts import Block
+from perdure_document.formatting import even, flat
 from perdure_document.lines import Line
-from perdure_document.wording import even, flat
 
 _BULLET: Final = re.compile(r"^(?:([•▪◦·‣●○■*\uf0b7\u2013-])|\(?(\d{1,2})[.)])\s+(\S.*)$")
 _LARGER: Final = 1.1

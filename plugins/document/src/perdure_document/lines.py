@@ -1,4 +1,4 @@
-"""The lines of a PDF's pages, as steps hand them on."""
+"""The lines of a PDF's pages, as steps return them."""
 
 from perdure_document.facts import Fact
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from perdure_document.facts import Block, Document, Source
+from perdure_document.formatting import even, flat
 from perdure_document.plaintext import text_of
-from perdure_document.wording import even, flat
 
 _HEADING: Final = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _ITEM: Final = re.compile(r"^(\s*)(?:[-*+]|(\d{1,9})[.)])\s+(.*)$")

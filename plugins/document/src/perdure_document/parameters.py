@@ -1,4 +1,4 @@
-"""What the document agent is told."""
+"""The parameters of the document agent."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from perdure_document.facts import Block, Document, Kind, Source
-from perdure_document.wording import flat
+from perdure_document.formatting import flat
 
 _CHUNK_BYTES: Final = 1 << 20
 _MARKS: Final = {

@@ -7,8 +7,8 @@ from typing import Final
 
 from perdure.agents import InputError
 from perdure_document.facts import Kind, Source
+from perdure_document.formatting import counted
 from perdure_document.plaintext import encoding_of, kind_of_text
-from perdure_document.wording import counted
 
 TAKEN: Final = "a PDF, DOCX, PPTX, XLSX, HTML, Markdown or text file"
 LARGEST_BYTES: Final = 200_000_000
@@ -108,7 +108,7 @@ def _recognise(file: Path, head: bytes) -> tuple[Kind, str]:
     if b"%PDF-" in head[:_PDF_WITHIN]:
         return "pdf", ""
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        from perdure_document.package import recognise_package
+        from perdure_document.office_archive import recognise_package
 
         return recognise_package(file), ""
     if head.startswith(b"\xd0\xcf\x11\xe0"):

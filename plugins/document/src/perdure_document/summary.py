@@ -8,8 +8,8 @@ from typing import Final
 
 from perdure_document.common_words import COMMON
 from perdure_document.facts import Document, Fact, KeySentence, Place
+from perdure_document.formatting import counted
 from perdure_document.structure import count, placed
-from perdure_document.wording import counted
 
 MOST: Final = 4
 _CHARACTERS: Final = 700

@@ -9,13 +9,13 @@ from typing import Final
 from pydantic import JsonValue
 
 from perdure.agents import Agent, InputError, Progress, Result, Run, StepFailed
-from perdure_research.choosing import choose
+from perdure_research.answer_choice import choose
 from perdure_research.facts import Answer, Found, Location, Source, Unread
-from perdure_research.fetching import SourceUnreachable
-from perdure_research.finding import find_sources, require_sources
+from perdure_research.fetch import SourceUnreachable
 from perdure_research.parameters import Depth, ResearchParameters
-from perdure_research.reading import read_source
 from perdure_research.report import summarise, whole_answer, write_report
+from perdure_research.source_reader import read_source
+from perdure_research.source_search import find_sources, require_sources
 
 _READ_AT_ONCE: Final = 4
 _REASONS_TOLD: Final = 3

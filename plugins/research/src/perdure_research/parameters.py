@@ -1,4 +1,4 @@
-"""What the research agent is told."""
+"""The parameters of the research agent."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The agent: what it takes, and what it does."""
+"""The agent and its parameters."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 
 class Parameters(BaseModel):
-    """What a goal tells the agent; checked before it starts, and listed by ``--help``."""
+    """The agent's parameters; checked before it starts, and listed by ``--help``."""
 
     text: str = Field(description="The text whose words are counted.")
     top: int = Field(3, ge=1, description="How many of its words to name.")
@@ -23,11 +23,11 @@ def count_words(text: str) -> dict[str, int]:
 async def my_agent(run: Run, goal: Goal, parameters: Parameters) -> Result:
     """Finds the words that a text uses most."""
     await run.progress(10, "counting words")
-    # A step is journaled: after a crash the agent runs again from its first line, and a step that
-    # is done answers at once. Whatever costs or changes something belongs in one.
+    # A step is journaled: after a crash the agent runs again from its first line, and a finished
+    # step returns its result at once. Whatever costs or changes something belongs in one.
     counts = await run.step("count words", count_words, parameters.text)
     if not counts:
         raise InputError("the text has no words: give some in the parameter text")
     await run.progress(90, f"{len(counts)} different words")
-    named = list(counts)[: parameters.top]
-    return Result(summary=f"Used most: {', '.join(named)}", data={**counts})
+    words = list(counts)[: parameters.top]
+    return Result(summary=f"Used most: {', '.join(words)}", data={**counts})

@@ -1,4 +1,4 @@
-"""What this package brings to Perdure; every command imports it, so it imports little."""
+"""Registers the agent with Perdure; every command imports this, so it imports little."""
 
 from collections.abc import Iterable
 
@@ -9,5 +9,5 @@ from perdure_my_agent.agent import my_agent
 
 @hookimpl
 def register_agents() -> Iterable[AgentSpec]:
-    """Bring the agent ``my-agent``."""
+    """Register the agent ``my-agent``."""
     return [my_agent]

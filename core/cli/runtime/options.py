@@ -1,0 +1,27 @@
+"""Options and arguments that several commands take."""
+
+from pathlib import Path
+
+import click
+
+from perdure.cli.output.stdout import keep_stdout_for_json
+from perdure.cli.runtime.completion import complete_goals
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=keep_stdout_for_json,
+    help="Print one JSON document on stdout and nothing else.",
+)
+
+plugin_option = click.option(
+    "--plugin",
+    "plugin_files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A Python file to load like a plugin, anew when it changes; several may be given.",
+)
+
+goal_argument = click.argument("goal", shell_complete=complete_goals)

@@ -1,0 +1,134 @@
+"""Goals and the records of their runs."""
+
+import json
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, JsonValue, StringConstraints, field_validator
+
+from perdure.models.base import LastingModel, Model
+from perdure.models.events import Progress
+from perdure.models.failures import Failure
+from perdure.models.results import Artifact, Result
+
+MAX_DESCRIPTION_CHARACTERS = 32_768
+MAX_PARAMETERS_BYTES = 262_144
+
+AGENT_NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+
+AgentName = Annotated[str, StringConstraints(pattern=AGENT_NAME_PATTERN, max_length=64)]
+GoalId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+Parameters = dict[str, JsonValue]
+
+
+class Budget(LastingModel):
+    """A hard ceiling on what a goal may use, over all its attempts and the goals it delegates.
+
+    What is not set is not limited.
+
+    Attributes:
+        tokens: Tokens of paid models, sent and received together.
+        cost: US dollars.
+        steps: Executed steps; those that the journal answers do not count.
+        seconds: Execution time; waiting does not count.
+    """
+
+    tokens: Annotated[int, Field(gt=0)] | None = None
+    cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    steps: Annotated[int, Field(gt=0)] | None = None
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class Goal(LastingModel):
+    """What is asked: the input of ``AgentGoalWorkflow`` and the body of ``POST /api/execute-goal``.
+
+    Attributes:
+        goal_id: The caller's own name for the goal; two runs may share it.
+        description: What the agent is to achieve, in words.
+        agent_type: The name of an installed agent.
+        parameters: The agent's own settings, checked against its parameters model.
+        budget: What it may use at most.
+    """
+
+    goal_id: GoalId
+    description: Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS)]
+    agent_type: AgentName
+    parameters: Parameters = Field(default_factory=dict)
+    budget: Budget | None = None
+
+    @field_validator("description")
+    @classmethod
+    def _is_not_blank(cls, description: str) -> str:
+        if not re.search(r"\S", description):
+            raise ValueError("say in words what the agent is to achieve")
+        return description
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_small(cls, parameters: Parameters) -> Parameters:
+        if len(json.dumps(parameters)) > MAX_PARAMETERS_BYTES:
+            raise ValueError(
+                f"parameters are larger than {MAX_PARAMETERS_BYTES // 1024} KiB: put the data into"
+                " a file and pass its path"
+            )
+        return parameters
+
+
+class GoalStatus(StrEnum):
+    """The status of a run."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self in {
+            GoalStatus.COMPLETED,
+            GoalStatus.FAILED,
+            GoalStatus.CANCELLED,
+            GoalStatus.TERMINATED,
+        }
+
+
+class GoalRecord(Model):
+    """One run of a goal as the stores know it, and as the API and the command line show it.
+
+    Attributes:
+        workflow_id: ``goal-{goal_id}-{uuid}``, which names the run everywhere.
+        success: Whether it completed; ``None`` while it has not ended.
+        result: What it delivered, in part when it failed or was cancelled.
+        error: Why it failed.
+        execution_time: Seconds from start to end; ``None`` while it has not ended.
+        progress: The last progress reported.
+        agent_version: Distribution and version of the plugin that ran it, such as
+            ``perdure-research 0.1.0``.
+        budget: What it may use at most.
+        parent: The run that delegated it.
+    """
+
+    workflow_id: str
+    goal_id: str
+    description: str
+    agent_type: str
+    parameters: Parameters = Field(default_factory=dict)
+    budget: Budget | None = None
+    parent: str | None = None
+    status: GoalStatus
+    success: bool | None = None
+    result: Result | None = None
+    error: Failure | None = None
+    execution_time: float | None = None
+    progress: Progress | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    agent_version: str | None = None
+    started_at: datetime
+    ended_at: datetime | None = None

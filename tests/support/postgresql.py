@@ -1,0 +1,141 @@
+"""A PostgreSQL server of the test run's own, on loopback, in a temporary folder.
+
+The fixture ``postgresql`` of ``tests/conftest.py`` runs it.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+_OWNER = "perdure"
+_ATTEMPTS = 5
+_QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
+class PostgreSQL:
+    """A server that runs.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the address of one of its databases, as ``PERDURE_DATABASE_URL`` takes it."""
+        parts = URL.create(
+            "postgresql+asyncpg",
+            username=_OWNER,
+            host="127.0.0.1",
+            port=self.port,
+            database=database,
+        )
+        return parts.render_as_string()
+
+    async def create_database(self) -> str:
+        """Create an empty database and return its name."""
+        name = f"test_{uuid.uuid4().hex}"
+        await self.execute(f"CREATE DATABASE {name}")
+        return name
+
+    async def drop_database(self, name: str) -> None:
+        """Drop a database with whatever is connected to it."""
+        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def execute(self, statement: str) -> None:
+        """Run a statement as the server's owner, outside any transaction."""
+        engine = create_async_engine(self.url(), isolation_level="AUTOCOMMIT")
+        try:
+            async with engine.connect() as connection:
+                await connection.execute(text(statement))
+        finally:
+            await engine.dispose()
+
+
+@contextmanager
+def run_postgresql() -> Iterator[PostgreSQL]:
+    """Run a server; no PostgreSQL on this machine is an error."""
+    programs = _programs()
+    # Not below pytest's own folder: the server's user may not enter that.
+    folder = Path(tempfile.mkdtemp(prefix="perdure-postgresql-"))
+    data = folder / "data"
+    try:
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        _call(
+            programs / "initdb",
+            f"--pgdata={data}",
+            f"--username={_OWNER}",
+            *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
+        )
+        port = _start(programs, data)
+        try:
+            yield PostgreSQL(port)
+        finally:
+            _call(programs / "pg_ctl", "stop", f"--pgdata={data}", "--mode=immediate", "--wait")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _programs() -> Path:
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not places:
+        raise FileNotFoundError(
+            "these tests need PostgreSQL, and there is no initdb on PATH nor below"
+            " /usr/lib/postgresql: install it (Debian: apt-get install postgresql)"
+        )
+    return places[-1].parent
+
+
+def _start(programs: Path, data: Path) -> int:
+    # Between finding a free port and listening on it another process may take it.
+    for attempt in range(_ATTEMPTS):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {_QUICK}"
+        try:
+            _call(
+                programs / "pg_ctl",
+                "start",
+                f"--pgdata={data}",
+                f"--log={data / 'server.log'}",
+                f"--options={options}",
+                "--wait",
+            )
+        except subprocess.CalledProcessError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return port
+    raise AssertionError("unreachable")
+
+
+def _call(program: Path, *arguments: str) -> None:
+    # PostgreSQL refuses to run as root.
+    user = "postgres" if os.geteuid() == 0 else None
+    subprocess.run(
+        [program, *arguments],
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        cwd="/",
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
