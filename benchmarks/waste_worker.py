@@ -29,7 +29,7 @@ from perdure.messages import WorkflowState
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
-from perdure.workflows.failure_policy import Cause, FailedAttempt
+from perdure.workflows.failure_policy import FailedAttempt, FailureCause
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=4)
 AT_ONCE: Final = 6
@@ -116,19 +116,21 @@ def never_try_again_in_place() -> None:
     _replace(step_execution, "retry_in_place", once)
 
 
-def count(*causes: Cause) -> None:
+def count(*causes: FailureCause) -> None:
     """Let what is not the agent's fault use up its attempts too."""
     from perdure.workflows import agent_goal, failure_policy
 
     def counted(error: ActivityError, state: WorkflowState) -> tuple[WorkflowState, FailedAttempt]:
-        after, failed = failure_policy.failed_attempt(error, state)
+        after, failed = failure_policy.record_failure(error, state)
         if failed.cause not in causes:
             return after, failed
-        endured = state.endured | {Cause.AGENT.value: state.endured.get(Cause.AGENT, 0) + 1}
-        update = {"endured": endured, "attempt": state.attempt + 1}
-        return after.model_copy(update=update), replace(failed, cause=Cause.AGENT)
+        failures = state.failures | {
+            FailureCause.AGENT.value: state.failures.get(FailureCause.AGENT, 0) + 1
+        }
+        update = {"failures": failures, "attempt": state.attempt + 1}
+        return after.model_copy(update=update), replace(failed, cause=FailureCause.AGENT)
 
-    _replace(agent_goal, "failed_attempt", counted)
+    _replace(agent_goal, "record_failure", counted)
 
 
 def count_lost_workers() -> None:
@@ -139,14 +141,14 @@ def count_lost_workers() -> None:
         return 0
 
     _replace(run_worker, "recover", leave)
-    count(Cause.LOST_WORKER)
+    count(FailureCause.LOST_WORKER)
 
 
 def restart_from_nothing() -> None:
     """Do what a plain activity with three attempts does."""
     forget_steps()
     count_lost_workers()
-    count(Cause.LOST_WORKER, Cause.THROTTLED)
+    count(FailureCause.LOST_WORKER, FailureCause.THROTTLED)
 
 
 VARIANTS: Final[dict[str, Callable[[], None]]] = {
@@ -155,7 +157,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "no journal": forget_steps,
     "no retry in place": never_try_again_in_place,
     "lost workers count": count_lost_workers,
-    "throttling counts": lambda: count(Cause.THROTTLED),
+    "throttling counts": lambda: count(FailureCause.THROTTLED),
 }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from perdure.models import Failure, Goal, GoalStatus, Model, ResultReference
 
@@ -122,7 +122,7 @@ class WorkflowState(Message):
         attempt: The current attempt.
         after: How the last execution ended.
         sequence: How many executions there were.
-        endured: How many failures there were, by cause.
+        failures: How many failures there were, by cause.
         idle: How many times in a row it was parked for something else without advancing.
         waited_for: The ids of what it waited for last.
         woken: The ids of waits that are over and not yet taken by an execution.
@@ -136,7 +136,10 @@ class WorkflowState(Message):
     attempt: int = 1
     after: Literal["failure", "wait", "yield"] | None = None
     sequence: int = 0
-    endured: dict[str, int] = Field(default_factory=dict)
+    # Histories that were recorded first call it `endured`.
+    failures: dict[str, int] = Field(
+        default_factory=dict, validation_alias=AliasChoices("failures", "endured")
+    )
     idle: int = 0
     waited_for: tuple[str, ...] = ()
     woken: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Finding the agent that a goal names; where it is missing, what brought it when it was here."""
+"""The agent that a goal names; where it is missing, the distribution that last provided it."""
 
 from contextlib import suppress
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent, UnknownAgent
 from perdure.stores import Stores, StoreUnavailable
 
-# How far back to look for a run of it: the newest may have found it missing already.
-_RUNS: Final = 20
+# The newest runs may have found it missing already.
+_MAX_RUNS_SEARCHED: Final = 20
 
 
 async def find_agent(registry: AgentRegistry, stores: Stores, name: str) -> InstalledAgent:
@@ -19,12 +19,12 @@ async def find_agent(registry: AgentRegistry, stores: Stores, name: str) -> Inst
     try:
         return registry.agent(name)
     except UnknownAgent:
-        raise registry.unknown_agent(name, await _brought_by(stores, name)) from None
+        raise registry.unknown_agent(name, await _last_provider(stores, name)) from None
 
 
-async def _brought_by(stores: Stores, name: str) -> str:
+async def _last_provider(stores: Stores, name: str) -> str:
     with suppress(StoreUnavailable):
-        for record in await stores.goals.list(limit=_RUNS, agent_type=name):
+        for record in await stores.goals.list(limit=_MAX_RUNS_SEARCHED, agent_type=name):
             if record.agent_version:
                 return record.agent_version
     return ""

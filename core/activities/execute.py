@@ -1,4 +1,4 @@
-"""``execute_agent_task``: run the agent, heartbeat while it awaits, keep what it makes."""
+"""``execute_agent_task``: execute the agent, heartbeat meanwhile, store its result as a draft."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.activities.agent_lookup import find_agent
 from perdure.activities.execution_context import ExecutionContext
-from perdure.activities.execution_watchdog import ExecutionWatchdog, Pass
+from perdure.activities.execution_watchdog import Execution, ExecutionWatchdog
 from perdure.activities.failures import failed_activity
 from perdure.agents.execution import clean_up, execute_agent, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
@@ -38,8 +38,8 @@ from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.database.fencing import Claim
 
-# Failures after which the goal goes on although no attempt is left.
-_USE_UP_NOTHING: Final = frozenset(
+# Failures that use up no attempt.
+_NOT_COUNTED: Final = frozenset(
     {FailureKind.THROTTLED, FailureKind.LOST_WORKER, FailureKind.STORES_AWAY}
 )
 
@@ -47,20 +47,20 @@ log = structlog.get_logger()
 
 
 class Execute:
-    """The middle activity of a goal: the agent's."""
+    """The activity that executes a goal's agent."""
 
     def __init__(self, stores: Stores, registry: AgentRegistry, settings: Settings) -> None:
         self._stores = stores
         self._registry = registry
         self._settings = settings
-        self._passes = ExecutionWatchdog(stores, settings.stall_seconds)
+        self._watchdog = ExecutionWatchdog(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)
     async def execute_agent_task(self, task: ExecuteInput) -> ExecuteOutput:
-        """Run the agent until it has ended or has to wait, and keep its result as a draft.
+        """Execute the agent until it has ended or has to wait, and store its result as a draft.
 
         Returns:
-            What came of it: see :class:`~perdure.messages.ExecuteOutput`.
+            How it ended: see :class:`~perdure.messages.ExecuteOutput`.
 
         Raises:
             ApplicationError: The stores do not answer, the agent failed, or another execution has
@@ -69,9 +69,9 @@ class Execute:
         """
         try:
             self._check_stores(task)
-            claim, again = await self._take_over(task)
-            around = ExecutionContext(self._stores, claim, again=again)
-            return await self._execute(task, around)
+            claim, is_retry = await self._claim_run(task)
+            context = ExecutionContext(self._stores, claim, is_retry=is_retry)
+            return await self._execute(task, context)
         except (JournalFailed, StoreUnavailable) as error:
             log.info("stores away", workflow_id=activity.info().workflow_id, message=str(error))
             raise _installation_failed(STORES_AWAY, error, FailureKind.STORES_AWAY) from None
@@ -98,7 +98,7 @@ class Execute:
                 " task queue the same PERDURE_HOME and PERDURE_DATABASE_URL"
             )
 
-    async def _take_over(self, task: ExecuteInput) -> tuple[Claim, bool]:
+    async def _claim_run(self, task: ExecuteInput) -> tuple[Claim, bool]:
         info = activity.info()
         workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
         claim = Claim(
@@ -109,7 +109,7 @@ class Execute:
             task.continued_from,
             started_at=info.started_time,
         )
-        type_, data = _told_of(task)
+        type_, data = _start_event(task)
         try:
             return await self._stores.executions.begin(claim, type_, data)
         except UnknownGoal:
@@ -117,63 +117,67 @@ class Execute:
             await self._stores.goals.begin(task.goal, workflow_id, info.scheduled_time)
             return await self._stores.executions.begin(claim, type_, data)
 
-    async def _execute(self, task: ExecuteInput, around: ExecutionContext) -> ExecuteOutput:
-        run = around.run(task.goal, self._settings)
-        workflow_id = around.claim.workflow_id
-        if around.again:
+    async def _execute(self, task: ExecuteInput, context: ExecutionContext) -> ExecuteOutput:
+        run = context.run(task.goal, self._settings)
+        workflow_id = context.claim.workflow_id
+        if context.is_retry:
             made = await self._stores.artifacts.of(workflow_id)
             run.artifacts.update({artifact.name: artifact for artifact in made})
-        told = log.bind(workflow_id=workflow_id, agent=task.goal.agent_type)
-        told.info("agent started", attempt=task.attempt)
-        seconds_left = await self._stores.ledger.seconds_left(around.claim)
-        under_way = Pass(around.claim, run.steps, around.emitter.heard_at, seconds_left)
+        logger = log.bind(workflow_id=workflow_id, agent=task.goal.agent_type)
+        logger.info("agent started", attempt=task.attempt)
+        seconds_left = await self._stores.ledger.seconds_left(context.claim)
+        execution = Execution(
+            context.claim, run.steps, context.emitter.last_emitted_at, seconds_left
+        )
         async with (
-            around.emitter.heartbeats(),
-            self._passes.watching(under_way),
+            context.emitter.heartbeats(),
+            self._watchdog.watch(execution),
             _draining(run.steps),
         ):
             agent: AnyAgent | None = None
             try:
                 found = await find_agent(self._registry, self._stores, task.goal.agent_type)
                 agent = create_agent(found.spec, task.goal.parameters, run)
-                await around.keep(await execute_agent(agent, run, on_cancel=_why_cancelled))
+                await context.store_draft(
+                    await execute_agent(agent, run, on_cancel=_cancellation_reason)
+                )
             except (Suspended, Interrupted) as closed:
-                told.info("agent let go", reason=str(closed) or type(closed).__name__)
-                return await self._let_go(around, run, paused=under_way.paused)
+                logger.info("agent suspended", reason=str(closed) or type(closed).__name__)
+                return await self._suspend(context, run, paused=execution.paused)
             except Cancelled:
-                told.info("agent stopped")
-                cleaned = await self._end(around, run, agent)
+                logger.info("agent stopped")
+                cleaned = await self._end(context, run, agent)
                 return ExecuteOutput(cancelled=True, cleaned=cleaned)
             except (Stalled, StepTooLong, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
                 failure = _failure_of(error)
-                told.info("attempt failed", type=failure.type, message=failure.message)
+                logger.info("attempt failed", type=failure.type, message=failure.message)
                 if failure.kind is FailureKind.THROTTLED:
                     waits = {"retry_after": failure.retry_after, "message": failure.message}
-                    await around.emitter.emit_event("run.throttled", waits)
-                final = failure.permanent or (task.last and failure.kind not in _USE_UP_NOTHING)
-                cleaned = await self._end(around, run, agent, final=final)
+                    await context.emitter.emit_event("run.throttled", waits)
+                final = failure.permanent or (task.last and failure.kind not in _NOT_COUNTED)
+                cleaned = await self._end(context, run, agent, final=final)
                 raise failed_activity(failure, cleaned=cleaned) from None
-            await around.close()
+            await context.close()
             await _clean_up(agent, workflow_id)
-        told.info("agent finished")
+        logger.info("agent finished")
         return ExecuteOutput(cleaned=True)
 
-    async def _let_go(self, around: ExecutionContext, run: Run, *, paused: bool) -> ExecuteOutput:
-        await around.close()
+    async def _suspend(self, context: ExecutionContext, run: Run, *, paused: bool) -> ExecuteOutput:
+        await context.close()
         suspend = self._stores.executions.suspend
         if paused:
-            await suspend(around.claim, GoalStatus.PAUSED, "run.paused", {})
+            await suspend(context.claim, GoalStatus.PAUSED, "run.paused", {})
             return ExecuteOutput(yielded=True)
         if isinstance(run.steps.closed, Interrupted):
-            await suspend(around.claim, GoalStatus.RUNNING, "run.yielded", {})
+            await suspend(context.claim, GoalStatus.RUNNING, "run.yielded", {})
             return ExecuteOutput(yielded=True)
         waits = tuple(run.steps.waiting.values())
         kinds = sorted({wait.kind.value for wait in waits})
-        await suspend(around.claim, GoalStatus.WAITING, "run.waiting", {"for": [*kinds]})
+        await suspend(context.claim, GoalStatus.WAITING, "run.waiting", {"for": [*kinds]})
         return ExecuteOutput(waits=waits, advanced=run.steps.advanced)
 
     async def _end(
-        self, around: ExecutionContext, run: Run, agent: AnyAgent | None, *, final: bool = True
+        self, context: ExecutionContext, run: Run, agent: AnyAgent | None, *, final: bool = True
     ) -> bool:
         """Keep what was made, and clean up when nothing more will be; return whether that is done.
 
@@ -181,11 +185,11 @@ class Execute:
         the steps so far have left outside.
         """
         if agent is None:
-            return not around.again
-        await around.keep(await partial_result(agent, run))
-        await around.close()
+            return not context.is_retry
+        await context.store_draft(await partial_result(agent, run))
+        await context.close()
         if final:
-            await _clean_up(agent, around.claim.workflow_id)
+            await _clean_up(agent, context.claim.workflow_id)
         return final
 
 
@@ -198,7 +202,7 @@ async def _clean_up(agent: AnyAgent, workflow_id: str) -> None:
 
 @asynccontextmanager
 async def _draining(steps: Steps) -> AsyncIterator[None]:
-    """Begin no further step once this worker is told to stop."""
+    """Start no further step once this worker shuts down."""
 
     async def drain() -> None:
         await activity.wait_for_worker_shutdown()
@@ -211,14 +215,14 @@ async def _draining(steps: Steps) -> AsyncIterator[None]:
         waiting.cancel()
 
 
-def _why_cancelled() -> RunClosed:
+def _cancellation_reason() -> RunClosed:
     details = activity.cancellation_details()
     if activity.is_worker_shutdown() and not (details is not None and details.cancel_requested):
         return Interrupted("its worker is stopping")
     return Cancelled("somebody asked for it")
 
 
-def _told_of(task: ExecuteInput) -> tuple[EventType, dict[str, JsonValue]]:
+def _start_event(task: ExecuteInput) -> tuple[EventType, dict[str, JsonValue]]:
     if task.after == "failure" or (task.after is None and task.attempt > 1):
         return "run.retrying", {"attempt": task.attempt}
     return "run.resumed", {"after": task.after}

@@ -1,4 +1,4 @@
-"""What an agent's run stands on in a worker: the stores, for one execution."""
+"""The stores as one execution of a run uses them."""
 
 from perdure.activities.heartbeats import HeartbeatEmitter
 from perdure.agents.runs.run import Run
@@ -13,28 +13,28 @@ class ExecutionContext:
 
     Attributes:
         claim: The execution.
-        again: Whether another execution held the run before.
-        emitter: Who is told what the agent tells.
+        is_retry: Whether another execution has claimed the run before.
+        emitter: Takes what the agent emits.
     """
 
-    def __init__(self, stores: Stores, claim: Claim, *, again: bool) -> None:
+    def __init__(self, stores: Stores, claim: Claim, *, is_retry: bool) -> None:
         """Open them.
 
         Args:
             stores: The stores.
             claim: The execution.
-            again: Whether another execution held the run before.
+            is_retry: Whether another execution has claimed the run before.
         """
         self.claim = claim
         self._stores = stores
-        self.again = again
-        self._told = stores.emitter(claim, is_retry=again)
-        self.emitter = HeartbeatEmitter(self._told)
-        self._journal = stores.context.journal(claim, self._told.drain)
+        self.is_retry = is_retry
+        self._event_writer = stores.emitter(claim, is_retry=is_retry)
+        self.emitter = HeartbeatEmitter(self._event_writer)
+        self._journal = stores.context.journal(claim, self._event_writer.drain)
         self._ledger = stores.ledger.for_execution(claim)
 
     def run(self, goal: Goal, settings: Settings) -> Run:
-        """Return the run that the agent is handed."""
+        """Return the run that the agent gets."""
         return Run(
             goal,
             self._journal,
@@ -47,21 +47,21 @@ class ExecutionContext:
             responses=self._stores.responses if settings.model_cache else None,
         )
 
-    async def keep(self, result: Result) -> None:
-        """Keep a result, whole or in part, as the run's draft.
+    async def store_draft(self, result: Result) -> None:
+        """Store a result, whole or partial, as the run's draft.
 
         Raises:
-            Fenced: Another execution holds the run by now.
+            Fenced: Another execution has claimed the run.
             JournalFailed: The stores were away for a minute.
         """
-        if result.usage == Usage() and (self.again or self._ledger.has_entries):
+        if result.usage == Usage() and (self.is_retry or self._ledger.has_entries):
             spent = (await self._stores.ledger.of(self.claim.workflow_id)).spent
             metadata = result.metadata | {"tokens_used": spent.tokens_used}
             result = result.model_copy(update={"usage": spent, "metadata": metadata})
         await self._stores.results.draft(self.claim, result)
 
     async def close(self) -> None:
-        """Store what was held back: the last progress, and what the pass has saved."""
-        await self._told.close()
-        if self.again or self._ledger.has_entries or self.claim.budget is not None:
+        """Store what is buffered: the last progress, and what the execution has saved."""
+        await self._event_writer.close()
+        if self.is_retry or self._ledger.has_entries or self.claim.budget is not None:
             await self._ledger.close(self._journal.worked())

@@ -1,4 +1,4 @@
-"""How an activity says that it failed, so that the workflow knows what to do about it."""
+"""The error with which an activity reports a failure to the workflow."""
 
 from temporalio.exceptions import ApplicationError
 
@@ -6,7 +6,7 @@ from perdure.models import Failure
 
 
 def failed_activity(failure: Failure, *, cleaned: bool = False) -> ApplicationError:
-    """Return the error that tells the workflow of a failure.
+    """Return the error that reports a failure to the workflow.
 
     Args:
         failure: What happened.

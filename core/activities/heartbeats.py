@@ -1,4 +1,4 @@
-"""Heartbeats of an agent that runs, each with the last progress it told."""
+"""Heartbeats of an agent that runs, each with the last progress that it emitted."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ async def heartbeating(details: Callable[[], tuple[object, ...]] = tuple) -> Asy
     """
 
     async def beat() -> None:
-        # The first one waits too: it would hold up the completion of an activity that is quick.
+        # The first one waits too: it would delay the completion of a quick activity.
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             activity.heartbeat(*details())
@@ -43,27 +43,27 @@ class HeartbeatEmitter:
     def __init__(self, emitter: EventEmitter) -> None:
         self._emitter = emitter
         self._last: Progress | None = None
-        self._heard_at = time.monotonic()
+        self._last_emitted_at = time.monotonic()
 
-    def heard_at(self) -> float:
-        """Return when the agent told something last, as :func:`time.monotonic` counts."""
-        return self._heard_at
+    def last_emitted_at(self) -> float:
+        """Return when the agent last emitted something, in :func:`time.monotonic` seconds."""
+        return self._last_emitted_at
 
     async def emit(self, item: Progress | Artifact) -> None:
-        """Pass it on; progress also goes into the heartbeats from now on."""
-        self._heard_at = time.monotonic()
+        """Emit it; progress is also carried by each heartbeat from now on."""
+        self._last_emitted_at = time.monotonic()
         if isinstance(item, Progress):
             self._last = item
         await self._emitter.emit(item)
 
     async def emit_text(self, stream: str, delta: str) -> None:
-        """Pass it on."""
-        self._heard_at = time.monotonic()
+        """Emit it."""
+        self._last_emitted_at = time.monotonic()
         await self._emitter.emit_text(stream, delta)
 
     async def emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
-        """Pass it on."""
-        self._heard_at = time.monotonic()
+        """Emit it."""
+        self._last_emitted_at = time.monotonic()
         await self._emitter.emit_event(type_, data)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Telling observers what happened, so that none of them can hurt a goal."""
+"""Passing stored events on to observers, so that none of them can hurt a goal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -12,38 +12,38 @@ from perdure.models import Event
 from perdure.stores import EventStore
 
 OBSERVER_SECONDS: Final = 5.0
-BACKLOG: Final = 10_000
+MAX_QUEUED_EVENTS: Final = 10_000
 
 log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def observe(events: EventStore, observers: Collection[Observer]) -> AsyncIterator[None]:
-    """Tell observers of every event this process stores, as long as the block runs.
+async def run_observers(events: EventStore, observers: Collection[Observer]) -> AsyncIterator[None]:
+    """Pass every event that this process stores to the observers, as long as the block runs.
 
     Each observer has its own queue: a slow one delays no other and no goal. One that raises, takes
     longer than five seconds or falls 10,000 events behind is counted and logged.
     """
-    watchers = [_Watcher(observer) for observer in observers]
-    for watcher in watchers:
-        events.subscribe(watcher.hand)
-    tasks = [asyncio.create_task(watcher.run()) for watcher in watchers]
+    queues = [_ObserverQueue(observer) for observer in observers]
+    for queue in queues:
+        events.subscribe(queue.put)
+    tasks = [asyncio.create_task(queue.run()) for queue in queues]
     try:
         yield
     finally:
-        await asyncio.gather(*(watcher.drain() for watcher in watchers))
+        await asyncio.gather(*(queue.drain() for queue in queues))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Watcher:
+class _ObserverQueue:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-        self._queue: asyncio.Queue[Event] = asyncio.Queue(BACKLOG)
+        self._queue: asyncio.Queue[Event] = asyncio.Queue(MAX_QUEUED_EVENTS)
         self.failures = 0
 
-    def hand(self, event: Event) -> None:
+    def put(self, event: Event) -> None:
         try:
             self._queue.put_nowait(event)
         except asyncio.QueueFull:

@@ -1,4 +1,4 @@
-"""Activities that run inside the workflow task while they are quick."""
+"""Activities that run as local ones while they are quick."""
 
 import asyncio
 import functools
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 def quick_or_later(
     body: Callable[[S, A], Awaitable[T]],
 ) -> Callable[[S, A], Awaitable[T | None]]:
-    """Make an activity's body answer ``None``, for "later", when it runs locally and is not quick.
+    """Make an activity return ``None``, for "later", when it runs as a local one and is not quick.
 
     As a local activity the body gets two seconds, and whatever it raises also means "later": the
     ordinary activity that follows has the full time and reports the error. There a
@@ -32,7 +32,7 @@ def quick_or_later(
     """
 
     @functools.wraps(body)
-    async def answer(self: S, argument: A) -> T | None:
+    async def run(self: S, argument: A) -> T | None:
         if not activity.info().is_local:
             try:
                 async with heartbeating():
@@ -46,7 +46,7 @@ def quick_or_later(
             log.info("later", activity=activity.info().activity_type, reason=repr(error))
             return None
 
-    return answer
+    return run
 
 
 def permanent(error: PermanentError) -> Exception:

@@ -1,4 +1,4 @@
-"""``store_agent_results``: keep how a run ended, once."""
+"""``store_agent_results``: store how a run ended, once."""
 
 from datetime import timedelta
 

@@ -36,13 +36,13 @@ with workflow.unsafe.imports_passed_through():
     from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
     from perdure.workflows.failure_policy import (
         MAX_FAILURES,
-        Cause,
-        deadly,
-        failed_attempt,
-        pause_before,
-        returned,
+        FailureCause,
+        dead_worker_failure,
+        record_execution,
+        record_failure,
+        retry_delay,
     )
-    from perdure.workflows.waiting import Waiting
+    from perdure.workflows.waiting import Waits
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -52,20 +52,20 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 STORE_TIMEOUT = timedelta(minutes=2)
 CLEAN_UP_TIMEOUT = timedelta(minutes=2)
 
-# A run whose history has grown so long goes on in a new one, with what it carries.
-LONG_HISTORY_EVENTS = 4_000
-# A run that asks for something else on every pass never gets any answer.
-IDLE_SUSPENSIONS = 5
+# A run whose history is longer continues as new.
+MAX_HISTORY_EVENTS = 4_000
+# A run that waits for something else in every execution never takes any outcome.
+MAX_IDLE_WAITS = 5
 
 RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
-    maximum_attempts=MAX_FAILURES[Cause.AGENT],
+    maximum_attempts=MAX_FAILURES[FailureCause.AGENT],
 )
-ONCE = RetryPolicy(maximum_attempts=1)
-# A finished goal is never given up because the place for its result is full or away.
-UNTIL_STORED = RetryPolicy(
+NO_RETRY = RetryPolicy(maximum_attempts=1)
+# A result is stored however long the disk is full or the stores are away.
+STORE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=10),
@@ -74,52 +74,52 @@ UNTIL_STORED = RetryPolicy(
 
 @workflow.defn(name=WORKFLOW_TYPE, failure_exception_types=[ValidationError])
 class AgentGoalWorkflow:
-    """Sees one goal through."""
+    """Prepares, executes and stores one goal."""
 
     def __init__(self) -> None:
-        self._waiting = Waiting()
+        self._waits = Waits()
         self._paused = False
         self._cleaned = False
         self._executed = False
 
     @workflow.signal(name=WAKE_SIGNAL)
     def wake(self, ids: list[str]) -> None:
-        """Take notice that waits are over; their answers are in the stores."""
-        self._waiting.woken.update(ids)
+        """Mark waits as over; their outcomes are in the stores."""
+        self._waits.woken.update(ids)
 
     @workflow.signal(name=PAUSE_SIGNAL)
     def pause(self) -> None:
-        """Execute no further, until :meth:`resume`."""
+        """Start no further execution until :meth:`resume`."""
         self._paused = True
 
     @workflow.signal(name=RESUME_SIGNAL)
     def resume(self) -> None:
-        """Go on."""
+        """Allow executions again."""
         self._paused = False
 
     @workflow.run
-    async def run(self, goal: Goal, carried: WorkflowState | None = None) -> GoalOutput:
+    async def run(self, goal: Goal, state: WorkflowState | None = None) -> GoalOutput:
         """Prepare, execute, store.
 
         Args:
             goal: The goal.
-            carried: Where the run stands, when its history was too long to go on in.
+            state: The state of the run that this one continues as new.
 
         Returns:
-            Whether the agent delivered, where its result lies, and how long it took.
+            Whether the agent finished, where its result is stored, and how long it took.
 
         Raises:
             CancelledError: The run was cancelled; what was made by then is stored.
         """
-        state = carried or WorkflowState()
+        state = state or WorkflowState()
         started = state.started_at or workflow.now()
-        self._waiting.woken.update(state.woken)
+        self._waits.woken.update(state.woken)
         self._paused = self._paused or state.paused
         self._executed = state.sequence > 0
         status, error = GoalStatus.CANCELLED, None
         cancelled: BaseException | None = None
         try:
-            error = await self._carry_out(goal, state, started)
+            error = await self._execute_until_done(goal, state, started)
             status = GoalStatus.FAILED if error else GoalStatus.COMPLETED
         except BaseException as reason:
             if not is_cancelled_exception(reason):
@@ -127,8 +127,8 @@ class AgentGoalWorkflow:
             cancelled = reason
         execution_time = _seconds_since(started)
         ended = StoreInput(goal=goal, status=status, error=error, execution_time=execution_time)
-        result = await _unhurried(self._end(ended))
-        # One that was asked for through the stores alone is none that Temporal knows of.
+        result = await _shielded(self._end(ended))
+        # A cancellation that was requested through the stores alone is unknown to Temporal.
         if cancelled is not None and workflow.cancellation_reason() is not None:
             raise cancelled
         return GoalOutput(
@@ -138,7 +138,7 @@ class AgentGoalWorkflow:
             error=error,
         )
 
-    async def _carry_out(
+    async def _execute_until_done(
         self, goal: Goal, state: WorkflowState, started: datetime
     ) -> Failure | None:
         while True:
@@ -146,7 +146,7 @@ class AgentGoalWorkflow:
             self._continue_as_new_if_long(goal, state, started)
             try:
                 if not state.prepared:
-                    prepared = await _quickly(
+                    prepared = await _run_quick_activity(
                         PREPARE_ACTIVITY, goal, PrepareOutput, PREPARE_TIMEOUT, RETRY
                     )
                     update = {"prepared": True, "stores_id": prepared.stores_id}
@@ -155,27 +155,27 @@ class AgentGoalWorkflow:
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                state, failure = failed_attempt(error, state)
-                self._cleaned = failure.cleaned
+                state, failed = record_failure(error, state)
+                self._cleaned = failed.cleaned
                 if workflow.cancellation_reason() is not None:
-                    # It came while the attempt was failing, and interrupts nothing that follows.
+                    # It came while the attempt was failing, so nothing that follows is interrupted.
                     raise asyncio.CancelledError from None
-                if failure.ends_the_goal(state):
-                    return failure.failure
-                await workflow.sleep(pause_before(failure, state))
+                if failed.is_final(state):
+                    return failed.failure
+                await workflow.sleep(retry_delay(failed, state))
                 continue
-            state = returned(state, lost=executed.lost)
+            state = record_execution(state, lost=executed.lost)
             if executed.cancelled or workflow.cancellation_reason() is not None:
-                # A cancellation that came while the execution ended is none that it can tell of.
+                # A cancellation that came while the execution ended is unknown to it.
                 self._cleaned = executed.cleaned
                 raise asyncio.CancelledError
             if executed.waits:
                 state = await self._wait(executed, state)
-                if state.idle >= IDLE_SUSPENSIONS:
-                    return _asks_anew()
+                if state.idle >= MAX_IDLE_WAITS:
+                    return _nothing_repeats()
             elif executed.yielded:
-                if given_up := deadly(state):
-                    return given_up
+                if failure := dead_worker_failure(state):
+                    return failure
                 state = state.model_copy(update={"after": "yield"})
             else:
                 self._cleaned = executed.cleaned
@@ -183,7 +183,7 @@ class AgentGoalWorkflow:
 
     async def _execute(self, goal: Goal, state: WorkflowState) -> ExecuteOutput:
         self._executed = True
-        failures = state.endured.get(Cause.AGENT, 0)
+        failures = state.failures.get(FailureCause.AGENT, 0)
         return await workflow.execute_activity(  # type: ignore[no-any-return]
             EXECUTE_ACTIVITY,
             ExecuteInput(
@@ -191,22 +191,22 @@ class AgentGoalWorkflow:
                 attempt=state.attempt,
                 sequence=state.sequence,
                 continued_from=state.continued_from,
-                last=failures + 1 >= MAX_FAILURES[Cause.AGENT],
+                last=failures + 1 >= MAX_FAILURES[FailureCause.AGENT],
                 stores_id=state.stores_id,
                 after=state.after,
             ),
             result_type=ExecuteOutput,
             start_to_close_timeout=EXECUTE_TIMEOUT,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=ONCE,
+            retry_policy=NO_RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
 
     async def _wait(self, executed: ExecuteOutput, state: WorkflowState) -> WorkflowState:
-        await self._waiting.until_any_is_over(executed.waits, _start_child)
+        await self._waits.wait_for_any(executed.waits, _start_child)
         waited_for = tuple(sorted(wait.id for wait in executed.waits))
-        # Something that was waited for is over, so a pass after a wait has an answer to take. One
-        # that takes none and asks for something else asks anew, whatever steps it did meanwhile.
+        # A wait is over, so the execution that follows it has an outcome to take. One that takes
+        # none and waits for something else is idle, whatever steps it executed.
         follows = state.after == "wait"
         is_idle = follows and not executed.advanced and waited_for != state.waited_for
         update = {
@@ -220,15 +220,15 @@ class AgentGoalWorkflow:
         info = workflow.info()
         is_long = (
             info.is_continue_as_new_suggested()
-            or info.get_current_history_length() > LONG_HISTORY_EVENTS
+            or info.get_current_history_length() > MAX_HISTORY_EVENTS
         )
-        # The end of a child is told to the run that started it and to no later one.
-        if not is_long or self._waiting.has_children:
+        # Temporal reports the end of a child to the run that started it and to no later one.
+        if not is_long or self._waits.has_children:
             return
         update = {
             "started_at": started,
             "continued_from": info.run_id,
-            "woken": tuple(sorted(self._waiting.woken)),
+            "woken": tuple(sorted(self._waits.woken)),
             "paused": self._paused,
         }
         workflow.continue_as_new(args=[goal, state.model_copy(update=update)])
@@ -236,8 +236,10 @@ class AgentGoalWorkflow:
     async def _end(self, ended: StoreInput) -> ResultReference:
         if self._executed and not self._cleaned and workflow.patched("clean-up"):
             await _clean_up(ended.goal)
-        await self._waiting.end_children()
-        return await _quickly(STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, UNTIL_STORED)
+        await self._waits.end_children()
+        return await _run_quick_activity(
+            STORE_ACTIVITY, ended, ResultReference, STORE_TIMEOUT, STORE_RETRY
+        )
 
 
 async def _start_child(wait: Wait) -> workflow.ChildWorkflowHandle[AgentGoalWorkflow, GoalOutput]:
@@ -264,9 +266,9 @@ async def _clean_up(goal: Goal) -> None:
         workflow.logger.warning("clean-up failed: %s", error.cause)
 
 
-async def _unhurried(ending: Coroutine[object, object, T]) -> T:
-    """Await what must not be lost, although somebody asks to cancel it."""
-    task = asyncio.create_task(ending)
+async def _shielded(coroutine: Coroutine[object, object, T]) -> T:
+    """Await a coroutine to its end, even when the workflow is cancelled meanwhile."""
+    task = asyncio.create_task(coroutine)
     while True:
         try:
             return await asyncio.shield(task)
@@ -279,34 +281,34 @@ def _seconds_since(started: datetime) -> float:
     return round((workflow.now() - started).total_seconds(), 6)
 
 
-def _asks_anew() -> Failure:
+def _nothing_repeats() -> Failure:
     return Failure(
         type="NothingRepeats",
-        message=f"the agent waited for something else on each of its last {IDLE_SUSPENSIONS} passes"
-        " and never took an answer: ask the same again on every pass, with run.now(), run.random()"
-        " and run.uuid() in place of the clock and chance",
+        message=f"the agent waited for something else in each of its last {MAX_IDLE_WAITS}"
+        " executions and never took an answer: ask the same again in every execution, with"
+        " run.now(), run.random() and run.uuid() in place of the clock and chance",
         permanent=True,
         kind=FailureKind.PERMANENT,
     )
 
 
-async def _quickly(
+async def _run_quick_activity(
     activity: str, argument: BaseModel, result: type[T], limit: timedelta, retry: RetryPolicy
 ) -> T:
-    """Run an activity inside the workflow task when it is quick, as an ordinary one when not.
+    """Run an activity as a local one, and as an ordinary one when it is not quick.
 
-    As a local activity it never raises: it answers with its value, or with nothing for "later".
-    Steering by its exceptions would break replay, which gives other exceptions than the live run.
+    As a local activity it never raises: it returns its value, or ``None`` for "later". Deciding
+    by its exceptions would break replay, which raises other exceptions than the live run.
     """
-    answer = await workflow.execute_local_activity(
+    output = await workflow.execute_local_activity(
         activity,
         argument,
         result_type=result | None,  # type: ignore[arg-type]  # a union is a type to the converter
         start_to_close_timeout=limit,
-        retry_policy=ONCE,
+        retry_policy=NO_RETRY,
     )
-    if answer is not None:
-        return answer  # type: ignore[no-any-return]
+    if output is not None:
+        return output  # type: ignore[no-any-return]
     return await workflow.execute_activity(  # type: ignore[no-any-return]
         activity,
         argument,

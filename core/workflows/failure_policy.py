@@ -1,4 +1,4 @@
-"""What a failed attempt means for the goal: tried again, waited for, or the end."""
+"""What follows from a failed attempt: a retry after a pause, or the end of the goal."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,13 +16,13 @@ with workflow.unsafe.imports_passed_through():
     from perdure.messages import STORES_AWAY, WorkflowState
     from perdure.models import Failure, FailureKind
 
-FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(seconds=10)
-LONGEST_THROTTLE = timedelta(hours=1)
+INITIAL_DELAY = timedelta(seconds=1)
+MAX_DELAY = timedelta(seconds=10)
+MAX_THROTTLE_DELAY = timedelta(hours=1)
 
 
-class Cause(StrEnum):
-    """Whose fault it is that an attempt came to nothing."""
+class FailureCause(StrEnum):
+    """What made an attempt fail."""
 
     AGENT = "agent"
     LOST_WORKER = "lost worker"
@@ -31,52 +31,56 @@ class Cause(StrEnum):
     THROTTLED = "throttled"
 
 
-# Only the agent's own failures use up its attempts: what the installation or a provider does to a
-# goal is borne much longer, and each cause for itself.
+# Only the agent's own failures use up its attempts: those of the installation or of a provider have
+# much higher limits, each cause its own.
 MAX_FAILURES = {
-    Cause.AGENT: 3,
-    Cause.LOST_WORKER: 20,
+    FailureCause.AGENT: 3,
+    FailureCause.LOST_WORKER: 20,
     # A process that was seen to die was killed, or the agent kills it: then the goal must end.
-    Cause.DEAD_WORKER: 50,
-    Cause.STORES_AWAY: 60,
-    Cause.THROTTLED: 500,
+    FailureCause.DEAD_WORKER: 50,
+    FailureCause.STORES_AWAY: 60,
+    FailureCause.THROTTLED: 500,
 }
 _CAUSES = {
-    FailureKind.LOST_WORKER: Cause.LOST_WORKER,
-    FailureKind.STORES_AWAY: Cause.STORES_AWAY,
-    FailureKind.THROTTLED: Cause.THROTTLED,
+    FailureKind.LOST_WORKER: FailureCause.LOST_WORKER,
+    FailureKind.STORES_AWAY: FailureCause.STORES_AWAY,
+    FailureKind.THROTTLED: FailureCause.THROTTLED,
 }
 
 
 @dataclass(frozen=True)
 class FailedAttempt:
-    """An attempt that came to nothing.
+    """An attempt that failed.
 
     Attributes:
-        failure: Why.
-        cause: Whose fault it is.
+        failure: What happened.
+        cause: What made it fail.
         cleaned: Whether the agent's clean-up is done.
     """
 
     failure: Failure
-    cause: Cause
+    cause: FailureCause
     cleaned: bool = False
 
-    def ends_the_goal(self, state: WorkflowState) -> bool:
-        """Return whether the goal is given up."""
-        return self.failure.permanent or state.endured[self.cause] >= MAX_FAILURES[self.cause]
+    def is_final(self, state: WorkflowState) -> bool:
+        """Return whether the goal fails with it."""
+        return self.failure.permanent or state.failures[self.cause] >= MAX_FAILURES[self.cause]
 
 
-def failed_attempt(
+def record_failure(
     error: ActivityError, state: WorkflowState
 ) -> tuple[WorkflowState, FailedAttempt]:
-    """Count a failed attempt, and return where the run stands with it."""
-    failed = _read(error)
-    endured = state.endured | {failed.cause.value: state.endured.get(failed.cause, 0) + 1}
-    # An execution that was lost, or that only waited, is the same attempt going on.
-    counts = state.prepared and failed.cause is Cause.AGENT
+    """Count a failed attempt.
+
+    Returns:
+        The new state, and the attempt.
+    """
+    failed = _failed_attempt(error)
+    failures = state.failures | {failed.cause.value: state.failures.get(failed.cause, 0) + 1}
+    # An execution that was lost, or that only waited, belongs to the same attempt.
+    counts = state.prepared and failed.cause is FailureCause.AGENT
     update = {
-        "endured": endured,
+        "failures": failures,
         "attempt": state.attempt + counts,
         "sequence": state.sequence + state.prepared,
         "after": "failure",
@@ -84,21 +88,26 @@ def failed_attempt(
     return state.model_copy(update=update), failed
 
 
-def returned(state: WorkflowState, *, lost: bool) -> WorkflowState:
-    """Count an execution that returned.
+def record_execution(state: WorkflowState, *, lost: bool) -> WorkflowState:
+    """Count an execution that completed its activity.
 
-    One that came to an end of its own is the end of what the installation did to it before.
+    One that ended by itself resets the counts of the installation's failures.
+
+    Args:
+        state: The state before it.
+        lost: Whether it was completed for a worker that died.
     """
-    kept = {Cause.AGENT.value: state.endured.get(Cause.AGENT, 0)}
-    deaths = state.endured.get(Cause.DEAD_WORKER, 0) + 1
-    endured = state.endured | {Cause.DEAD_WORKER.value: deaths} if lost else kept
-    return state.model_copy(update={"sequence": state.sequence + 1, "endured": endured})
+    agent_failures = {FailureCause.AGENT.value: state.failures.get(FailureCause.AGENT, 0)}
+    deaths = state.failures.get(FailureCause.DEAD_WORKER, 0) + 1
+    with_death = state.failures | {FailureCause.DEAD_WORKER.value: deaths}
+    failures = with_death if lost else agent_failures
+    return state.model_copy(update={"sequence": state.sequence + 1, "failures": failures})
 
 
-def deadly(state: WorkflowState) -> Failure | None:
-    """Return why a goal is given up under which one worker after another died."""
-    deaths = state.endured.get(Cause.DEAD_WORKER, 0)
-    if deaths < MAX_FAILURES[Cause.DEAD_WORKER]:
+def dead_worker_failure(state: WorkflowState) -> Failure | None:
+    """Return the failure of a goal whose workers died too often in a row; ``None`` otherwise."""
+    deaths = state.failures.get(FailureCause.DEAD_WORKER, 0)
+    if deaths < MAX_FAILURES[FailureCause.DEAD_WORKER]:
         return None
     return Failure(
         type="DeadWorker",
@@ -109,24 +118,24 @@ def deadly(state: WorkflowState) -> Failure | None:
     )
 
 
-def pause_before(failed: FailedAttempt, state: WorkflowState) -> timedelta:
+def retry_delay(failed: FailedAttempt, state: WorkflowState) -> timedelta:
     """Return how long to wait before the next attempt.
 
-    Doubling from one second to ten, of which at least half, drawn evenly: goals that failed
-    together do not come back together. When a provider asks for a time, that time.
+    Exponential backoff from one second to ten with jitter of up to half: goals that failed
+    together are not retried together. When a provider asks for a time, that time.
     """
-    chance = workflow.random().random()
+    jitter = workflow.random().random()
     if failed.failure.retry_after is not None:
         asked = timedelta(seconds=failed.failure.retry_after)
-        return min(asked, LONGEST_THROTTLE) + FIRST_PAUSE * chance
-    doubled = FIRST_PAUSE * 2.0 ** min(state.endured[failed.cause] - 1, 10)
-    return min(doubled, LONGEST_PAUSE) * (0.5 + chance / 2)
+        return min(asked, MAX_THROTTLE_DELAY) + INITIAL_DELAY * jitter
+    doubled = INITIAL_DELAY * 2.0 ** min(state.failures[failed.cause] - 1, 10)
+    return min(doubled, MAX_DELAY) * (0.5 + jitter / 2)
 
 
-def _read(error: ActivityError) -> FailedAttempt:
+def _failed_attempt(error: ActivityError) -> FailedAttempt:
     cause = error.cause
     if isinstance(cause, ApplicationError):
-        return _told(cause)
+        return _from_application_error(cause)
     if isinstance(cause, TimeoutError) and cause.type == TimeoutType.HEARTBEAT:
         failure = Failure(
             type="LostWorker",
@@ -134,23 +143,23 @@ def _read(error: ActivityError) -> FailedAttempt:
             " then hand the goal in again",
             kind=FailureKind.LOST_WORKER,
         )
-        return FailedAttempt(failure, Cause.LOST_WORKER)
+        return FailedAttempt(failure, FailureCause.LOST_WORKER)
     if isinstance(cause, TimeoutError):
         failure = Failure(
             type="TimeoutError",
             message=f"{error.activity_type} did not finish in its time: split the goal into"
             " smaller ones",
         )
-        return FailedAttempt(failure, Cause.AGENT)
+        return FailedAttempt(failure, FailureCause.AGENT)
     failure = Failure(type=type(cause or error).__name__, message=str(cause or error))
-    return FailedAttempt(failure, Cause.AGENT)
+    return FailedAttempt(failure, FailureCause.AGENT)
 
 
-def _told(error: ApplicationError) -> FailedAttempt:
+def _from_application_error(error: ApplicationError) -> FailedAttempt:
     details = error.details[0] if error.details else None
     if isinstance(details, dict) and "failure" in details:
         failure = Failure.model_validate(details["failure"])
-        cause = _CAUSES.get(failure.kind, Cause.AGENT)
+        cause = _CAUSES.get(failure.kind, FailureCause.AGENT)
         return FailedAttempt(failure, cause, bool(details.get("cleaned", False)))
     failure = Failure(
         type=error.type or "ApplicationError",
@@ -158,4 +167,4 @@ def _told(error: ApplicationError) -> FailedAttempt:
         permanent=error.non_retryable,
     )
     is_away = error.type == STORES_AWAY
-    return FailedAttempt(failure, Cause.STORES_AWAY if is_away else Cause.AGENT)
+    return FailedAttempt(failure, FailureCause.STORES_AWAY if is_away else FailureCause.AGENT)

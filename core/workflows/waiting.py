@@ -1,4 +1,4 @@
-"""Waiting for people, children, signals and clocks, without a worker."""
+"""The waits of a run: for people, children, signals and times, with no worker occupied."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,36 +15,36 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from perdure.messages import Wait, WaitKind
 
-# How long the first child that ends waits for the others, so that many do not wake the run one by
-# one; doubled from one suspension to the next.
-FIRST_GATHERING = timedelta(seconds=0.5)
-LONGEST_GATHERING = timedelta(seconds=10)
+# How long the run waits for further children once one has ended, so that many do not cause one
+# execution each; doubled from one wait to the next.
+FIRST_BATCH_WINDOW = timedelta(seconds=0.5)
+MAX_BATCH_WINDOW = timedelta(seconds=10)
 
-Start = Callable[[Wait], Awaitable["workflow.ChildWorkflowHandle[Any, Any]"]]
+StartChild = Callable[[Wait], Awaitable["workflow.ChildWorkflowHandle[Any, Any]"]]
 
 
-class Waiting:
-    """What a run waits for, and what of it is over.
+class Waits:
+    """The waits of a run, and which of them are over.
 
     Attributes:
-        woken: Ids of waits that are over and were not taken yet.
+        woken: The ids of waits that are over and not yet taken by an execution.
     """
 
     def __init__(self) -> None:
         self.woken: set[str] = set()
         self._children: dict[str, asyncio.Task[None]] = {}
-        self._gathering = FIRST_GATHERING
+        self._batch_window = FIRST_BATCH_WINDOW
 
     @property
     def has_children(self) -> bool:
-        """Whether a child is still under way."""
+        """Whether a child is still running."""
         return any(not task.done() for task in self._children.values())
 
-    async def until_any_is_over(self, waits: tuple[Wait, ...], start: Start) -> None:
-        """Start the children that are waited for, and wait until one of the waits is over.
+    async def wait_for_any(self, waits: tuple[Wait, ...], start: StartChild) -> None:
+        """Start the children among the waits, and wait until one of the waits is over.
 
         Args:
-            waits: What is waited for.
+            waits: The open waits.
             start: Starts the child of a wait.
         """
         for wait in waits:
@@ -53,23 +53,23 @@ class Waiting:
                 self._children[wait.id] = child
         ids = {wait.id for wait in waits}
         await self._until(lambda: bool(self.woken & ids), _time_left(waits))
-        await self._gather(waits)
+        await self._batch_children(waits)
         self.woken -= ids
 
     async def end_children(self) -> None:
-        """Cancel the children that are still under way, and wait for their end."""
+        """Cancel the children that are still running, and wait for their end."""
         for task in self._children.values():
             task.cancel()
         if self._children:
             await asyncio.gather(*self._children.values(), return_exceptions=True)
 
-    async def _gather(self, waits: tuple[Wait, ...]) -> None:
+    async def _batch_children(self, waits: tuple[Wait, ...]) -> None:
         children = {wait.id for wait in waits if wait.kind is WaitKind.DELEGATE}
         only_children = not (self.woken & {wait.id for wait in waits} - children)
         if not (children - self.woken) or not (self.woken & children) or not only_children:
             return
-        await self._until(lambda: children <= self.woken, self._gathering)
-        self._gathering = min(self._gathering * 2, LONGEST_GATHERING)
+        await self._until(lambda: children <= self.woken, self._batch_window)
+        self._batch_window = min(self._batch_window * 2, MAX_BATCH_WINDOW)
 
     async def _until(self, is_over: Callable[[], bool], limit: timedelta | None) -> None:
         try:
@@ -77,12 +77,12 @@ class Waiting:
         except TimeoutError:
             return
 
-    async def _follow(self, wait: Wait, start: Start) -> None:
+    async def _follow(self, wait: Wait, start: StartChild) -> None:
         try:
             child = await start(wait)
             await child
         except WorkflowAlreadyStartedError:
-            # An earlier run of this one started it: it is the stores that tell of its end.
+            # An earlier run of this one started it: its end is reported through the stores.
             return
         except ChildWorkflowError as error:
             if is_cancelled_exception(error) and workflow.cancellation_reason() is not None:

@@ -49,7 +49,7 @@ async def begin(stores: Stores, workflow_id: str = "run") -> None:
 async def test_an_observer_hears_each_event_in_order(own_home: Path) -> None:
     ear = Ear()
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observers.observe(stores.events, [ear]):
+        async with observers.run_observers(stores.events, [ear]):
             await begin(stores)
             for _ in range(3):
                 await stores.events.append("run", "run.retrying", {})
@@ -62,7 +62,7 @@ async def test_broken_and_hanging_observers_delay_nobody(
     monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.2)
     broken, ear, hanging = Broken(), Ear(), Hanging()
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observers.observe(stores.events, [broken, hanging, ear]):
+        async with observers.run_observers(stores.events, [broken, hanging, ear]):
             await begin(stores)
             await asyncio.wait_for(hanging.cancelled.wait(), 10)
             await begin(stores, "other")
@@ -75,7 +75,7 @@ async def test_each_failure_is_counted_and_logged(own_home: Path) -> None:
     with structlog.testing.capture_logs() as logged:
         async with (
             open_stores(Settings(home=own_home)) as stores,
-            observers.observe(stores.events, [Broken()]),
+            observers.run_observers(stores.events, [Broken()]),
         ):
             await begin(stores)
             await stores.events.append("run", "run.retrying", {})
@@ -88,10 +88,10 @@ async def test_an_observer_that_falls_behind_loses_events_not_goals(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.1)
-    monkeypatch.setattr(observers, "BACKLOG", 2)
+    monkeypatch.setattr(observers, "MAX_QUEUED_EVENTS", 2)
     async with (
         open_stores(Settings(home=own_home)) as stores,
-        observers.observe(stores.events, [Hanging()]),
+        observers.run_observers(stores.events, [Hanging()]),
     ):
         await begin(stores)
         for _ in range(20):
@@ -104,7 +104,7 @@ async def test_observers_are_waited_for_together(
 ) -> None:
     monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.5)
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observers.observe(stores.events, [Hanging() for _ in range(20)]):
+        async with observers.run_observers(stores.events, [Hanging() for _ in range(20)]):
             await begin(stores)
             for _ in range(50):
                 await stores.events.append("run", "run.retrying", {})

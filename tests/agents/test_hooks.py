@@ -122,7 +122,7 @@ async def test_register_observers(
     registry = AgentRegistry.load(Settings(plugins_allow=("perdure-ears",)))
     assert [type(one).__name__ for one in registry.observers] == ["Raising", "Hanging", "Ear"]
     installation = await install(registry.agents["listen"].spec)
-    async with observers.observe(installation.stores.events, registry.observers):
+    async with observers.run_observers(installation.stores.events, registry.observers):
         workflow_id = await installation.start("listen")
         output, record = await installation.finish(workflow_id)
         assert output.success
@@ -322,7 +322,7 @@ async def test_the_event_log_holds_every_event_of_a_goal(
     install_plugin("perdure-weather", example("register_agents"))
     registry = AgentRegistry.load(Settings(plugins_allow=("perdure-weather",)))
     installation = await install(registry.agents["weather"].spec)
-    async with observers.observe(installation.stores.events, registry.observers):
+    async with observers.run_observers(installation.stores.events, registry.observers):
         workflow_id = await installation.start("weather")
         await installation.finish(workflow_id)
 

@@ -163,7 +163,7 @@ async def test_a_dead_letter_is_picked_up_with_its_journal(install: Install) -> 
 async def test_a_step_that_no_execution_has_time_for_fails_with_a_sentence(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution_watchdog, "HOLD_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(execution_watchdog, "DRAIN_AFTER_SECONDS", 0.2)
     monkeypatch.setattr(execution_watchdog, "CLOSE_AFTER_SECONDS", 0.4)
     begun: list[int] = []
 
@@ -194,7 +194,7 @@ async def test_a_goal_that_kills_its_workers_is_given_up(install: Install) -> No
 
     here = await install(AgentSpec(name="deadly", description="", agent=deadly))
     workflow_id = await here.start("deadly")
-    for _ in range(failure_policy.MAX_FAILURES[failure_policy.Cause.DEAD_WORKER]):
+    for _ in range(failure_policy.MAX_FAILURES[failure_policy.FailureCause.DEAD_WORKER]):
         await reached.wait()
         reached.clear()
         pending = (await here.handle(workflow_id).describe()).raw_description.pending_activities

@@ -87,7 +87,7 @@ async def test_an_execution_that_times_out_is_an_attempt_that_failed(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_goal, "EXECUTE_TIMEOUT", timedelta(seconds=1))
-    monkeypatch.setattr(failure_policy, "LONGEST_PAUSE", timedelta(seconds=0.1))
+    monkeypatch.setattr(failure_policy, "MAX_DELAY", timedelta(seconds=0.1))
     paid: list[int] = []
     attempts: list[int] = []
 

@@ -46,7 +46,7 @@ async def test_suspensions_across_new_runs_and_servers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Sharpest test 9: decisions and signals, some with no worker up, some with a new server."""
-    monkeypatch.setattr(agent_goal, "LONG_HISTORY_EVENTS", 120)
+    monkeypatch.setattr(agent_goal, "MAX_HISTORY_EVENTS", 120)
     paid: list[int] = []
 
     async def asking(run: Run, goal: Goal) -> Result:
@@ -128,7 +128,7 @@ async def _send(here: Installation, workflow_id: str, number: int) -> None:
 async def test_a_run_that_goes_on_in_a_new_one_replays(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_goal, "LONG_HISTORY_EVENTS", 30)
+    monkeypatch.setattr(agent_goal, "MAX_HISTORY_EVENTS", 30)
 
     async def asking(run: Run, goal: Goal) -> Result:
         for _ in range(6):

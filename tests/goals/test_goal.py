@@ -453,7 +453,7 @@ async def test_input_that_is_no_goal_fails_the_workflow_instead_of_hanging_it(
 async def test_an_agent_missing_at_every_worker_ends_in_a_recorded_failure(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failure_policy, "LONGEST_PAUSE", timedelta(seconds=0.2))
+    monkeypatch.setattr(failure_policy, "MAX_DELAY", timedelta(seconds=0.2))
     here = await install(_plain())
     goal = Goal(goal_id="gone", description="x", agent_type="removed")
     output = await here.client.execute_workflow(

@@ -39,7 +39,7 @@ def test_there_are_histories_of_every_kind() -> None:
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 async def test_it_replays(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if file.stem in SHORT:
-        monkeypatch.setattr(agent_goal, "LONG_HISTORY_EVENTS", 30)
+        monkeypatch.setattr(agent_goal, "MAX_HISTORY_EVENTS", 30)
     text = await asyncio.to_thread(file.read_text)
     history = WorkflowHistory.from_json(file.stem, text)
     replayer = Replayer(

@@ -16,7 +16,7 @@ from perdure.stores.database.fencing import Claim
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
-    """Settings of an installation that was never opened, one for each kind of database."""
+    """Return settings of a new installation, once for each kind of database."""
     home = tmp_path / "home"
     if request.param == "sqlite":
         yield Settings(home=home)
@@ -38,7 +38,7 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
 
 @pytest.fixture
 def begin(stores: Stores) -> Callable[..., Awaitable[None]]:
-    """Return what opens a run's record."""
+    """Return a function that creates a run's record."""
 
     async def begin(workflow_id: str, budget: Budget | None = None) -> None:
         goal = Goal(
@@ -51,14 +51,14 @@ def begin(stores: Stores) -> Callable[..., Awaitable[None]]:
 
 @pytest.fixture
 async def run(begin: Callable[[str], Awaitable[None]]) -> str:
-    """Open the record of one run and return its workflow id."""
+    """Create the record of one run and return its workflow id."""
     await begin("run")
     return "run"
 
 
 @pytest.fixture
 def take_over(stores: Stores) -> Callable[..., Awaitable[Claim]]:
-    """Return what begins an execution of a run and returns its claim."""
+    """Return a function that starts an execution of a run and returns its claim."""
 
     async def take_over(workflow_id: str, sequence: int = 1, run_id: str = "first") -> Claim:
         claim = Claim(workflow_id, run_id, sequence, datetime.now(UTC))
@@ -70,13 +70,13 @@ def take_over(stores: Stores) -> Callable[..., Awaitable[Claim]]:
 
 @pytest.fixture
 async def claim(run: str, take_over: Callable[..., Awaitable[Claim]]) -> Claim:
-    """Take over the run whose record is open."""
+    """Return the claim of an execution of the run."""
     return await take_over(run)
 
 
 @pytest.fixture
 def processes() -> Callable[..., Awaitable[list[str]]]:
-    """Return what runs a script in several processes at once and returns what each prints.
+    """Return a function that runs a script in several processes at once and returns their outputs.
 
     Each gets its number, from 0, and the arguments; it begins when all have printed "ready".
     """

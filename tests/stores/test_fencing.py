@@ -1,4 +1,4 @@
-"""Who may write: the execution that Temporal scheduled last, and no other."""
+"""Fencing: only the execution that Temporal scheduled last may write."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -24,7 +24,7 @@ KEY = StepKey("search", "d" * 64, 0)
 FILE = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
 
 
-async def _tell_text(stores: Stores, claim: Claim) -> None:
+async def _emit_text(stores: Stores, claim: Claim) -> None:
     emitter = stores.emitter(claim, is_retry=True)
     await emitter.emit_text("answer", "stale")
     await emitter.drain()
@@ -40,9 +40,11 @@ WRITES: dict[str, Callable[[Stores, Claim], Coroutine[None, None, object]]] = {
     "progress": lambda stores, claim: stores.emitter(claim, is_retry=True).emit(
         Progress(percentage=1)
     ),
-    "artifact told": lambda stores, claim: stores.emitter(claim, is_retry=True).emit(FILE),
-    "note": lambda stores, claim: stores.emitter(claim, is_retry=True).emit_event("usage", {}),
-    "text": _tell_text,
+    "artifact event": lambda stores, claim: stores.emitter(claim, is_retry=True).emit(FILE),
+    "emit_event": lambda stores, claim: stores.emitter(claim, is_retry=True).emit_event(
+        "usage", {}
+    ),
+    "text": _emit_text,
     "artifact": lambda stores, claim: stores.artifacts.writer(claim).write(
         "a", b"stale", "text/plain"
     ),
@@ -67,7 +69,7 @@ async def everything(stores: Stores, run: str) -> tuple[object, ...]:
 
 
 async def take(stores: Stores, claim: Claim) -> bool:
-    """Take a run over; return whether another execution held it before."""
+    """Take over a run; return whether another execution had the claim before."""
     _, again = await stores.executions.begin(claim, None, {})
     return again
 
@@ -87,7 +89,7 @@ async def test_an_execution_that_was_taken_over_writes_nothing(
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_a_run_that_has_ended_takes_nothing_more(
+async def test_a_run_that_has_ended_refuses_writes(
     stores: Stores, run: str, claim: Claim, name: str
 ) -> None:
     await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
@@ -102,7 +104,7 @@ async def test_a_run_that_has_ended_takes_nothing_more(
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_the_execution_that_holds_the_run_writes(
+async def test_the_execution_with_the_claim_writes(
     stores: Stores, run: str, claim: Claim, name: str
 ) -> None:
     await WRITES[name](stores, claim)
@@ -156,7 +158,7 @@ async def test_a_run_that_continues_as_new_follows_its_own_past_whatever_the_clo
         await take(stores, Claim(run, "first", 8, early - timedelta(seconds=1)))
 
 
-async def test_one_of_many_that_take_a_run_at_once_holds_it(stores: Stores, run: str) -> None:
+async def test_one_of_many_concurrent_claims_wins(stores: Stores, run: str) -> None:
     claims = [Claim(run, "first", number, NOON) for number in range(20)]
 
     outcomes = await asyncio.gather(
@@ -168,7 +170,7 @@ async def test_one_of_many_that_take_a_run_at_once_holds_it(stores: Stores, run:
     assert (await stores.executions.requests([run]))[run] == (None, "first:19")
 
 
-async def test_a_run_that_is_not_on_record_cannot_be_taken(stores: Stores) -> None:
+async def test_an_unknown_run_cannot_be_claimed(stores: Stores) -> None:
     with pytest.raises(UnknownGoal, match="'nowhere'"):
         await take(stores, Claim("nowhere", "first", 1, NOON))
 

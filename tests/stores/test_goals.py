@@ -144,10 +144,10 @@ async def test_pages_skip_nothing_although_runs_start_at_the_same_moment(stores:
     for number in range(5):
         await stores.goals.begin(goal, f"run{number}", STARTED)
     paged: list[str] = []
-    place: PageCursor | None = None
-    while page := await stores.goals.list(limit=2, before=place):
+    cursor: PageCursor | None = None
+    while page := await stores.goals.list(limit=2, before=cursor):
         paged += [record.workflow_id for record in page]
-        place = PageCursor.parse(str(cursor_of(page[-1])))
+        cursor = PageCursor.parse(str(cursor_of(page[-1])))
     assert paged == ["run4", "run3", "run2", "run1", "run0"]
 
 

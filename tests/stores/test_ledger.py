@@ -45,7 +45,7 @@ def delegate(stores: Stores, take_over: TakeOver) -> Callable[[str, str], Awaita
     return delegate
 
 
-async def test_what_was_used_is_summed_up(
+async def test_usage_is_summed_up(
     stores: Stores, run: str, claim: Claim, ledger: StoredLedger
 ) -> None:
     kept = Usage(input_tokens=10, output_tokens=5, cost=0.5)
@@ -72,12 +72,12 @@ async def test_what_was_used_is_summed_up(
     )
 
 
-async def test_a_run_that_asked_no_model_has_cost_nothing(stores: Stores, run: str) -> None:
+async def test_a_run_without_requests_has_cost_nothing(stores: Stores, run: str) -> None:
     assert await stores.ledger.of(run) == Spending()
     assert await stores.ledger.of("nowhere") == Spending()
 
 
-async def test_a_run_without_a_budget_may_ask_what_it_likes(
+async def test_a_run_without_a_budget_is_not_limited(
     stores: Stores, claim: Claim, ledger: StoredLedger
 ) -> None:
     await ledger.reserve(KEY, "m" * 1_000, Usage(input_tokens=10**12, cost=1e6))
@@ -87,7 +87,7 @@ async def test_a_run_without_a_budget_may_ask_what_it_likes(
     assert await stores.ledger.seconds_left(claim) is None
 
 
-async def test_what_a_request_may_use_is_held_back_until_it_is_settled(
+async def test_what_a_request_may_use_is_reserved_until_it_is_settled(
     stores: Stores, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("thrifty", Budget(tokens=150, cost=1.0))
@@ -131,7 +131,7 @@ async def test_thrown_away_work_counts_too(
         await later.reserve(KEY, "m", Usage(input_tokens=1))
 
 
-async def test_what_was_used_beyond_the_budget_leaves_nothing(
+async def test_usage_beyond_the_budget_leaves_nothing(
     stores: Stores, begin: Begin, take_over: TakeOver
 ) -> None:
     await begin("thrifty", Budget(tokens=100, cost=0.25))
@@ -198,7 +198,7 @@ async def test_requests_of_one_run_at_once_get_numbers_of_their_own(
     assert sorted(entries) == list(range(1, 21))
 
 
-async def test_requests_that_were_abandoned_count_for_what_was_sent(
+async def test_abandoned_requests_count_their_input(
     stores: Stores, run: str, ledger: StoredLedger, take_over: TakeOver
 ) -> None:
     await ledger.reserve(KEY, "model", ASKED)
@@ -229,7 +229,7 @@ async def test_a_request_whose_step_failed_is_abandoned_too(
     assert (await stores.ledger.of(run)).thrown_away.input_tokens == 60
 
 
-async def test_an_answer_that_comes_after_the_run_was_taken_over_is_counted_and_lost(
+async def test_a_response_after_a_take_over_is_counted_as_thrown_away(
     stores: Stores, run: str, claim: Claim, ledger: StoredLedger
 ) -> None:
     entry = await ledger.reserve(KEY, "model", ASKED)

@@ -9,7 +9,7 @@ from perdure.stores import Stores, UnknownGoal
 from perdure.stores.spending.metrics import MetricTotal
 
 
-async def test_a_metric_is_kept_under_its_name(stores: Stores, run: str) -> None:
+async def test_a_metric_is_stored_by_its_name(stores: Stores, run: str) -> None:
     await stores.metrics.record(run, "analysis", "rows", 1)
     await stores.metrics.record(run, "analysis", "rows", 3)
     await stores.metrics.record(run, "analysis", "seconds", 0.1)
@@ -42,7 +42,7 @@ async def test_an_agents_own_execution_time_keeps_no_run_from_ending(
     assert await stores.metrics.of(run) == {"execution_time": 1.5}
 
 
-async def test_only_numbers_of_runs_on_record_are_kept(stores: Stores, run: str) -> None:
+async def test_only_finite_numbers_of_known_runs_are_stored(stores: Stores, run: str) -> None:
     with pytest.raises(ValueError, match="nan"):
         await stores.metrics.record(run, "analysis", "rows", float("nan"))
     with pytest.raises(UnknownGoal, match="'nowhere'"):

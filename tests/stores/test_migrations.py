@@ -1,4 +1,4 @@
-"""Bringing the schema up to date."""
+"""Migrations of the schema."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -108,7 +108,7 @@ async def test_a_process_that_holds_the_lock_is_waited_for(tmp_path: Path) -> No
     await opening
 
 
-async def test_a_lock_that_is_never_given_back_is_named(
+async def test_a_lock_that_is_never_released_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.05)
@@ -195,7 +195,7 @@ def _write_at_0001(transaction: Transaction) -> None:
         transaction.connection.execute(text(statement).bindparams(*given), known)
 
 
-async def test_what_the_first_schema_held_is_read_and_gone_on_with(settings: Settings) -> None:
+async def test_data_of_the_first_schema_is_kept(settings: Settings) -> None:
     settings.home.mkdir(parents=True)
     database = open_database(settings.stores_url)
     try:

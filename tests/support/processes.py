@@ -12,7 +12,10 @@ import psutil
 def is_running(pid: int) -> bool:
     """Whether a process runs; one that has ended, and that nobody has waited for, does not."""
     try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        process = psutil.Process(pid)
+        with process.oneshot():
+            # Killed, its first thread ends first, and the others still hold its files and locks.
+            return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False
 

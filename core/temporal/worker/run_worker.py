@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from temporalio.client import Client
 
-from perdure.activities.observers import observe
+from perdure.activities.observers import run_observers
 from perdure.agents.plugins.file_watch import watch_files
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
@@ -37,7 +37,7 @@ async def working(
     service = GoalService(client, stores, registry)
     async with (
         watch_loop(),
-        observe(stores.events, registry.observers),
+        run_observers(stores.events, registry.observers),
         build_worker(client, stores, registry, settings),
     ):
         if settings.build_id:
