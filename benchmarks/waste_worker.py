@@ -163,10 +163,10 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
 
 async def work(settings: Settings, address: str) -> None:
     """Run the worker until stdin ends."""
-    from perdure.temporal.worker.run_worker import working
+    from perdure.temporal.worker.run_worker import run_worker
 
     client = await connect(address)
-    async with open_stores(settings) as stores, working(client, stores, registry(), settings):
+    async with open_stores(settings) as stores, run_worker(client, stores, registry(), settings):
         await asyncio.to_thread(sys.stdin.read)
 
 

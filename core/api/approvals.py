@@ -91,4 +91,4 @@ async def answer_approval(
         reason=vote_request.reason,
         at=datetime.now(UTC),
     )
-    return await service.answering.vote(approval_id, vote)
+    return await service.decisions.vote(approval_id, vote)

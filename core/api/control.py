@@ -146,7 +146,7 @@ async def send_signal(
 
     A run that waits for it goes on; one that waits for it later receives it then.
     """
-    number = await service.answering.signal(workflow_id, name, data)
+    number = await service.decisions.signal(workflow_id, name, data)
     return SignalResponse(workflow_id=workflow_id, name=name, number=number)
 
 

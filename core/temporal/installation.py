@@ -1,4 +1,4 @@
-"""The installation that runs right now: who serves this home folder, and where."""
+"""The installation that runs on a home folder: its process and its addresses."""
 
 import os
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ class NoInstallation(Exception):
     """No server is configured, and none runs on this home folder."""
 
 
-class RunningFile(BaseModel):
-    """A plugin file as the one who runs has it.
+class RunningPluginFile(BaseModel):
+    """A plugin file as the running installation has loaded it.
 
     Attributes:
-        path: Where it is.
+        path: The file.
         source: The version that runs; ``None`` when none could be loaded.
         reason: Why a newer one does not run; empty when this is the newest.
     """
@@ -32,7 +32,7 @@ class RunningFile(BaseModel):
 
 
 class RunningInstallation(BaseModel):
-    """What ``perdure dev`` writes down while it runs, so that other commands find it.
+    """What ``perdure dev`` writes into the home folder, so that other commands find it.
 
     Attributes:
         pid: Its process.
@@ -46,21 +46,21 @@ class RunningInstallation(BaseModel):
     temporal_address: str
     api_url: str
     ui_url: str
-    plugin_files: tuple[RunningFile, ...] = ()
+    plugin_files: tuple[RunningPluginFile, ...] = ()
 
 
 def write_installation(home: Path, running: RunningInstallation) -> None:
-    """Write it down; readers see the old text or the new, never a part."""
-    place = _place(home)
+    """Write the file; readers see the old one or the new, never a part."""
+    place = _path(home)
     fresh = place.with_suffix(".new")
     fresh.write_text(running.model_dump_json(indent=2), encoding="utf-8")
     fresh.replace(place)
 
 
 def read_installation(home: Path) -> RunningInstallation | None:
-    """Return what runs on this home folder; ``None`` when nothing does."""
+    """Return the installation that runs on this home folder; ``None`` when none does."""
     try:
-        running = RunningInstallation.model_validate_json(_place(home).read_text(encoding="utf-8"))
+        running = RunningInstallation.model_validate_json(_path(home).read_text(encoding="utf-8"))
         os.kill(running.pid, 0)
     except (OSError, ValueError, OverflowError):
         return None
@@ -68,7 +68,7 @@ def read_installation(home: Path) -> RunningInstallation | None:
 
 
 def installation_address(home: Path) -> str | None:
-    """Return the Temporal address that is configured, or that of what runs on this home folder."""
+    """Return the configured Temporal address, or that of the installation on this home folder."""
     from perdure.temporal.client.connection import configured_address
 
     running = read_installation(home)
@@ -78,7 +78,7 @@ def installation_address(home: Path) -> str | None:
 def known_agents(settings: Settings) -> AgentRegistry:
     """Return this process's registry, loaded at the first call.
 
-    It holds the plugin files of what runs on this home folder too, as they run there.
+    It holds the plugin files of the running installation too, in the versions loaded there.
     """
     registry = installed_agents()
     running = read_installation(settings.home)
@@ -90,23 +90,21 @@ def known_agents(settings: Settings) -> AgentRegistry:
     return registry
 
 
-def files_of(registry: AgentRegistry) -> tuple[RunningFile, ...]:
-    """Return the plugin files of a registry, as they are to be written down."""
+def plugin_files_of(registry: AgentRegistry) -> tuple[RunningPluginFile, ...]:
+    """Return the plugin files of a registry, as an installation publishes them."""
     reasons = {plugin.module: plugin.reason for plugin in registry.plugins}
     return tuple(
-        RunningFile(path=path, source=file.source, reason=reasons.get(str(path), ""))
+        RunningPluginFile(path=path, source=file.source, reason=reasons.get(str(path), ""))
         for path, file in registry.files.items()
     )
 
 
 @contextmanager
-def written_down(
-    home: Path, running: RunningInstallation, registry: AgentRegistry
-) -> Iterator[None]:
-    """Have it written down, with what becomes of the plugin files, as long as the block runs."""
+def published(home: Path, running: RunningInstallation, registry: AgentRegistry) -> Iterator[None]:
+    """Publish an installation while the block runs, with its plugin files as they change."""
 
     def write() -> None:
-        files = files_of(registry)
+        files = plugin_files_of(registry)
         write_installation(home, running.model_copy(update={"plugin_files": files}))
 
     write()
@@ -115,8 +113,8 @@ def written_down(
         yield
     finally:
         registry.on_change = None
-        _place(home).unlink(missing_ok=True)
+        _path(home).unlink(missing_ok=True)
 
 
-def _place(home: Path) -> Path:
+def _path(home: Path) -> Path:
     return home / "running.json"

@@ -1,4 +1,4 @@
-"""What a command needs to work with goals: stores, agents, a client, and a server if none runs."""
+"""A session of a command: stores, agents, a client, and an embedded server if none runs."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +15,7 @@ from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.installation import installation_address, known_agents
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
-from perdure.temporal.worker.run_worker import working
+from perdure.temporal.worker.run_worker import run_worker
 
 EMBEDDED_DRAIN_SECONDS: Final = 3.0
 
@@ -45,7 +45,7 @@ async def open_session(settings: Settings, report: Callable[[str], None]) -> Asy
 
     Args:
         settings: The settings.
-        report: Told what takes long.
+        report: Takes a line for people about what takes long.
 
     Raises:
         TemporalUnavailable: The configured server does not answer.
@@ -71,7 +71,7 @@ async def _connect_to_known(settings: Settings) -> Client | None:
     except TemporalUnavailable:
         if configured_address() is not None:
             raise
-        # What was written down outlived the one who wrote it, and its process id is another's now.
+        # The file outlived the process that wrote it, and its process id is another's now.
         return None
 
 
@@ -95,6 +95,6 @@ async def embedded_session(
         registry = known_agents(settings)
         # Whoever stops an embedded server waits for it at a terminal.
         drain = min(settings.drain_seconds, EMBEDDED_DRAIN_SECONDS)
-        hasty = settings.model_copy(update={"drain_seconds": drain})
-        await stack.enter_async_context(working(client, stores, registry, hasty))
+        embedded = settings.model_copy(update={"drain_seconds": drain})
+        await stack.enter_async_context(run_worker(client, stores, registry, embedded))
         yield Session(stores, registry, client, GoalService(client, stores, registry), server)

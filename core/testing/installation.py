@@ -23,7 +23,7 @@ from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import run_development_server
-from perdure.temporal.worker.run_worker import working
+from perdure.temporal.worker.run_worker import run_worker
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ class Installation:
         if event.type != "approval.requested" or question not in decisions:
             return
         vote = Vote(by="test", approved=decisions[str(question)], at=datetime.now(UTC))
-        await self._parts.service.answering.vote(str(event.data["approval_id"]), vote)
+        await self._parts.service.decisions.vote(str(event.data["approval_id"]), vote)
 
     def _run_loop(self) -> None:
         try:
@@ -211,7 +211,7 @@ class Installation:
                 run_development_server(binary.path, settings.home, port=0, ui_port=0)
             )
             client = await connect(server.address)
-            await stack.enter_async_context(working(client, stores, registry, settings))
+            await stack.enter_async_context(run_worker(client, stores, registry, settings))
             service = GoalService(client, stores, registry)
             agents = registry.agents
             assert isinstance(agents, dict)

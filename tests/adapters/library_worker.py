@@ -15,7 +15,7 @@ from perdure.messages import TASK_QUEUE
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
-from perdure.temporal.worker.task_register import Registering
+from perdure.temporal.worker.task_register import RegisterInterceptor
 from tests.support.fork_server import Order
 from tests.support.library_agents import Tools, library_agent
 from tests.support.plugins import registry_of
@@ -38,6 +38,6 @@ async def work(order: Order) -> None:
             await connect(order["address"]),
             task_queue=TASK_QUEUE,
             activities=[execute.execute_agent_task, CleanUp(registry).clean_up_agent],
-            interceptors=[Registering(home)],
+            interceptors=[RegisterInterceptor(home)],
         ):
             await asyncio.Event().wait()

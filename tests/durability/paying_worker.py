@@ -26,7 +26,7 @@ from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.stores.runs.executions import ExecutionStore
 from perdure.temporal.client.connection import connect
-from perdure.temporal.worker.task_register import Registering
+from perdure.temporal.worker.task_register import RegisterInterceptor
 from tests.support.fork_server import Order
 from tests.support.plugins import registry_of
 
@@ -101,7 +101,7 @@ async def work(order: Order) -> None:
                 Prepare(stores, registry).prepare_agent_context,
                 Store(stores).store_agent_results,
             ],
-            interceptors=[Registering(settings.home)],
+            interceptors=[RegisterInterceptor(settings.home)],
             # A frozen worker still holds open what it asks the server for: with its one place
             # taken it asks for nothing, and no other task is lost in it.
             max_concurrent_activities=1,

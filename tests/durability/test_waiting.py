@@ -236,7 +236,7 @@ async def test_a_paused_goal_rests_until_it_is_resumed(install: Install) -> None
     resting = len(done)
     assert resting < enough
     # A wake-up does not end a pause.
-    await here.service.answering.wake(workflow_id, ["nothing"])
+    await here.service.decisions.wake(workflow_id, ["nothing"])
     await here.until_history_has(workflow_id, "workflow_execution_signaled_event_attributes", 2)
     assert await here.stored_events(workflow_id) == before
     await here.service.control.resume(workflow_id)

@@ -133,7 +133,7 @@ class Cluster:
         self.workers()
         for command in (self.pool, self.single):
             if command is not None:
-                await stop_process(command.process, patience=10)
+                await stop_process(command.process, grace_seconds=10)
                 await command.reading
         for worker in self._seen.values():
             # A worker whose supervisor was killed belongs to nobody; it is known by its start too.

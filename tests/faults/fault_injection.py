@@ -153,7 +153,7 @@ class FaultInjector:
 
     async def _replace(self, *, version: int, clock: float = 0) -> None:
         assert self._cluster.single is not None
-        await stop_process(self._cluster.single.process, patience=15)
+        await stop_process(self._cluster.single.process, grace_seconds=15)
         await self._cluster.start_single(version=version, clock=clock)
 
     def _lock(self, seconds: float) -> None:

@@ -144,7 +144,7 @@ class Goals:
     async def _signal(self, workflow_id: str, value: int) -> None:
         while True:
             try:
-                await self._service.answering.signal(workflow_id, "go", value)
+                await self._service.decisions.signal(workflow_id, "go", value)
             except StoreUnavailable:
                 await asyncio.sleep(LOOK_SECONDS)
             except LookupError:  # its record is opened in a moment
@@ -157,7 +157,7 @@ class Goals:
         yes = approves(int(str(record.parameters["seed"])), question)
         vote = Vote(by="Ann", approved=yes, at=datetime.now(UTC))
         with suppress(StateConflict):
-            await self._service.answering.vote(approval_id, vote)
+            await self._service.decisions.vote(approval_id, vote)
 
     async def _unfinished(self) -> set[str]:
         query = text("SELECT workflow_id FROM goals WHERE ended_at IS NULL")

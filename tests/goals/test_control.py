@@ -39,7 +39,7 @@ async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: I
 
 async def test_a_wake_up_that_was_lost_is_made_up_for(install: Install) -> None:
     from perdure.temporal.client.decisions import DecisionService
-    from perdure.temporal.worker.housekeeping import attend
+    from perdure.temporal.worker.housekeeping import run_housekeeping
 
     async def wait(run: Run, goal: Goal) -> Result:
         return Result(data={"got": await run.wait_for("go")})
@@ -49,7 +49,7 @@ async def test_a_wake_up_that_was_lost_is_made_up_for(install: Install) -> None:
     await here.until_status(workflow_id, GoalStatus.WAITING)
     # The process that took the signal ended before it could wake the goal.
     await DecisionService(None, here.stores).signal(workflow_id, "go", [1])
-    attending = asyncio.create_task(attend(here.service, wake_seconds=0.5))
+    attending = asyncio.create_task(run_housekeeping(here.service, wake_seconds=0.5))
     try:
         output, record = await here.finish(workflow_id)
     finally:

@@ -162,10 +162,10 @@ class Installation:
         """Answer a question of a run once it is asked."""
         approval = await self.question(workflow_id, question)
         vote = Vote(by=by, approved=approved, at=datetime.now(UTC))
-        await self.service.answering.vote(approval.approval_id, vote)
+        await self.service.decisions.vote(approval.approval_id, vote)
 
     async def signal(self, workflow_id: str, name: str, data: JsonValue = None) -> int:
-        return await self.service.answering.signal(workflow_id, name, data)
+        return await self.service.decisions.signal(workflow_id, name, data)
 
     async def complete_as_yielded(self, task_token: bytes) -> None:
         """Complete an execution whose worker is gone, as its supervisor does."""

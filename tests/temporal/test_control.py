@@ -25,7 +25,7 @@ from perdure.temporal.client.connection import TemporalUnavailable, connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.development_server import DevelopmentServer
 from perdure.temporal.server.ports import free_port
-from perdure.temporal.worker.housekeeping import Waking, attend
+from perdure.temporal.worker.housekeeping import Waker, run_housekeeping
 from tests.support.plugins import registry_of
 from tests.support.until import until_async
 
@@ -218,7 +218,7 @@ async def test_a_vote_wakes_the_run_and_an_early_one_does_not(here: Installation
     wait = await here.ask(run, ApprovalRequest("Publish?", None, None, (), 2))
     for person, heard in (("ann", []), ("bob", [wait.id])):
         vote = Vote(by=person, approved=True, at=datetime.now(UTC))
-        await here.service.answering.vote(wait.id, vote)
+        await here.service.decisions.vote(wait.id, vote)
         assert await here.heard(run) == heard
 
 
@@ -229,8 +229,8 @@ async def test_what_the_stores_took_counts_although_the_server_is_away(
     wait = await here.ask(run, ApprovalRequest("Publish?", None, None, (), 1))
     away = await install(f"127.0.0.1:{free_port()}")
     vote = Vote(by="ann", approved=True, at=datetime.now(UTC))
-    assert (await away.service.answering.vote(wait.id, vote)).decision is not None
-    assert await away.service.answering.signal(run, "go", 1) == 1
+    assert (await away.service.decisions.vote(wait.id, vote)).decision is not None
+    assert await away.service.decisions.signal(run, "go", 1) == 1
     with pytest.raises(TemporalUnavailable):
         await away.service.control.pause(run)
     assert await here.request(run) is None
@@ -238,7 +238,7 @@ async def test_what_the_stores_took_counts_although_the_server_is_away(
     # A worker wakes it, once until it is due again.
     await here.stores.goals.mark(run, GoalStatus.WAITING)
     await _long_over(here.stores)
-    waking = Waking(here.service)
+    waking = Waker(here.service)
     assert await waking.wake() == 1
     assert await waking.wake() == 0
     assert await here.heard(run) == [wait.id]
@@ -394,7 +394,9 @@ async def test_attending_outlives_a_server_that_is_away(
     await _long_over(here.stores)
     away = await install(f"127.0.0.1:{free_port()}")
     attending = [
-        asyncio.create_task(attend(one.service, wake_seconds=0.05, reconcile_seconds=0.05))
+        asyncio.create_task(
+            run_housekeeping(one.service, wake_seconds=0.05, reconcile_seconds=0.05)
+        )
         for one in (away, here)
     ]
     try:

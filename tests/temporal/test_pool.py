@@ -101,8 +101,8 @@ async def start_pool(client: "Client", folder: Path) -> AsyncIterator["StartPool
     """Return a function that runs a pool of one worker and waits until it is ready."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, spared_seconds: float = 60.0) -> Pool:
-            pool = Pool(client, Settings(), 1, spared_seconds=spared_seconds)
+        async def start(*, memory_grace_seconds: float = 60.0) -> Pool:
+            pool = Pool(client, Settings(), 1, memory_grace_seconds=memory_grace_seconds)
             ready = asyncio.Event()
             running = asyncio.create_task(pool.run(ready.set))
 
@@ -166,7 +166,7 @@ async def test_a_worker_that_has_grown_too_large_lets_its_step_end_and_is_replac
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PERDURE_MEMORY_TARGET", "0.0005")  # any worker is larger
-    pool = await start_pool(spared_seconds=1)
+    pool = await start_pool(memory_grace_seconds=1)
     succeeds = await _begin(client, "slow", folder)
     await until_async((folder / "worked").exists)
     first = await until_async(lambda: (folder / "worked").read_text().split())
@@ -198,7 +198,7 @@ async def test_a_worker_that_takes_a_dead_ones_place_does_not_take_the_goals_bac
         async with Worker(
             client, task_queue=TASK_QUEUE, workflows=[AgentGoalWorkflow], deployment_config=newer
         ):
-            await make_current(client, "new", instead_of_another=True)
+            await make_current(client, "new", replace=True)
             dead = pool.children[0]
             os.kill(dead, signal.SIGKILL)
             await until_async(lambda: pool.children.get(0) not in {None, dead})

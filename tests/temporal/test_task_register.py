@@ -4,17 +4,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from perdure.temporal.worker.task_register import LostTask, TaskRegister, registers_of_the_dead
+from perdure.temporal.worker.task_register import (
+    RegisteredTask,
+    TaskRegister,
+    dead_workers_registers,
+)
 
 WORKER = """
 import os, sys
 from pathlib import Path
-from perdure.temporal.worker.task_register import LostTask, TaskRegister
+from perdure.temporal.worker.task_register import RegisteredTask, TaskRegister
 
 register = TaskRegister(Path(sys.argv[1]))
 for number in range(3):
-    register.began(LostTask(b"token %d" % number, f"goal-{number}", f"run-{number}"))
-register.ended(LostTask(b"token 1", "goal-1", "run-1"))
+    register.add(RegisteredTask(b"token %d" % number, f"goal-{number}", f"run-{number}"))
+register.remove(RegisteredTask(b"token 1", "goal-1", "run-1"))
 if sys.argv[2] == "forks" and os.fork() == 0:
     print("ready", flush=True)
     sys.stdin.read()
@@ -38,7 +42,7 @@ def _worker(home: Path, how: str) -> "subprocess.Popen[str]":
 def _found(home: Path) -> list[list[tuple[bytes, str, str]]]:
     return [
         [(task.token, task.workflow_id, task.run_id) for task in tasks]
-        for _, tasks in registers_of_the_dead(home)
+        for _, tasks in dead_workers_registers(home)
     ]
 
 
@@ -80,7 +84,7 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
 
 def test_one_process_sees_its_own_register_as_alive(tmp_path: Path) -> None:
     register = TaskRegister(tmp_path)
-    register.began(LostTask(b"token", "goal", "run"))
+    register.add(RegisteredTask(b"token", "goal", "run"))
     assert _found(tmp_path) == []
     register.close()
     assert _found(tmp_path) == [[(b"token", "goal", "run")]]

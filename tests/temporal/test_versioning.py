@@ -13,7 +13,7 @@ from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.development_server import run_development_server
-from perdure.temporal.worker.run_worker import working
+from perdure.temporal.worker.run_worker import run_worker
 from perdure.temporal.worker.versioning import current_build
 from tests.support.plugins import registry_of
 
@@ -45,7 +45,7 @@ async def test_goals_go_to_the_current_version_and_move_to_the_next(
         async def work(build: str, **more: bool) -> None:
             versioned = settings.model_copy(update={"build_id": build, **more})
             registry = _registry(build)
-            await workers.enter_async_context(working(client, stores, registry, versioned))
+            await workers.enter_async_context(run_worker(client, stores, registry, versioned))
 
         async def start() -> str:
             return await service.start(Goal(goal_id="v", description="x", agent_type="teller"))
@@ -72,11 +72,11 @@ async def test_goals_go_to_the_current_version_and_move_to_the_next(
             await work("two")
             assert await current_build(client) == "one"
             second = await start()
-            await service.answering.signal(second, "go", None)
+            await service.decisions.signal(second, "go", None)
             assert await delivered(second) == "one"
 
             # … and then the goals under way too.
             await work("three", make_current=True)
             assert await current_build(client) == "three"
-            await service.answering.signal(first, "go", None)
+            await service.decisions.signal(first, "go", None)
             assert await delivered(first) == "three"

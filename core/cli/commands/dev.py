@@ -49,7 +49,7 @@ async def _dev(
 ) -> None:
     from perdure.api.app import check_address, create_app
     from perdure.api.server import serve
-    from perdure.temporal.installation import RunningInstallation, files_of, written_down
+    from perdure.temporal.installation import RunningInstallation, plugin_files_of, published
     from perdure.temporal.session import embedded_session
 
     settings = settings_with_files(plugin_files)
@@ -66,9 +66,9 @@ async def _dev(
                 temporal_address=session.server.address,
                 api_url=url,
                 ui_url=session.server.ui_url,
-                plugin_files=files_of(session.registry),
+                plugin_files=plugin_files_of(session.registry),
             )
-            with written_down(settings.home, running, session.registry):
+            with published(settings.home, running, session.registry):
                 if as_json:
                     sources = {"plugin_files": {"__all__": {"source"}}}
                     print_json(running.model_dump(mode="json", exclude=sources))

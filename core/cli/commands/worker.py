@@ -59,16 +59,16 @@ async def _run_one(supervised: bool, as_json: bool) -> None:
     from perdure.stores import open_stores
     from perdure.temporal.client.connection import connect
     from perdure.temporal.installation import installation_address, known_agents
-    from perdure.temporal.worker.run_worker import tell_left_out, working
+    from perdure.temporal.worker.run_worker import log_failed_plugins, run_worker
 
     settings = Settings()
     # Before any plugin is loaded: it might read the pipe, or start a process that inherits it.
     supervisor = _take_supervisor_pipe() if supervised else None
     registry = known_agents(settings)
-    tell_left_out(registry)
+    log_failed_plugins(registry)
     async with open_stores(settings) as stores:
         client = await connect(installation_address(settings.home))
-        async with working(client, stores, registry, settings):
+        async with run_worker(client, stores, registry, settings):
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
             if supervisor is not None:

@@ -1,4 +1,4 @@
-"""Connecting to Temporal: Temporal's own settings, one client a process."""
+"""The connection to Temporal: Temporal's own settings, one client a process."""
 
 import asyncio
 from datetime import timedelta
@@ -12,7 +12,7 @@ from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 CONNECT_SECONDS: Final = 10
 RPC_TIMEOUT: Final = timedelta(seconds=5)
 _RETRY: Final = RetryConfig(max_elapsed_time_millis=3_000)
-_AWAY: Final = {
+_UNREACHABLE: Final = {
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.CANCELLED,
@@ -30,7 +30,7 @@ def configured_address() -> str | None:
 
 
 async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
-    """Return a client that speaks Pydantic models.
+    """Return a client that converts Pydantic models.
 
     Args:
         address: ``host:port``; when not given, what Temporal's own settings say, and
@@ -68,4 +68,4 @@ def unavailable(address: str, error: Exception) -> TemporalUnavailable:
 
 def is_away(error: RPCError) -> bool:
     """Return whether an error means that the server cannot be reached or cannot serve now."""
-    return error.status in _AWAY
+    return error.status in _UNREACHABLE

@@ -1,4 +1,4 @@
-"""Stopping runs, pausing them, and picking them up again."""
+"""Cancels, pauses, resumes, terminates and retries runs."""
 
 import asyncio
 from contextlib import suppress
@@ -11,14 +11,14 @@ from perdure.models import Goal, GoalRecord, GoalStatus
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.errors import RunNotEnded, StateConflict
 from perdure.stores.journal.signals import ended
-from perdure.temporal.client.reconciliation import Reconciliation, close, ended_badly
-from perdure.temporal.client.workflow_gateway import Start, WorkflowGateway
+from perdure.temporal.client.reconciliation import Reconciliation, close, external_end
+from perdure.temporal.client.workflow_gateway import StartMode, WorkflowGateway
 
 # A run's record is closed a moment before its workflow ends.
-ENDING_SECONDS: Final = 5.0
-_LOOK_AGAIN: Final = 0.1
-_HASTE_SECONDS: Final = 1.0
-_RETRIES_AT_ONCE: Final = 500
+CLOSE_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.1
+_REQUEST_SECONDS: Final = 1.0
+_MAX_RETRIES_PER_CALL: Final = 500
 
 log = structlog.get_logger()
 
@@ -31,14 +31,14 @@ class RunControl:
     """
 
     def __init__(
-        self, calls: WorkflowGateway, stores: Stores, reconciliation: Reconciliation
+        self, gateway: WorkflowGateway, stores: Stores, reconciliation: Reconciliation
     ) -> None:
-        self._calls = calls
+        self._gateway = gateway
         self._stores = stores
         self._reconciliation = reconciliation
 
     async def cancel(self, workflow_id: str) -> bool:
-        """Ask a run, and what it delegated, to stop; what was made by then is kept.
+        """Cancel a run and its delegates; what was made by then is kept.
 
         Returns:
             Whether it was still running.
@@ -46,40 +46,40 @@ class RunControl:
         record = await self._stores.goals.get(workflow_id)
         if record.status.final:
             return False
-        if not await self._calls.cancel(workflow_id):
+        if not await self._gateway.cancel(workflow_id):
             await self._reconciliation.settle(workflow_id)
             return False
-        # Temporal reaches an agent at its next heartbeat; this one reaches it within a second, and
-        # is not waited for when the stores are busy.
+        # Temporal reaches an agent at its next heartbeat; this request reaches it within a second,
+        # and is not waited for when the stores are busy.
         with suppress(StoreUnavailable, TimeoutError):
-            async with asyncio.timeout(_HASTE_SECONDS):
-                below = await self._stores.control.open_below(workflow_id)
-                await self._stores.control.request([workflow_id, *below], "cancel")
+            async with asyncio.timeout(_REQUEST_SECONDS):
+                delegates = await self._stores.control.open_below(workflow_id)
+                await self._stores.control.request([workflow_id, *delegates], "cancel")
         return True
 
     async def pause(self, workflow_id: str) -> None:
-        """Ask a run, and what it delegated, to stop at the next step boundary until it is resumed.
+        """Pause a run and its delegates at the next step boundary, until they are resumed.
 
         Raises:
             RunEnded: It has ended.
         """
         runs = await self._signal_all(workflow_id, PAUSE_SIGNAL)
-        # Only what has heard of it is interrupted: another run would go on at once.
+        # Only runs that got the signal are interrupted: another would go on at once.
         await self._stores.control.request(runs, "pause")
 
     async def resume(self, workflow_id: str) -> None:
-        """Let a paused run, and what it delegated, go on.
+        """Resume a paused run and its delegates.
 
         Raises:
             RunEnded: It has ended.
         """
         # First, or the worker that gets the run next would be asked to pause it.
-        below = await self._stores.control.open_below(workflow_id)
-        await self._stores.control.request([workflow_id, *below], None)
+        delegates = await self._stores.control.open_below(workflow_id)
+        await self._stores.control.request([workflow_id, *delegates], None)
         await self._signal_all(workflow_id, RESUME_SIGNAL)
 
     async def terminate(self, workflow_id: str, reason: str = "") -> bool:
-        """End a run, and what it delegated, at once: the last resort, for nothing is cleaned up.
+        """End a run and its delegates at once: the last resort, for nothing is cleaned up.
 
         Args:
             workflow_id: The run.
@@ -98,16 +98,16 @@ class RunControl:
         return True
 
     async def retry(self, workflow_id: str) -> None:
-        """Pick a run up again that failed, was cancelled or terminated: it goes on in its journal.
+        """Run a failed, cancelled or terminated run again: it goes on from its journal.
 
         Raises:
-            RunNotEnded: It, or what it delegated, has not ended; or it has completed; or another
-                run delegated it.
+            RunNotEnded: It, or a delegate of it, has not ended; or it has completed; or it is a
+                delegate of another run.
         """
         record = await self._stores.goals.get(workflow_id)
-        # Before anything is changed: the server answers, and nothing of the run is under way.
-        await self._see_that_nothing_runs(record)
-        before = await self._stores.control.reopen(workflow_id)
+        # Before anything is changed: the server answers, and nothing of the run is running.
+        await self._ensure_ended(record)
+        previous = await self._stores.control.reopen(workflow_id)
         goal = Goal(
             goal_id=record.goal_id,
             description=record.description,
@@ -117,21 +117,21 @@ class RunControl:
         )
         started = False
         try:
-            started = await self._calls.start(goal, workflow_id, Start.AGAIN)
+            started = await self._gateway.start(goal, workflow_id, StartMode.RESTART)
         finally:
             if not started:
-                await self._stores.control.put_back(workflow_id, before)
+                await self._stores.control.put_back(workflow_id, previous)
         if not started:
             raise _still_ending(workflow_id)
 
     async def retry_all(self, agent_type: str | None = None) -> list[str]:
-        """Pick up every run that failed, or every one of an agent.
+        """Retry every run that failed, or every one of an agent.
 
         Returns:
-            Those that were picked up, 500 at most a call.
+            Those that were retried, 500 at most a call.
         """
         failed = await self._stores.goals.list(
-            limit=_RETRIES_AT_ONCE,
+            limit=_MAX_RETRIES_PER_CALL,
             status=GoalStatus.FAILED,
             agent_type=agent_type,
             delegated=False,
@@ -140,7 +140,7 @@ class RunControl:
         for record in reversed(failed):
             try:
                 await self.retry(record.workflow_id)
-            except StateConflict as error:  # somebody else was quicker
+            except StateConflict as error:  # another caller was quicker
                 log.info("not retried", workflow_id=record.workflow_id, message=str(error))
             else:
                 retried.append(record.workflow_id)
@@ -150,19 +150,19 @@ class RunControl:
         record = await self._stores.goals.get(workflow_id)
         if record.status.final:
             raise ended(workflow_id, record.status)
-        if not await self._calls.signal(workflow_id, signal):
+        if not await self._gateway.signal(workflow_id, signal):
             await self._reconciliation.settle(workflow_id)
             record = await self._stores.goals.get(workflow_id)
             raise ended(workflow_id, record.status)
-        below = await self._stores.control.open_below(workflow_id)
-        return [workflow_id] + [run for run in below if await self._calls.signal(run, signal)]
+        delegates = await self._stores.control.open_below(workflow_id)
+        return [workflow_id] + [run for run in delegates if await self._gateway.signal(run, signal)]
 
     async def _end(self, workflow_id: str, reason: str, what: str) -> None:
-        await self._calls.terminate(workflow_id, reason or "asked for")
-        failure = ended_badly("Terminated", what)
+        await self._gateway.terminate(workflow_id, reason or "asked for")
+        failure = external_end("Terminated", what)
         await close(self._stores, workflow_id, GoalStatus.TERMINATED, failure)
 
-    async def _see_that_nothing_runs(self, record: GoalRecord) -> None:
+    async def _ensure_ended(self, record: GoalRecord) -> None:
         if not record.status.final:
             await self._reconciliation.settle(record.workflow_id)
             return
@@ -176,12 +176,12 @@ class RunControl:
 
     async def _has_ended(self, workflow_id: str) -> bool:
         with suppress(TimeoutError):
-            async with asyncio.timeout(ENDING_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 while True:
-                    execution = await self._calls.describe(workflow_id)
-                    if execution is None or not execution.runs:
+                    execution = await self._gateway.describe(workflow_id)
+                    if execution is None or not execution.is_running:
                         return True
-                    await asyncio.sleep(_LOOK_AGAIN)
+                    await asyncio.sleep(_POLL_SECONDS)
         return False
 
 

@@ -1,4 +1,4 @@
-"""Taking what runs wait for: into the stores first, then the run is woken."""
+"""Votes and signals for runs: stored first, then the run is woken."""
 
 import structlog
 from pydantic import JsonValue
@@ -16,21 +16,21 @@ log = structlog.get_logger()
 
 
 class DecisionService:
-    """Votes and signals for runs.
+    """Takes votes and signals for runs.
 
-    What the stores have taken counts, whether or not the run can be woken now: a worker wakes it
-    when the server answers again. Where no server is known, give no calls.
+    What is stored counts, whether or not the run can be woken now: a worker wakes it when the
+    server answers again. Where no server is known, pass no gateway.
     """
 
-    def __init__(self, calls: WorkflowGateway | None, stores: Stores) -> None:
-        self._calls = calls
+    def __init__(self, gateway: WorkflowGateway | None, stores: Stores) -> None:
+        self._gateway = gateway
         self._stores = stores
 
     async def vote(self, approval_id: str, vote: Vote) -> ApprovalRecord:
         """Take one person's answer to a question; see :meth:`.ApprovalStore.vote` for the errors.
 
         Returns:
-            The question as it stands then.
+            The approval after the vote.
         """
         approval = await self._stores.approvals.vote(approval_id, vote)
         if approval.decision is not None:
@@ -48,7 +48,7 @@ class DecisionService:
         return number
 
     async def wake(self, workflow_id: str, wait_ids: list[str]) -> bool:
-        """Tell a run that what it waits for is there.
+        """Signal a run that waits of it are over.
 
         Returns:
             Whether its workflow was running.
@@ -56,9 +56,9 @@ class DecisionService:
         Raises:
             TemporalUnavailable: The server does not answer.
         """
-        if self._calls is None:
+        if self._gateway is None:
             return False
-        return await self._calls.signal(workflow_id, WAKE_SIGNAL, wait_ids)
+        return await self._gateway.signal(workflow_id, WAKE_SIGNAL, wait_ids)
 
     async def _try_to_wake(self, workflow_id: str, wait: str) -> None:
         try:

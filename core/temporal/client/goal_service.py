@@ -1,4 +1,4 @@
-"""Handing goals in, and all that is done with their runs: what API and command line share."""
+"""The service that API and command line share: starts goals and controls their runs."""
 
 import uuid
 from contextlib import suppress
@@ -25,13 +25,13 @@ from perdure.temporal.client.workflow_gateway import WorkflowGateway
 
 
 class GoalService:
-    """Starts runs of goals.
+    """Starts runs of goals, and holds the services for runs under way.
 
     Attributes:
-        stores: Where they are read from; nothing here waits on Temporal for a result.
-        registry: The agents that may be named.
-        control: Stops runs, pauses them, picks them up again.
-        answering: Takes what runs wait for: votes and signals.
+        stores: Where runs are read; nothing here waits on Temporal for a result.
+        registry: The agents that a goal may name.
+        control: Cancels, pauses, terminates and retries runs.
+        decisions: Takes votes and signals.
         reconciliation: Closes the records of runs that Temporal has ended.
     """
 
@@ -39,10 +39,10 @@ class GoalService:
         self.stores = stores
         self.registry = registry
         self._client = client
-        self._calls = WorkflowGateway(client)
-        self.reconciliation = Reconciliation(self._calls, stores)
-        self.control = RunControl(self._calls, stores, self.reconciliation)
-        self.answering = DecisionService(self._calls, stores)
+        self._gateway = WorkflowGateway(client)
+        self.reconciliation = Reconciliation(self._gateway, stores)
+        self.control = RunControl(self._gateway, stores, self.reconciliation)
+        self.decisions = DecisionService(self._gateway, stores)
 
     async def start(self, goal: Goal, idempotency_key: str | None = None) -> str:
         """Check a goal and start its workflow.
@@ -58,7 +58,7 @@ class GoalService:
         Raises:
             UnknownAgent: No installed agent has that name.
             ParametersRefused: The parameters do not fit the agent.
-            InputRefused: The key is none.
+            InputRefused: The key is empty or too long.
             KeyConflict: The key was given with another goal.
             StoreUnavailable: A key was given and the stores do not answer; nothing was started.
             TemporalUnavailable: The server does not answer; nothing was started.
@@ -73,13 +73,13 @@ class GoalService:
             first = await self.stores.keys.claim(idempotency_key, digest, workflow_id)
             if first != workflow_id and await self._is_on_record(first):
                 return first
-            # Nobody knows whether the one who had the key first came to start it: then this does.
+            # The first caller may not have started it: then this one does.
             workflow_id = first
         started_at = datetime.now(UTC)
-        await self._calls.start(goal, workflow_id)
-        # Only now, so that no record ever stands for a workflow that was not started; the prepare
-        # activity opens it too, should this process end here.
-        with suppress(StoreUnavailable):  # the goal runs: its caller must learn its name
+        await self._gateway.start(goal, workflow_id)
+        # Only now, so that no record exists without a workflow; the prepare activity opens it too,
+        # should this process end here.
+        with suppress(StoreUnavailable):  # the goal runs: its caller must learn its id
             await self.stores.goals.begin(
                 goal, workflow_id, started_at=started_at, agent_version=agent.agent_version
             )

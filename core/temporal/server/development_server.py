@@ -21,7 +21,7 @@ PORT: Final = 7233
 UI_PORT: Final = 8233
 
 _READY_SECONDS: Final = 30.0
-_ENDING_SECONDS: Final = 3.0  # one that was killed a moment ago still holds its lock
+_LOCK_SECONDS: Final = 3.0  # a server that was killed a moment ago still holds its lock
 _PROBE_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.05
 _TRIES: Final = 5
@@ -29,7 +29,7 @@ _NAMESPACE: Final = "default"
 
 # Measured on one goal of three activities: as it comes, the history service looks for work 20 times
 # a second, which makes the goal wait seven times 50 ms; and each write waits for the disk.
-_TUNED: Final = (
+_TUNED_OPTIONS: Final = (
     *("--sqlite-pragma", "journal_mode=WAL"),
     *("--sqlite-pragma", "synchronous=NORMAL"),
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=200"),
@@ -47,10 +47,10 @@ class _PortTaken(DevelopmentServerFailed):
 
 @dataclass(frozen=True)
 class DevelopmentServer:
-    """A server that serves.
+    """A running server.
 
     Attributes:
-        ports: All ports that it was told to take.
+        ports: Its ports.
         pid: Its process.
         log: The file that it writes its log to.
         notes: What people should know, such as a usual port that was taken; one sentence each.
@@ -77,12 +77,12 @@ class DevelopmentServer:
         """Wait for as long as the server runs.
 
         Raises:
-            DevelopmentServerFailed: It ended by itself; the message holds its last words.
+            DevelopmentServerFailed: It ended by itself; the message holds the end of its log.
         """
         status = await self._process.wait()
         raise DevelopmentServerFailed(
             f"the Temporal server at {self.address} ended with status {status}"
-            f" ({self._log.last_words()}): start it again; its log is {self.log}"
+            f" ({self._log.last_error()}): start it again; its log is {self.log}"
         )
 
     async def stop(self) -> None:
@@ -122,10 +122,10 @@ async def run_development_server(
     """
     with _state_folder(home) as folder, await _lock(folder) as lock:
         state = _State(folder)
-        server = await _start(binary, state, lock, (port, ui_port), _TUNED if tuned else ())
+        server = await _start(binary, state, lock, (port, ui_port), _TUNED_OPTIONS if tuned else ())
         try:
-            state.keep()
-            lock.tell(server.address, server.pid)
+            state.mark_complete()
+            lock.publish(server.address, server.pid)
             yield server
         finally:
             await server.stop()
@@ -141,7 +141,7 @@ def _state_folder(home: Path | None) -> Iterator[Path]:
 
 
 async def _lock(folder: Path) -> StateLock:
-    give_up = time.monotonic() + _ENDING_SECONDS
+    give_up = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             return StateLock(folder / "temporal.lock")
@@ -164,7 +164,7 @@ def _cannot_write(folder: Path, error: OSError) -> DevelopmentServerFailed:
 
 
 class _State:
-    """The database file of a server, and whether it has ever been whole."""
+    """The database file of a server, and whether its tables were ever complete."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -172,9 +172,9 @@ class _State:
         self._unfinished = folder / "temporal.db.unfinished"
 
     def prepare(self) -> None:
-        """Remove a database that a server was killed over before it had laid out its tables.
+        """Remove a database whose server was killed before it had created its tables.
 
-        The server does that only when there is no file, and would fail for ever on such a one.
+        The server creates them only when there is no file, and would fail for ever on such a one.
         """
         if self._unfinished.exists():
             for suffix in ("", "-wal", "-shm", "-journal"):
@@ -182,8 +182,8 @@ class _State:
         elif not self.database.exists():
             self._unfinished.touch()
 
-    def keep(self) -> None:
-        """Note that the database is whole: a server has served from it."""
+    def mark_complete(self) -> None:
+        """Note that the database is complete: a server has served from it."""
         self._unfinished.unlink(missing_ok=True)
 
 
@@ -273,7 +273,7 @@ async def _until_ready(process: Process, ports: ServerPorts, log: ServerLog) -> 
     except TimeoutError as error:
         raise DevelopmentServerFailed(
             f"the Temporal server did not answer within {_READY_SECONDS:.0f} s"
-            f" ({log.last_words()}): its log is {log.path}"
+            f" ({log.last_error()}): its log is {log.path}"
         ) from error
     _raise_if_ended(process, log)
 
@@ -281,10 +281,10 @@ async def _until_ready(process: Process, ports: ServerPorts, log: ServerLog) -> 
 def _raise_if_ended(process: Process, log: ServerLog) -> None:
     if process.returncode is None:
         return
-    kind = _PortTaken if log.tells_of("address already in use") else DevelopmentServerFailed
+    kind = _PortTaken if log.contains("address already in use") else DevelopmentServerFailed
     raise kind(
         f"the Temporal server ended with status {process.returncode} while starting"
-        f" ({log.last_words()}): its log is {log.path}"
+        f" ({log.last_error()}): its log is {log.path}"
     )
 
 
@@ -298,7 +298,7 @@ async def _is_ready(ports: ServerPorts) -> bool:
     answer = await _http_status(ports.http, f"/api/v1/namespaces/{_NAMESPACE}/workflows/none")
     if answer != 404 or await _http_status(ports.ui, "/") is None:
         return False
-    return await _speaks_grpc(ports.grpc)
+    return await _answers_grpc(ports.grpc)
 
 
 async def _http_status(port: int, path: str) -> int | None:
@@ -314,7 +314,7 @@ async def _http_status(port: int, path: str) -> int | None:
         return None
 
 
-async def _speaks_grpc(port: int) -> bool:
+async def _answers_grpc(port: int) -> bool:
     from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
     try:

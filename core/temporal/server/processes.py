@@ -1,4 +1,4 @@
-"""Child processes that end with us: on Ctrl-C, on an error, and when we are killed."""
+"""Child processes that end with this one: on Ctrl-C, on an error, and when it is killed."""
 
 import asyncio
 import os
@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import IO, Final
 
 STOP_SECONDS: Final = 5.0
-_LONGEST_LINE: Final = 1 << 20
+_MAX_LINE_BYTES: Final = 1 << 20
 
 # The kernel kills the child when the thread that started it ends, and a program can ask for that
 # only for itself. A program in between asks and then becomes the child; subprocess's preexec_fn
 # would do the same, but it runs Python between fork and exec, which can deadlock beside threads.
-_TIED_TO_US: Final = """
+_PARENT_DEATH_WRAPPER: Final = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != int(sys.argv[1]):
@@ -31,7 +31,7 @@ except OSError as error:
 class CommandFailed(Exception):
     """A command could not be started or ended with a status other than 0.
 
-    The message is the last of what it said.
+    The message is the end of its output.
     """
 
 
@@ -56,8 +56,8 @@ async def start_process(
         OSError: It cannot be started.
     """
     if sys.platform == "linux":
-        tie = (sys.executable, "-I", "-S", "-c", _TIED_TO_US, str(os.getpid()))
-        command = (*tie, *command)
+        wrapper = (sys.executable, "-I", "-S", "-c", _PARENT_DEATH_WRAPPER, str(os.getpid()))
+        command = (*wrapper, *command)
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=DEVNULL,
@@ -66,23 +66,23 @@ async def start_process(
         env=environment,
         start_new_session=True,
         pass_fds=keep_open,
-        limit=_LONGEST_LINE,
+        limit=_MAX_LINE_BYTES,
     )
 
 
-async def stop_process(process: Process, patience: float = STOP_SECONDS) -> None:
+async def stop_process(process: Process, grace_seconds: float = STOP_SECONDS) -> None:
     """End a process that :func:`start_process` started, and what it started, and await its end.
 
     Args:
         process: What to end; nothing happens when it has ended.
-        patience: Seconds from SIGTERM to SIGKILL.
+        grace_seconds: Seconds from SIGTERM to SIGKILL.
     """
     if process.returncode is not None:
         return
     try:
         _signal_group(process, signal.SIGTERM)
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(grace_seconds):
                 await process.wait()
     finally:
         _signal_group(process, signal.SIGKILL)
@@ -100,8 +100,8 @@ async def run_command(
     *,
     environment: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
-    within: float | None = None,
-    remembered_lines: int = 20,
+    timeout_seconds: float | None = None,
+    tail_lines: int = 20,
 ) -> str:
     """Run a program to its end; it is stopped when the caller is cancelled.
 
@@ -109,8 +109,8 @@ async def run_command(
         command: The program, by its path, and its arguments.
         environment: Its environment variables; ours when not given.
         on_line: Is given each line that it writes, as it comes.
-        within: Seconds it may take; no limit when not given.
-        remembered_lines: How many of its last lines are returned.
+        timeout_seconds: Seconds it may take; no limit when not given.
+        tail_lines: How many of its last lines are returned.
 
     Returns:
         Its last lines.
@@ -118,13 +118,13 @@ async def run_command(
     Raises:
         CommandFailed: It cannot be started, takes too long, or fails.
     """
-    last: deque[str] = deque(maxlen=remembered_lines)
+    last: deque[str] = deque(maxlen=tail_lines)
     try:
         process = await start_process(command, environment=environment)
     except OSError as error:
         raise CommandFailed(error.strerror or str(error)) from error
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(timeout_seconds):
             assert process.stdout is not None
             async for line in process.stdout:
                 text = line.decode(errors="replace").rstrip()
@@ -133,15 +133,15 @@ async def run_command(
                     on_line(text)
             status = await process.wait()
     except TimeoutError as error:
-        raise CommandFailed(f"it did not end within {within} s") from error
+        raise CommandFailed(f"it did not end within {timeout_seconds} s") from error
     finally:
         await stop_process(process)
     if status != 0:
-        raise CommandFailed(last_words(last) or f"it ended with status {status}")
+        raise CommandFailed(last_lines(last) or f"it ended with status {status}")
     return "\n".join(last)
 
 
-def last_words(lines: Sequence[str] | deque[str], count: int = 3) -> str:
-    """Return the last lines that say something as one line of at most 400 characters."""
-    spoken = [line.strip() for line in lines if line.strip()]
-    return " | ".join(spoken[-count:])[-400:]
+def last_lines(lines: Sequence[str] | deque[str], count: int = 3) -> str:
+    """Return the last lines that are not empty as one line of at most 400 characters."""
+    written = [line.strip() for line in lines if line.strip()]
+    return " | ".join(written[-count:])[-400:]

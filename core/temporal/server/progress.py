@@ -1,4 +1,4 @@
-"""Telling people that something long is under way."""
+"""Progress lines for people about something that takes long."""
 
 import asyncio
 import time
@@ -9,16 +9,16 @@ from typing import Final
 Report = Callable[[str], None]
 """Takes one line for people: what is being done now, and for how long."""
 
-EVERY_SECONDS: Final = 5.0
+INTERVAL_SECONDS: Final = 5.0
 
 
 @asynccontextmanager
-async def reporting(report: Report, describe: Callable[[], str]) -> AsyncIterator[None]:
-    """Report every 5 s what goes on, and since when, while the block runs.
+async def report_progress(report: Report, describe: Callable[[], str]) -> AsyncIterator[None]:
+    """Report every 5 s what is being done, and for how long, while the block runs.
 
     Args:
-        report: Is given lines such as ``building the Temporal server: 85 s``.
-        describe: Says what goes on; asked anew for every line.
+        report: Takes lines such as ``building the Temporal server: 85 s``.
+        describe: Returns what is being done; called for every line.
     """
     ticking = asyncio.create_task(_tick(report, describe))
     try:
@@ -32,5 +32,5 @@ async def reporting(report: Report, describe: Callable[[], str]) -> AsyncIterato
 async def _tick(report: Report, describe: Callable[[], str]) -> None:
     start = time.monotonic()
     while True:
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(INTERVAL_SECONDS)
         report(f"{describe()}: {time.monotonic() - start:.0f} s")

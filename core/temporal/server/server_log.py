@@ -4,15 +4,15 @@ import re
 from pathlib import Path
 from typing import IO, Final
 
-from perdure.temporal.server.processes import last_words
+from perdure.temporal.server.processes import last_lines
 
-_LARGEST_BYTES: Final = 10_000_000
+_MAX_BYTES: Final = 10_000_000
 _READ_BYTES: Final = 65_536
-_TROUBLE: Final = re.compile(r"^(Error:|panic:|fatal error:)|level=(ERROR|FATAL)", re.IGNORECASE)
+_ERROR: Final = re.compile(r"^(Error:|panic:|fatal error:)|level=(ERROR|FATAL)", re.IGNORECASE)
 
 
 class ServerLog:
-    """What a server writes, from its start on.
+    """The log that a server writes, from its start on.
 
     Attributes:
         path: The file; an earlier server's log stays in it, and in ``….1`` once it is large.
@@ -29,20 +29,20 @@ class ServerLog:
             OSError: It cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() and self.path.stat().st_size > _LARGEST_BYTES:
+        if self.path.exists() and self.path.stat().st_size > _MAX_BYTES:
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))
         file = self.path.open("ab")
         self._start = file.tell()
         return file
 
-    def last_words(self) -> str:
-        """Return the last trouble that this server told of, else the last lines it wrote."""
+    def last_error(self) -> str:
+        """Return the last error that this server logged, else the last lines it wrote."""
         lines = self._lines()
-        trouble = [line for line in lines if _TROUBLE.search(line)]
-        return last_words(trouble[-1:] or lines) or "it said nothing"
+        errors = [line for line in lines if _ERROR.search(line)]
+        return last_lines(errors[-1:] or lines) or "it said nothing"
 
-    def tells_of(self, words: str) -> bool:
-        """Return whether this server has written some words lately."""
+    def contains(self, words: str) -> bool:
+        """Return whether this server has logged some words lately."""
         return any(words in line for line in self._lines())
 
     def _lines(self) -> list[str]:

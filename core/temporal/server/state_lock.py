@@ -1,4 +1,4 @@
-"""Keeping two servers off one database."""
+"""The lock that keeps two servers off one database."""
 
 import fcntl
 import json
@@ -53,8 +53,8 @@ class StateLock:
     ) -> None:
         os.close(self.descriptor)
 
-    def tell(self, address: str, server_pid: int) -> None:
-        """Write down where the server answers, for those who want the lock."""
+    def publish(self, address: str, server_pid: int) -> None:
+        """Write where the server answers, for processes that find the lock taken."""
         self._write({"pid": os.getpid(), "server_pid": server_pid, "address": address})
 
     def _write(self, holder: dict[str, str | int]) -> None:

@@ -1,4 +1,4 @@
-"""What a worker does besides: it wakes runs whose wake-up was lost, and closes dead records."""
+"""The housekeeping of a worker: wakes runs whose signal was lost, closes records of ended runs."""
 
 import asyncio
 from collections import defaultdict
@@ -14,32 +14,32 @@ from perdure.temporal.client.goal_service import GoalService
 
 WAKE_SECONDS: Final = 10.0
 RECONCILE_SECONDS: Final = 60.0
-# A wake-up is on its way for so long.
-PATIENCE: Final = timedelta(seconds=5)
-# The first look goes far back: nobody may have looked meanwhile.
-_FIRST_LOOK: Final = timedelta(days=1)
+# A signal may take so long to arrive.
+SIGNAL_SECONDS: Final = timedelta(seconds=5)
+# At first it looks far back: no worker may have run meanwhile.
+_FIRST_PERIOD: Final = timedelta(days=1)
 # What Temporal shows in lists may be some seconds old.
 _OVERLAP: Final = timedelta(seconds=60)
-_LONGEST_PAUSE: Final = 3600.0
+_MAX_PAUSE: Final = 3600.0
 
 log = structlog.get_logger()
 
 
-async def attend(
+async def run_housekeeping(
     service: GoalService,
     *,
     wake_seconds: float = WAKE_SECONDS,
     reconcile_seconds: float = RECONCILE_SECONDS,
 ) -> None:
-    """Wake and reconcile until cancelled; what goes wrong is logged and tried again.
+    """Wake and reconcile until cancelled; errors are logged, and it is tried again.
 
     Args:
         service: The service, with a client that need not be connected.
         wake_seconds: How often to look for runs that were not woken.
         reconcile_seconds: How often to look for records of runs that have ended.
     """
-    waking = Waking(service)
-    since = datetime.now(UTC) - _FIRST_LOOK
+    waker = Waker(service)
+    since = datetime.now(UTC) - _FIRST_PERIOD
 
     async def reconcile() -> None:
         nonlocal since
@@ -48,12 +48,12 @@ async def attend(
         since = now - _OVERLAP
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_regularly(waking.wake, wake_seconds))
-        tasks.create_task(_regularly(reconcile, reconcile_seconds))
+        tasks.create_task(_run_every(waker.wake, wake_seconds))
+        tasks.create_task(_run_every(reconcile, reconcile_seconds))
 
 
-class Waking:
-    """Wakes runs that stand on waiting although what they wait for is there.
+class Waker:
+    """Wakes runs that are still waiting although a wait of theirs is over.
 
     A run that stays so, because every worker is busy, is woken again after pauses that double:
     Temporal takes 10,000 signals for one workflow and no more.
@@ -64,29 +64,29 @@ class Waking:
         self._due: dict[tuple[str, str], tuple[float, float]] = {}
 
     async def wake(self) -> int:
-        """Wake all that is due and return how many runs that were."""
+        """Wake the runs that are due; return how many."""
         clock = asyncio.get_running_loop().time()
-        unwoken = await self._service.stores.waits.unwoken(PATIENCE)
+        unwoken = await self._service.stores.waits.unwoken(SIGNAL_SECONDS)
         self._due = {wait: self._due[wait] for wait in unwoken if wait in self._due}
         due: defaultdict[str, list[str]] = defaultdict(list)
         for workflow_id, wait in unwoken:
             at, pause = self._due.get((workflow_id, wait), (clock, WAKE_SECONDS))
             if at <= clock:
                 due[workflow_id].append(wait)
-                after = min(pause * 2, _LONGEST_PAUSE)
+                after = min(pause * 2, _MAX_PAUSE)
                 self._due[workflow_id, wait] = (clock + pause, after)
         for workflow_id, waits in due.items():
-            woken = await self._service.answering.wake(workflow_id, waits)
+            woken = await self._service.decisions.wake(workflow_id, waits)
             log.info("woken", workflow_id=workflow_id, waits=len(waits), runs=woken)
         return len(due)
 
 
-async def _regularly(task: Callable[[], Awaitable[object]], seconds: float) -> None:
+async def _run_every(task: Callable[[], Awaitable[object]], seconds: float) -> None:
     while True:
         try:
             await task()
         except (TemporalUnavailable, StoreUnavailable) as error:
-            log.info("attending later", message=str(error))
+            log.info("housekeeping postponed", message=str(error))
         except Exception:
-            log.exception("attending failed")
+            log.exception("housekeeping failed")
         await asyncio.sleep(seconds)

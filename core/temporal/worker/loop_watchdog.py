@@ -1,6 +1,6 @@
-"""Noticing that an agent blocks the event loop, and saying where.
+"""The watchdog of the event loop: logs that an agent blocks it, and where.
 
-Every goal of the process stands still meanwhile, heartbeats included.
+No goal of the process proceeds meanwhile, and none heartbeats.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def watch_loop(blocked_seconds: float = BLOCKED_SECONDS) -> AsyncIterator[None]:
+async def watch_event_loop(blocked_seconds: float = BLOCKED_SECONDS) -> AsyncIterator[None]:
     """Watch this event loop for as long as the block runs.
 
     A block of it is logged once when it has lasted ``blocked_seconds``, with the place that blocks,
@@ -39,13 +39,13 @@ async def watch_loop(blocked_seconds: float = BLOCKED_SECONDS) -> AsyncIterator[
     try:
         yield
     finally:
-        watchdog.over.set()
+        watchdog.stopped.set()
         ticking.cancel()
 
 
 class _Watchdog:
     def __init__(self, thread: int, blocked_seconds: float) -> None:
-        self.over = threading.Event()
+        self.stopped = threading.Event()
         self._thread = thread
         self._blocked_seconds = blocked_seconds
         self._ticked_at = time.monotonic()
@@ -58,12 +58,12 @@ class _Watchdog:
             await asyncio.sleep(TICK_SECONDS)
 
     def watch(self) -> None:
-        told_of = 0.0
-        while not self.over.wait(TICK_SECONDS):
+        reported = 0.0
+        while not self.stopped.wait(TICK_SECONDS):
             ticked_at = self._ticked_at
             blocked = time.monotonic() - ticked_at
-            if blocked > self._blocked_seconds and told_of != ticked_at:
-                told_of = ticked_at
+            if blocked > self._blocked_seconds and reported != ticked_at:
+                reported = ticked_at
                 log.error(
                     "the event loop is blocked: move what blocks into a plain step function, which"
                     " runs in a thread",
@@ -71,9 +71,11 @@ class _Watchdog:
                     task=self._task_name(),
                     seconds=round(blocked, 1),
                 )
-            elif told_of and ticked_at > told_of:
-                log.warning("the event loop goes on", blocked_seconds=round(ticked_at - told_of, 1))
-                told_of = 0.0
+            elif reported and ticked_at > reported:
+                log.warning(
+                    "the event loop goes on", blocked_seconds=round(ticked_at - reported, 1)
+                )
+                reported = 0.0
 
     def _where(self) -> str:
         frame = sys._current_frames().get(self._thread)  # noqa: SLF001 -- there is no other way

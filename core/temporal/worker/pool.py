@@ -22,16 +22,16 @@ from temporalio.client import Client
 from perdure.settings import Settings
 from perdure.temporal.worker.recovery import recover
 
-LOOK_SECONDS: Final = 5.0
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
+CHECK_SECONDS: Final = 5.0
+INITIAL_DELAY: Final = 1.0
+MAX_DELAY: Final = 30.0
 # What a child may take beyond its drain before it is killed.
 KILL_AFTER_SECONDS: Final = 10.0
 # How long a worker may grow before it is replaced, at first; twice as long each time, so that a
 # goal whose one step needs more than a share comes to the step's end some day.
-SPARED_SECONDS: Final = 60.0
-LONGEST_SPARED: Final = 3600.0
-_READY: Final = b"\n"
+MEMORY_GRACE_SECONDS: Final = 60.0
+MAX_MEMORY_GRACE: Final = 3600.0
+_READY_MESSAGE: Final = b"\n"
 
 log = structlog.get_logger()
 
@@ -40,8 +40,8 @@ class Pool:
     """Keeps worker processes running.
 
     Attributes:
-        children: The process id of each worker that runs, by its place in the pool.
-        working: The places whose worker has started up and takes goals.
+        children: The process id of each running worker, by its slot in the pool.
+        working: The slots whose worker is ready and takes goals.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Pool:
         settings: Settings,
         processes: int,
         *,
-        spared_seconds: float = SPARED_SECONDS,
+        memory_grace_seconds: float = MEMORY_GRACE_SECONDS,
     ) -> None:
         """Prepare a pool.
 
@@ -58,7 +58,7 @@ class Pool:
             client: A client of the supervisor's own, which hands on what a dead worker left.
             settings: Where the stores are, and how much memory workers may use.
             processes: How many workers.
-            spared_seconds: How old a worker is before it is first replaced for its memory.
+            memory_grace_seconds: How old a worker is before it is first replaced for its memory.
         """
         self.children: dict[int, int] = {}
         self.working: set[int] = set()
@@ -68,8 +68,8 @@ class Pool:
         self._drain = settings.drain_seconds
         self._share = int(_memory() * settings.memory_target / processes)
         self._environment = dict(os.environ)
-        self._spared = dict.fromkeys(range(processes), spared_seconds)
-        self._look_at: dict[int, float] = {}
+        self._memory_grace = dict.fromkeys(range(processes), memory_grace_seconds)
+        self._check_memory_after: dict[int, float] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run the workers until cancelled; then they drain, and this returns when all have ended.
@@ -79,75 +79,77 @@ class Pool:
         """
         waiting = [asyncio.Event() for _ in range(self._processes)]
 
-        async def tell() -> None:
+        async def report_ready() -> None:
             for event in waiting:
                 await event.wait()
             ready()
 
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(tell())
-            tasks.create_task(self._look())
-            for place, event in enumerate(waiting):
-                tasks.create_task(self._keep(place, event))
+            tasks.create_task(report_ready())
+            tasks.create_task(self._check_regularly())
+            for slot, event in enumerate(waiting):
+                tasks.create_task(self._keep_running(slot, event))
 
-    async def _keep(self, place: int, ready: asyncio.Event) -> None:
-        """Keep one place of the pool filled."""
-        pause = FIRST_PAUSE
+    async def _keep_running(self, slot: int, ready: asyncio.Event) -> None:
+        """Keep a worker running in a slot of the pool."""
+        pause = INITIAL_DELAY
         while True:
-            has_worked, status = await self._fill(place, ready)
-            log.warning("worker ended, another begins", place=place, status=status)
+            has_worked, status = await self._run_one(slot, ready)
+            log.warning("worker ended, another begins", slot=slot, status=status)
             await self._recover()
             if has_worked:
-                pause = FIRST_PAUSE
+                pause = INITIAL_DELAY
             else:
                 # What keeps it from working is likely to be there still.
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_DELAY)
 
-    async def _fill(self, place: int, ready: asyncio.Event) -> tuple[bool, int]:
+    async def _run_one(self, slot: int, ready: asyncio.Event) -> tuple[bool, int]:
         """Run one worker to its end; return whether it has worked, and its exit status."""
-        # Its standard input is a line to the supervisor: the worker says there that it is ready,
-        # and when the line is cut, however the supervisor ended, it drains. What its agents print
-        # goes where its log goes, past the supervisor.
-        line, end = socket.socketpair()
-        with line, end:
+        # Its standard input is a socket to the supervisor: the worker writes there that it is
+        # ready, and when it is closed, however the supervisor ended, it drains. What its agents
+        # print goes where its log goes, past the supervisor.
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
             try:
                 child = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", "perdure.cli", "worker", "--supervised"),
-                    stdin=end.fileno(),
+                    stdin=theirs.fileno(),
                     stdout=2,
                     start_new_session=True,
                     env=self._environment,
                 )
             except OSError as error:  # no memory or no process to be had
-                log.warning("worker not started", place=place, reason=str(error))
+                log.warning("worker not started", slot=slot, reason=str(error))
                 return False, 1
-            end.close()
-            self.children[place] = child.pid
-            self._look_at[place] = time.monotonic() + self._spared[place]
-            hearing = asyncio.create_task(self._hear(line, place, ready))
+            theirs.close()
+            self.children[slot] = child.pid
+            self._check_memory_after[slot] = time.monotonic() + self._memory_grace[slot]
+            readiness = asyncio.create_task(self._wait_until_ready(ours, slot, ready))
             try:
                 status = await child.wait()
-                # What it has started may hold the line open and say nothing.
-                return hearing.done() and hearing.result(), status
+                # Its own children may hold the socket open and write nothing.
+                return readiness.done() and readiness.result(), status
             finally:
-                hearing.cancel()
-                self.working.discard(place)
-                del self.children[place]
+                readiness.cancel()
+                self.working.discard(slot)
+                del self.children[slot]
                 if child.returncode is None:
                     await asyncio.shield(self._stop(child))
 
-    async def _hear(self, line: socket.socket, place: int, ready: asyncio.Event) -> bool:
-        """Return whether a worker says that it is ready, before it ends."""
-        line.setblocking(False)
+    async def _wait_until_ready(
+        self, channel: socket.socket, slot: int, ready: asyncio.Event
+    ) -> bool:
+        """Return whether a worker becomes ready before it ends."""
+        channel.setblocking(False)
         try:
-            is_ready = await asyncio.get_running_loop().sock_recv(line, 1) == _READY
+            is_ready = await asyncio.get_running_loop().sock_recv(channel, 1) == _READY_MESSAGE
         except OSError:
             return False
         if is_ready:
             ready.set()
-            self.working.add(place)
-            # It was meant for now: one that takes a dead one's place, after a newer version has
+            self.working.add(slot)
+            # It was meant for now: one that takes a dead one's slot, after a newer version has
             # taken over, must not take the goals back.
             self._environment["PERDURE_MAKE_CURRENT"] = "false"
         return is_ready
@@ -165,28 +167,28 @@ class Pool:
             await child.wait()
             await self._recover()
 
-    async def _look(self) -> None:
+    async def _check_regularly(self) -> None:
         while True:
             await self._recover()
-            for place, pid in list(self.children.items()):
-                self._look_at_memory(place, pid)
-            await asyncio.sleep(LOOK_SECONDS)
+            for slot, pid in list(self.children.items()):
+                self._check_memory(slot, pid)
+            await asyncio.sleep(CHECK_SECONDS)
 
-    def _look_at_memory(self, place: int, pid: int) -> None:
-        if time.monotonic() < self._look_at[place]:
+    def _check_memory(self, slot: int, pid: int) -> None:
+        if time.monotonic() < self._check_memory_after[slot]:
             return
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
             used = psutil.Process(pid).memory_info().rss
             if used > self._share:
                 log.warning(
                     "worker uses more than its share of memory, replaced",
-                    place=place,
+                    slot=slot,
                     used_mib=used >> 20,
                     share_mib=self._share >> 20,
                 )
-                # Told once: told again, it would cut off the steps that it lets end.
-                self._look_at[place] = math.inf
-                self._spared[place] = min(self._spared[place] * 2, LONGEST_SPARED)
+                # Signalled once: a second signal would interrupt the steps that are still to end.
+                self._check_memory_after[slot] = math.inf
+                self._memory_grace[slot] = min(self._memory_grace[slot] * 2, MAX_MEMORY_GRACE)
                 os.kill(pid, signal.SIGTERM)
 
     async def _recover(self) -> None:

@@ -1,4 +1,4 @@
-"""Working: a worker, and what it does besides."""
+"""A worker, and what runs beside it: recovery, housekeeping, plugin files, watchdogs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
 from perdure.stores import Stores
 from perdure.temporal.client.goal_service import GoalService
-from perdure.temporal.worker.housekeeping import attend
-from perdure.temporal.worker.loop_watchdog import watch_loop
+from perdure.temporal.worker.housekeeping import run_housekeeping
+from perdure.temporal.worker.loop_watchdog import watch_event_loop
 from perdure.temporal.worker.recovery import recover
 from perdure.temporal.worker.versioning import make_current
 from perdure.temporal.worker.worker import build_worker
@@ -27,43 +27,42 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def working(
+async def run_worker(
     client: Client, stores: Stores, registry: AgentRegistry, settings: Settings
 ) -> AsyncIterator[None]:
-    """Run goals for as long as the block runs.
+    """Run a worker for as long as the block runs.
 
-    Goals that an earlier worker on this machine left when it died are handed on first.
+    Goals of an earlier worker on this machine that died are reassigned first.
     """
     service = GoalService(client, stores, registry)
     async with (
-        watch_loop(),
+        watch_event_loop(),
         run_observers(stores.events, registry.observers),
         build_worker(client, stores, registry, settings),
     ):
         if settings.build_id:
-            take_over = settings.make_current
-            await make_current(client, settings.build_id, instead_of_another=take_over)
-        besides = [
-            asyncio.create_task(_recover_for_ever(client, settings.home)),
-            asyncio.create_task(attend(service)),
+            await make_current(client, settings.build_id, replace=settings.make_current)
+        background = [
+            asyncio.create_task(_recover_regularly(client, settings.home)),
+            asyncio.create_task(run_housekeeping(service)),
             asyncio.create_task(watch_files(registry, settings)),
         ]
         try:
             yield
         finally:
-            for task in besides:
+            for task in background:
                 task.cancel()
-            await asyncio.gather(*besides, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)
 
 
-def tell_left_out(registry: AgentRegistry) -> None:
+def log_failed_plugins(registry: AgentRegistry) -> None:
     """Warn of each plugin that failed to load: its agents' goals wait for another worker."""
     for plugin in registry.plugins:
         if plugin.failure_message:
             log.warning(plugin.failure_message)
 
 
-async def _recover_for_ever(client: Client, home: Path) -> None:
+async def _recover_regularly(client: Client, home: Path) -> None:
     while True:
         try:
             await recover(client, home)

@@ -1,4 +1,4 @@
-"""Which goals a worker process is executing, written where others can read it after its death."""
+"""The executions of a worker process, in a file that others read after its death."""
 
 import asyncio
 import base64
@@ -19,15 +19,15 @@ from perdure.messages import EXECUTE_ACTIVITY
 
 FOLDER: Final = "workers"
 SUFFIX: Final = ".tasks"
-# What an execution came to reaches Temporal after it has ended here: until then it may be lost.
+# An execution that has ended is reported to Temporal a moment later: until then it may be lost.
 REPORTING_SECONDS: Final = 5.0
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class LostTask:
-    """An execution whose worker is dead.
+class RegisteredTask:
+    """An execution in a register.
 
     Attributes:
         token: Temporal's token of the activity.
@@ -66,53 +66,53 @@ class TaskRegister:
         _OPEN.add(self)
         hidden.rename(path)
 
-    def began(self, task: LostTask) -> None:
-        """Note that an execution has begun."""
+    def add(self, task: RegisteredTask) -> None:
+        """Add an execution that starts."""
         token = base64.b64encode(task.token).decode()
-        self._note(f"+{token} {task.workflow_id} {task.run_id}\n")
+        self._write(f"+{token} {task.workflow_id} {task.run_id}\n")
 
-    def ended(self, task: LostTask) -> None:
-        """Note that an execution has ended."""
-        self._note(f"-{base64.b64encode(task.token).decode()}\n")
+    def remove(self, task: RegisteredTask) -> None:
+        """Remove an execution that has ended."""
+        self._write(f"-{base64.b64encode(task.token).decode()}\n")
 
     def close(self) -> None:
         """Close the file here; the lock lasts as long as a process that shares it has it open."""
         self._file.close()
 
-    def _note(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         try:
             self._file.write(line)
         except OSError as error:
-            # A full disk: should this worker die now, the heartbeat timeout hands its goals on.
+            # A full disk: should this worker die now, its goals go on after the heartbeat timeout.
             log.warning("execution not registered", reason=str(error))
 
 
 _OPEN: Final[WeakSet[TaskRegister]] = WeakSet()
 
 
-def _let_go_of_parents() -> None:
+def _close_in_child() -> None:
     for register in _OPEN:
         register.close()
 
 
 # A process that an agent forks, as multiprocessing does, shares the lock: where it outlived its
 # worker, that one would not be taken for dead.
-os.register_at_fork(after_in_child=_let_go_of_parents)
+os.register_at_fork(after_in_child=_close_in_child)
 
 
-class Registering(Interceptor):
-    """Keeps a worker's register."""
+class RegisterInterceptor(Interceptor):
+    """Keeps a worker's register up to date."""
 
     def __init__(self, home: Path) -> None:
         """Open the register in the home folder."""
         self._register = TaskRegister(home)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 -- the SDK's name
-        """Note each execution of an agent."""
-        return _RegisteringActivities(next, self._register)
+        """Register each execution of an agent."""
+        return _RegisterActivityInterceptor(next, self._register)
 
 
-class _RegisteringActivities(ActivityInboundInterceptor):
+class _RegisterActivityInterceptor(ActivityInboundInterceptor):
     def __init__(self, inner: ActivityInboundInterceptor, register: TaskRegister) -> None:
         super().__init__(inner)
         self._register = register
@@ -121,25 +121,25 @@ class _RegisteringActivities(ActivityInboundInterceptor):
         info = activity.info()
         if info.activity_type != EXECUTE_ACTIVITY:
             return await super().execute_activity(input)
-        task = LostTask(info.task_token, info.workflow_id or "", info.workflow_run_id or "")
-        self._register.began(task)
+        task = RegisteredTask(info.task_token, info.workflow_id or "", info.workflow_run_id or "")
+        self._register.add(task)
         try:
             return await super().execute_activity(input)
         finally:
             loop = asyncio.get_running_loop()
-            loop.call_later(REPORTING_SECONDS, self._register.ended, task)
+            loop.call_later(REPORTING_SECONDS, self._register.remove, task)
 
 
-def registers_of_the_dead(home: Path) -> Iterator[tuple[Path, list[LostTask]]]:
-    """Yield the register of each dead worker with the executions that it did not end.
+def dead_workers_registers(home: Path) -> Iterator[tuple[Path, list[RegisteredTask]]]:
+    """Yield the register of each dead worker, with the executions that it did not end.
 
-    It is locked while it is looked at, so that two that look do not both take it.
+    It is locked meanwhile, so that two processes do not both recover it.
     """
     for path in sorted((home / FOLDER).glob(f"*{SUFFIX}")):
         try:
             register = path.open("r+", encoding="ascii")
         except FileNotFoundError:
-            continue  # somebody else has recovered it meanwhile
+            continue  # another process has recovered it meanwhile
         with register:
             try:
                 fcntl.flock(register, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -149,14 +149,14 @@ def registers_of_the_dead(home: Path) -> Iterator[tuple[Path, list[LostTask]]]:
                 yield path, _open_tasks(register)
 
 
-def _open_tasks(register: IO[str]) -> list[LostTask]:
-    tasks: dict[str, LostTask] = {}
+def _open_tasks(register: IO[str]) -> list[RegisteredTask]:
+    tasks: dict[str, RegisteredTask] = {}
     for line in register:
         if not line.endswith("\n"):
             break  # the process died in the middle of it
         match line[0], line[1:].split():
             case "+", [token, workflow_id, run_id]:
-                tasks[token] = LostTask(base64.b64decode(token), workflow_id, run_id)
+                tasks[token] = RegisteredTask(base64.b64decode(token), workflow_id, run_id)
             case "-", [token]:
                 tasks.pop(token, None)
     return list(tasks.values())

@@ -1,7 +1,7 @@
 """Worker versioning: which version of the workers gets the goals.
 
-Temporal knows workers that were given a build id apart by it, and hands goals to those of one
-version, the current one.
+Temporal tells workers with a build id apart by it, and dispatches goals to those of one version,
+the current one.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.temporal.client.connection import RPC_TIMEOUT
 
 DEPLOYMENT: Final = "perdure"
-# The server hears of a version when its first worker asks for work.
-HEARD_SECONDS: Final = 30.0
-_LOOK_AGAIN: Final = 0.2
+# The server knows a version once its first worker polls.
+REGISTRATION_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.2
 _NOT_YET: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
 
 log = structlog.get_logger()
@@ -47,21 +47,21 @@ async def current_build(client: Client) -> str | None:
     return routing.current_deployment_version.build_id or None
 
 
-async def make_current(client: Client, build_id: str, *, instead_of_another: bool) -> None:
-    """Let the workers of a version get the goals, new ones and those under way.
+async def make_current(client: Client, build_id: str, *, replace: bool) -> None:
+    """Dispatch goals, new ones and those under way, to the workers of a version.
 
     Args:
         client: A client.
         build_id: The version's build id; a worker of it must be running.
-        instead_of_another: Whether to take over from a version that is current.
+        replace: Whether to replace another version that is current.
 
     Raises:
-        RPCError: The server does not answer, or has heard of no such worker for half a minute.
+        RPCError: The server does not answer, or knows no such worker after half a minute.
     """
     current = await current_build(client)
     if current == build_id:
         return
-    if current is not None and not instead_of_another:
+    if current is not None and not replace:
         log.warning(
             "another version is current, which gets the goals: start with --make-current to"
             " change that",
@@ -76,7 +76,7 @@ async def make_current(client: Client, build_id: str, *, instead_of_another: boo
         ignore_missing_task_queues=True,
     )
     clock = asyncio.get_running_loop().time
-    deadline = clock() + HEARD_SECONDS
+    deadline = clock() + REGISTRATION_SECONDS
     while True:
         try:
             await client.workflow_service.set_worker_deployment_current_version(
@@ -85,7 +85,7 @@ async def make_current(client: Client, build_id: str, *, instead_of_another: boo
         except RPCError as error:
             if error.status not in _NOT_YET or clock() > deadline:
                 raise
-            await asyncio.sleep(_LOOK_AGAIN)
+            await asyncio.sleep(_POLL_SECONDS)
         else:
             log.info("version is current", build_id=build_id)
             return

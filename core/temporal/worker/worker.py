@@ -1,4 +1,4 @@
-"""The worker: runs the workflow and the three activities of goals."""
+"""The worker: the workflow and the activities of goals, its slots and its version."""
 
 from datetime import timedelta
 from typing import Final
@@ -24,17 +24,17 @@ from perdure.agents.plugins.registry import AgentRegistry
 from perdure.messages import TASK_QUEUE
 from perdure.settings import Settings
 from perdure.stores import Stores
-from perdure.temporal.worker.task_register import Registering
+from perdure.temporal.worker.task_register import RegisterInterceptor
 from perdure.temporal.worker.versioning import DEPLOYMENT
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)
-# A worker that died without a word is passed over after this time; the SDK's ten seconds would hold
-# up whatever its runs do next. One that is only slow loses a cached run, which is short to replay.
+# A dead worker's sticky queue is given up after this time; the SDK's ten seconds would delay
+# whatever its runs do next. One that is only slow loses a cached run, which is short to replay.
 STICKY_TIMEOUT: Final = timedelta(seconds=3)
-LEAST_GOALS: Final = 4
-WORKFLOW_TASKS: Final = 200
-QUICK_ACTIVITIES: Final = 200
+MIN_GOAL_SLOTS: Final = 4
+WORKFLOW_TASK_SLOTS: Final = 200
+LOCAL_ACTIVITY_SLOTS: Final = 200
 
 
 def build_worker(
@@ -59,7 +59,7 @@ def build_worker(
             CleanUp(registry).clean_up_agent,
             Store(stores).store_agent_results,
         ],
-        interceptors=[Registering(settings.home)],
+        interceptors=[RegisterInterceptor(settings.home)],
         tuner=_slots(settings),
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
@@ -74,23 +74,23 @@ def build_worker(
 
 
 def _slots(settings: Settings) -> WorkerTuner:
-    """Hand out slots for goals as long as there is memory; other tasks are small and brief."""
-    # Twice the processor there is: never reached, so that it never holds goals back. Agents mostly
+    """Return a tuner that gives slots to goals as long as there is memory."""
+    # Twice the processor there is: never reached, so that it never delays goals. Agents mostly
     # wait; with a target of 1, on a machine whose processors others keep busy, 60 goals of 3 s took
     # 25 s instead of 7.
     memory = ResourceBasedTunerConfig(settings.memory_target, target_cpu_usage=2.0)
     most = settings.max_concurrent_goals
-    goals = ResourceBasedSlotConfig(min(LEAST_GOALS, most), most, ramp_throttle=timedelta(0))
+    goals = ResourceBasedSlotConfig(min(MIN_GOAL_SLOTS, most), most, ramp_throttle=timedelta(0))
     return WorkerTuner.create_composite(
-        workflow_supplier=FixedSizeSlotSupplier(WORKFLOW_TASKS),
+        workflow_supplier=FixedSizeSlotSupplier(WORKFLOW_TASK_SLOTS),
         activity_supplier=ResourceBasedSlotSupplier(goals, memory),
-        local_activity_supplier=FixedSizeSlotSupplier(QUICK_ACTIVITIES),
+        local_activity_supplier=FixedSizeSlotSupplier(LOCAL_ACTIVITY_SLOTS),
         nexus_supplier=FixedSizeSlotSupplier(1),
     )
 
 
 def _deployment(build_id: str) -> WorkerDeploymentConfig | None:
-    """Return how Temporal knows this worker from those of other versions."""
+    """Return what tells this worker from those of other versions."""
     if not build_id:
         return None
     return WorkerDeploymentConfig(

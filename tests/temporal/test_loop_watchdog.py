@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.agents.execution import execute_agent
 from perdure.agents.factory import create_agent
-from perdure.temporal.worker.loop_watchdog import watch_loop
+from perdure.temporal.worker.loop_watchdog import watch_event_loop
 from tests.support.until import until_async
 
 
@@ -31,7 +31,7 @@ async def test_a_block_is_told_once_with_its_place_and_once_when_it_is_over() ->
         spec = AgentSpec(name="blocking", description="Blocks.", agent=blocking)
         goal = Goal(goal_id="b", description="x", agent_type="blocking")
         run = Run(goal, workflow_id="goal-that-blocks")
-        async with watch_loop(blocked_seconds=1.0), asyncio.timeout(30):
+        async with watch_event_loop(blocked_seconds=1.0), asyncio.timeout(30):
             await asyncio.sleep(0.1)
             await execute_agent(create_agent(spec, {}, run), run)
             await until_async(lambda: len(told) >= 2, "the end of the block, told by a thread")
