@@ -64,4 +64,4 @@ class ExecutionContext:
         """Store what is buffered: the last progress, and what the execution has saved."""
         await self._event_writer.close()
         if self.is_retry or self._ledger.has_entries or self.claim.budget is not None:
-            await self._ledger.close(self._journal.worked())
+            await self._ledger.close(self._journal.take_elapsed())

@@ -93,7 +93,7 @@ async def test_suspensions_across_new_runs_and_servers(
                 await until_waits(here, workflow_id, about)
                 if number % 7 == 6:
                     await worker.aclose()
-                    up = False
+                    await here.forget_sticky_queue(workflow_id)
                     await _send(here, workflow_id, number)
                     await worker.enter_async_context(here.worker())
                     up = True
@@ -189,7 +189,7 @@ async def test_expired_approvals_and_signals_are_settled_by_the_clock(install: I
 async def test_a_long_sleep_holds_no_worker_and_a_short_one_stays(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wait_store, "SAT_OUT_SECONDS", 0.5)
+    monkeypatch.setattr(wait_store, "INLINE_WAIT_SECONDS", 0.5)
     woken: list[float] = []
 
     async def sleeper(run: Run, goal: Goal) -> Result:
@@ -203,6 +203,7 @@ async def test_a_long_sleep_holds_no_worker_and_a_short_one_stays(
     workflow_id = await here.start("sleeper")
     async with here.worker():
         await here.until_status(workflow_id, GoalStatus.WAITING)
+    await here.forget_sticky_queue(workflow_id)
     async with here.worker():
         output, _ = await here.finish(workflow_id)
     assert output.success

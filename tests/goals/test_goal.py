@@ -258,6 +258,7 @@ async def test_a_worker_that_stops_hands_its_goals_on(install: "Install") -> Non
         workflow_id = await here.start("patient")
         await gate.reached.wait()
     gate.open.set()
+    await here.forget_sticky_queue(workflow_id)
     async with here.worker():
         output, _ = await here.finish(workflow_id)
     assert output.result.summary == "finished elsewhere"

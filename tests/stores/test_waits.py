@@ -283,7 +283,7 @@ async def test_delegation_goes_five_deep(
 
     with pytest.raises(PermanentError, match="5 delegations deep"):
         await waits.open(KEY, PART)
-    assert len(await stores.control.open_below(run)) == 5
+    assert len(await stores.control.open_descendants(run)) == 5
 
 
 async def test_goal_ids_of_delegates_stay_within_their_length(
@@ -308,15 +308,15 @@ async def test_answers_that_were_not_taken_are_found(
     wait = await open_wait(waits, KEY, QUESTION)
     vote = Vote(by="ann", approved=True, at=datetime.now(UTC))
     await stores.approvals.vote(wait.id, vote)
-    assert await stores.waits.unwoken(timedelta(0)) == []  # it runs, and will see for itself
+    assert await stores.waits.not_woken(timedelta(0)) == []  # it runs, and will see for itself
 
     await stores.goals.mark(run, GoalStatus.WAITING)
-    assert await stores.waits.unwoken(timedelta(0)) == [(run, wait.id)]
-    assert await stores.waits.unwoken(timedelta(seconds=60)) == []
+    assert await stores.waits.not_woken(timedelta(0)) == [(run, wait.id)]
+    assert await stores.waits.not_woken(timedelta(seconds=60)) == []
     await stores.goals.mark(run, GoalStatus.RUNNING)
     await answered(waits, KEY, QUESTION)
     await stores.goals.mark(run, GoalStatus.WAITING)
-    assert await stores.waits.unwoken(timedelta(0)) == []
+    assert await stores.waits.not_woken(timedelta(0)) == []
 
 
 async def test_opened_and_answered_at_once_nothing_is_lost(

@@ -53,6 +53,7 @@ def _lines(
     watchdog = threading.Timer(seconds, process.kill)
     watchdog.start()
     try:
-        yield from stream
+        for line in stream:  # noqa: UP028 -- `yield from` would close it with this generator
+            yield line
     finally:
         watchdog.cancel()

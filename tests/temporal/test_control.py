@@ -297,7 +297,7 @@ async def test_retry_leaves_all_as_it_was_when_it_cannot_start(
 
     # The same when the server goes away between the look and the start.
     reopened = await here.stores.control.reopen(run)
-    await here.stores.control.put_back(run, reopened)
+    await here.stores.control.undo_reopen(run, reopened)
     assert await here.stores.goals.get(run) == before
     assert (await here.told(run))[-2:] == ["run.retried", "run.failed"]
 

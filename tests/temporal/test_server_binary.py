@@ -341,7 +341,7 @@ def test_two_processes_that_need_it_at_once_build_it_once(machine: Machine) -> N
 async def test_a_long_build_tells_how_far_it_is(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.temporal.server.progress.EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("perdure.temporal.server.progress.INTERVAL_SECONDS", 0.05)
     machine.install("go", GO_THAT_WAITS.replace("echo $$", "echo go.temporal.io/api\necho $$"))
     ensuring = asyncio.create_task(machine.ensure())
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from perdure.cli.runtime.event_loop import run_async, until_stopped
 from perdure.cli.runtime.options import json_option, plugin_option
 
 if TYPE_CHECKING:
+    import socket
+
     from perdure.agents.plugins.registry import AgentRegistry
     from perdure.temporal.installation import RunningInstallation
 
@@ -90,7 +91,7 @@ def _plugin_failures(registry: "AgentRegistry") -> list[str]:
     ]
 
 
-def _listen_on_free_port(host: str, port: int) -> socket.socket:
+def _listen_on_free_port(host: str, port: int) -> "socket.socket":
     from perdure.api.server import AddressInUse, listen
 
     try:

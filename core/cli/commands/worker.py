@@ -1,6 +1,5 @@
 """``perdure worker``: run goals for a Temporal server that runs elsewhere."""
 
-import asyncio
 import logging
 import os
 import threading
@@ -120,6 +119,8 @@ def _take_supervisor_pipe() -> int:
 
 async def _until_supervisor_ends(supervisor: int, shutdown_seconds: float) -> None:
     """Return when the supervisor has ended, which closes the pipe."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
 

@@ -1,6 +1,5 @@
 """Results of goals: printed, and written to a folder where a person can open the files."""
 
-import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -26,6 +25,8 @@ async def save_result(stores: "Stores", record: "GoalRecord", folder: Path) -> P
         UnwritableFolder: The folder cannot be written.
         UnknownArtifact: A file of the goal is not in this artifact store.
     """
+    import asyncio
+
     sources = [
         (stores.artifacts.path(artifact.digest), artifact.name) for artifact in record.artifacts
     ]

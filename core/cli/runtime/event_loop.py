@@ -1,6 +1,5 @@
 """The event loop of a command, and how Ctrl-C and SIGTERM end it."""
 
-import asyncio
 import gc
 import logging
 import os
@@ -33,6 +32,8 @@ def run_async(main: Coroutine[object, object, T], *, log_level: int = logging.WA
 
     SIGTERM ends it like Ctrl-C: by cancellation, so that everything is stopped in order.
     """
+    import asyncio
+
     configure_logs(log_level)
     try:
         with asyncio.Runner() as runner:
@@ -56,6 +57,8 @@ async def until_stopped(
         watched: What must go on meanwhile; it raises when it does not.
         shutdown_seconds: How long stopping may take before the process is ended by force.
     """
+    import asyncio
+
     _shutdown.seconds = shutdown_seconds
     try:
         await (watched or asyncio.Event().wait())
@@ -80,12 +83,16 @@ def exit_after(seconds: float | None = None) -> None:
 
 def clear_cancellation() -> None:
     """Let the current task, which was cancelled, go on to its own end."""
+    import asyncio
+
     task = asyncio.current_task()
     if task is not None:
         task.uncancel()
 
 
 async def _cancel_on_sigterm(main: Coroutine[object, object, T]) -> T:
+    import asyncio
+
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()

@@ -1,6 +1,5 @@
 """Watching goals while they run: in a live view on a terminal, as plain lines elsewhere."""
 
-import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +32,7 @@ async def watch_goals(
         view: Where to show them.
         after: The number of the last event not to show again.
     """
+    import asyncio
 
     async def watch(name: str, workflow_id: str) -> None:
         async for event in stores.events.follow(workflow_id, after):
@@ -50,6 +50,8 @@ async def watch_to_end(session: "Session", name: str, workflow_id: str, *, quiet
     Raises:
         DevelopmentServerFailed: The session's own server ended meanwhile.
     """
+    import asyncio
+
     try:
         with open_view([name], quiet=quiet) as view:
             goals = {name: workflow_id}

@@ -30,7 +30,7 @@ from perdure.stores.database.errors import (
 )
 from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_cursor, starts_with
 from perdure.stores.journal.decisions import decide, votes_of
-from perdure.stores.journal.signals import ended
+from perdure.stores.journal.signals import run_ended
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
@@ -211,7 +211,7 @@ def _check_vote(approval: ApprovalRecord, vote: Vote, run_status: str) -> None:
     if approval.status is ApprovalStatus.EXPIRED:
         raise VoteRefused(f"{name} has expired, which counts as no: it takes no answer any more")
     if approval.status is ApprovalStatus.CLOSED:
-        raise ended(approval.workflow_id, run_status)
+        raise run_ended(approval.workflow_id, run_status)
     if approval.of and _person(vote.by) not in map(_person, approval.of):
         asked = ", ".join(approval.of)
         raise NotAsked(f"{vote.by!r} was not asked by {name}: one of {asked} has to answer")

@@ -24,7 +24,13 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.journal.steps import Recording, named, outcome_in, step_row, this_step
+from perdure.stores.journal.steps import (
+    StepRecorder,
+    is_step,
+    outcome_in,
+    step_parameters,
+    step_row,
+)
 from perdure.stores.spending.run_totals import steps_and_seconds, totals_row, totals_upsert
 
 # A larger value stays in the database until its step is asked for: a pass over a long journal then
@@ -41,10 +47,10 @@ _LOAD: Final = select(
     _STEPS.seconds,
     _STEPS.usage,
 ).where(_STEPS.workflow_id == bindparam("run"))
-_THIS: Final = this_step(schema.steps)
+_THIS: Final = is_step(schema.steps)
 _VALUE: Final = select(_STEPS.value).where(_THIS)
 _WITHDRAW: Final = delete(schema.steps).where(_THIS, _STEPS.failure.is_not(None))
-_FORGET_INTENT: Final = delete(schema.intents).where(this_step(schema.intents))
+_DELETE_INTENT: Final = delete(schema.intents).where(is_step(schema.intents))
 _STREAM: Final = schema.streams.c.stream
 _CLOSE_STREAMS: Final = delete(schema.streams).where(
     schema.streams.c.workflow_id == bindparam("run"),
@@ -60,7 +66,7 @@ class ContextStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._statements = _Statements(
-            Recording(database),
+            StepRecorder(database),
             database.insert(schema.intents)
             .on_conflict_do_nothing()
             .returning(schema.intents.c.name),
@@ -72,18 +78,18 @@ class ContextStore:
     ) -> "StoredJournal":
         """Return the journal of a run for one execution.
 
-        A step that is recorded twice keeps its first answer and is told once.
+        A step that is recorded twice keeps its first outcome and has one event.
 
         Args:
             claim: The execution's claim; each write is refused once another one holds the run.
-            before_recording: Awaited before a step is recorded, so that what the step told stands
-                before its end.
+            before_recording: Awaited before a step is recorded, so that the events of the step come
+                before the one of its end.
         """
         return StoredJournal(self._database, claim, self._statements, before_recording)
 
 
 class _Statements:
-    def __init__(self, recording: Recording, intend: Executable, add_totals: Executable) -> None:
+    def __init__(self, recording: StepRecorder, intend: Executable, add_totals: Executable) -> None:
         self.recording = recording
         self.intend = intend
         self.add_totals = add_totals
@@ -103,16 +109,18 @@ class StoredJournal:
         self._claim = claim
         self._statements = statements
         self._before_recording = before_recording
-        self._mark = time.monotonic()
-        # Steps that are being done, while the budget says how many there may be.
-        self._under_way: set[StepKey] = set()
+        self._measured_at = time.monotonic()
+        # Steps that are executing, while the budget limits their number.
+        self._executing: set[StepKey] = set()
         self._counting = asyncio.Lock()
 
     async def load(self) -> Mapping[StepKey, StepOutcome]:
         """Return every finished step; large values are left out."""
-        asked = {"run": self._claim.workflow_id}
+        parameters = {"run": self._claim.workflow_id}
         rows = await with_retries(
-            lambda: self._database.read(lambda found: found.execute(_LOAD, asked).mappings().all())
+            lambda: self._database.read(
+                lambda found: found.execute(_LOAD, parameters).mappings().all()
+            )
         )
         return {
             StepKey(row["name"], row["digest"], row["occurrence"]): outcome_in(row) for row in rows
@@ -120,88 +128,90 @@ class StoredJournal:
 
     async def value(self, key: StepKey) -> str:
         """Return the value of a finished step."""
-        asked = named(self._claim.workflow_id, key)
+        parameters = step_parameters(self._claim.workflow_id, key)
         value: str = await with_retries(
-            lambda: self._database.read(lambda found: found.execute(_VALUE, asked).scalar_one())
+            lambda: self._database.read(
+                lambda found: found.execute(_VALUE, parameters).scalar_one()
+            )
         )
         return value
 
     async def begin(self, key: StepKey, *, once: bool) -> bool:
-        """See that this execution may do a step, and note that a ``once`` step begins."""
+        """Check that this execution may execute a step; store that a ``once`` step starts."""
         budget = self._claim.budget
         if budget is None or budget.steps is None:
             return await self._begin(key, once=once)
-        # One after the other, so that of many at once no more begin than there is room for.
+        # One after the other, so that of many at once no more start than the budget allows.
         async with self._counting:
             unknown = await self._begin(key, once=once)
-            self._under_way.add(key)
+            self._executing.add(key)
         return unknown
 
     async def _begin(self, key: StepKey, *, once: bool) -> bool:
         if not once:
-            await with_retries(lambda: self._database.read(self._may_begin))
+            await with_retries(lambda: self._database.read(self._check_may_begin))
             return False
         row = step_row(self._claim.workflow_id, key) | {"begun_at": datetime.now(UTC)}
 
         def intend(transaction: Transaction) -> bool:
             self._claim.check(transaction)
-            self._may_begin(transaction.connection)
+            self._check_may_begin(transaction.connection)
             return transaction.connection.execute(self._statements.intend, row).first() is None
 
         return await with_retries(lambda: self._database.write(intend))
 
     async def check(self) -> None:
-        """See that this execution still holds the run."""
+        """Check that this execution still has the run's claim."""
         await with_retries(lambda: self._database.read(self._claim.check_without_lock))
 
     async def record(self, key: StepKey, outcome: StepOutcome) -> None:
-        """Keep a finished step, tell the run's readers, and count it."""
+        """Store a finished step, add its event, and count it."""
         if self._before_recording is not None:
             await self._before_recording()
         run, stream = self._claim.workflow_id, stream_of(key)
-        totals = totals_row(run, self._claim.root, steps=1, seconds=self.worked())
+        totals = totals_row(run, self._claim.root, steps=1, seconds=self.take_elapsed())
 
         def write(transaction: Transaction) -> None:
             self._claim.check(transaction)
             now = datetime.now(UTC)
-            # A step that is in the journal was told and counted when it came there.
+            # A step that is in the journal already has its event and was counted.
             if not self._statements.recording.record(transaction, run, key, outcome, now):
                 return
-            tries = f"{stream}."
-            streams = {"run": run, "stream": stream, "tries": tries, "length": len(tries)}
+            prefix = f"{stream}."
+            streams = {"run": run, "stream": stream, "tries": prefix, "length": len(prefix)}
             transaction.connection.execute(_CLOSE_STREAMS, streams)
             transaction.connection.execute(self._statements.add_totals, totals)
 
-        async with self._counting if self._under_way else nullcontext():
+        async with self._counting if self._executing else nullcontext():
             await with_retries(lambda: self._database.write(write))
-            self._under_way.discard(key)
+            self._executing.discard(key)
 
     async def withdraw(self, key: StepKey) -> None:
-        """Forget a failed step."""
+        """Delete a failed step."""
 
-        def forget(transaction: Transaction) -> None:
+        def delete_step(transaction: Transaction) -> None:
             self._claim.check(transaction)
-            asked = named(self._claim.workflow_id, key)
-            transaction.connection.execute(_WITHDRAW, asked)
-            # That it failed is an outcome that is known.
-            transaction.connection.execute(_FORGET_INTENT, asked)
+            parameters = step_parameters(self._claim.workflow_id, key)
+            transaction.connection.execute(_WITHDRAW, parameters)
+            # That it failed is a known outcome.
+            transaction.connection.execute(_DELETE_INTENT, parameters)
 
-        await with_retries(lambda: self._database.write(forget))
+        await with_retries(lambda: self._database.write(delete_step))
 
-    def worked(self) -> float:
-        """Return the seconds at work since this was last asked."""
-        before, self._mark = self._mark, time.monotonic()
-        return self._mark - before
+    def take_elapsed(self) -> float:
+        """Return the seconds of work since the last call."""
+        before, self._measured_at = self._measured_at, time.monotonic()
+        return self._measured_at - before
 
-    def _may_begin(self, connection: Connection) -> None:
+    def _check_may_begin(self, connection: Connection) -> None:
         self._claim.check_without_lock(connection)
         budget = self._claim.budget
         if budget is None or (budget.steps is None and budget.seconds is None):
             return
         steps, seconds = steps_and_seconds(connection, self._claim.root)
-        if budget.steps is not None and steps + len(self._under_way) >= budget.steps:
+        if budget.steps is not None and steps + len(self._executing) >= budget.steps:
             raise BudgetExceeded(
-                f"the goal has done {steps + len(self._under_way)} steps, those under way included,"
+                f"the goal has done {steps + len(self._executing)} steps, those under way included,"
                 " which is all its budget allows: hand it in again with a larger one"
             )
         if budget.seconds is not None and seconds >= budget.seconds:

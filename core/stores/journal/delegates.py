@@ -1,4 +1,4 @@
-"""How a run hands part of its goal on to a run of its own, within a transaction."""
+"""Delegates: a run that is the child of another, within a transaction."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -16,7 +16,7 @@ from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.reopening import reopen
 from perdure.stores.journal.wait_ids import child_uuid
 
-MAXIMUM_DEPTH: Final = 5
+MAX_DEPTH: Final = 5
 _GOAL_ID_CHARACTERS: Final = 100
 _SHOWN_CHARACTERS: Final = 200
 
@@ -53,25 +53,25 @@ _OVER: Final = (
 def delegate(
     transaction: Transaction, workflow_id: str, wait: str, request: DelegateRequest, now: datetime
 ) -> str:
-    """Open the record of a delegate's run, and tell the readers of both runs.
+    """Open the record of a delegate's run, and add an event to both runs.
 
     Args:
-        transaction: Where; the wait itself is not there yet.
+        transaction: The transaction; the wait itself is inserted after this.
         workflow_id: The run that delegates.
         wait: The wait's id, from which the delegate's workflow id follows.
-        request: What it hands on.
-        now: When.
+        request: The goal to delegate.
+        now: The time, in UTC.
 
     Returns:
         The delegate's workflow id.
 
     Raises:
-        PermanentError: The run is a delegate's delegate's … five times over.
-        InputError: What is handed on is no goal.
+        PermanentError: The run is five delegations deep itself.
+        InputError: The request is no valid goal.
     """
     execute = transaction.connection.execute
     parent = execute(_PARENT, {"run": workflow_id}).one()
-    if parent.depth >= MAXIMUM_DEPTH:
+    if parent.depth >= MAX_DEPTH:
         raise PermanentError(
             f"goal {workflow_id} cannot delegate: it is {parent.depth} delegations deep, and no"
             " more are allowed; let the agent do this part itself"
@@ -93,19 +93,19 @@ def delegate(
     }
     execute(_OPEN, row)
     add_event(transaction, child, "run.started", {"parent": workflow_id})
-    told = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
-    about = {"description": goal.description[:_SHOWN_CHARACTERS]}
-    add_event(transaction, workflow_id, "delegated", told | about)
+    event = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
+    details = {"description": goal.description[:_SHOWN_CHARACTERS]}
+    add_event(transaction, workflow_id, "delegated", event | details)
     return child
 
 
 def child_of(transaction: Transaction, workflow_id: str) -> RowMapping:
-    """Return a delegate's record, with what was drafted as its result."""
+    """Return a delegate's record, with the draft of its result."""
     return transaction.connection.execute(_CHILD, {"run": workflow_id}).mappings().one()
 
 
 def goal_of(child: RowMapping) -> Goal:
-    """Return the goal that was handed on."""
+    """Return the goal that was delegated."""
     return Goal(
         goal_id=child["goal_id"],
         description=child["description"],
@@ -114,8 +114,8 @@ def goal_of(child: RowMapping) -> Goal:
     )
 
 
-def answer_of(child: RowMapping) -> StepOutcome | None:
-    """Return what a delegate came to, without the time it took; ``None`` until it has ended."""
+def outcome_of(child: RowMapping) -> StepOutcome | None:
+    """Return a delegate's outcome, without its seconds; ``None`` until it has ended."""
     if child["ended_at"] is None:
         return None
     if child["status"] == GoalStatus.COMPLETED:
@@ -139,7 +139,7 @@ def answer_of(child: RowMapping) -> StepOutcome | None:
     )
 
 
-def start_again(transaction: Transaction, child: RowMapping) -> None:
+def restart_delegate(transaction: Transaction, child: RowMapping) -> None:
     """Reopen a delegate that did not complete, because the run that delegated it was retried."""
     reopen(transaction, child["workflow_id"])
 

@@ -1,4 +1,4 @@
-"""How a run that has ended is picked up again, with its journal, within a transaction."""
+"""Reopening a run that has ended, with its journal, within a transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ _GOALS: Final = schema.goals.c
 _WAITS: Final = schema.waits.c
 _SIGNALS: Final = schema.signals.c
 _STEPS: Final = schema.steps.c
-_ENDED: Final = (
+_END_COLUMNS: Final = (
     _GOALS.status,
     _GOALS.success,
     _GOALS.error,
     _GOALS.execution_time,
     _GOALS.ended_at,
 )
-_LOCK: Final = select(*_ENDED).where(_GOALS.workflow_id == bindparam("run")).with_for_update()
+_LOCK: Final = select(*_END_COLUMNS).where(_GOALS.workflow_id == bindparam("run")).with_for_update()
 _REOPEN: Final = (
     update(schema.goals)
     .where(_GOALS.workflow_id == bindparam("run"))
@@ -40,12 +40,12 @@ _REOPEN: Final = (
         execution_time=null(),
         ended_at=null(),
         request=null(),
-        # Who held the run when it ended must not write any more. The time stays: what Temporal
-        # schedules from now on is later.
+        # The execution that had claimed the run when it ended must not write any more. The time
+        # stays: what Temporal schedules from now on is later.
         fence=case((_GOALS.fence.is_(None), null()), else_="reopened"),
     )
 )
-_ANSWERED: Final = select(_STEPS.name, _STEPS.digest, _STEPS.occurrence).where(
+_JOURNALED: Final = select(_STEPS.name, _STEPS.digest, _STEPS.occurrence).where(
     _STEPS.workflow_id == bindparam("run")
 )
 _CHILD: Final = schema.goals.alias("child")
@@ -59,17 +59,17 @@ _FAILED_DELEGATES: Final = (
         _CHILD.c.status.in_([status.value for status in RETRIABLE]),
     )
 )
-_WAIT_AGAIN: Final = (
+_REOPEN_WAITS: Final = (
     update(schema.waits)
     .where(_WAITS.wait_id.in_(bindparam("waits", expanding=True)))
     .values(over_at=null(), taken_at=null())
 )
-_WAIT_NO_MORE: Final = (
+_CLOSE_WAITS: Final = (
     update(schema.waits)
     .where(_WAITS.wait_id.in_(bindparam("waits", expanding=True)), _WAITS.over_at.is_(None))
     .values(over_at=bindparam("now"), taken_at=bindparam("now"))
 )
-_LATE: Final = (
+_EXPIRED_SIGNALS: Final = (
     select(_WAITS.wait_id, _WAITS.step, _SIGNALS.name, _SIGNALS.number)
     .join(schema.signals, _SIGNALS.workflow_id == _WAITS.workflow_id)
     .where(
@@ -79,69 +79,69 @@ _LATE: Final = (
         _SIGNALS.data == EXPIRED,
     )
 )
-_FORGET_SIGNAL: Final = delete(schema.signals).where(
+_DELETE_SIGNAL: Final = delete(schema.signals).where(
     _SIGNALS.workflow_id == bindparam("run"),
     _SIGNALS.name == bindparam("signal"),
     _SIGNALS.number == bindparam("nth"),
 )
-_FORGET_WAIT: Final = delete(schema.waits).where(_WAITS.wait_id == bindparam("wait"))
-_RESTORE: Final = (
+_DELETE_WAIT: Final = delete(schema.waits).where(_WAITS.wait_id == bindparam("wait"))
+_RESTORE_END: Final = (
     update(schema.goals)
     .where(_GOALS.workflow_id == bindparam("run"), _GOALS.ended_at.is_(None))
-    .values({column.name: bindparam(f"old_{column.name}") for column in _ENDED})
+    .values({column.name: bindparam(f"old_{column.name}") for column in _END_COLUMNS})
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """How a run had ended before it was reopened.
+class PreviousEnd:
+    """The end of a run before it was reopened.
 
     Attributes:
-        ended: The columns of its record that say so.
-        delegates: The waits for delegates that are to be started again.
+        columns: The columns of its record that hold the end.
+        delegates: The waits for delegates that are started again.
     """
 
-    ended: Mapping[str, Any]
+    columns: Mapping[str, Any]
     delegates: tuple[str, ...]
 
 
-def reopen(transaction: Transaction, workflow_id: str) -> Before | None:
+def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
     """Reopen a run that failed, was cancelled or terminated; its journal and its draft stay.
 
-    What ended it is asked anew: delegates that did not complete are started again, and signals
-    that came too late are waited for again, unless the agent had gone on without them.
+    What ended it is repeated: delegates that did not complete are started again, and signals that
+    came too late are waited for again, unless the agent had gone on without them.
 
     Returns:
-        How it had ended; ``None`` when it has not, or has completed.
+        Its previous end; ``None`` when it has not ended, or has completed.
     """
     execute = transaction.connection.execute
     ended = execute(_LOCK, {"run": workflow_id}).mappings().first()
     if ended is None or ended["ended_at"] is None or ended["status"] not in RETRIABLE:
         return None
     execute(_REOPEN, {"run": workflow_id})
-    answered = {step_wait(StepKey(*row)) for row in execute(_ANSWERED, {"run": workflow_id})}
+    journaled = {step_wait(StepKey(*row)) for row in execute(_JOURNALED, {"run": workflow_id})}
     failed = execute(_FAILED_DELEGATES, {"run": workflow_id}).all()
-    again = tuple(wait for wait, step in failed if step not in answered)
-    if again:
-        execute(_WAIT_AGAIN, {"waits": list(again)})
-    for wait, step, name, number in execute(_LATE, {"run": workflow_id}).all():
-        if step not in answered and wait == wait_id(workflow_id, signal_wait(name, number)):
-            execute(_FORGET_WAIT, {"wait": wait})
-            execute(_FORGET_SIGNAL, {"run": workflow_id, "signal": name, "nth": number})
+    delegates = tuple(wait for wait, step in failed if step not in journaled)
+    if delegates:
+        execute(_REOPEN_WAITS, {"waits": list(delegates)})
+    for wait, step, name, number in execute(_EXPIRED_SIGNALS, {"run": workflow_id}).all():
+        if step not in journaled and wait == wait_id(workflow_id, signal_wait(name, number)):
+            execute(_DELETE_WAIT, {"wait": wait})
+            execute(_DELETE_SIGNAL, {"run": workflow_id, "signal": name, "nth": number})
     add_event(transaction, workflow_id, "run.retried", {"was": ended["status"]})
-    return Before(dict(ended), again)
+    return PreviousEnd(dict(ended), delegates)
 
 
-def put_back(transaction: Transaction, workflow_id: str, before: Before) -> bool:
+def undo_reopen(transaction: Transaction, workflow_id: str, previous: PreviousEnd) -> bool:
     """Close a run again as it was before :func:`reopen`, because it could not be started.
 
     Returns:
-        Whether it was open still.
+        Whether it was still open.
     """
     execute = transaction.connection.execute
-    old = {f"old_{name}": value for name, value in before.ended.items()}
-    if execute(_RESTORE, {"run": workflow_id} | old).rowcount == 0:
+    old = {f"old_{name}": value for name, value in previous.columns.items()}
+    if execute(_RESTORE_END, {"run": workflow_id} | old).rowcount == 0:
         return False
-    if before.delegates:
-        execute(_WAIT_NO_MORE, {"waits": list(before.delegates), "now": datetime.now(UTC)})
+    if previous.delegates:
+        execute(_CLOSE_WAITS, {"waits": list(previous.delegates), "now": datetime.now(UTC)})
     return True

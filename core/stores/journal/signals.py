@@ -17,7 +17,7 @@ from perdure.stores.journal.wait_ids import wait_id
 
 SIGNAL_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 MAX_SIGNAL_BYTES: Final = 262_144
-# What stands in place of the data of a signal that came too late and whose number is used up.
+# The data of a signal that came too late, so that its number is taken.
 EXPIRED: Final = ""
 
 _SIGNALS: Final = schema.signals.c
@@ -32,7 +32,7 @@ _LAST: Final = select(func.coalesce(func.max(_SIGNALS.number), 0)).where(
     _SIGNALS.workflow_id == bindparam("run"), _SIGNALS.name == bindparam("signal")
 )
 _INSERT: Final = insert(schema.signals)
-_OVER: Final = (
+_CLOSE_WAIT: Final = (
     update(schema.waits)
     .where(_WAITS.wait_id == bindparam("wait"), _WAITS.over_at.is_(None))
     .values(over_at=bindparam("now"))
@@ -46,7 +46,7 @@ class SignalStore:
         self._database = database
 
     async def send(self, workflow_id: str, name: str, data: JsonValue) -> int:
-        """Keep a signal for a run, which need not wait for it yet, and tell the run's readers.
+        """Store a signal for a run, which need not wait for it yet, and add its event.
 
         Args:
             workflow_id: The run.
@@ -66,17 +66,17 @@ class SignalStore:
 
         def send(transaction: Transaction) -> int:
             execute = transaction.connection.execute
-            standing = execute(_LOCK, {"run": workflow_id}).first()
-            if standing is None:
+            current = execute(_LOCK, {"run": workflow_id}).first()
+            if current is None:
                 raise UnknownGoal(workflow_id)
-            if standing.ended_at is not None:
-                raise ended(workflow_id, standing.status)
+            if current.ended_at is not None:
+                raise run_ended(workflow_id, current.status)
             now = datetime.now(UTC)
             number = int(execute(_LAST, {"run": workflow_id, "signal": name}).scalar_one()) + 1
             row = {"workflow_id": workflow_id, "name": name, "number": number}
             execute(_INSERT, row | {"data": text, "sent_at": now})
             waiting = wait_id(workflow_id, signal_wait(name, number))
-            execute(_OVER, {"wait": waiting, "now": now})
+            execute(_CLOSE_WAIT, {"wait": waiting, "now": now})
             add_event(transaction, workflow_id, "signal", {"name": name, "number": number})
             return number
 
@@ -97,12 +97,12 @@ def _as_json(name: str, data: JsonValue) -> str:
 
 
 def signal_wait(name: str, number: int) -> str:
-    """Return what the wait for a signal is called, for :func:`~.waitids.wait_id`."""
+    """Return the name of the wait for a signal, for :func:`.wait_id`."""
     return f"signal:{name}:{number}"
 
 
 def check_signal_name(name: str) -> None:
-    """See that a signal's name is one.
+    """Check the name of a signal.
 
     Raises:
         InputRefused: It is empty, longer than 100 characters, or holds others than letters, digits,
@@ -115,8 +115,8 @@ def check_signal_name(name: str) -> None:
         )
 
 
-def ended(workflow_id: str, status: str) -> RunEnded:
-    """Return the error that says a run takes nothing more."""
+def run_ended(workflow_id: str, status: str) -> RunEnded:
+    """Return the error of a call for a run that has ended."""
     word = GoalStatus(status).value
     return RunEnded(
         f"goal {workflow_id} has ended ({word}) and takes nothing more: hand in another, or pick"

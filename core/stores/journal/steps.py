@@ -1,4 +1,4 @@
-"""Finished steps as the table holds them: the journal's, and what a run has waited for."""
+"""Rows of finished steps and waits, and recording one in the journal."""
 
 from datetime import datetime
 from typing import Final
@@ -14,8 +14,8 @@ from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.events.event_store import add_event
 
 
-def this_step(table: Table) -> ColumnElement[bool]:
-    """Return the condition that a row is that of a step; :func:`named` gives its values."""
+def is_step(table: Table) -> ColumnElement[bool]:
+    """Return the condition that a row is that of a step; see :func:`step_parameters`."""
     return and_(
         table.c.workflow_id == bindparam("run"),
         table.c.name == bindparam("step"),
@@ -24,8 +24,8 @@ def this_step(table: Table) -> ColumnElement[bool]:
     )
 
 
-def named(workflow_id: str, key: StepKey) -> dict[str, object]:
-    """Return the values that :func:`this_step` asks for."""
+def step_parameters(workflow_id: str, key: StepKey) -> dict[str, object]:
+    """Return the parameters of :func:`is_step`."""
     return {
         "run": workflow_id,
         "step": key.name,
@@ -35,7 +35,7 @@ def named(workflow_id: str, key: StepKey) -> dict[str, object]:
 
 
 def step_row(workflow_id: str, key: StepKey) -> dict[str, object]:
-    """Return the columns that say which step a row belongs to."""
+    """Return the columns of a row that identify its step."""
     return {
         "workflow_id": workflow_id,
         "name": key.name,
@@ -45,7 +45,7 @@ def step_row(workflow_id: str, key: StepKey) -> dict[str, object]:
 
 
 def outcome_in(row: RowMapping) -> StepOutcome:
-    """Return what a step came to, from its row."""
+    """Return a step's outcome from its row."""
     return StepOutcome(
         row["value"],
         Failure.model_validate_json(row["failure"]) if row["failure"] else None,
@@ -54,8 +54,8 @@ def outcome_in(row: RowMapping) -> StepOutcome:
     )
 
 
-class Recording:
-    """Puts what steps came to into the journal, each once, and tells the readers of their runs."""
+class StepRecorder:
+    """Records outcomes in the journal, each once, with an event."""
 
     def __init__(self, database: Database) -> None:
         self._insert: Final[Executable] = (
@@ -70,14 +70,14 @@ class Recording:
         outcome: StepOutcome,
         at: datetime,
     ) -> bool:
-        """Keep what a step came to, and tell of it; one that is in the journal stays as it is.
+        """Record a step's outcome with its event; one that is in the journal stays as it is.
 
         Args:
-            transaction: Where it is written.
+            transaction: The transaction.
             workflow_id: The run.
             key: The step.
-            outcome: What it came to.
-            at: When, in UTC.
+            outcome: Its outcome.
+            at: The time, in UTC.
 
         Returns:
             Whether it was not in the journal before.
@@ -91,9 +91,9 @@ class Recording:
         }
         if transaction.connection.execute(self._insert, row).first() is None:
             return False
-        told: dict[str, JsonValue] = {"step": key.name, "seconds": outcome.seconds}
+        event: dict[str, JsonValue] = {"step": key.name, "seconds": outcome.seconds}
         if outcome.failure is not None:
-            told["error"] = outcome.failure.model_dump(mode="json")
+            event["error"] = outcome.failure.model_dump(mode="json")
         type_: EventType = "step.failed" if outcome.failure else "step.completed"
-        add_event(transaction, workflow_id, type_, told)
+        add_event(transaction, workflow_id, type_, event)
         return True

@@ -1,7 +1,7 @@
-"""The wait store: what runs wait for, without a worker, and how the answer reaches their journal.
+"""The wait store: the open waits of runs, and how their outcomes reach the journal.
 
-Answers come from elsewhere (a person, another run, a clock) into the stores. A run takes each into
-its journal at its next pass, in the transaction that sees that it is there.
+Outcomes come from elsewhere (a person, another run, a clock) into the stores. A run takes each into
+its journal in its next execution, in the transaction that finds it.
 """
 
 import asyncio
@@ -29,21 +29,27 @@ from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import InputRefused
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.journal.decisions import ask, decision_of
-from perdure.stores.journal.delegates import answer_of, child_of, delegate, goal_of, start_again
+from perdure.stores.journal.decisions import decision_of, request_approval
+from perdure.stores.journal.delegates import (
+    child_of,
+    delegate,
+    goal_of,
+    outcome_of,
+    restart_delegate,
+)
 from perdure.stores.journal.signals import EXPIRED, check_signal_name, signal_wait
-from perdure.stores.journal.steps import Recording, named, outcome_in, this_step
+from perdure.stores.journal.steps import StepRecorder, is_step, outcome_in, step_parameters
 from perdure.stores.journal.wait_ids import step_wait, wait_id
 
-# A wait that is over so soon is sat out: to let go of the worker would take longer.
-SAT_OUT_SECONDS: Final = 2.0
+# A wait that is over so soon stays in the execution: suspending the run would take longer.
+INLINE_WAIT_SECONDS: Final = 2.0
 
 _WAITS: Final = schema.waits.c
 _STEPS: Final = schema.steps.c
 _SIGNALS: Final = schema.signals.c
 _GOALS: Final = schema.goals.c
 _JOURNALED: Final = select(_STEPS.value, _STEPS.failure, _STEPS.seconds, _STEPS.usage).where(
-    this_step(schema.steps)
+    is_step(schema.steps)
 )
 _WAIT: Final = select(schema.waits).where(_WAITS.wait_id == bindparam("wait"))
 _OPEN: Final = insert(schema.waits)
@@ -57,13 +63,13 @@ _SIGNAL: Final = select(_SIGNALS.data).where(
     _SIGNALS.name == bindparam("signal"),
     _SIGNALS.number == bindparam("nth"),
 )
-_USE_UP: Final = insert(schema.signals)
+_EXPIRE_SIGNAL: Final = insert(schema.signals)
 _OPEN_WAITS: Final = (
     select(schema.waits)
     .where(_WAITS.workflow_id == bindparam("run"), _WAITS.taken_at.is_(None))
     .order_by(_WAITS.opened_at, _WAITS.wait_id)
 )
-_UNWOKEN: Final = (
+_NOT_WOKEN: Final = (
     select(_WAITS.workflow_id, _WAITS.wait_id)
     .join(schema.goals, _GOALS.workflow_id == _WAITS.workflow_id)
     .where(
@@ -78,16 +84,16 @@ _UNWOKEN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class OpenWait:
-    """Something that a run waits for, as people are shown it.
+    """An open wait of a run, for people.
 
     Attributes:
         wait_id: Its id; an approval's is the same.
         kind: What it is.
         about: The question, the agent's name, the signal's name; empty for a sleep.
-        child: The run that is awaited.
+        child: The delegate's run.
         until: When it is over in any case, in UTC.
         opened_at: Since when, in UTC.
-        is_over: The answer is there, but the run has not taken it yet.
+        is_over: The outcome is stored, but the run has not taken it yet.
     """
 
     wait_id: str
@@ -104,7 +110,7 @@ class WaitStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._recording = Recording(database)
+        self._recorder = StepRecorder(database)
 
     def of(self, claim: Claim) -> "StoredWaits":
         """Return the waits of a run for one execution.
@@ -112,10 +118,10 @@ class WaitStore:
         Args:
             claim: The execution's claim; each write is refused once another one holds the run.
         """
-        return StoredWaits(self._database, claim, self._recording)
+        return StoredWaits(self._database, claim, self._recorder)
 
     async def pending(self, workflow_id: str) -> list[OpenWait]:
-        """Return what a run waits for, oldest first; nothing once it has ended."""
+        """Return the open waits of a run, oldest first; none once it has ended."""
 
         def fetch(connection: Connection) -> Sequence[RowMapping]:
             return connection.execute(_OPEN_WAITS, {"run": workflow_id}).mappings().all()
@@ -133,10 +139,10 @@ class WaitStore:
             for row in await self._database.read(fetch)
         ]
 
-    async def unwoken(self, older_than: timedelta) -> list[tuple[str, str]]:
-        """Return waits that are over although their run still stands on waiting.
+    async def not_woken(self, older_than: timedelta) -> list[tuple[str, str]]:
+        """Return waits that are over although their run still has the status waiting.
 
-        Their wake-up was lost, or is on its way.
+        Their signal was lost, or is on its way.
 
         Args:
             older_than: Only those that have been over for so long.
@@ -145,24 +151,24 @@ class WaitStore:
             Workflow id and wait id of each, the oldest first, 1,000 at most.
         """
         then = {"then": datetime.now(UTC) - older_than}
-        rows = await self._database.read(lambda found: found.execute(_UNWOKEN, then).all())
+        rows = await self._database.read(lambda found: found.execute(_NOT_WOKEN, then).all())
         return [(run, wait) for run, wait in rows]
 
 
 class StoredWaits:
     """The waits of a run, for one execution; :class:`~perdure.agents.steps.journal.Waits`."""
 
-    def __init__(self, database: Database, claim: Claim, recording: Recording) -> None:
+    def __init__(self, database: Database, claim: Claim, recorder: StepRecorder) -> None:
         self._database = database
         self._claim = claim
-        self._recording = recording
+        self._recorder = recorder
 
     async def open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
-        """Begin to wait, or return the answer when it is there.
+        """Open a wait, or return its outcome when it is stored.
 
         Raises:
-            PermanentError: What is wanted cannot be had.
-            Fenced: Another execution holds the run by now, or it has ended.
+            PermanentError: The request cannot be fulfilled.
+            Fenced: Another execution has claimed the run, or it has ended.
             JournalFailed: The stores were away for a minute.
         """
         while True:
@@ -170,43 +176,43 @@ class StoredWaits:
             if not isinstance(outcome, Wait) or outcome.until is None:
                 return outcome
             remaining = (outcome.until - self._claim.now()).total_seconds()
-            if remaining > SAT_OUT_SECONDS:
+            if remaining > INLINE_WAIT_SECONDS:
                 return outcome
             await asyncio.sleep(max(remaining, 0.001))
 
     async def _open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
         def open_or_take(transaction: Transaction) -> StepOutcome | Wait:
             self._claim.check(transaction)
-            return self._journaled(transaction, key) or self._settle(transaction, key, request)
+            return self._journaled(transaction, key) or self._take(transaction, key, request)
 
         return await with_retries(lambda: self._database.write(open_or_take))
 
     def _journaled(self, transaction: Transaction, key: StepKey) -> StepOutcome | None:
-        asked = named(self._claim.workflow_id, key)
-        row = transaction.connection.execute(_JOURNALED, asked).mappings().first()
+        parameters = step_parameters(self._claim.workflow_id, key)
+        row = transaction.connection.execute(_JOURNALED, parameters).mappings().first()
         return None if row is None else outcome_in(row)
 
-    def _settle(
+    def _take(
         self, transaction: Transaction, key: StepKey, request: WaitRequest
     ) -> StepOutcome | Wait:
         execute = transaction.connection.execute
         run, now = self._claim.workflow_id, self._claim.now()
-        wait = wait_id(run, _what(key, request))
+        wait = wait_id(run, _wait_name(key, request))
         row = execute(_WAIT, {"wait": wait}).mappings().first()
         if row is None:
-            execute(_OPEN, self._begin(transaction, wait, key, request, now))
+            execute(_OPEN, self._new_row(transaction, wait, key, request, now))
             row = execute(_WAIT, {"wait": wait}).mappings().one()
-        outcome = self._answer(transaction, row, request, now)
+        outcome = self._outcome(transaction, row, request, now)
         if isinstance(outcome, Wait):
             return outcome
         over_at = row["over_at"] or now
         waited = max(0.0, (over_at - row["opened_at"]).total_seconds())
         outcome = replace(outcome, seconds=waited)
-        self._recording.record(transaction, run, key, outcome, now)
+        self._recorder.record(transaction, run, key, outcome, now)
         execute(_TAKE, {"wait": wait, "now": now})
         return outcome
 
-    def _begin(
+    def _new_row(
         self, transaction: Transaction, wait: str, key: StepKey, request: WaitRequest, now: datetime
     ) -> dict[str, object]:
         run = self._claim.workflow_id
@@ -218,7 +224,7 @@ class StoredWaits:
         }
         match request:
             case ApprovalRequest():
-                until = {"until": ask(transaction, wait, run, request, now)}
+                until = {"until": request_approval(transaction, wait, run, request, now)}
                 return row | until | {"kind": WaitKind.APPROVAL.value, "about": request.question}
             case DelegateRequest():
                 child = delegate(transaction, run, wait, request, now)
@@ -232,7 +238,7 @@ class StoredWaits:
                 until = {"until": now + timedelta(seconds=request.seconds)}
                 return row | until | {"kind": WaitKind.SLEEP.value, "about": ""}
 
-    def _answer(
+    def _outcome(
         self, transaction: Transaction, row: RowMapping, request: WaitRequest, now: datetime
     ) -> StepOutcome | Wait:
         wait = Wait(id=row["wait_id"], kind=WaitKind(row["kind"]), until=row["until"])
@@ -242,21 +248,21 @@ class StoredWaits:
                 decision = decision_of(transaction, wait.id, self._claim.workflow_id, now)
                 return wait if decision is None else StepOutcome(decision.model_dump_json())
             case DelegateRequest():
-                return self._answer_of_delegate(transaction, row, wait)
+                return self._delegate_outcome(transaction, row, wait)
             case SignalRequest():
                 return self._signal(transaction, request, is_late) or wait
             case SleepRequest():
                 return StepOutcome("null") if is_late else wait
 
-    def _answer_of_delegate(
+    def _delegate_outcome(
         self, transaction: Transaction, row: RowMapping, wait: Wait
     ) -> StepOutcome | Wait:
         child = child_of(transaction, row["child"])
-        outcome = answer_of(child)
+        outcome = outcome_of(child)
         if outcome is not None and outcome.failure is not None and row["over_at"] is None:
-            # The wait is over in the transaction in which the child ends, unless the run that
-            # waits was picked up again since.
-            start_again(transaction, child)
+            # The wait is over in the transaction in which the child ends, unless the waiting run
+            # was retried since.
+            restart_delegate(transaction, child)
             outcome = None
         if outcome is not None:
             return outcome
@@ -267,20 +273,20 @@ class StoredWaits:
         self, transaction: Transaction, request: SignalRequest, is_late: bool
     ) -> StepOutcome | None:
         run = self._claim.workflow_id
-        asked = {"run": run, "signal": request.signal, "nth": request.number}
-        data: str | None = transaction.connection.execute(_SIGNAL, asked).scalar()
+        parameters = {"run": run, "signal": request.signal, "nth": request.number}
+        data: str | None = transaction.connection.execute(_SIGNAL, parameters).scalar()
         if data is None and is_late:
-            # The next signal of that name is for who waits next.
+            # The next signal of that name is for the next wait.
             row = {"workflow_id": run, "name": request.signal, "number": request.number}
-            used_up = row | {"data": EXPIRED, "sent_at": self._claim.now()}
-            transaction.connection.execute(_USE_UP, used_up)
+            expired = row | {"data": EXPIRED, "sent_at": self._claim.now()}
+            transaction.connection.execute(_EXPIRE_SIGNAL, expired)
             data = EXPIRED
         if data is None:
             return None
         return _too_late(request) if data == EXPIRED else StepOutcome(data)
 
 
-def _what(key: StepKey, request: WaitRequest) -> str:
+def _wait_name(key: StepKey, request: WaitRequest) -> str:
     # Who sends a signal knows its name and its number, and no step.
     if isinstance(request, SignalRequest):
         return signal_wait(request.signal, request.number)

@@ -1,4 +1,4 @@
-"""The control store: what is asked of runs, runs picked up again, runs that nothing is heard of."""
+"""The control store: requests to pause and cancel runs, retries, and runs without events."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -11,24 +11,24 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import RunNotEnded, UnknownGoal
 from perdure.stores.events.event_store import add_event
-from perdure.stores.journal.reopening import RETRIABLE, Before, put_back, reopen
-from perdure.stores.runs.results import tell_end
+from perdure.stores.journal.reopening import RETRIABLE, PreviousEnd, reopen, undo_reopen
+from perdure.stores.runs.results import add_end_event
 
 Request = Literal["pause", "cancel"]
 
 _GOALS: Final = schema.goals.c
 _EVENTS: Final = schema.events.c
-_ASK: Final = (
+_REQUEST: Final = (
     update(schema.goals)
     .where(
         _GOALS.workflow_id.in_(bindparam("runs", expanding=True)),
         _GOALS.ended_at.is_(None),
-        # Nobody takes back that a run is to be cancelled.
-        or_(_GOALS.request.is_(None), bindparam("wanted") == "cancel"),
+        # A request to cancel is never withdrawn.
+        or_(_GOALS.request.is_(None), bindparam("requested") == "cancel"),
     )
-    .values(request=bindparam("wanted"))
+    .values(request=bindparam("requested"))
 )
-_PAUSE_NO_MORE: Final = (
+_WITHDRAW_PAUSE: Final = (
     update(schema.goals)
     .where(
         _GOALS.workflow_id.in_(bindparam("runs", expanding=True)),
@@ -36,8 +36,8 @@ _PAUSE_NO_MORE: Final = (
     )
     .values(request=null())
 )
-# No worker has a run that waits, so nobody else says that it is paused meanwhile.
-_PAUSED_WHILE_WAITING: Final = (
+# No worker executes a run that waits, so its status is set here.
+_PAUSE_WAITING: Final = (
     update(schema.goals)
     .where(
         _GOALS.workflow_id.in_(bindparam("runs", expanding=True)),
@@ -46,7 +46,7 @@ _PAUSED_WHILE_WAITING: Final = (
     .values(status=GoalStatus.PAUSED.value)
     .returning(_GOALS.workflow_id)
 )
-_WAITS_ON: Final = (
+_RESUME_WAITING: Final = (
     update(schema.goals)
     .where(
         _GOALS.workflow_id.in_(bindparam("runs", expanding=True)),
@@ -58,19 +58,19 @@ _WAITS_ON: Final = (
     .values(status=GoalStatus.WAITING.value)
     .returning(_GOALS.workflow_id)
 )
-_STANDING: Final = select(_GOALS.status, _GOALS.parent).where(
-    _GOALS.workflow_id == bindparam("run")
-)
+_CURRENT: Final = select(_GOALS.status, _GOALS.parent).where(_GOALS.workflow_id == bindparam("run"))
 _TREE: Final = (
     select(_GOALS.workflow_id, _GOALS.ended_at)
     .where(_GOALS.parent == bindparam("run"))
     .cte("tree", recursive=True)
 )
-_ALL_BELOW: Final = _TREE.union_all(
+_DESCENDANTS: Final = _TREE.union_all(
     select(_GOALS.workflow_id, _GOALS.ended_at).where(_GOALS.parent == _TREE.c.workflow_id)
 )
-_OPEN_BELOW: Final = select(_ALL_BELOW.c.workflow_id).where(_ALL_BELOW.c.ended_at.is_(None))
-_LAST_HEARD: Final = (
+_OPEN_DESCENDANTS: Final = select(_DESCENDANTS.c.workflow_id).where(
+    _DESCENDANTS.c.ended_at.is_(None)
+)
+_LAST_EVENT: Final = (
     select(_GOALS.workflow_id, _EVENTS.time)
     .join(
         schema.events,
@@ -82,13 +82,13 @@ _LAST_HEARD: Final = (
     .where(_GOALS.ended_at.is_(None))
 )
 _SILENT: Final = (
-    _LAST_HEARD.where(
+    _LAST_EVENT.where(
         _EVENTS.time <= bindparam("then"), _GOALS.workflow_id > bindparam("following")
     )
     .order_by(_GOALS.workflow_id)
     .limit(bindparam("most"))
 )
-_HEARD: Final = _LAST_HEARD.where(_GOALS.workflow_id == bindparam("run"))
+_LAST_EVENT_OF: Final = _LAST_EVENT.where(_GOALS.workflow_id == bindparam("run"))
 
 
 class ControlStore:
@@ -98,100 +98,104 @@ class ControlStore:
         self._database = database
 
     async def request(self, workflow_ids: Collection[str], request: Request | None) -> None:
-        """Ask the workers that execute runs to pause or cancel them, or to pause them no more.
+        """Request that runs be paused or cancelled, or withdraw a request to pause.
 
-        A run that is to be cancelled stays so; one that has ended is left alone. One that waits is
-        executed by no worker: it stands on paused at once.
+        A request to cancel stays; a run that has ended is left alone. One that waits is executed by
+        no worker: its status is paused at once.
         """
         runs = {"runs": list(workflow_ids)}
         if not runs["runs"]:
             return
 
-        def ask(transaction: Transaction) -> None:
+        def store_request(transaction: Transaction) -> None:
             execute = transaction.connection.execute
             if request is None:
-                execute(_PAUSE_NO_MORE, runs)
-                for run in execute(_WAITS_ON, runs).scalars().all():
+                execute(_WITHDRAW_PAUSE, runs)
+                for run in execute(_RESUME_WAITING, runs).scalars().all():
                     add_event(transaction, run, "run.waiting", {})
                 return
-            execute(_ASK, runs | {"wanted": request})
+            execute(_REQUEST, runs | {"requested": request})
             if request == "pause":
-                for run in execute(_PAUSED_WHILE_WAITING, runs).scalars().all():
+                for run in execute(_PAUSE_WAITING, runs).scalars().all():
                     add_event(transaction, run, "run.paused", {})
 
-        await self._database.write(ask)
+        await self._database.write(store_request)
 
-    async def open_below(self, workflow_id: str) -> list[str]:
+    async def open_descendants(self, workflow_id: str) -> list[str]:
         """Return the delegates of a run, and theirs …, that have not ended."""
-        asked = {"run": workflow_id}
+        parameters = {"run": workflow_id}
         found = await self._database.read(
-            lambda tree: tree.execute(_OPEN_BELOW, asked).scalars().all()
+            lambda tree: tree.execute(_OPEN_DESCENDANTS, parameters).scalars().all()
         )
         return list(found)
 
-    async def reopen(self, workflow_id: str) -> Before:
+    async def reopen(self, workflow_id: str) -> PreviousEnd:
         """Reopen a run that failed, was cancelled or was terminated; its journal stays.
 
         Returns:
-            How it had ended, for :meth:`put_back`.
+            Its previous end, for :meth:`undo_reopen`.
 
         Raises:
             UnknownGoal: There is no such run.
             RunNotEnded: It has not ended, has completed, or was delegated by another one.
         """
 
-        def open_again(transaction: Transaction) -> Before:
-            standing = transaction.connection.execute(_STANDING, {"run": workflow_id}).first()
-            if standing is None:
+        def reopen_checked(transaction: Transaction) -> PreviousEnd:
+            current = transaction.connection.execute(_CURRENT, {"run": workflow_id}).first()
+            if current is None:
                 raise UnknownGoal(workflow_id)
-            if standing.parent is not None:
+            if current.parent is not None:
                 raise RunNotEnded(
-                    f"goal {workflow_id} was delegated by {standing.parent}: retry that one, which"
+                    f"goal {workflow_id} was delegated by {current.parent}: retry that one, which"
                     " picks up its delegates too"
                 )
-            before = reopen(transaction, workflow_id)
-            if before is None:
-                raise RunNotEnded(_why_not(workflow_id, GoalStatus(standing.status)))
-            return before
+            previous = reopen(transaction, workflow_id)
+            if previous is None:
+                raise RunNotEnded(_not_retriable(workflow_id, GoalStatus(current.status)))
+            return previous
 
-        return await self._database.write(open_again)
+        return await self._database.write(reopen_checked)
 
-    async def put_back(self, workflow_id: str, before: Before) -> None:
+    async def undo_reopen(self, workflow_id: str, previous: PreviousEnd) -> None:
         """Close a run again as it was before :meth:`reopen`, because it could not be started."""
 
         def close_again(transaction: Transaction) -> None:
-            if not put_back(transaction, workflow_id, before):
+            if not undo_reopen(transaction, workflow_id, previous):
                 return
-            ended = before.ended
+            ended = previous.columns
             error = Failure.model_validate_json(ended["error"]) if ended["error"] else None
             status, seconds = GoalStatus(ended["status"]), ended["execution_time"]
-            tell_end(transaction, workflow_id, status, error, seconds)
+            add_end_event(transaction, workflow_id, status, error, seconds)
 
         await self._database.write(close_again)
 
     async def silent(
         self, longer_than: timedelta, *, following: str = "", limit: int = 50
     ) -> list[str]:
-        """Return runs that have not ended and of which nothing was heard for long, in order.
+        """Return runs that have not ended and have had no event for long, by workflow id.
 
         Args:
-            longer_than: For how long.
+            longer_than: How long.
             following: Only those whose workflow id comes after this one.
             limit: How many at most.
         """
         then = datetime.now(UTC) - longer_than
-        asked = {"then": then, "following": following, "most": limit}
-        found = await self._database.read(lambda runs: runs.execute(_SILENT, asked).scalars().all())
+        parameters = {"then": then, "following": following, "most": limit}
+        found = await self._database.read(
+            lambda runs: runs.execute(_SILENT, parameters).scalars().all()
+        )
         return list(found)
 
-    async def last_heard(self, workflow_id: str) -> datetime | None:
-        """Return when a run told its last event; ``None`` when it has ended or is unknown."""
-        asked = {"run": workflow_id}
-        row = await self._database.read(lambda found: found.execute(_HEARD, asked).first())
+    async def last_event_at(self, workflow_id: str) -> datetime | None:
+        """Return the time of a run's last event; ``None`` when it has ended or is unknown."""
+        parameters = {"run": workflow_id}
+        row = await self._database.read(
+            lambda found: found.execute(_LAST_EVENT_OF, parameters).first()
+        )
         return None if row is None else row.time
 
 
-def _why_not(workflow_id: str, status: GoalStatus) -> str:
+def _not_retriable(workflow_id: str, status: GoalStatus) -> str:
     if status is GoalStatus.COMPLETED:
         return f"goal {workflow_id} has completed: hand it in anew to do it again"
     assert status not in RETRIABLE

@@ -1,4 +1,4 @@
-"""Executions: how a worker takes a run over, and how it lets go of it again."""
+"""The execution store: claiming a run for an execution, and suspending it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,15 +24,15 @@ _BUDGET: Final = (
     .outerjoin(_ROOT, _ROOT.c.workflow_id == _ROOT_ID)
     .where(_GOALS.workflow_id == bindparam("run"))
 )
-_CUT_STREAMS: Final = (
+_DELETE_STREAMS: Final = (
     delete(schema.streams)
     .where(schema.streams.c.workflow_id == bindparam("run"))
     .returning(schema.streams.c.stream)
 )
-_MARK: Final = (
+_SET_STATUS: Final = (
     update(schema.goals)
     .where(_GOALS.workflow_id == bindparam("run"))
-    .values(status=bindparam("stands"))
+    .values(status=bindparam("status"))
 )
 _REQUESTS: Final = select(_GOALS.workflow_id, _GOALS.request, _GOALS.fence).where(
     _GOALS.workflow_id.in_(bindparam("runs", expanding=True))
@@ -48,64 +48,64 @@ class ExecutionStore:
     async def begin(
         self, claim: Claim, type_: EventType | None, data: Mapping[str, JsonValue]
     ) -> tuple[Claim, bool]:
-        """Take a run over, and settle what an earlier execution left in the middle.
+        """Claim a run, and close what an earlier execution left open.
 
         Args:
             claim: The claim.
-            type_: What is told of it, when another execution held the run before.
-            data: The details.
+            type_: The type of the event, when another execution has claimed the run before.
+            data: The event's data.
 
         Returns:
-            The claim with the run's budget, and whether another execution held it before.
+            The claim with the run's budget, and whether another execution had claimed it before.
 
         Raises:
-            Fenced: A later execution holds it, or it has ended.
+            Fenced: A later execution has claimed it, or it has ended.
             UnknownGoal: The run's record was never opened.
             StoreUnavailable: The stores do not answer.
         """
 
-        def take(transaction: Transaction) -> tuple[Claim, bool]:
-            again = claim.acquire(transaction)
-            asked = {"run": claim.workflow_id}
-            if again:
-                for (stream,) in transaction.connection.execute(_CUT_STREAMS, asked).all():
-                    told = {"stream": stream}
-                    add_event(transaction, claim.workflow_id, "text.withdrawn", told)
+        def claim_run(transaction: Transaction) -> tuple[Claim, bool]:
+            is_retry = claim.acquire(transaction)
+            parameters = {"run": claim.workflow_id}
+            if is_retry:
+                for (stream,) in transaction.connection.execute(_DELETE_STREAMS, parameters).all():
+                    event = {"stream": stream}
+                    add_event(transaction, claim.workflow_id, "text.withdrawn", event)
                 abandon_requests(transaction, claim.workflow_id)
-                running = asked | {"stands": GoalStatus.RUNNING.value}
-                transaction.connection.execute(_MARK, running)
+                running = parameters | {"status": GoalStatus.RUNNING.value}
+                transaction.connection.execute(_SET_STATUS, running)
                 if type_ is not None:
                     add_event(transaction, claim.workflow_id, type_, data)
-            root, text = transaction.connection.execute(_BUDGET, asked).one()
+            root, text = transaction.connection.execute(_BUDGET, parameters).one()
             budget = Budget.model_validate_json(text) if text else None
-            return replace(claim, root=root, budget=budget), again
+            return replace(claim, root=root, budget=budget), is_retry
 
-        return await self._database.write(take)
+        return await self._database.write(claim_run)
 
     async def suspend(
         self, claim: Claim, status: GoalStatus, type_: EventType, data: Mapping[str, JsonValue]
     ) -> None:
-        """Say that a run waits, is paused or goes on elsewhere.
+        """Store that a run waits, is paused or goes on in another execution.
 
         Raises:
-            Fenced: Another execution holds it by now.
+            Fenced: Another execution has claimed it.
             JournalFailed: The stores were away for a minute.
         """
 
-        def let_go(transaction: Transaction) -> None:
+        def set_status(transaction: Transaction) -> None:
             claim.check(transaction)
-            standing = {"run": claim.workflow_id, "stands": status.value}
-            transaction.connection.execute(_MARK, standing)
+            parameters = {"run": claim.workflow_id, "status": status.value}
+            transaction.connection.execute(_SET_STATUS, parameters)
             add_event(transaction, claim.workflow_id, type_, data)
 
-        await with_retries(lambda: self._database.write(let_go))
+        await with_retries(lambda: self._database.write(set_status))
 
     async def requests(self, workflow_ids: list[str]) -> dict[str, tuple[str | None, str | None]]:
-        """Return what is asked of runs (``pause``, ``cancel`` or nothing) and who holds each.
+        """Return the request for each run (``pause``, ``cancel`` or none) and its fence.
 
         Raises:
             StoreUnavailable: The stores do not answer.
         """
-        asked = {"runs": workflow_ids}
-        rows = await self._database.read(lambda found: found.execute(_REQUESTS, asked).all())
+        parameters = {"runs": workflow_ids}
+        rows = await self._database.read(lambda found: found.execute(_REQUESTS, parameters).all())
         return {row.workflow_id: (row.request, row.fence) for row in rows}

@@ -17,7 +17,7 @@ from perdure.stores.journal.delegates import child_ended
 from perdure.stores.spending.metrics import metric_row, metric_upsert
 
 SUMMARY_CHARACTERS: Final = 200
-# What a reference tells of the metadata; all of it stands in the result.
+# The metadata that a reference carries; the result has all of it.
 REFERENCE_METADATA: Final = ("agent_type", "tokens_used")
 
 _EVENTS: Final[dict[GoalStatus, EventType]] = {
@@ -61,34 +61,40 @@ class ResultStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        keep = database.insert(schema.results)
-        kept = {name: keep.excluded[name] for name in ("result", "summary", "size", "metadata")}
-        self._keep = keep.on_conflict_do_update(index_elements=[_RESULTS.workflow_id], set_=kept)
-        self._measure = metric_upsert(database)
+        upsert = database.insert(schema.results)
+        columns = {
+            name: upsert.excluded[name] for name in ("result", "summary", "size", "metadata")
+        }
+        self._upsert = upsert.on_conflict_do_update(
+            index_elements=[_RESULTS.workflow_id], set_=columns
+        )
+        self._metric_upsert = metric_upsert(database)
 
     async def draft(self, claim: Claim, result: Result) -> None:
-        """Keep what an attempt came to, whole or in part, in place of the attempt's before it.
+        """Store the result of an attempt, whole or partial, in place of the one before.
 
         Once the run has ended, its result stays as it was stored, also when there was none.
 
         Raises:
-            Fenced: Another execution holds the run by now, or it has ended.
+            Fenced: Another execution has claimed the run, or it has ended.
             UnknownGoal: The run's record was never opened.
             JournalFailed: The stores were away for a minute.
         """
         text = result.model_dump_json()
-        told = {key: value for key, value in result.metadata.items() if key in REFERENCE_METADATA}
+        metadata = {
+            key: value for key, value in result.metadata.items() if key in REFERENCE_METADATA
+        }
         row = {
             "workflow_id": claim.workflow_id,
             "result": text,
             "summary": result.summary[:SUMMARY_CHARACTERS],
             "size": len(text.encode()),
-            "metadata": _METADATA.dump_json(told).decode(),
+            "metadata": _METADATA.dump_json(metadata).decode(),
         }
 
         def draft(transaction: Transaction) -> None:
             claim.check(transaction)
-            transaction.connection.execute(self._keep, row)
+            transaction.connection.execute(self._upsert, row)
 
         await with_retries(lambda: self._database.write(draft))
 
@@ -128,26 +134,26 @@ class ResultStore:
             agent_type: str | None = transaction.connection.execute(_CLOSE, end).scalar()
             if agent_type is not None:
                 metric = metric_row(workflow_id, agent_type, "execution_time", execution_time)
-                transaction.connection.execute(self._measure, metric)
-                tell_end(transaction, workflow_id, status, error, execution_time)
+                transaction.connection.execute(self._metric_upsert, metric)
+                add_end_event(transaction, workflow_id, status, error, execution_time)
                 child_ended(transaction, workflow_id)
             return _reference(transaction, workflow_id)
 
         return await self._database.write(store)
 
 
-def tell_end(
+def add_end_event(
     transaction: Transaction,
     workflow_id: str,
     status: GoalStatus,
     error: Failure | None,
     execution_time: float,
 ) -> None:
-    """Tell a run's readers how it has ended, within the transaction that closes its record."""
-    told: dict[str, JsonValue] = {"execution_time": execution_time}
+    """Add the event of a run's end, within the transaction that closes its record."""
+    event: dict[str, JsonValue] = {"execution_time": execution_time}
     if error is not None:
-        told |= error.model_dump(mode="json")
-    add_event(transaction, workflow_id, _EVENTS[status], told)
+        event |= error.model_dump(mode="json")
+    add_event(transaction, workflow_id, _EVENTS[status], event)
 
 
 def _reference(transaction: Transaction, workflow_id: str) -> ResultReference:

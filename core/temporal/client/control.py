@@ -10,7 +10,7 @@ from perdure.messages import PAUSE_SIGNAL, RESUME_SIGNAL
 from perdure.models import Goal, GoalRecord, GoalStatus
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.errors import RunNotEnded, StateConflict
-from perdure.stores.journal.signals import ended
+from perdure.stores.journal.signals import run_ended
 from perdure.temporal.client.reconciliation import Reconciliation, close, external_end
 from perdure.temporal.client.workflow_gateway import StartMode, WorkflowGateway
 
@@ -53,7 +53,7 @@ class RunControl:
         # and is not waited for when the stores are busy.
         with suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(_REQUEST_SECONDS):
-                delegates = await self._stores.control.open_below(workflow_id)
+                delegates = await self._stores.control.open_descendants(workflow_id)
                 await self._stores.control.request([workflow_id, *delegates], "cancel")
         return True
 
@@ -74,7 +74,7 @@ class RunControl:
             RunEnded: It has ended.
         """
         # First, or the worker that gets the run next would be asked to pause it.
-        delegates = await self._stores.control.open_below(workflow_id)
+        delegates = await self._stores.control.open_descendants(workflow_id)
         await self._stores.control.request([workflow_id, *delegates], None)
         await self._signal_all(workflow_id, RESUME_SIGNAL)
 
@@ -93,7 +93,7 @@ class RunControl:
             return False
         what = f"goal {workflow_id} was terminated" + (f" ({reason})" if reason else "")
         await self._end(workflow_id, reason, what)
-        for child in await self._stores.control.open_below(workflow_id):
+        for child in await self._stores.control.open_descendants(workflow_id):
             await self._end(child, reason, f"{what}, which had delegated this one")
         return True
 
@@ -120,7 +120,7 @@ class RunControl:
             started = await self._gateway.start(goal, workflow_id, StartMode.RESTART)
         finally:
             if not started:
-                await self._stores.control.put_back(workflow_id, previous)
+                await self._stores.control.undo_reopen(workflow_id, previous)
         if not started:
             raise _still_ending(workflow_id)
 
@@ -149,12 +149,12 @@ class RunControl:
     async def _signal_all(self, workflow_id: str, signal: str) -> list[str]:
         record = await self._stores.goals.get(workflow_id)
         if record.status.final:
-            raise ended(workflow_id, record.status)
+            raise run_ended(workflow_id, record.status)
         if not await self._gateway.signal(workflow_id, signal):
             await self._reconciliation.settle(workflow_id)
             record = await self._stores.goals.get(workflow_id)
-            raise ended(workflow_id, record.status)
-        delegates = await self._stores.control.open_below(workflow_id)
+            raise run_ended(workflow_id, record.status)
+        delegates = await self._stores.control.open_descendants(workflow_id)
         return [workflow_id] + [run for run in delegates if await self._gateway.signal(run, signal)]
 
     async def _end(self, workflow_id: str, reason: str, what: str) -> None:
@@ -168,7 +168,7 @@ class RunControl:
             return
         for run in [
             record.workflow_id,
-            *await self._stores.control.open_below(record.workflow_id),
+            *await self._stores.control.open_descendants(record.workflow_id),
         ]:
             if not await self._has_ended(run):
                 raise _still_ending(run)

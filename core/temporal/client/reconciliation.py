@@ -67,7 +67,7 @@ class Reconciliation:
         Raises:
             TemporalUnavailable: The server does not answer.
         """
-        last_event_at = await self._stores.control.last_heard(workflow_id)
+        last_event_at = await self._stores.control.last_event_at(workflow_id)
         if last_event_at is None:
             return False
         execution = await self._gateway.describe(workflow_id)

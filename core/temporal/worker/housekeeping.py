@@ -66,10 +66,10 @@ class Waker:
     async def wake(self) -> int:
         """Wake the runs that are due; return how many."""
         clock = asyncio.get_running_loop().time()
-        unwoken = await self._service.stores.waits.unwoken(SIGNAL_SECONDS)
-        self._due = {wait: self._due[wait] for wait in unwoken if wait in self._due}
+        not_woken = await self._service.stores.waits.not_woken(SIGNAL_SECONDS)
+        self._due = {wait: self._due[wait] for wait in not_woken if wait in self._due}
         due: defaultdict[str, list[str]] = defaultdict(list)
-        for workflow_id, wait in unwoken:
+        for workflow_id, wait in not_woken:
             at, pause = self._due.get((workflow_id, wait), (clock, WAKE_SECONDS))
             if at <= clock:
                 due[workflow_id].append(wait)
