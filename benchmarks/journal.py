@@ -41,10 +41,10 @@ async def stored_run(stores: Stores, settings: Settings, name: str) -> AsyncIter
     now = datetime.now(UTC)
     await stores.goals.begin(goal, name, now)
     claim = Claim(name, "benchmark", 1, now)
-    claim, again = await stores.executions.begin(claim, None, {})
-    around = ExecutionContext(stores, claim, again=again)
-    yield around.run(goal, settings)
-    await around.close()
+    claim, is_retry = await stores.executions.begin(claim, None, {})
+    context = ExecutionContext(stores, claim, is_retry=is_retry)
+    yield context.run(goal, settings)
+    await context.close()
 
 
 async def each(run: Run, count: int) -> list[float]:
@@ -58,11 +58,11 @@ async def each(run: Run, count: int) -> list[float]:
 
 
 async def replay(stores: Stores, settings: Settings, name: str, count: int) -> float:
-    """Return the seconds that a later pass takes over the finished steps of a run."""
+    """Return the seconds that a later execution takes over the finished steps of a run."""
     now = datetime.now(UTC)
     claim, _ = await stores.executions.begin(Claim(name, "benchmark", 2, now), None, {})
     goal = Goal(goal_id=name, description="journal", agent_type="nothing")
-    run = ExecutionContext(stores, claim, again=True).run(goal, settings)
+    run = ExecutionContext(stores, claim, is_retry=True).run(goal, settings)
     began = time.perf_counter()
     await each(run, count)
     return time.perf_counter() - began
@@ -116,7 +116,7 @@ async def measure() -> bool:
             async with stored_run(stores, settings, "alone") as run:
                 await each(run, WARM_UP)
                 taken = sorted(await each(run, STEPS))
-            again = await replay(stores, settings, "alone", WARM_UP + STEPS)
+            is_retry = await replay(stores, settings, "alone", WARM_UP + STEPS)
             rate, gap = await crowd(stores, settings)
     p50, p99 = statistics.median(taken) * 1000, taken[len(taken) * 99 // 100] * 1000
     report(
@@ -131,7 +131,7 @@ async def measure() -> bool:
         {
             "step_p99_ms": round(p99, 3),
             "in_memory_p50_ms": round(without * 1000, 3),
-            "replay_ms": round(again * 1000, 2),
+            "replay_ms": round(is_retry * 1000, 2),
             "replayed_steps": WARM_UP + STEPS,
             "runs_at_once": RUNS_AT_ONCE,
             "steps_per_second": round(rate, 1),

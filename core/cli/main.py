@@ -7,8 +7,8 @@ from perdure.cli.commands.api import api
 from perdure.cli.commands.approvals import approvals
 from perdure.cli.commands.dev import dev
 from perdure.cli.commands.doctor import doctor
-from perdure.cli.commands.goals import goals
-from perdure.cli.commands.plugins import plugins
+from perdure.cli.commands.goals.group import goals
+from perdure.cli.commands.plugins.group import plugins
 from perdure.cli.commands.run import run
 from perdure.cli.commands.testing import testing
 from perdure.cli.commands.worker import worker

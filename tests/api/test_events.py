@@ -168,7 +168,7 @@ async def test_a_server_that_stops_ends_its_streams_in_order(own_home: Path) -> 
                 await anext(told)
                 stopped = asyncio.get_running_loop().time()
                 leaving = asyncio.create_task(anext(told, None))
-                app.state.perdure.streams.end()
+                app.state.perdure.streams.close()
                 assert await leaving is None
                 # One that comes while the server stops is ended as well.
                 async with following(client, "?after=1") as late:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from perdure.cli.commands.plugins_new import (
+from perdure.cli.commands.plugins.new import (
     MAX_NAME_LENGTH,
     RESERVED_NAMES,
     TEMPLATE_REQUIREMENT,

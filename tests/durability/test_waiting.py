@@ -92,6 +92,7 @@ async def test_suspensions_across_new_runs_and_servers(
                     continue
                 await until_waits(here, workflow_id, about)
                 if number % 7 == 6:
+                    await here.until_idle(workflow_id)
                     await worker.aclose()
                     await here.forget_sticky_queue(workflow_id)
                     await _send(here, workflow_id, number)
@@ -106,7 +107,9 @@ async def test_suspensions_across_new_runs_and_servers(
                 await until_waits(
                     here, workflow_id, f"question {following}" if following % 2 else "tick"
                 )
+                await here.until_idle(workflow_id)
                 await worker.aclose()
+                await here.forget_sticky_queue(workflow_id)
             else:
                 output, record = await here.finish(workflow_id)
     assert here is not None
@@ -203,6 +206,7 @@ async def test_a_long_sleep_holds_no_worker_and_a_short_one_stays(
     workflow_id = await here.start("sleeper")
     async with here.worker():
         await here.until_status(workflow_id, GoalStatus.WAITING)
+        await here.until_idle(workflow_id)
     await here.forget_sticky_queue(workflow_id)
     async with here.worker():
         output, _ = await here.finish(workflow_id)

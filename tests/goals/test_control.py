@@ -27,6 +27,7 @@ async def test_a_question_of_two_people_is_answered_with_no_worker_up(install: I
     async with here.worker():
         await here.question(workflow_id, "Publish?")
         await here.until_status(workflow_id, GoalStatus.WAITING)
+        await here.until_idle(workflow_id)
     await here.forget_sticky_queue(workflow_id)
     for person in ("ann", "bob"):
         await here.answer(workflow_id, "Publish?", by=person)

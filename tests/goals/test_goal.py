@@ -253,12 +253,12 @@ async def test_a_worker_that_stops_hands_its_goals_on(install: "Install") -> Non
         await gate.wait()
         return Result(summary="finished elsewhere")
 
-    here = await install(spec("patient", patient), work=False)
+    # It waits between two steps for longer than a worker that stops does.
+    here = await install(spec("patient", patient), work=False, drain_seconds=1)
     async with here.worker():
         workflow_id = await here.start("patient")
         await gate.reached.wait()
     gate.open.set()
-    await here.forget_sticky_queue(workflow_id)
     async with here.worker():
         output, _ = await here.finish(workflow_id)
     assert output.result.summary == "finished elsewhere"
@@ -455,6 +455,8 @@ async def test_an_agent_missing_at_every_worker_ends_in_a_recorded_failure(
     install: "Install", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(failure_policy, "MAX_DELAY", timedelta(seconds=0.2))
+    lost = failure_policy.FailureCause.LOST_WORKER
+    monkeypatch.setitem(failure_policy.MAX_FAILURES, lost, 3)
     here = await install(_plain())
     goal = Goal(goal_id="gone", description="x", agent_type="removed")
     output = await here.client.execute_workflow(

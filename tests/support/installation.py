@@ -127,6 +127,19 @@ class Installation:
 
         await until_async(has_status, f"status {status.value}")
 
+    async def until_idle(self, workflow_id: str) -> None:
+        """Wait until a run's workflow waits for something other than a worker."""
+        handle = self.handle(workflow_id)
+
+        async def is_idle() -> bool:
+            described = (await handle.describe()).raw_description
+            # What is pending when a worker stops is given up after ten seconds only.
+            return not described.pending_activities and not described.HasField(
+                "pending_workflow_task"
+            )
+
+        await until_async(is_idle, "the end of all tasks")
+
     async def until_event(self, workflow_id: str, type_: str, times: int = 1) -> None:
         async def is_stored() -> bool:
             events = await self.stores.events.after(workflow_id, 0, limit=100_000)

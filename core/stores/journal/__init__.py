@@ -1,1 +1,1 @@
-"""TODO."""
+"""The journal of runs: steps, waits, signals, approvals, delegates."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Runs of goals: their records, results, executions, idempotency keys and control."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The client of Temporal: the connection, goals, decisions, control, reconciliation."""

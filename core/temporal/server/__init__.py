@@ -1,1 +1,1 @@
-"""TODO."""
+"""Getting, building and running a development server of Temporal."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The worker, the pool, recovery, housekeeping and watchdogs."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.commands.goals_control import cancel, pause, resume, signal, terminate
-from perdure.cli.commands.goals_retry import dead_letters, retry
+from perdure.cli.commands.goals.control import cancel, pause, resume, signal, terminate
+from perdure.cli.commands.goals.retry import dead_letters, retry
 from perdure.cli.output.goal_details import load_goal_details, print_goal_details
 from perdure.cli.output.printing import print_json, print_message, print_table
 from perdure.cli.output.results import default_folder, print_result, save_result

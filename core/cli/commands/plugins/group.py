@@ -4,8 +4,8 @@ import dataclasses
 
 import click
 
-from perdure.cli.commands.plugins_check import check
-from perdure.cli.commands.plugins_new import new
+from perdure.cli.commands.plugins.check import check
+from perdure.cli.commands.plugins.new import new
 from perdure.cli.output.printing import print_json, print_table, styled_status
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.options import json_option

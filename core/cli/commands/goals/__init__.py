@@ -1,0 +1,1 @@
+"""The group ``perdure goals``: what lists, shows, controls and retries goals."""

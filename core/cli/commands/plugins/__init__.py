@@ -1,0 +1,1 @@
+"""The group ``perdure plugins``: what lists, checks and makes plugins."""
