@@ -114,7 +114,7 @@ class ExecuteOutput(Message):
 
 
 class WorkflowState(Message):
-    """The state of a run, passed on when its workflow continues as new, or starts as a child.
+    """The state of a run, passed on when its workflow continues as new.
 
     Attributes:
         started_at: When the run started.
@@ -136,9 +136,11 @@ class WorkflowState(Message):
     attempt: int = 1
     after: Literal["failure", "wait", "yield"] | None = None
     sequence: int = 0
-    # Histories that were recorded first call it `endured`.
+    # In histories on record, and to workers of other versions, it is called `endured`.
     failures: dict[str, int] = Field(
-        default_factory=dict, validation_alias=AliasChoices("failures", "endured")
+        default_factory=dict,
+        validation_alias=AliasChoices("failures", "endured"),
+        serialization_alias="endured",
     )
     idle: int = 0
     waited_for: tuple[str, ...] = ()

@@ -1,1 +1,1 @@
-"""The three activities of a goal: prepare, execute, store."""
+"""The activities of a goal: prepare, execute, store, clean up."""

@@ -152,8 +152,8 @@ class Execute:
                 failure = _failure_of(error)
                 logger.info("attempt failed", type=failure.type, message=failure.message)
                 if failure.kind is FailureKind.THROTTLED:
-                    waits = {"retry_after": failure.retry_after, "message": failure.message}
-                    await context.emitter.emit_event("run.throttled", waits)
+                    data = {"retry_after": failure.retry_after, "message": failure.message}
+                    await context.emitter.emit_event("run.throttled", data)
                 final = failure.permanent or (task.last and failure.kind not in _NOT_COUNTED)
                 cleaned = await self._end(context, run, agent, final=final)
                 raise failed_activity(failure, cleaned=cleaned) from None
@@ -179,7 +179,7 @@ class Execute:
     async def _end(
         self, context: ExecutionContext, run: Run, agent: AnyAgent | None, *, final: bool = True
     ) -> bool:
-        """Keep what was made, and clean up when nothing more will be; return whether that is done.
+        """Keep what was made, and clean up after the last attempt; return whether that is done.
 
         An attempt that is followed by another is not cleaned up: the next one may build on what
         the steps so far have left outside.
@@ -196,7 +196,7 @@ class Execute:
 async def _clean_up(agent: AnyAgent, workflow_id: str) -> None:
     try:
         await clean_up(agent)
-    except Exception as error:  # noqa: BLE001 -- the goal's outcome stands
+    except Exception as error:  # noqa: BLE001 -- it does not change the goal's outcome
         log.warning("cleanup failed", workflow_id=workflow_id, error=repr(error))
 
 

@@ -1,4 +1,4 @@
-"""The stores as one execution of a run uses them."""
+"""The stores, as one execution of a run uses them."""
 
 from perdure.activities.heartbeats import HeartbeatEmitter
 from perdure.agents.runs.run import Run
@@ -48,7 +48,7 @@ class ExecutionContext:
         )
 
     async def store_draft(self, result: Result) -> None:
-        """Store a result, whole or partial, as the run's draft.
+        """Store a result, complete or partial, as the run's draft.
 
         Raises:
             Fenced: Another execution has claimed the run.

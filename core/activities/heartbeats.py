@@ -38,7 +38,7 @@ async def heartbeating(details: Callable[[], tuple[object, ...]] = tuple) -> Asy
 
 
 class HeartbeatEmitter:
-    """Emits what an agent says, and carries the last progress in every heartbeat."""
+    """Emits what an agent reports, and sends the last progress with every heartbeat."""
 
     def __init__(self, emitter: EventEmitter) -> None:
         self._emitter = emitter

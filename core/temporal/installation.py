@@ -37,9 +37,9 @@ class RunningInstallation(BaseModel):
     Attributes:
         pid: Its process.
         temporal_address: ``host:port`` of its Temporal server.
-        api_url: Where its API answers.
-        ui_url: Where Temporal's own pages are.
-        plugin_files: The plugin files it was given.
+        api_url: The address of its API.
+        ui_url: The address of Temporal's web UI.
+        plugin_files: The plugin files that it was started with.
     """
 
     pid: int
@@ -51,10 +51,10 @@ class RunningInstallation(BaseModel):
 
 def write_installation(home: Path, running: RunningInstallation) -> None:
     """Write the file; readers see the old one or the new, never a part."""
-    place = _path(home)
-    fresh = place.with_suffix(".new")
-    fresh.write_text(running.model_dump_json(indent=2), encoding="utf-8")
-    fresh.replace(place)
+    path = _path(home)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(running.model_dump_json(indent=2), encoding="utf-8")
+    temporary.replace(path)
 
 
 def read_installation(home: Path) -> RunningInstallation | None:
@@ -78,7 +78,7 @@ def installation_address(home: Path) -> str | None:
 def known_agents(settings: Settings) -> AgentRegistry:
     """Return this process's registry, loaded at the first call.
 
-    It holds the plugin files of the running installation too, in the versions loaded there.
+    It includes the plugin files of the running installation, in the versions loaded there.
     """
     registry = installed_agents()
     running = read_installation(settings.home)

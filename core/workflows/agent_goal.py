@@ -54,7 +54,7 @@ CLEAN_UP_TIMEOUT = timedelta(minutes=2)
 
 # A run whose history is longer continues as new.
 MAX_HISTORY_EVENTS = 4_000
-# A run that waits for something else in every execution never takes any outcome.
+# A run that waits for something else in every execution never takes an outcome, and never ends.
 MAX_IDLE_WAITS = 5
 
 RETRY = RetryPolicy(

@@ -126,10 +126,10 @@ def retry_delay(failed: FailedAttempt, state: WorkflowState) -> timedelta:
     """
     jitter = workflow.random().random()
     if failed.failure.retry_after is not None:
-        asked = timedelta(seconds=failed.failure.retry_after)
-        return min(asked, MAX_THROTTLE_DELAY) + INITIAL_DELAY * jitter
-    doubled = INITIAL_DELAY * 2.0 ** min(state.failures[failed.cause] - 1, 10)
-    return min(doubled, MAX_DELAY) * (0.5 + jitter / 2)
+        requested = timedelta(seconds=failed.failure.retry_after)
+        return min(requested, MAX_THROTTLE_DELAY) + INITIAL_DELAY * jitter
+    delay = INITIAL_DELAY * 2.0 ** min(state.failures[failed.cause] - 1, 10)
+    return min(delay, MAX_DELAY) * (0.5 + jitter / 2)
 
 
 def _failed_attempt(error: ActivityError) -> FailedAttempt:

@@ -52,7 +52,7 @@ class Waits:
                 child = asyncio.create_task(self._follow(wait, start))
                 self._children[wait.id] = child
         ids = {wait.id for wait in waits}
-        await self._until(lambda: bool(self.woken & ids), _time_left(waits))
+        await self._wait_until(lambda: bool(self.woken & ids), _time_left(waits))
         await self._batch_children(waits)
         self.woken -= ids
 
@@ -68,10 +68,10 @@ class Waits:
         only_children = not (self.woken & {wait.id for wait in waits} - children)
         if not (children - self.woken) or not (self.woken & children) or not only_children:
             return
-        await self._until(lambda: children <= self.woken, self._batch_window)
+        await self._wait_until(lambda: children <= self.woken, self._batch_window)
         self._batch_window = min(self._batch_window * 2, MAX_BATCH_WINDOW)
 
-    async def _until(self, is_over: Callable[[], bool], limit: timedelta | None) -> None:
+    async def _wait_until(self, is_over: Callable[[], bool], limit: timedelta | None) -> None:
         try:
             await workflow.wait_condition(is_over, timeout=limit)
         except TimeoutError:

@@ -266,7 +266,7 @@ async def test_retry_goes_on_in_the_same_run(here: Installation) -> None:
     assert record.error is None
     assert await here.told(run) == ["run.started", "run.failed", "run.retried"]
     assert await here.heard(run) == []
-    assert not await here.service.reconciliation.settle(run)
+    assert not await here.service.reconciliation.reconcile_run(run)
 
     await here.stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
     await here.finish(run)

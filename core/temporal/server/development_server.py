@@ -24,7 +24,7 @@ _READY_SECONDS: Final = 30.0
 _LOCK_SECONDS: Final = 3.0  # a server that was killed a moment ago still holds its lock
 _PROBE_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.05
-_TRIES: Final = 5
+_MAX_ATTEMPTS: Final = 5
 _NAMESPACE: Final = "default"
 
 # Measured on one goal of three activities: as it comes, the history service looks for work 20 times
@@ -42,7 +42,7 @@ class DevelopmentServerFailed(ServerUnavailable):
 
 
 class _PortTaken(DevelopmentServerFailed):
-    """Somebody took a port between our choosing it and the server's taking it."""
+    """Another program took a port after it was chosen and before the server listened on it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class DevelopmentServer:
         """Wait for as long as the server runs.
 
         Raises:
-            DevelopmentServerFailed: It ended by itself; the message holds the end of its log.
+            DevelopmentServerFailed: It ended by itself; the message has the end of its log.
         """
         status = await self._process.wait()
         raise DevelopmentServerFailed(
@@ -86,7 +86,7 @@ class DevelopmentServer:
         )
 
     async def stop(self) -> None:
-        """End the server: asked to at first, killed after 5 s. A second call does nothing."""
+        """End the server: by SIGTERM, and by SIGKILL after 5 s. A second call does nothing."""
         await stop_process(self._process)
 
 
@@ -108,7 +108,7 @@ async def run_development_server(
     Args:
         binary: The ``temporal`` command.
         home: The folder that holds its state (``temporal.db``) and its log (``logs/temporal.log``);
-            when not given, a temporary one that goes with the server.
+            when not given, a temporary one, removed with the server.
         port: The port preferred for clients; another when it is taken, and any when 0.
         ui_port: The same for the web UI.
         tuned: Whether to set what makes goals quick; ``False`` for ``start-dev`` as it comes.
@@ -141,14 +141,14 @@ def _state_folder(home: Path | None) -> Iterator[Path]:
 
 
 async def _lock(folder: Path) -> StateLock:
-    give_up = time.monotonic() + _LOCK_SECONDS
+    deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             return StateLock(folder / "temporal.lock")
         except OSError as error:
             raise _cannot_write(folder, error) from error
         except StateInUse as error:
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise DevelopmentServerFailed(
                     f"{folder} is in use by {error}: stop that one, or set PERDURE_HOME to another"
                     " folder"
@@ -194,12 +194,12 @@ async def _start(
     preferred: tuple[int, int],
     options: tuple[str, ...],
 ) -> DevelopmentServer:
-    for attempt in range(_TRIES):
+    for attempt in range(_MAX_ATTEMPTS):
         ports = choose_ports(*preferred)
         try:
             return await _start_once(binary, state, lock, ports, preferred, options)
         except _PortTaken:
-            if attempt == _TRIES - 1:
+            if attempt == _MAX_ATTEMPTS - 1:
                 raise
     raise AssertionError("not reached")
 
@@ -253,14 +253,14 @@ def _environment() -> dict[str, str]:
 
 
 def _notes(ports: ServerPorts, preferred: tuple[int, int]) -> tuple[str, ...]:
-    taken = (
+    listeners = (
         ("Temporal server", preferred[0], ports.grpc),
         ("Temporal web UI", preferred[1], ports.ui),
     )
     return tuple(
-        f"port {wanted} is taken, so the {what} uses {got}"
-        for what, wanted, got in taken
-        if wanted not in {0, got}
+        f"port {usual} is taken, so the {listener} uses {port}"
+        for listener, usual, port in listeners
+        if usual not in {0, port}
     )
 
 
@@ -291,12 +291,12 @@ def _raise_if_ended(process: Process, log: ServerLog) -> None:
 async def _is_ready(ports: ServerPorts) -> bool:
     """Return whether workflows can be started on the server.
 
-    The question goes through its HTTP API, on a port that was chosen at random: another server
-    might have got hold of the gRPC port before ours. "No such workflow" is an answer of the service
-    that keeps workflows, and so it comes only when that works too.
+    It is asked through its HTTP API, on a port that was chosen at random: another server might have
+    taken the gRPC port before ours. "No such workflow" is a response of the service that stores
+    workflows, and so it comes only when that works too.
     """
-    answer = await _http_status(ports.http, f"/api/v1/namespaces/{_NAMESPACE}/workflows/none")
-    if answer != 404 or await _http_status(ports.ui, "/") is None:
+    status = await _http_status(ports.http, f"/api/v1/namespaces/{_NAMESPACE}/workflows/none")
+    if status != 404 or await _http_status(ports.ui, "/") is None:
         return False
     return await _answers_grpc(ports.grpc)
 

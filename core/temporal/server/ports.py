@@ -1,4 +1,4 @@
-"""Ports of this machine that nobody listens on."""
+"""Free ports of this machine."""
 
 import socket
 import sys
@@ -10,7 +10,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True)
 class ServerPorts:
-    """The ports that a development server is told to take.
+    """The ports that a development server listens on.
 
     Its internal services take three more, which it chooses itself.
 
@@ -34,10 +34,10 @@ def choose_ports(grpc: int, ui: int) -> ServerPorts:
         grpc: The port preferred for clients; 0 for any.
         ui: The port preferred for the web UI; 0 for any.
     """
-    taken = grpc if is_free(grpc) else free_port()
+    chosen = grpc if is_free(grpc) else free_port()
     return ServerPorts(
-        grpc=taken,
-        ui=ui if is_free(ui) and ui != taken else free_port(),
+        grpc=chosen,
+        ui=ui if is_free(ui) and ui != chosen else free_port(),
         http=free_port(),
         metrics=free_port(),
     )
@@ -57,7 +57,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a free port of the loopback address that nobody else is handed for a minute."""
+    """Return a free port of the loopback address that no other program is given for a minute."""
     with _listening_socket() as listener:
         listener.bind((LOOPBACK, 0))
         listener.listen(1)

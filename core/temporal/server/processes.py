@@ -108,7 +108,7 @@ async def run_command(
     Args:
         command: The program, by its path, and its arguments.
         environment: Its environment variables; ours when not given.
-        on_line: Is given each line that it writes, as it comes.
+        on_line: Called with each line that it writes, at once.
         timeout_seconds: Seconds it may take; no limit when not given.
         tail_lines: How many of its last lines are returned.
 

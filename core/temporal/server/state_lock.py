@@ -13,10 +13,10 @@ class StateInUse(Exception):
 
 
 class StateLock:
-    """A lock that a server holds for as long as it or the process that started it lives.
+    """A lock on a server's state for as long as the server or the process that started it lives.
 
     The server inherits the open file, and the lock belongs to that: one that outlived its process
-    still keeps others off. Readers find in the file who holds it.
+    still keeps others off. The file names the holder.
 
     Attributes:
         descriptor: The open file, for the server to inherit.

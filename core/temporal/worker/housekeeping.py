@@ -55,8 +55,8 @@ async def run_housekeeping(
 class Waker:
     """Wakes runs that are still waiting although a wait of theirs is over.
 
-    A run that stays so, because every worker is busy, is woken again after pauses that double:
-    Temporal takes 10,000 signals for one workflow and no more.
+    A run that goes on waiting, because every worker is busy, is woken again after pauses that
+    double: Temporal takes 10,000 signals for one workflow and no more.
     """
 
     def __init__(self, service: GoalService) -> None:

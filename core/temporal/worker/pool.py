@@ -28,7 +28,7 @@ MAX_DELAY: Final = 30.0
 # What a child may take beyond its drain before it is killed.
 KILL_AFTER_SECONDS: Final = 10.0
 # How long a worker may grow before it is replaced, at first; twice as long each time, so that a
-# goal whose one step needs more than a share comes to the step's end some day.
+# goal with one step that needs more than a share gets to the end of that step at last.
 MEMORY_GRACE_SECONDS: Final = 60.0
 MAX_MEMORY_GRACE: Final = 3600.0
 _READY_MESSAGE: Final = b"\n"
@@ -55,7 +55,7 @@ class Pool:
         """Prepare a pool.
 
         Args:
-            client: A client of the supervisor's own, which hands on what a dead worker left.
+            client: A client of the supervisor's own, which reassigns the goals of dead workers.
             settings: Where the stores are, and how much memory workers may use.
             processes: How many workers.
             memory_grace_seconds: How old a worker is before it is first replaced for its memory.

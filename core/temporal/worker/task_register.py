@@ -43,7 +43,7 @@ class RegisteredTask:
 class TaskRegister:
     """The executions of this process, in a file that is locked as long as the process lives.
 
-    The kernel gives the lock back however the process ends, and what was written stays: a register
+    The kernel releases the lock however the process ends, and what was written stays: a register
     that is not locked is that of a dead worker.
     """
 

@@ -1,7 +1,7 @@
 """Worker versioning: which version of the workers gets the goals.
 
-Temporal tells workers with a build id apart by it, and dispatches goals to those of one version,
-the current one.
+A worker with a build id belongs to that version, and Temporal dispatches goals to the workers of
+one version, the current one.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ async def current_build(client: Client) -> str | None:
         namespace=client.namespace, deployment_name=DEPLOYMENT
     )
     try:
-        answer = await client.workflow_service.describe_worker_deployment(
+        response = await client.workflow_service.describe_worker_deployment(
             request, timeout=RPC_TIMEOUT
         )
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
         raise
-    routing = answer.worker_deployment_info.routing_config
+    routing = response.worker_deployment_info.routing_config
     return routing.current_deployment_version.build_id or None
 
 

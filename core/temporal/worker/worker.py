@@ -90,7 +90,7 @@ def _slots(settings: Settings) -> WorkerTuner:
 
 
 def _deployment(build_id: str) -> WorkerDeploymentConfig | None:
-    """Return what tells this worker from those of other versions."""
+    """Return the deployment version of this worker; ``None`` without a build id."""
     if not build_id:
         return None
     return WorkerDeploymentConfig(
