@@ -292,7 +292,7 @@ async def test_questions_that_change_on_every_pass_end_the_goal(install: Install
     assert len(passes) < 10
     record = await here.stores.goals.get(workflow_id)
     assert record.error is not None
-    assert "ask the same again on every pass, with run.now()" in record.error.message
+    assert "ask the same again in every execution, with run.now()" in record.error.message
 
 
 async def test_steps_that_change_on_every_pass_end_the_goal_too(install: Install) -> None:

@@ -31,7 +31,7 @@ WAITING = {
 # The same for its next version, which takes one parameter more.
 UPGRADED = {
     "    text: str": "    loud: bool = Field(False, description='To shout.')\n    text: str",
-    "named = list(counts)": "named = [w.upper() if parameters.loud else w for w in counts]",
+    "words = list(counts)": "words = [w.upper() if parameters.loud else w for w in counts]",
 }
 
 
