@@ -39,9 +39,9 @@ async def stored_run(stores: Stores, settings: Settings, name: str) -> AsyncIter
     """Give a run over the stores, as a worker gives it to an agent."""
     goal = Goal(goal_id=name, description="journal", agent_type="nothing")
     now = datetime.now(UTC)
-    await stores.goals.begin(goal, name, now)
+    await stores.goals.create(goal, name, now)
     claim = Claim(name, "benchmark", 1, now)
-    claim, is_retry = await stores.executions.begin(claim, None, {})
+    claim, is_retry = await stores.executions.start(claim, None, {})
     context = ExecutionContext(stores, claim, is_retry=is_retry)
     yield context.run(goal, settings)
     await context.close()
@@ -60,7 +60,7 @@ async def each(run: Run, count: int) -> list[float]:
 async def replay(stores: Stores, settings: Settings, name: str, count: int) -> float:
     """Return the seconds that a later execution takes over the finished steps of a run."""
     now = datetime.now(UTC)
-    claim, _ = await stores.executions.begin(Claim(name, "benchmark", 2, now), None, {})
+    claim, _ = await stores.executions.start(Claim(name, "benchmark", 2, now), None, {})
     goal = Goal(goal_id=name, description="journal", agent_type="nothing")
     run = ExecutionContext(stores, claim, is_retry=True).run(goal, settings)
     began = time.perf_counter()

@@ -81,7 +81,7 @@ class Execute:
             over = Failure(type="Ended", message=str(error), permanent=True, kind=kind)
             raise failed_activity(over, cleaned=True) from None
         except Fenced as error:
-            log.info("taken over", workflow_id=activity.info().workflow_id)
+            log.info("run taken over", workflow_id=activity.info().workflow_id)
             raise _installation_failed("Fenced", error, FailureKind.LOST_WORKER) from None
         except ApplicationError:
             raise
@@ -111,11 +111,11 @@ class Execute:
         )
         type_, data = _start_event(task)
         try:
-            return await self._stores.executions.begin(claim, type_, data)
+            return await self._stores.executions.start(claim, type_, data)
         except UnknownGoal:
             # The stores were away when the record should have been opened.
-            await self._stores.goals.begin(task.goal, workflow_id, info.scheduled_time)
-            return await self._stores.executions.begin(claim, type_, data)
+            await self._stores.goals.create(task.goal, workflow_id, info.scheduled_time)
+            return await self._stores.executions.start(claim, type_, data)
 
     async def _execute(self, task: ExecuteInput, context: ExecutionContext) -> ExecuteOutput:
         run = context.run(task.goal, self._settings)

@@ -40,7 +40,7 @@ class ExecutionContext:
             self._journal,
             self._stores.artifacts.writer(self.claim),
             self.emitter,
-            waits=self._stores.waits.of(self.claim),
+            waits=self._stores.waits.for_execution(self.claim),
             ledger=self._ledger,
             workflow_id=self.claim.workflow_id,
             model=settings.model,

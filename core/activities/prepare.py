@@ -32,7 +32,7 @@ class Prepare:
         workflow_id = info.workflow_id or ""
         # The record comes first: a goal that cannot run is on record as failed, not lost.
         installed = self._registry.agents.get(goal.agent_type)
-        await self._stores.goals.begin(
+        await self._stores.goals.create(
             goal,
             workflow_id,
             started_at=info.scheduled_time,

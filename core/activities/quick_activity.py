@@ -43,7 +43,7 @@ def quick_or_later(
             async with asyncio.timeout(QUICK_SECONDS):
                 return await body(self, argument)
         except Exception as error:  # noqa: BLE001 -- the ordinary activity will report it
-            log.info("later", activity=activity.info().activity_type, reason=repr(error))
+            log.info("not quick", activity=activity.info().activity_type, reason=repr(error))
             return None
 
     return run

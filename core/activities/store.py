@@ -31,7 +31,7 @@ class Store:
         except UnknownGoal:
             # The stores were away when the record should have been opened.
             started_at = info.scheduled_time - timedelta(seconds=ended.execution_time)
-            await self._stores.goals.begin(ended.goal, workflow_id, started_at)
+            await self._stores.goals.create(ended.goal, workflow_id, started_at)
             return await self._store(workflow_id, ended)
 
     async def _store(self, workflow_id: str, ended: StoreInput) -> ResultReference:

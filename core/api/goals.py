@@ -12,7 +12,7 @@ from perdure.models import Budget, Goal, GoalRecord, GoalStatus
 from perdure.stores import UnknownArtifact
 from perdure.stores.database.paging import PageCursor
 from perdure.stores.runs.goals import cursor_of
-from perdure.stores.runs.idempotency import KEY_CHARACTERS
+from perdure.stores.runs.idempotency import MAX_KEY_CHARACTERS
 
 _INVALID = {"model": Problem, "description": "The goal cannot be run"}
 _KEY_CONFLICT = {"model": Problem, "description": "The key was used with another goal"}
@@ -21,7 +21,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         min_length=1,
-        max_length=KEY_CHARACTERS,
+        max_length=MAX_KEY_CHARACTERS,
         pattern=r"^[!-~]+$",
         description="The same key and body again returns the run started first. Visible ASCII.",
     ),

@@ -24,7 +24,7 @@ from perdure.stores.journal.waits import WaitStore
 from perdure.stores.runs.control import ControlStore
 from perdure.stores.runs.executions import ExecutionStore
 from perdure.stores.runs.goals import GoalStore
-from perdure.stores.runs.idempotency import KeyStore
+from perdure.stores.runs.idempotency import IdempotencyKeyStore
 from perdure.stores.runs.results import ResultStore
 from perdure.stores.spending.ledger import LedgerStore
 from perdure.stores.spending.metrics import MetricStore
@@ -55,7 +55,7 @@ class Stores:
     waits: WaitStore
     approvals: ApprovalStore
     signals: SignalStore
-    keys: KeyStore
+    idempotency_keys: IdempotencyKeyStore
     control: ControlStore
 
     def emitter(self, claim: Claim, *, is_retry: bool) -> EventWriter:
@@ -98,7 +98,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             waits=WaitStore(database),
             approvals=ApprovalStore(database),
             signals=SignalStore(database),
-            keys=KeyStore(database),
+            idempotency_keys=IdempotencyKeyStore(database),
             control=ControlStore(database),
         )
     finally:

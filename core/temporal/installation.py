@@ -50,7 +50,7 @@ class RunningInstallation(BaseModel):
 
 
 def write_installation(home: Path, running: RunningInstallation) -> None:
-    """Write the file; readers see the old one or the new, never a part."""
+    """Write the file, atomically: readers never see a part of it."""
     path = _path(home)
     temporary = path.with_suffix(".new")
     temporary.write_text(running.model_dump_json(indent=2), encoding="utf-8")
@@ -75,7 +75,7 @@ def installation_address(home: Path) -> str | None:
     return configured_address() or (running.temporal_address if running else None)
 
 
-def known_agents(settings: Settings) -> AgentRegistry:
+def load_agents(settings: Settings) -> AgentRegistry:
     """Return this process's registry, loaded at the first call.
 
     It includes the plugin files of the running installation, in the versions loaded there.

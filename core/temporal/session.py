@@ -12,7 +12,7 @@ from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.temporal.client.connection import TemporalUnavailable, configured_address, connect
 from perdure.temporal.client.goal_service import GoalService
-from perdure.temporal.installation import installation_address, known_agents
+from perdure.temporal.installation import installation_address, load_agents
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
 from perdure.temporal.worker.run_worker import run_worker
@@ -58,7 +58,7 @@ async def open_session(settings: Settings, report: Callable[[str], None]) -> Asy
             yield session
         return
     async with open_stores(settings) as stores:
-        registry = known_agents(settings)
+        registry = load_agents(settings)
         yield Session(stores, registry, client, GoalService(client, stores, registry))
 
 
@@ -92,7 +92,7 @@ async def embedded_session(
             run_development_server(binary.path, settings.home, port=port)
         )
         client = await connect(server.address)
-        registry = known_agents(settings)
+        registry = load_agents(settings)
         # Whoever stops an embedded server waits for it at a terminal.
         drain = min(settings.drain_seconds, EMBEDDED_DRAIN_SECONDS)
         embedded = settings.model_copy(update={"drain_seconds": drain})

@@ -1,4 +1,4 @@
-"""Observers hear every event after it is stored, and none of them can hurt a goal."""
+"""Observers get every event after it is stored, and none of them can hurt a goal."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 
 
-class Ear:
+class Recorder:
     def __init__(self) -> None:
-        self.heard: list[tuple[str, int]] = []
+        self.received: list[tuple[str, int]] = []
 
     async def on_event(self, event: Event) -> None:
-        self.heard.append((event.type, event.number))
+        self.received.append((event.type, event.number))
 
 
 class Broken:
@@ -43,31 +43,31 @@ class Hanging:
 
 async def begin(stores: Stores, workflow_id: str = "run") -> None:
     goal = Goal(goal_id="g", description="x", agent_type="echo")
-    await stores.goals.begin(goal, workflow_id, datetime.now(UTC))
+    await stores.goals.create(goal, workflow_id, datetime.now(UTC))
 
 
-async def test_an_observer_hears_each_event_in_order(own_home: Path) -> None:
-    ear = Ear()
+async def test_an_observer_gets_each_event_in_order(own_home: Path) -> None:
+    recorder = Recorder()
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observers.run_observers(stores.events, [ear]):
+        async with observers.run_observers(stores.events, [recorder]):
             await begin(stores)
             for _ in range(3):
                 await stores.events.append("run", "run.retrying", {})
-        assert ear.heard == [("run.started", 1)] + [("run.retrying", n) for n in (2, 3, 4)]
+        assert recorder.received == [("run.started", 1)] + [("run.retrying", n) for n in (2, 3, 4)]
 
 
 async def test_broken_and_hanging_observers_delay_nobody(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observers, "OBSERVER_SECONDS", 0.2)
-    broken, ear, hanging = Broken(), Ear(), Hanging()
+    broken, recorder, hanging = Broken(), Recorder(), Hanging()
     async with open_stores(Settings(home=own_home)) as stores:
-        async with observers.run_observers(stores.events, [broken, hanging, ear]):
+        async with observers.run_observers(stores.events, [broken, hanging, recorder]):
             await begin(stores)
             await asyncio.wait_for(hanging.cancelled.wait(), 10)
             await begin(stores, "other")
-        assert [number for _, number in ear.heard] == [1, 1]
-        assert broken.called == 2  # one that has failed hears the next event all the same
+        assert [number for _, number in recorder.received] == [1, 1]
+        assert broken.called == 2  # one that has failed gets the next event all the same
         assert len(await stores.goals.list()) == 2
 
 
@@ -79,8 +79,8 @@ async def test_each_failure_is_counted_and_logged(own_home: Path) -> None:
         ):
             await begin(stores)
             await stores.events.append("run", "run.retrying", {})
-    told = [(line["observer"], line["event_type"], line["failures"]) for line in logged]
-    assert told == [("Broken", "run.started", 1), ("Broken", "run.retrying", 2)]
+    failures = [(line["observer"], line["event_type"], line["failures"]) for line in logged]
+    assert failures == [("Broken", "run.started", 1), ("Broken", "run.retrying", 2)]
     assert all("no more paper" in line["reason"] for line in logged)
 
 

@@ -36,12 +36,12 @@ async def stores(api: httpx.AsyncClient) -> AsyncIterator[Stores]:
 
 
 async def ask(stores: Stores, run: str = "run", of: tuple[str, ...] = (), needed: int = 1) -> str:
-    await stores.goals.begin(
+    await stores.goals.create(
         Goal(goal_id="g", description="d", agent_type="echo"), run, datetime.now(UTC)
     )
-    claim, _ = await stores.executions.begin(Claim(run, "r", 1, datetime.now(UTC)), None, {})
+    claim, _ = await stores.executions.start(Claim(run, "r", 1, datetime.now(UTC)), None, {})
     question = ApprovalRequest("Publish?", {"pages": [1, 2]}, None, of, needed)
-    wait = await stores.waits.of(claim).open(StepKey("ask", "0" * 64, 0), question)
+    wait = await stores.waits.for_execution(claim).open(StepKey("ask", "0" * 64, 0), question)
     assert isinstance(wait, Wait)
     return wait.id
 

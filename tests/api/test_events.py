@@ -43,7 +43,7 @@ async def stores(api: httpx.AsyncClient, own_home: Path) -> AsyncIterator[Stores
     """Open the API's stores as another process would, with one run under way."""
     async with open_stores(Settings(home=own_home)) as opened:
         goal = Goal(goal_id="sales", description="Profile the sales", agent_type="echo")
-        await opened.goals.begin(goal, "run", datetime.now(UTC))
+        await opened.goals.create(goal, "run", datetime.now(UTC))
         yield opened
 
 
@@ -127,7 +127,7 @@ async def test_an_idle_run_shows_that_it_is_followed(
     api: httpx.AsyncClient, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.1)
-    await stores.goals.mark("run", GoalStatus.WAITING)
+    await stores.goals.set_status("run", GoalStatus.WAITING)
     async with following(api, "?after=1") as told:
         await anext(told)
         for _ in range(2):
@@ -159,7 +159,7 @@ async def test_a_server_that_stops_ends_its_streams_in_order(own_home: Path) -> 
     settings = Settings(home=own_home)
     async with open_stores(settings) as stores, httpx.AsyncClient() as client:
         goal = Goal(goal_id="sales", description="Profile the sales", agent_type="echo")
-        await stores.goals.begin(goal, "run", datetime.now(UTC))
+        await stores.goals.create(goal, "run", datetime.now(UTC))
         temporal = await connect(f"127.0.0.1:{free_port()}", lazy=True)
         app = create_app(GoalService(temporal, stores, AgentRegistry.from_loaded({}, [])), settings)
         async with serve(app, listen("127.0.0.1", 0), settings) as url:

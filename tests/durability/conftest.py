@@ -42,7 +42,7 @@ class Workers:
     def home(self) -> Path:
         return self.here.settings.home
 
-    def begin(self, *, dies: tuple[str, ...] = (), halts: tuple[str, ...] = ()) -> int:
+    def start(self, *, dies: tuple[str, ...] = (), halts: tuple[str, ...] = ()) -> int:
         """Start a worker and return its pid."""
         pid = self.fork_server.fork(
             home=str(self.home), address=self.here.address, dies=dies, halts=halts

@@ -80,13 +80,13 @@ async def work(order: Order) -> None:
     """Execute goals until killed."""
     ORDER.update(order)
     heartbeats.HEARTBEAT_SECONDS = 0.2  # type: ignore[misc]
-    begin = ExecutionStore.begin
+    start = ExecutionStore.start
 
-    async def begin_late(*given: Any) -> Any:
-        await place("begin")
-        return await begin(*given)
+    async def start_late(*arguments: Any) -> Any:
+        await place("start")
+        return await start(*arguments)
 
-    ExecutionStore.begin = begin_late  # type: ignore[method-assign, assignment]
+    ExecutionStore.start = start_late  # type: ignore[method-assign, assignment]
     settings = Settings(home=Path(order["home"]))
     spec = AgentSpec(name="paying", description="", agent=paying)
     registry = registry_of(spec)

@@ -1,4 +1,4 @@
-"""A goal that is told to stop stops, wherever it is told; its agent is cleaned up once."""
+"""Cancelling a goal, whatever it is doing: it stops, and its agent is cleaned up once."""
 
 import asyncio
 import time
@@ -41,9 +41,9 @@ class Witness:
 
 
 def agent_that(witness: Witness, name: str, does: Any) -> AgentSpec:
-    """Return an agent that does something and tells the witness of its clean-up."""
+    """Return an agent that does something and records its clean-up with the witness."""
 
-    class Told(Agent[None]):
+    class Witnessed(Agent[None]):
         async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
             yield Progress(percentage=1)
             await does(self.run)
@@ -54,7 +54,7 @@ def agent_that(witness: Witness, name: str, does: Any) -> AgentSpec:
         async def cleanup(self) -> None:
             witness.cleaned.append(name)
 
-    return AgentSpec(name=name, description="", agent=Told)
+    return AgentSpec(name=name, description="", agent=Witnessed)
 
 
 async def cancelled(here: Installation, workflow_id: str) -> GoalRecord:
@@ -82,10 +82,10 @@ async def test_a_working_agent_notices_within_two_seconds(install: Install) -> N
     here = await install(agent_that(witness, "worker", work))
     workflow_id = await here.start("worker")
     await witness.reached.wait()
-    told_at = time.monotonic()
+    cancelled_at = time.monotonic()
     await here.service.control.cancel(workflow_id)
     record = await cancelled(here, workflow_id)
-    assert witness.stopped_at - told_at < 2
+    assert witness.stopped_at - cancelled_at < 2
     assert record.result is not None
     assert record.result.summary == "worker: as far as it came"
     assert [artifact.name for artifact in record.artifacts] == ["draft.md"]
@@ -134,10 +134,10 @@ async def test_cancelled_just_before_suspending(
     witness = Witness()
     suspend = ExecutionStore.suspend
 
-    async def slowly(*given: Any) -> None:
+    async def slowly(*arguments: Any) -> None:
         witness.reached.set()
         await witness.open.wait()
-        await suspend(*given)
+        await suspend(*arguments)
 
     monkeypatch.setattr(ExecutionStore, "suspend", slowly)
 
@@ -283,10 +283,10 @@ async def test_cancelled_with_no_worker_up_before_it_ever_ran(install: Install) 
     assert (witness.done, witness.cleaned) == ([], [])
 
 
-async def test_an_agent_that_does_not_let_go_is_left_behind(
+async def test_an_agent_that_ignores_its_cancellation_is_left_behind(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it does afterwards comes to nothing."""
+    """Whatever it does afterwards has no effect."""
     monkeypatch.setattr(driver, "CANCEL_SECONDS", 0.2)
     witness = Witness()
     refused: list[str] = []

@@ -77,7 +77,7 @@ async def test_ten_deploys_and_ten_kills(install: Install) -> None:
     await here.replay(workflow_id, "deploys-and-kills")
 
 
-async def test_a_late_second_hand_on_hurts_nobody(install: Install) -> None:
+async def test_a_late_second_yield_hurts_nobody(install: Install) -> None:
     """The token of an execution that is over is refused."""
     from temporalio.service import RPCError
 
@@ -168,12 +168,12 @@ async def test_a_worker_with_other_stores_is_refused(install: Install, tmp_path:
             await here.until_history_has(workflow_id, "activity_task_failed_event_attributes")
         assert await others.goals.list() == []
     history = await here.handle(workflow_id).fetch_history()
-    told = next(
+    message = next(
         event.activity_task_failed_event_attributes.failure.message
         for event in history.events
         if event.HasField("activity_task_failed_event_attributes")
     )
-    assert "this worker has other stores than those the run began in" in told
+    assert "this worker has other stores than those the run began in" in message
     assert paid == [1]
     async with here.worker():
         assert (await here.finish(workflow_id))[0].success

@@ -33,13 +33,13 @@ async def started(workers: "Workers", description: str) -> str:
 
 
 async def written(workers: "Workers", workflow_id: str) -> tuple[list[Event], list[object]]:
-    """Return all that the stores hold of a run that an agent's execution can write.
+    """Return all that the stores have of a run that an agent's execution can write.
 
-    Without what the healthy worker tells of the step in which it halts: that it takes long.
+    Without the event that the healthy worker adds for the step in which it halts: it takes long.
     """
-    told = await workers.here.stored_events(workflow_id)
-    events = [event for event in told if event.type != "step.started"]
-    numbers = [event.number for event in told if event.type == "step.started"]
+    stored = await workers.here.stored_events(workflow_id)
+    events = [event for event in stored if event.type != "step.started"]
+    numbers = [event.number for event in stored if event.type == "step.started"]
     assert len(numbers) <= 2  # one of each worker's
     tables = (schema.goals, schema.steps, schema.results, schema.artifacts, schema.totals)
 
@@ -60,13 +60,13 @@ async def test_a_frozen_worker_that_wakes_does_nothing_more(
 ) -> None:
     """Sharpest tests 1 and 2: frozen in mid-step."""
     monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=2.5))
-    frozen = workers.begin(halts=("1.after",))
+    frozen = workers.start(halts=("1.after",))
     workflow_id = await started(workers, KINDS[kind])
     await workers.at("1.after")
     workers.freeze(frozen)
-    healthy = workers.begin(halts=("3.before",))
+    healthy = workers.start(halts=("3.before",))
     await workers.at("3.before")
-    await workers.here.until_event(workflow_id, "progress", 3)  # it is told beside the next step
+    await workers.here.until_event(workflow_id, "progress", 3)  # added during the next step
     assert workers.bill() == [(0, frozen), (1, frozen), (1, healthy), (2, healthy)]
     before = await written(workers, workflow_id)
 
@@ -82,26 +82,26 @@ async def test_a_frozen_worker_that_wakes_does_nothing_more(
     assert record.result is not None
     assert record.result.data == {"paid": 5}
     assert [pid for number, pid in workers.bill() if number > 2] == [healthy, healthy]
-    told = await workers.here.stored_events(workflow_id)
-    assert sum(event.type == "step.completed" for event in told) == 5
-    assert sum(event.type == "run.completed" for event in told) == 1
-    assert sum(event.type == "progress" for event in told) == 5
+    events = await workers.here.stored_events(workflow_id)
+    assert sum(event.type == "step.completed" for event in events) == 5
+    assert sum(event.type == "run.completed" for event in events) == 1
+    assert sum(event.type == "progress" for event in events) == 5
 
 
-async def test_a_worker_frozen_before_it_takes_the_fence_gets_it_no_more(
+async def test_a_worker_frozen_before_it_claims_the_run_cannot_claim_it(
     workers: "Workers", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sharpest test 1: frozen with the task in its hands, before it has begun."""
+    """Sharpest test 1: frozen with the task, before it has claimed the run."""
     monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=2.5))
-    frozen = workers.begin(halts=("begin",))
+    frozen = workers.start(halts=("start",))
     workflow_id = await started(workers, "pay")
-    await workers.at("begin")
+    await workers.at("start")
     workers.freeze(frozen)
-    healthy = workers.begin(halts=("2.before",))
+    healthy = workers.start(halts=("2.before",))
     await workers.at("2.before")
     await workers.here.until_event(workflow_id, "progress", 2)
     before = await written(workers, workflow_id)
-    workers.open("begin")
+    workers.open("start")
     workers.wake(frozen)
     await workers.turns(frozen, 1.0)
     assert workers.bill() == [(0, healthy), (1, healthy)]
@@ -116,11 +116,11 @@ async def test_a_worker_frozen_until_the_goal_has_ended_changes_nothing(
     workers: "Workers", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_goal, "HEARTBEAT_TIMEOUT", timedelta(seconds=2.5))
-    frozen = workers.begin(halts=("1.after",))
+    frozen = workers.start(halts=("1.after",))
     workflow_id = await started(workers, "pay, and catches everything")
     await workers.at("1.after")
     workers.freeze(frozen)
-    workers.begin()
+    workers.start()
     output, _ = await workers.here.finish(workflow_id)
     assert output.success
     before, bill = await written(workers, workflow_id), workers.bill()
@@ -138,10 +138,10 @@ async def test_killed_at_every_step_boundary(workers: "Workers") -> None:
     ]
     workflow_id = await started(workers, "pay")
     for _ in places:
-        pid = workers.begin(dies=tuple(places))
+        pid = workers.start(dies=tuple(places))
         await workers.died(pid)
         assert await workers.recover() == 1
-    workers.begin(dies=tuple(places))
+    workers.start(dies=tuple(places))
     output, record = await workers.here.finish(workflow_id)
     assert output.success
     assert record.status is GoalStatus.COMPLETED
@@ -150,10 +150,10 @@ async def test_killed_at_every_step_boundary(workers: "Workers") -> None:
     # Killed after the effect and before the journal has it: paid twice, and never more.
     paid = Counter(number for number, _ in workers.bill())
     assert paid == dict.fromkeys(range(5), 2)
-    told = await workers.here.stored_events(workflow_id)
-    types = Counter(event.type for event in told)
+    events = await workers.here.stored_events(workflow_id)
+    types = Counter(event.type for event in events)
     assert types["step.completed"] == 5
     assert types["run.retrying"] == 0
-    progress = [event.data["message"] for event in told if event.type == "progress"]
+    progress = [event.data["message"] for event in events if event.type == "progress"]
     assert progress == [f"paid {number}" for number in range(5)]
     await workers.here.replay(workflow_id, "handed-on-fifteen-times")

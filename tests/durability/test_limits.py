@@ -155,8 +155,8 @@ async def test_a_dead_letter_is_picked_up_with_its_journal(install: Install) -> 
     assert output.success
     assert record.status is GoalStatus.COMPLETED
     assert paid == [1, 2]
-    told = [event.type for event in await here.stored_events(workflow_id)]
-    assert told.count("run.retried") == 1
+    types = [event.type for event in await here.stored_events(workflow_id)]
+    assert types.count("run.retried") == 1
     await here.replay(workflow_id, "retried-dead-letter")
 
 

@@ -43,23 +43,23 @@ async def test_no_later_step_starts_when_the_journal_did_not_take_one(
 ) -> None:
     """Sharpest test 8: not even for an agent that catches everything, in no branch."""
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
-    journal, paid, passes = Journal(), list[str](), list[int]()
+    journal, paid, executions = Journal(), list[str](), list[int]()
     refused: list[str] = []
     closed = asyncio.Event()
 
     async def pay(name: str) -> str:
         paid.append(name)
-        if name == "second" and len(passes) == 1:
+        if name == "second" and len(executions) == 1:
             journal.take_away()
         return name
 
     async def beside(run: Run) -> None:
-        if len(passes) == 1:
+        if len(executions) == 1:
             await closed.wait()
         await run.step("pay", pay, "beside")
 
     async def careless(run: Run, goal: Goal) -> Result:
-        passes.append(1)
+        executions.append(1)
         other = asyncio.create_task(beside(run))
         for name in ("first", "second", "third", "fourth"):
             try:
@@ -82,8 +82,8 @@ async def test_no_later_step_starts_when_the_journal_did_not_take_one(
     assert paid[:2] == ["first", "second"]
     assert sorted(paid[2:]) == ["beside", "fourth", "second", "third"]
     assert record.result is not None
-    told = [event.type for event in await here.stored_events(workflow_id)]
-    assert told.count("step.completed") == 5
+    types = [event.type for event in await here.stored_events(workflow_id)]
+    assert types.count("step.completed") == 5
 
 
 async def test_a_once_step_whose_outcome_is_unknown_is_not_repeated(
@@ -170,7 +170,7 @@ async def test_an_idempotency_key_is_the_same_on_every_attempt(
 async def test_a_caught_failure_stays_and_the_one_that_ends_the_agent_goes(
     install: Install,
 ) -> None:
-    """A step that failed and was caught must not succeed on a later pass: the branch would turn."""
+    """A step that failed and was caught must not succeed later: the branch would turn."""
     tries: list[str] = []
 
     async def shaky(name: str) -> str:
@@ -199,8 +199,8 @@ async def test_a_caught_failure_stays_and_the_one_that_ends_the_agent_goes(
     assert len(await here.stores.approvals.list(workflow_id=workflow_id)) == 1
 
 
-async def test_values_are_the_journals_on_the_first_pass_too(install: Install) -> None:
-    """A value that JSON changes would make the next step another one on the second pass."""
+async def test_values_are_the_journals_in_the_first_execution_too(install: Install) -> None:
+    """A value that JSON changes would make the next step another one in the second execution."""
     paid: list[object] = []
     tries: list[int] = []
 
@@ -225,12 +225,12 @@ async def test_values_are_the_journals_on_the_first_pass_too(install: Install) -
 
 async def test_another_version_or_input_is_another_step(install: Install) -> None:
     done: list[str] = []
-    passes: list[int] = []
+    executions: list[int] = []
 
     async def changed(run: Run, goal: Goal) -> Result:
-        """What stands before and between the steps changes from the first pass to the second."""
-        passes.append(1)
-        first = len(passes) == 1
+        """The second execution has other code before and between the steps."""
+        executions.append(1)
+        first = len(executions) == 1
         if first:
             await run.step("read", done.append, "dropped later")
         await run.step("read", done.append, "kept")
@@ -334,11 +334,11 @@ async def test_a_file_that_the_stores_did_not_take_is_not_done_without(
 ) -> None:
     """An agent that takes errors for values does not finish without its file."""
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.1)
-    passes: list[int] = []
+    executions: list[int] = []
 
     async def tolerant(run: Run, goal: Goal) -> Result:
-        passes.append(1)
-        if len(passes) == 2:
+        executions.append(1)
+        if len(executions) == 2:
             in_the_way.unlink()
         await asyncio.gather(run.artifact("report.md", "# Report"), return_exceptions=True)
         return Result(summary="with or without")
@@ -349,4 +349,4 @@ async def test_a_file_that_the_stores_did_not_take_is_not_done_without(
     output, record = await here.finish(await here.start("tolerant"))
     assert output.success
     assert [artifact.name for artifact in record.artifacts] == ["report.md"]
-    assert len(passes) == 2
+    assert len(executions) == 2

@@ -94,8 +94,8 @@ async def test_it_never_finishes_unapproved(install: Install, style: str, approv
     assert len(sent) == approved
     assert sorted(paid) == sorted([f"{name} {n}" for name in "ab" for n in range(4)] + ["helper"])
     assert finished == [1]
-    told = await here.stored_events(workflow_id)
-    progress = [event.data["message"] for event in told if event.type == "progress"]
+    events = await here.stored_events(workflow_id)
+    progress = [event.data["message"] for event in events if event.type == "progress"]
     assert sorted(map(str, progress)) == ["a"] * 4 + ["b"] * 4
     types = await here.replay(workflow_id, f"approval-and-delegate-{style}-{approved}")
     assert types.count("child_workflow_execution_completed_event_attributes") == 1
@@ -219,9 +219,9 @@ Timing = dict[tuple[int, int], float]
 def test_branches_in_any_order_pay_nothing_again(
     branches: list[int], cuts: list[int], seed: int, same: bool
 ) -> None:
-    """Sharpest test 5: however branches overtake each other, and wherever passes are cut.
+    """Sharpest test 5: however branches overtake each other, and wherever executions are cut.
 
-    A pass that is cut lets go between steps: at ``cuts`` steps done in that pass. With ``same``
+    An execution that is cut ends between steps: at ``cuts`` steps done in it. With ``same``
     every branch does steps of the same name and input, which only their occurrence tells apart.
     """
     chance = random.Random(seed)
@@ -245,7 +245,7 @@ def test_branches_in_any_order_pay_nothing_again(
         done = await asyncio.gather(*(branch(n, steps) for n, steps in enumerate(branches)))
         return Result(data={"steps": sum(done)})
 
-    async def passes() -> Result:
+    async def executions() -> Result:
         journal = MemoryJournal()
         registry = registry_of(AgentSpec(name="a", description="", agent=agent))
         goal = Goal(goal_id="g", description="d", agent_type="a")
@@ -267,9 +267,9 @@ def test_branches_in_any_order_pay_nothing_again(
                 continue
             finally:
                 cutter.cancel()
-        raise AssertionError("the last pass is not cut")
+        raise AssertionError("the last execution is not cut")
 
-    result = asyncio.run(passes())
+    result = asyncio.run(executions())
     assert result.data == {"steps": sum(branches)}
     assert len(paid) == sum(branches)
     if not same:
@@ -308,11 +308,11 @@ async def test_branches_over_the_real_stores_pay_nothing_again(install: Install,
     output, _ = await here.finish(workflow_id)
     assert output.success
     assert len(attempts) == 3
-    told = await here.stored_events(workflow_id)
-    progress = [event.data["message"] for event in told if event.type == "progress"]
+    events = await here.stored_events(workflow_id)
+    progress = [event.data["message"] for event in events if event.type == "progress"]
     # A step that was in flight when its attempt ended is done again: three at most each time.
     assert len(set(paid)) == 20
     assert len(paid) <= 20 + 2 * 3
-    recorded = [event for event in told if event.type == "step.completed"]
+    recorded = [event for event in events if event.type == "step.completed"]
     assert len(recorded) == 20
     assert sorted(map(str, progress)) == sorted(f"{n}.{s}" for n in range(4) for s in range(5))

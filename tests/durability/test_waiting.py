@@ -274,13 +274,13 @@ async def test_throttled_goals_wait_and_use_up_no_attempt(install: Install) -> N
     await here.replay(workflow_id, "throttled")
 
 
-async def test_questions_that_change_on_every_pass_end_the_goal(install: Install) -> None:
+async def test_questions_that_change_in_every_execution_end_the_goal(install: Install) -> None:
     """A clock in a question: people would be asked for ever."""
     texts = iter(range(1_000))
-    passes: list[int] = []
+    executions: list[int] = []
 
     async def restless(run: Run, goal: Goal) -> Result:
-        passes.append(1)
+        executions.append(1)
         await run.step("steady", len, "the same each time")
         await run.approve(f"at {next(texts)}?")
         return Result()
@@ -289,14 +289,14 @@ async def test_questions_that_change_on_every_pass_end_the_goal(install: Install
     workflow_id = await here.start("restless")
     output = await _answered_for_ever(here, workflow_id, range(1_000))
     assert output == "NothingRepeats"
-    assert len(passes) < 10
+    assert len(executions) < 10
     record = await here.stores.goals.get(workflow_id)
     assert record.error is not None
     assert "ask the same again in every execution, with run.now()" in record.error.message
 
 
-async def test_steps_that_change_on_every_pass_end_the_goal_too(install: Install) -> None:
-    """It pays for a step on every pass, so there is always something new, and never an answer."""
+async def test_steps_that_change_in_every_execution_end_the_goal_too(install: Install) -> None:
+    """It pays for a step each time, so there is always something new, and never an answer."""
     texts = iter(range(1_000))
     paid: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Goals that are answered, paused, ended and picked up again, with the real workflow and worker."""
+"""Goals that are answered, paused, ended and retried, with the real workflow and worker."""
 
 import asyncio
 from datetime import timedelta
@@ -50,12 +50,12 @@ async def test_a_wake_up_that_was_lost_is_made_up_for(install: Install) -> None:
     await here.until_status(workflow_id, GoalStatus.WAITING)
     # The process that took the signal ended before it could wake the goal.
     await DecisionService(None, here.stores).signal(workflow_id, "go", [1])
-    attending = asyncio.create_task(run_housekeeping(here.service, wake_seconds=0.5))
+    housekeeping = asyncio.create_task(run_housekeeping(here.service, wake_seconds=0.5))
     try:
         output, record = await here.finish(workflow_id)
     finally:
-        attending.cancel()
-        await asyncio.gather(attending, return_exceptions=True)
+        housekeeping.cancel()
+        await asyncio.gather(housekeeping, return_exceptions=True)
     assert output.success
     assert record.result is not None
     assert record.result.data == {"got": [1]}
@@ -227,9 +227,9 @@ async def test_what_is_terminated_writes_nothing_more_and_can_be_retried(
     workflow_id = await here.start("agent")
     await begun.wait()
     assert await here.service.control.terminate(workflow_id, "too dear")
-    # The worker does not know yet: what its agent does comes to nothing.
-    told = await here.stored_events(workflow_id)
-    assert told[-1].type == "run.terminated"
+    # The worker does not know yet: what its agent does has no effect.
+    events = await here.stored_events(workflow_id)
+    assert events[-1].type == "run.terminated"
     may_end.set()
 
     await here.service.control.retry(workflow_id)
@@ -238,7 +238,7 @@ async def test_what_is_terminated_writes_nothing_more_and_can_be_retried(
     assert record.status is GoalStatus.COMPLETED
     assert later == ["after"]
     types = [event.type for event in await here.stored_events(workflow_id)]
-    assert types[len(told)] == "run.retried"
+    assert types[len(events)] == "run.retried"
     assert types.count("run.completed") == 1
 
 

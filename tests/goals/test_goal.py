@@ -116,9 +116,9 @@ async def test_the_contract_holds_for_a_client_that_knows_only_names(install: "I
         return Result(summary="done", data=goal.parameters)
 
     here = await install(spec("plain", plain))
-    told = {"goal_id": "raw", "description": "x", "agent_type": "plain", "parameters": {}}
+    goal = {"goal_id": "raw", "description": "x", "agent_type": "plain", "parameters": {}}
     output = await here.client.execute_workflow(
-        "AgentGoalWorkflow", told, id="goal-raw-1", task_queue=TASK_QUEUE
+        "AgentGoalWorkflow", goal, id="goal-raw-1", task_queue=TASK_QUEUE
     )
     assert {"success", "result", "execution_time"} <= output.keys()
     assert output["success"] is True
@@ -245,7 +245,7 @@ async def test_cancelling_keeps_what_was_made_and_cleans_up_once(install: "Insta
     await here.replay(workflow_id, "cancelled")
 
 
-async def test_a_worker_that_stops_hands_its_goals_on(install: "Install") -> None:
+async def test_a_worker_that_stops_yields_its_goals(install: "Install") -> None:
     gate, paid = Gate(), list[int]()
 
     async def patient(run: Run, goal: Goal) -> Result:

@@ -7,6 +7,7 @@ Each released version has a folder; those of a version are recorded once, and ne
 """
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from perdure.messages import WorkflowState
 from perdure.workflows import agent_goal
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 
@@ -48,6 +50,15 @@ async def test_it_replays(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     await replayer.replay_workflow(history)
+
+
+def test_the_state_keeps_its_names_in_histories() -> None:
+    """Workers of other versions read it, during a deployment for instance."""
+    payload = '{"attempt":2,"endured":{"agent":1}}'
+    state = WorkflowState.model_validate_json(payload)
+    assert state == WorkflowState(attempt=2, failures={"agent": 1})
+    (written,) = pydantic_data_converter.payload_converter.to_payloads([state])
+    assert json.loads(written.data)["endured"] == {"agent": 1}
 
 
 async def test_a_workflow_that_would_differ_is_noticed() -> None:

@@ -37,41 +37,41 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 @pytest.fixture
-def begin(stores: Stores) -> Callable[..., Awaitable[None]]:
+def create_run(stores: Stores) -> Callable[..., Awaitable[None]]:
     """Return a function that creates a run's record."""
 
-    async def begin(workflow_id: str, budget: Budget | None = None) -> None:
+    async def create_run(workflow_id: str, budget: Budget | None = None) -> None:
         goal = Goal(
             goal_id="sales", description="Profile the sales", agent_type="analysis", budget=budget
         )
-        await stores.goals.begin(goal, workflow_id, datetime.now(UTC))
+        await stores.goals.create(goal, workflow_id, datetime.now(UTC))
 
-    return begin
+    return create_run
 
 
 @pytest.fixture
-async def run(begin: Callable[[str], Awaitable[None]]) -> str:
+async def run(create_run: Callable[[str], Awaitable[None]]) -> str:
     """Create the record of one run and return its workflow id."""
-    await begin("run")
+    await create_run("run")
     return "run"
 
 
 @pytest.fixture
-def take_over(stores: Stores) -> Callable[..., Awaitable[Claim]]:
+def start_execution(stores: Stores) -> Callable[..., Awaitable[Claim]]:
     """Return a function that starts an execution of a run and returns its claim."""
 
-    async def take_over(workflow_id: str, sequence: int = 1, run_id: str = "first") -> Claim:
+    async def start_execution(workflow_id: str, sequence: int = 1, run_id: str = "first") -> Claim:
         claim = Claim(workflow_id, run_id, sequence, datetime.now(UTC))
-        claim, _ = await stores.executions.begin(claim, None, {})
+        claim, _ = await stores.executions.start(claim, None, {})
         return claim
 
-    return take_over
+    return start_execution
 
 
 @pytest.fixture
-async def claim(run: str, take_over: Callable[..., Awaitable[Claim]]) -> Claim:
+async def claim(run: str, start_execution: Callable[..., Awaitable[Claim]]) -> Claim:
     """Return the claim of an execution of the run."""
-    return await take_over(run)
+    return await start_execution(run)
 
 
 @pytest.fixture

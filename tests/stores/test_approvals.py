@@ -1,4 +1,4 @@
-"""The approval store: who may say what to a question, and when it is decided."""
+"""The approval store: who may vote, and when an approval is decided."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,32 +23,36 @@ from perdure.stores.database.fencing import Claim
 from perdure.stores.database.paging import PageCursor
 from perdure.stores.journal.approvals import ApprovalStatus, cursor_of
 
-Ask = Callable[..., Awaitable[str]]
+RequestApproval = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-def ask(stores: Stores, begin: Callable[[str], Awaitable[None]]) -> Ask:
-    """Return what asks a question in a run of its own, or in one that is given."""
+def request_approval(
+    stores: Stores, create_run: Callable[[str], Awaitable[None]]
+) -> RequestApproval:
+    """Return a function that requests an approval, in a run of its own or in a given one."""
     asked = 0
 
-    async def ask(
+    async def request_approval(
         *, run: str = "run", of: tuple[str, ...] = (), needed: int = 1, seconds: float | None = None
     ) -> str:
         nonlocal asked
         asked += 1
-        await begin(run)
+        await create_run(run)
         claim = Claim(run, "first", asked, datetime.now(UTC))
-        claim, _ = await stores.executions.begin(claim, None, {})
+        claim, _ = await stores.executions.start(claim, None, {})
         expires = timedelta(seconds=seconds) if seconds else None
         question = ApprovalRequest(f"Publish {asked}?", None, expires, of, needed)
-        wait = await stores.waits.of(claim).open(StepKey("ask", "0" * 64, asked), question)
+        wait = await stores.waits.for_execution(claim).open(
+            StepKey("ask", "0" * 64, asked), question
+        )
         assert isinstance(wait, Wait)
         return wait.id
 
-    return ask
+    return request_approval
 
 
-def says(by: str, approved: bool = True, reason: str = "") -> Vote:
+def vote_of(by: str, approved: bool = True, reason: str = "") -> Vote:
     return Vote(by=by, approved=approved, reason=reason, at=datetime.now(UTC))
 
 
@@ -57,8 +61,12 @@ async def decided(stores: Stores, run: str = "run") -> int:
     return sum(event.type == "approval.decided" for event in events)
 
 
-async def test_one_yes_decides_where_one_is_needed(stores: Stores, ask: Ask) -> None:
-    approval = await stores.approvals.vote(await ask(), says("ann", reason="looks good"))
+async def test_one_yes_decides_where_one_is_needed(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    approval = await stores.approvals.vote(
+        await request_approval(), vote_of("ann", reason="looks good")
+    )
     assert approval.status is ApprovalStatus.APPROVED
     assert approval.decision is not None
     assert approval.decision.approved
@@ -66,52 +74,58 @@ async def test_one_yes_decides_where_one_is_needed(stores: Stores, ask: Ask) -> 
     assert await stores.approvals.get(approval.approval_id) == approval
 
 
-async def test_several_yes_decide_where_several_are_needed(stores: Stores, ask: Ask) -> None:
-    approval_id = await ask(needed=2, of=("ann", "bob", "eve"))
-    first = await stores.approvals.vote(approval_id, says("ann"))
+async def test_several_yes_decide_where_several_are_needed(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    approval_id = await request_approval(needed=2, of=("ann", "bob", "eve"))
+    first = await stores.approvals.vote(approval_id, vote_of("ann"))
     assert first.status is ApprovalStatus.OPEN
     assert await decided(stores) == 0
-    second = await stores.approvals.vote(approval_id, says("bob"))
+    second = await stores.approvals.vote(approval_id, vote_of("bob"))
     assert second.status is ApprovalStatus.APPROVED
     assert [vote.by for vote in second.votes] == ["ann", "bob"]
     assert await decided(stores) == 1
 
 
-async def test_one_no_decides(stores: Stores, ask: Ask) -> None:
-    approval_id = await ask(needed=3)
-    await stores.approvals.vote(approval_id, says("ann"))
-    refused = await stores.approvals.vote(approval_id, says("bob", approved=False))
+async def test_one_no_decides(stores: Stores, request_approval: RequestApproval) -> None:
+    approval_id = await request_approval(needed=3)
+    await stores.approvals.vote(approval_id, vote_of("ann"))
+    refused = await stores.approvals.vote(approval_id, vote_of("bob", approved=False))
     assert refused.status is ApprovalStatus.REFUSED
     with pytest.raises(VoteRefused, match="refused by ann, bob"):
-        await stores.approvals.vote(approval_id, says("eve"))
+        await stores.approvals.vote(approval_id, vote_of("eve"))
 
 
-async def test_only_who_was_asked_may_answer(stores: Stores, ask: Ask) -> None:
-    approval_id = await ask(of=("Ann",))
+async def test_only_who_was_asked_may_answer(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    approval_id = await request_approval(of=("Ann",))
     with pytest.raises(NotAsked, match="'bob' was not asked"):
-        await stores.approvals.vote(approval_id, says("bob"))
-    assert (await stores.approvals.vote(approval_id, says("ann"))).decision is not None
+        await stores.approvals.vote(approval_id, vote_of("bob"))
+    assert (await stores.approvals.vote(approval_id, vote_of("ann"))).decision is not None
 
 
-async def test_one_person_counts_once(stores: Stores, ask: Ask) -> None:
-    approval_id = await ask(needed=2)
-    first = await stores.approvals.vote(approval_id, says("ann", reason="r"))
+async def test_one_person_counts_once(stores: Stores, request_approval: RequestApproval) -> None:
+    approval_id = await request_approval(needed=2)
+    first = await stores.approvals.vote(approval_id, vote_of("ann", reason="r"))
     # The same answer again: the first one's reply was lost.
-    assert await stores.approvals.vote(approval_id, says("ann", reason="r")) == first
-    for again in (says("ann", approved=False), says("ANN", reason="other")):
+    assert await stores.approvals.vote(approval_id, vote_of("ann", reason="r")) == first
+    for again in (vote_of("ann", approved=False), vote_of("ANN", reason="other")):
         with pytest.raises(VoteRefused, match="has answered"):
             await stores.approvals.vote(approval_id, again)
-    await stores.approvals.vote(approval_id, says("bob"))
-    again_when_decided = await stores.approvals.vote(approval_id, says("bob"))
+    await stores.approvals.vote(approval_id, vote_of("bob"))
+    again_when_decided = await stores.approvals.vote(approval_id, vote_of("bob"))
     assert again_when_decided.status is ApprovalStatus.APPROVED
 
 
-async def test_what_has_expired_takes_no_answer(stores: Stores, ask: Ask) -> None:
-    approval_id = await ask(seconds=3)
+async def test_what_has_expired_accepts_no_vote(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    approval_id = await request_approval(seconds=3)
     late = datetime.now(UTC) + timedelta(seconds=-1)
     await _expire(stores, approval_id, late)
     with pytest.raises(VoteRefused, match="expired"):
-        await stores.approvals.vote(approval_id, says("ann"))
+        await stores.approvals.vote(approval_id, vote_of("ann"))
     assert (await stores.approvals.get(approval_id)).status is ApprovalStatus.EXPIRED
 
 
@@ -128,12 +142,14 @@ async def _expire(stores: Stores, approval_id: str, at: datetime) -> None:
     await stores.database.write(lambda transaction: transaction.connection.execute(change))
 
 
-async def test_when_the_run_has_ended_it_is_closed(stores: Stores, ask: Ask) -> None:
-    approval_id = await ask()
+async def test_when_the_run_has_ended_it_is_closed(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    approval_id = await request_approval()
     await stores.results.store("run", GoalStatus.CANCELLED, None, 1.0)
     assert (await stores.approvals.get(approval_id)).status is ApprovalStatus.CLOSED
     with pytest.raises(RunEnded, match=r"has ended \(cancelled\)"):
-        await stores.approvals.vote(approval_id, says("ann"))
+        await stores.approvals.vote(approval_id, vote_of("ann"))
     assert await stores.approvals.list(status=ApprovalStatus.OPEN) == []
 
 
@@ -141,12 +157,14 @@ async def test_an_unknown_one_is_named(stores: Stores) -> None:
     with pytest.raises(UnknownApproval, match="'nope'"):
         await stores.approvals.get("nope")
     with pytest.raises(UnknownApproval, match="'nope'"):
-        await stores.approvals.vote("nope", says("ann"))
+        await stores.approvals.vote("nope", vote_of("ann"))
 
 
-async def test_two_people_at_once_decide_once(stores: Stores, ask: Ask) -> None:
-    approval_id = await ask(needed=2)
-    people = [says(f"p{number}") for number in range(6)]
+async def test_two_people_at_once_decide_once(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    approval_id = await request_approval(needed=2)
+    people = [vote_of(f"p{number}") for number in range(6)]
     outcomes = await asyncio.gather(
         *(stores.approvals.vote(approval_id, vote) for vote in people), return_exceptions=True
     )
@@ -157,10 +175,12 @@ async def test_two_people_at_once_decide_once(stores: Stores, ask: Ask) -> None:
     assert await decided(stores) == 1
 
 
-async def test_the_list_shows_open_ones_first_in_pages(stores: Stores, ask: Ask) -> None:
-    ids = [await ask(run=f"run{number % 2}") for number in range(6)]
-    await stores.approvals.vote(ids[5], says("ann"))
-    await stores.approvals.vote(ids[1], says("ann", approved=False))
+async def test_the_list_shows_open_ones_first_in_pages(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    ids = [await request_approval(run=f"run{number % 2}") for number in range(6)]
+    await stores.approvals.vote(ids[5], vote_of("ann"))
+    await stores.approvals.vote(ids[1], vote_of("ann", approved=False))
 
     async def listed(**criteria: object) -> list[str]:
         found = await stores.approvals.list(**criteria)  # type: ignore[arg-type]
@@ -180,8 +200,8 @@ async def test_the_list_shows_open_ones_first_in_pages(stores: Stores, ask: Ask)
     assert paged == expected
 
 
-async def test_ids_may_be_cut_short(stores: Stores, ask: Ask) -> None:
-    ids = [await ask(run=f"r{number}") for number in range(3)]
+async def test_ids_may_be_cut_short(stores: Stores, request_approval: RequestApproval) -> None:
+    ids = [await request_approval(run=f"r{number}") for number in range(3)]
     assert await stores.approvals.find(ids[0][:8]) == ids[0]
     assert await stores.approvals.find(ids[0]) == ids[0]
     with pytest.raises(UnknownApproval):

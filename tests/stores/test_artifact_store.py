@@ -52,11 +52,11 @@ async def test_the_same_content_is_stored_once(
     stores: Stores,
     settings: Settings,
     claim: Claim,
-    begin: Callable[..., Awaitable[None]],
-    take_over: Callable[..., Awaitable[Claim]],
+    create_run: Callable[..., Awaitable[None]],
+    start_execution: Callable[..., Awaitable[Claim]],
 ) -> None:
-    await begin("other")
-    other = await take_over("other")
+    await create_run("other")
+    other = await start_execution("other")
 
     await asyncio.gather(
         *(

@@ -31,11 +31,11 @@ from perdure.stores import open_stores
 from perdure.stores.database.fencing import Claim
 
 async def goal(stores, name, number):
-    await stores.goals.begin(
+    await stores.goals.create(
         Goal(goal_id="g", description="d", agent_type="a"), name, datetime.now(UTC)
     )
     claim = Claim(name, "first", 1, datetime.now(UTC))
-    claim, _ = await stores.executions.begin(claim, None, {})
+    claim, _ = await stores.executions.start(claim, None, {})
     for step in range(3):
         await stores.events.append("shared", "progress", {"by": number})
         await stores.context.journal(claim).record(StepKey("s", str(step), 0), StepOutcome("1"))
@@ -53,12 +53,12 @@ asyncio.run(main())
 """
 
 
-async def _carry_out(stores: Stores, run: str) -> None:
+async def _execute_goal(stores: Stores, run: str) -> None:
     goal = Goal(goal_id="g", description="d", agent_type="a")
-    await stores.goals.begin(goal, run, datetime.now(UTC))
+    await stores.goals.create(goal, run, datetime.now(UTC))
     claim = Claim(run, "first", 1, datetime.now(UTC))
-    claim, again = await stores.executions.begin(claim, None, {})
-    journal, emitter = stores.context.journal(claim), stores.emitter(claim, is_retry=again)
+    claim, is_retry = await stores.executions.start(claim, None, {})
+    journal, emitter = stores.context.journal(claim), stores.emitter(claim, is_retry=is_retry)
     for step in range(STEPS):
         await journal.record(StepKey("step", str(step), 0), StepOutcome("1"))
         await emitter.emit(Progress(percentage=step))
@@ -76,7 +76,7 @@ async def test_a_thousand_goals_at_once_leave_the_event_loop_free(stores: Stores
             turns += 1
 
     counting = asyncio.create_task(count_turns())
-    await asyncio.gather(*(_carry_out(stores, f"run{number}") for number in range(GOALS)))
+    await asyncio.gather(*(_execute_goal(stores, f"run{number}") for number in range(GOALS)))
     counting.cancel()
 
     assert await stores.goals.counts() == {GoalStatus.COMPLETED: GOALS}
@@ -93,10 +93,10 @@ async def test_a_thousand_goals_at_once_leave_the_event_loop_free(stores: Stores
 async def test_processes_share_a_database(
     settings: Settings,
     stores: Stores,
-    begin: Callable[[str], Awaitable[None]],
+    create_run: Callable[[str], Awaitable[None]],
     processes: Callable[..., Awaitable[list[str]]],
 ) -> None:
-    await begin("shared")
+    await create_run("shared")
 
     await processes(_WRITE, 2, settings.model_dump_json())
 
@@ -138,7 +138,7 @@ async def test_a_write_that_reads_first_waits_for_no_other_to_spoil_it(tmp_path:
     settings = Settings(home=tmp_path)
     goal = Goal(goal_id="g", description="d", agent_type="a")
     async with open_stores(settings) as stores, open_stores(settings) as other:
-        await stores.goals.begin(goal, "run", datetime.now(UTC))
+        await stores.goals.create(goal, "run", datetime.now(UTC))
         first = asyncio.create_task(stores.database.write(read_then_write))
         await asyncio.to_thread(inside.wait)
         second = asyncio.create_task(other.events.append("run", "progress", {}))
@@ -152,7 +152,7 @@ async def test_a_write_that_reads_first_waits_for_no_other_to_spoil_it(tmp_path:
 
 async def test_closing_ends_every_thread_and_every_write(settings: Settings) -> None:
     async with open_stores(settings) as stores:
-        writes = [asyncio.create_task(_carry_out(stores, f"run{n}")) for n in range(5)]
+        writes = [asyncio.create_task(_execute_goal(stores, f"run{n}")) for n in range(5)]
         await asyncio.gather(*writes)
 
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("store-")]

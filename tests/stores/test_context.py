@@ -15,13 +15,13 @@ from perdure.models import Budget, Failure, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
 from perdure.stores.database.fencing import Claim
-from perdure.stores.journal.context import VALUE_CHARACTERS, StoredJournal
+from perdure.stores.journal.context import MAX_VALUE_CHARACTERS, StoredJournal
 
 KEY = StepKey("search", "d" * 64, 0)
 FAILURE = Failure(type="Refused", message="no", permanent=True)
 
-Begin = Callable[..., Awaitable[None]]
-TakeOver = Callable[..., Awaitable[Claim]]
+CreateRun = Callable[..., Awaitable[None]]
+StartExecution = Callable[..., Awaitable[Claim]]
 
 _RECORD_AND_HANG = """
 import asyncio, sys
@@ -36,9 +36,9 @@ from perdure.stores.database.fencing import Claim
 async def main():
     async with open_stores(Settings.model_validate_json(sys.argv[1])) as stores:
         goal = Goal(goal_id="g", description="d", agent_type="a")
-        await stores.goals.begin(goal, "run", datetime.now(UTC))
+        await stores.goals.create(goal, "run", datetime.now(UTC))
         claim = Claim("run", "first", 1, datetime.now(UTC))
-        claim, _ = await stores.executions.begin(claim, None, {})
+        claim, _ = await stores.executions.start(claim, None, {})
         await stores.context.journal(claim).record(StepKey("paid", "d" * 64, 0), StepOutcome("42"))
         print("recorded", flush=True)
         await asyncio.Event().wait()
@@ -49,12 +49,12 @@ asyncio.run(main())
 
 @pytest.fixture
 def journal(stores: Stores, claim: Claim) -> StoredJournal:
-    """Return the journal of an execution that holds the run."""
+    """Return the journal of an execution that has the run's claim."""
     return stores.context.journal(claim)
 
 
 async def test_finished_steps_come_back(
-    stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
+    stores: Stores, run: str, journal: StoredJournal, start_execution: StartExecution
 ) -> None:
     paid = Usage(input_tokens=3, output_tokens=2, cost=0.001)
     outcomes = {
@@ -66,27 +66,27 @@ async def test_finished_steps_come_back(
     for key, outcome in outcomes.items():
         await journal.record(key, outcome)
 
-    later = stores.context.journal(await take_over(run, 2))
+    later = stores.context.journal(await start_execution(run, 2))
 
     assert await later.load() == outcomes
-    told = [(event.type, event.data) for event in await stores.events.after(run, 1)]
-    assert told[0] == ("step.completed", {"step": "search", "seconds": 0.25})
-    assert told[3] == (
+    events = [(event.type, event.data) for event in await stores.events.after(run, 1)]
+    assert events[0] == ("step.completed", {"step": "search", "seconds": 0.25})
+    assert events[3] == (
         "step.failed",
         {"step": "fetch", "seconds": 1.0, "error": FAILURE.model_dump()},
     )
 
 
 async def test_runs_know_nothing_of_each_other(
-    stores: Stores, journal: StoredJournal, begin: Begin, take_over: TakeOver
+    stores: Stores, journal: StoredJournal, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
-    await begin("other")
+    await create_run("other")
     await journal.record(KEY, StepOutcome("1"))
 
-    assert await stores.context.journal(await take_over("other")).load() == {}
+    assert await stores.context.journal(await start_execution("other")).load() == {}
 
 
-async def test_a_step_recorded_twice_keeps_its_answer_and_is_told_and_counted_once(
+async def test_a_step_recorded_twice_keeps_its_outcome_and_has_one_event_and_counts_once(
     stores: Stores, run: str, journal: StoredJournal
 ) -> None:
     await journal.record(KEY, StepOutcome("1"))
@@ -126,8 +126,8 @@ async def test_parallel_steps_are_all_recorded(
     assert (await stores.ledger.of(run)).steps == 100
 
 
-async def test_a_large_value_comes_only_when_it_is_asked_for(journal: StoredJournal) -> None:
-    small, large = (json.dumps("x" * (VALUE_CHARACTERS + more)) for more in (-2, -1))
+async def test_a_large_value_is_loaded_only_when_it_is_requested(journal: StoredJournal) -> None:
+    small, large = (json.dumps("x" * (MAX_VALUE_CHARACTERS + more)) for more in (-2, -1))
     other = StepKey("search", "e" * 64, 0)
     await journal.record(KEY, StepOutcome(large, None, 2.0))
     await journal.record(other, StepOutcome(small))
@@ -136,7 +136,7 @@ async def test_a_large_value_comes_only_when_it_is_asked_for(journal: StoredJour
     assert await journal.value(KEY) == large
 
 
-async def test_what_a_step_told_stands_before_its_end(
+async def test_the_events_of_a_step_come_before_the_one_of_its_end(
     stores: Stores, run: str, claim: Claim
 ) -> None:
     emitter = stores.emitter(claim, is_retry=False)
@@ -151,12 +151,12 @@ async def test_what_a_step_told_stands_before_its_end(
     assert events[-1].type == "step.completed"
 
 
-async def test_a_once_step_that_was_begun_and_never_recorded_is_of_unknown_outcome(
-    stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
+async def test_a_once_step_that_was_started_and_never_recorded_is_of_unknown_outcome(
+    stores: Stores, run: str, journal: StoredJournal, start_execution: StartExecution
 ) -> None:
     assert await journal.begin(KEY, once=True) is False
 
-    later = stores.context.journal(await take_over(run, 2))
+    later = stores.context.journal(await start_execution(run, 2))
 
     assert await later.begin(KEY, once=True) is True
     assert await later.begin(StepKey("search", "d" * 64, 1), once=True) is False
@@ -164,30 +164,30 @@ async def test_a_once_step_that_was_begun_and_never_recorded_is_of_unknown_outco
     assert await later.load() == {}
 
 
-async def test_a_once_step_that_is_known_to_have_failed_may_be_done_again(
-    stores: Stores, run: str, journal: StoredJournal, take_over: TakeOver
+async def test_a_once_step_that_is_known_to_have_failed_may_start_again(
+    stores: Stores, run: str, journal: StoredJournal, start_execution: StartExecution
 ) -> None:
     await journal.begin(KEY, once=True)
     await journal.record(KEY, StepOutcome("", FAILURE))
     await journal.withdraw(KEY)
 
-    later = stores.context.journal(await take_over(run, 2))
+    later = stores.context.journal(await start_execution(run, 2))
 
     assert await later.begin(KEY, once=True) is False
 
 
-async def test_a_once_step_at_once_is_begun_by_one(journal: StoredJournal) -> None:
-    begun = await asyncio.gather(*(journal.begin(KEY, once=True) for _ in range(20)))
+async def test_of_concurrent_starts_of_a_once_step_one_is_the_first(journal: StoredJournal) -> None:
+    unknown = await asyncio.gather(*(journal.begin(KEY, once=True) for _ in range(20)))
 
-    assert sorted(begun) == [False] + [True] * 19
+    assert sorted(unknown) == [False] + [True] * 19
 
 
 @pytest.mark.parametrize("once", [True, False])
 async def test_a_run_does_as_many_steps_as_its_budget_allows(
-    stores: Stores, begin: Begin, take_over: TakeOver, once: bool
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution, once: bool
 ) -> None:
-    await begin("thrifty", Budget(steps=2))
-    journal = stores.context.journal(await take_over("thrifty"))
+    await create_run("thrifty", Budget(steps=2))
+    journal = stores.context.journal(await start_execution("thrifty"))
     keys = [StepKey("page", "d" * 64, n) for n in range(3)]
     for key in keys[:2]:
         await journal.begin(key, once=once)
@@ -195,21 +195,21 @@ async def test_a_run_does_as_many_steps_as_its_budget_allows(
 
     with pytest.raises(BudgetExceeded, match="has done 2 steps"):
         await journal.begin(keys[2], once=once)
-    # Those that the journal answers cost nothing, so a later pass stands where this one did.
-    later = stores.context.journal(await take_over("thrifty", 2))
+    # Those that the journal answers cost nothing, so a later execution is where this one was.
+    later = stores.context.journal(await start_execution("thrifty", 2))
     with pytest.raises(BudgetExceeded, match="has done 2 steps"):
         await later.begin(keys[2], once=once)
     assert list(await journal.load()) == keys[:2]
 
 
 @pytest.mark.parametrize("once", [True, False])
-async def test_of_many_steps_at_once_no_more_are_begun_than_the_budget_allows(
-    stores: Stores, begin: Begin, take_over: TakeOver, once: bool
+async def test_of_many_concurrent_steps_no_more_start_than_the_budget_allows(
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution, once: bool
 ) -> None:
-    await begin("thrifty", Budget(steps=5))
-    journal = stores.context.journal(await take_over("thrifty"))
+    await create_run("thrifty", Budget(steps=5))
+    journal = stores.context.journal(await start_execution("thrifty"))
 
-    async def do(number: int) -> int:
+    async def execute_step(number: int) -> int:
         key = StepKey("page", "d" * 64, number)
         await journal.begin(key, once=once)
         await journal.record(key, StepOutcome("1"))
@@ -217,7 +217,7 @@ async def test_of_many_steps_at_once_no_more_are_begun_than_the_budget_allows(
 
     for first in (0, 20):
         outcomes = await asyncio.gather(
-            *(do(number) for number in range(first, first + 20)), return_exceptions=True
+            *(execute_step(number) for number in range(first, first + 20)), return_exceptions=True
         )
         refused = sum(isinstance(outcome, BudgetExceeded) for outcome in outcomes)
         assert refused == (15 if first == 0 else 20)
@@ -226,10 +226,10 @@ async def test_of_many_steps_at_once_no_more_are_begun_than_the_budget_allows(
 
 
 async def test_a_run_is_at_work_as_long_as_its_budget_allows(
-    stores: Stores, begin: Begin, take_over: TakeOver
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
-    await begin("hasty", Budget(seconds=60))
-    claim = await take_over("hasty")
+    await create_run("hasty", Budget(seconds=60))
+    claim = await start_execution("hasty")
     journal, ledger = stores.context.journal(claim), stores.ledger.for_execution(claim)
     await journal.begin(KEY, once=False)
     await ledger.close(20.0)

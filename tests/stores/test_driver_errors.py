@@ -43,11 +43,11 @@ async def expect_failure(name, write):
 async def main():
     async with open_stores(Settings(home=home)) as stores:
         goal = Goal(goal_id="g", description="d", agent_type="a")
-        await stores.goals.begin(goal, "run", datetime.now(UTC))
+        await stores.goals.create(goal, "run", datetime.now(UTC))
         source = home / "large.bin"
         source.write_bytes(bytes(4_000_000))
         claim = Claim("run", "first", 1, datetime.now(UTC))
-        claim, _ = await stores.executions.begin(claim, None, {})
+        claim, _ = await stores.executions.start(claim, None, {})
         writer = stores.artifacts.writer(claim)
 
         limit(1_000_000)
@@ -175,7 +175,7 @@ async def test_stores_outlive_a_lost_connection(postgresql: PostgreSQL, tmp_path
                 await asleep
 
             assert await stores.database.is_up()
-            await stores.goals.begin(goal, "run", datetime.now(UTC))
+            await stores.goals.create(goal, "run", datetime.now(UTC))
             assert (await stores.goals.get("run")).goal_id == "g"
     finally:
         await postgresql.drop_database(name)

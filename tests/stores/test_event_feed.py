@@ -157,10 +157,12 @@ async def test_events_of_this_process_are_not_read(stores: Stores, run: str) -> 
     assert reads_of_events(executed) < 50
 
 
-async def test_runs_share_a_poll(stores: Stores, begin: Callable[[str], Awaitable[None]]) -> None:
+async def test_runs_share_a_poll(
+    stores: Stores, create_run: Callable[[str], Awaitable[None]]
+) -> None:
     names = [f"run{number}" for number in range(1200)]
     for name in names:
-        await begin(name)
+        await create_run(name)
     reading = [asyncio.create_task(numbers(stores, workflow_id=name)) for name in names]
     for name in names:
         await all_started(stores, workflow_id=name)
@@ -319,7 +321,7 @@ async def test_an_event_type_of_a_newer_version_is_returned(
 async def test_closing_the_stores_ends_readers(settings: Settings) -> None:
     async with open_stores(settings) as stores:
         goal = Goal(goal_id="sales", description="Profile the sales", agent_type="analysis")
-        await stores.goals.begin(goal, "run", datetime.now(UTC))
+        await stores.goals.create(goal, "run", datetime.now(UTC))
         waiting = asyncio.create_task(numbers(stores))
         await all_started(stores)
     with pytest.raises(StoreUnavailable, match="were closed"):

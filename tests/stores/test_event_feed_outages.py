@@ -75,7 +75,7 @@ async def test_readers_outlive_an_outage(
     goal = Goal(goal_id="g", description="d", agent_type="a")
     try:
         async with open_stores(direct) as others, open_stores(settings) as stores:
-            await others.goals.begin(goal, "run", datetime.now(UTC))
+            await others.goals.create(goal, "run", datetime.now(UTC))
             feed = stores.events.feed
             received: asyncio.Queue[int] = asyncio.Queue()
 
@@ -112,7 +112,7 @@ async def test_a_reader_that_is_behind_goes_on_after_an_outage(
     goal = Goal(goal_id="g", description="d", agent_type="a")
     try:
         async with open_stores(settings) as stores:
-            await stores.goals.begin(goal, "run", datetime.now(UTC))
+            await stores.goals.create(goal, "run", datetime.now(UTC))
             with stores.events.feed.follow("run") as behind:
                 assert len(await behind.next()) == 1
                 for _ in range(WINDOW_SIZE + 1):

@@ -10,7 +10,7 @@ from perdure.models import Event
 from perdure.stores import Stores, UnknownGoal
 from tests.support.until import until_async
 
-Begin = Callable[[str], Awaitable[None]]
+CreateRun = Callable[[str], Awaitable[None]]
 
 
 async def test_events_come_back_in_order(stores: Stores, run: str) -> None:
@@ -38,10 +38,12 @@ async def test_events_are_read_from_any_number_in_pages(stores: Stores, run: str
     assert await numbers(10, 4) == []
 
 
-async def test_numbers_of_concurrent_writes_have_no_gap(stores: Stores, begin: Begin) -> None:
+async def test_numbers_of_concurrent_writes_have_no_gap(
+    stores: Stores, create_run: CreateRun
+) -> None:
     runs = [f"run{number}" for number in range(5)]
     for run in runs:
-        await begin(run)
+        await create_run(run)
 
     await asyncio.gather(
         *(stores.events.append(run, "progress", {"n": n}) for n in range(40) for run in runs)
@@ -58,10 +60,10 @@ async def test_an_event_of_an_unknown_run_is_refused(stores: Stores) -> None:
         await stores.events.append("nowhere", "run.retrying", {})
 
 
-async def test_subscribers_get_committed_events(stores: Stores, begin: Begin) -> None:
+async def test_subscribers_get_committed_events(stores: Stores, create_run: CreateRun) -> None:
     received: list[Event] = []
     stores.events.subscribe(received.append)
-    await begin("run")
+    await create_run("run")
     await stores.events.append("run", "progress", {"n": 1})
     with pytest.raises(UnknownGoal):
         await stores.events.append("nowhere", "progress", {})

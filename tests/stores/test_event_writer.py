@@ -16,7 +16,7 @@ from perdure.stores.events import event_writer
 
 FILE: Final = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
 
-TakeOver = Callable[..., Awaitable[Claim]]
+StartExecution = Callable[..., Awaitable[Claim]]
 
 
 async def percentages(stores: Stores, run: str) -> list[object]:
@@ -35,14 +35,14 @@ async def test_events_of_parallel_branches_are_stored_in_order(
 
 
 async def test_the_last_progress_is_in_the_record(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     emitter = stores.emitter(claim, is_retry=False)
     halfway = Progress(percentage=50, message="half", step="count")
     for item in (Progress(percentage=10), halfway, FILE):
         await emitter.emit(item)
 
-    later = stores.emitter(await take_over(run, 2), is_retry=True)
+    later = stores.emitter(await start_execution(run, 2), is_retry=True)
     await later.emit(Progress(percentage=10))
 
     assert (await stores.goals.get(run)).progress == halfway
@@ -54,7 +54,7 @@ async def test_the_last_progress_is_in_the_record(
 
 
 async def test_an_execution_emits_only_what_none_before_it_emitted(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     branches = [[Progress(percentage=n, message=name) for n in range(5)] for name in "abc"]
     first = stores.emitter(claim, is_retry=False)
@@ -63,11 +63,11 @@ async def test_an_execution_emits_only_what_none_before_it_emitted(
             await first.emit(item)
 
     # The branches pass the same places in another order, and get further.
-    second = stores.emitter(await take_over(run, 2), is_retry=True)
+    second = stores.emitter(await start_execution(run, 2), is_retry=True)
     for place in range(4):
         for branch in reversed(branches):
             await second.emit(branch[place])
-    third = stores.emitter(await take_over(run, 3), is_retry=True)
+    third = stores.emitter(await start_execution(run, 3), is_retry=True)
     await asyncio.gather(*(third.emit(item) for branch in branches for item in branch))
 
     events = [event for event in await stores.events.after(run, 0) if event.type == "progress"]
@@ -76,14 +76,14 @@ async def test_an_execution_emits_only_what_none_before_it_emitted(
 
 
 async def test_progress_emitted_twice_is_stored_twice_and_no_oftener(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     same = Progress(percentage=5, message="page")
     first = stores.emitter(claim, is_retry=False)
     for _ in range(2):
         await first.emit(same)
 
-    second = stores.emitter(await take_over(run, 2), is_retry=True)
+    second = stores.emitter(await start_execution(run, 2), is_retry=True)
     for _ in range(3):
         await second.emit(same)
 
@@ -91,12 +91,12 @@ async def test_progress_emitted_twice_is_stored_twice_and_no_oftener(
 
 
 async def test_the_same_file_with_another_content_is_emitted(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     await stores.emitter(claim, is_retry=False).emit(FILE)
     changed = FILE.model_copy(update={"digest": "sha256:" + "1" * 64})
 
-    second = stores.emitter(await take_over(run, 2), is_retry=True)
+    second = stores.emitter(await start_execution(run, 2), is_retry=True)
     await second.emit(FILE)
     await second.emit(changed)
 
@@ -105,10 +105,10 @@ async def test_the_same_file_with_another_content_is_emitted(
 
 
 async def test_other_events_are_emitted_as_often_as_they_happen(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     await stores.emitter(claim, is_retry=False).emit_event("run.throttled", {"seconds": 1})
-    await stores.emitter(await take_over(run, 2), is_retry=True).emit_event(
+    await stores.emitter(await start_execution(run, 2), is_retry=True).emit_event(
         "run.throttled", {"seconds": 1}
     )
 
@@ -175,10 +175,10 @@ async def test_endless_progress_is_throttled(
     # What is not stored concerns no database: once is enough for a million.
     async with open_stores(Settings(home=tmp_path)) as stores:
         goal = Goal(goal_id="g", description="d", agent_type="a")
-        await stores.goals.begin(goal, "run", datetime.now(UTC))
+        await stores.goals.create(goal, "run", datetime.now(UTC))
         claim = Claim("run", "first", 1, datetime.now(UTC))
-        claim, again = await stores.executions.begin(claim, None, {})
-        emitter = stores.emitter(claim, is_retry=again)
+        claim, is_retry = await stores.executions.start(claim, None, {})
+        emitter = stores.emitter(claim, is_retry=is_retry)
         counting = asyncio.create_task(count_turns())
         for number in range(1_000_000):
             await emitter.emit(Progress(percentage=number / 10_000))

@@ -1,4 +1,4 @@
-"""Executions: taking a run over, letting go of it, and what is asked of it meanwhile."""
+"""Executions: starting one by a claim, suspending it, and requests to it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -15,11 +15,11 @@ from perdure.stores.database.fencing import Claim
 KEY = StepKey("ask", "d" * 64, 0)
 OTHER = StepKey("ask", "e" * 64, 0)
 
-Begin = Callable[..., Awaitable[None]]
-TakeOver = Callable[..., Awaitable[Claim]]
+CreateRun = Callable[..., Awaitable[None]]
+StartExecution = Callable[..., Awaitable[Claim]]
 
 
-async def told(stores: Stores, run: str) -> list[tuple[str, dict[str, object]]]:
+async def stored_events(stores: Stores, run: str) -> list[tuple[str, dict[str, object]]]:
     events = await stores.events.after(run, 1)
     return [(event.type, dict(event.data)) for event in events]
 
@@ -27,47 +27,47 @@ async def told(stores: Stores, run: str) -> list[tuple[str, dict[str, object]]]:
 async def test_the_first_execution_of_a_run_is_no_resumption(stores: Stores, run: str) -> None:
     claim = Claim(run, "first", 1, datetime.now(UTC))
 
-    taken, again = await stores.executions.begin(claim, "run.resumed", {"after": None})
+    claimed, is_retry = await stores.executions.start(claim, "run.resumed", {"after": None})
 
-    assert not again
-    assert (taken.root, taken.budget) == (run, None)
-    assert await told(stores, run) == []
+    assert not is_retry
+    assert (claimed.root, claimed.budget) == (run, None)
+    assert await stored_events(stores, run) == []
 
 
-async def test_a_later_execution_is_told_and_the_run_is_at_work_again(
+async def test_a_later_execution_adds_its_event_and_the_run_is_running_again(
     stores: Stores, run: str, claim: Claim
 ) -> None:
     await stores.executions.suspend(claim, GoalStatus.WAITING, "run.waiting", {"for": ["approval"]})
     assert (await stores.goals.get(run)).status is GoalStatus.WAITING
 
     later = replace(claim, sequence=2)
-    _, again = await stores.executions.begin(later, "run.resumed", {"after": "wait"})
+    _, is_retry = await stores.executions.start(later, "run.resumed", {"after": "wait"})
 
-    assert again
+    assert is_retry
     assert (await stores.goals.get(run)).status is GoalStatus.RUNNING
-    assert await told(stores, run) == [
+    assert await stored_events(stores, run) == [
         ("run.waiting", {"for": ["approval"]}),
         ("run.resumed", {"after": "wait"}),
     ]
 
 
 async def test_a_claim_knows_the_budget_at_the_top_of_its_tree(
-    stores: Stores, begin: Begin, take_over: TakeOver
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
     budget = Budget(tokens=100, cost=0.5)
-    await begin("top", budget)
+    await create_run("top", budget)
     goal = Goal(goal_id="part", description="d", agent_type="a")
-    await stores.goals.begin(goal, "part", datetime.now(UTC))
+    await stores.goals.create(goal, "part", datetime.now(UTC))
     adopt = text("UPDATE goals SET root = 'top', parent = 'top' WHERE workflow_id = 'part'")
     await stores.database.write(lambda writing: writing.connection.execute(adopt))
 
     for run in ("top", "part"):
-        claim = await take_over(run)
+        claim = await start_execution(run)
         assert (claim.root, claim.budget) == ("top", budget)
 
 
 async def test_a_text_that_was_cut_off_is_withdrawn_and_one_that_is_done_stays(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     emitter = stores.emitter(claim, is_retry=False)
     journal = stores.context.journal(claim, emitter.drain)
@@ -76,15 +76,17 @@ async def test_a_text_that_was_cut_off_is_withdrawn_and_one_that_is_done_stays(
     await journal.record(KEY, StepOutcome("1"))
     await emitter.drain()
 
-    await take_over(run, 2)
-    await take_over(run, 3)
+    await start_execution(run, 2)
+    await start_execution(run, 3)
 
-    withdrawn = [data for type_, data in await told(stores, run) if type_ == "text.withdrawn"]
+    withdrawn = [
+        data for type_, data in await stored_events(stores, run) if type_ == "text.withdrawn"
+    ]
     assert sorted(str(data["stream"]) for data in withdrawn) == sorted([stream_of(OTHER), "chat"])
 
 
 async def test_a_text_is_not_taken_for_one_whose_name_looks_alike(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     # Wildcards of LIKE in the name, and one name the beginning of the other.
     wild, tame = StepKey("a_%", "d" * 64, 1), StepKey("abc", "d" * 64, 1)
@@ -95,15 +97,17 @@ async def test_a_text_is_not_taken_for_one_whose_name_looks_alike(
     await emitter.drain()
     await stores.context.journal(claim).record(wild, StepOutcome("1"))
 
-    await take_over(run, 2)
+    await start_execution(run, 2)
 
-    withdrawn = [data for type_, data in await told(stores, run) if type_ == "text.withdrawn"]
+    withdrawn = [
+        data for type_, data in await stored_events(stores, run) if type_ == "text.withdrawn"
+    ]
     expected = [f"{stream_of(key)}.1" for key in (tame, longer)]
     assert sorted(str(data["stream"]) for data in withdrawn) == sorted(expected)
 
 
 async def test_requests_that_were_cut_off_are_settled(
-    stores: Stores, run: str, claim: Claim, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
 ) -> None:
     ledger = stores.ledger.for_execution(claim)
     expected = Usage(input_tokens=75, output_tokens=25, cost=1.0)
@@ -112,7 +116,7 @@ async def test_requests_that_were_cut_off_are_settled(
     # The worker died between the journal and the ledger: what was journaled is kept.
     await stores.context.journal(claim).record(KEY, StepOutcome("1"))
 
-    await take_over(run, 2)
+    await start_execution(run, 2)
 
     spending = await stores.ledger.of(run)
     # Of a request that was cut off only what was sent is known to be paid.
@@ -122,16 +126,16 @@ async def test_requests_that_were_cut_off_are_settled(
     assert spending.requests == 2
 
 
-async def test_what_is_asked_of_runs_is_seen_in_one_look(
-    stores: Stores, begin: Begin, take_over: TakeOver
+async def test_the_requests_to_several_runs_are_read_at_once(
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
     for run in ("one", "two"):
-        await begin(run)
-    await take_over("one", 3)
+        await create_run(run)
+    await start_execution("one", 3)
     ask = text("UPDATE goals SET request = 'pause' WHERE workflow_id = 'one'")
     await stores.database.write(lambda writing: writing.connection.execute(ask))
 
-    asked = await stores.executions.requests(["one", "two", "nowhere"])
+    requests = await stores.executions.requests(["one", "two", "nowhere"])
 
-    assert asked == {"one": ("pause", "first:3"), "two": (None, None)}
+    assert requests == {"one": ("pause", "first:3"), "two": (None, None)}
     assert await stores.executions.requests([]) == {}

@@ -36,7 +36,7 @@ WRITES: dict[str, Callable[[Stores, Claim], Coroutine[None, None, object]]] = {
     "begin once": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=True),
     "record": lambda stores, claim: stores.context.journal(claim).record(KEY, StepOutcome("1")),
     "withdraw": lambda stores, claim: stores.context.journal(claim).withdraw(KEY),
-    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, SleepRequest(60)),
+    "wait": lambda stores, claim: stores.waits.for_execution(claim).open(KEY, SleepRequest(60)),
     "progress": lambda stores, claim: stores.emitter(claim, is_retry=True).emit(
         Progress(percentage=1)
     ),
@@ -64,22 +64,24 @@ async def everything(stores: Stores, run: str) -> tuple[object, ...]:
     tables = ("goals", "steps", "intents", "waits", "events", "artifacts", "results", "spending")
     queries = [text(f"SELECT * FROM {table}") for table in (*tables, "totals", "streams")]
     return await stores.database.read(
-        lambda found: tuple(tuple(map(tuple, found.execute(query).all())) for query in queries)
+        lambda connection: tuple(
+            tuple(map(tuple, connection.execute(query).all())) for query in queries
+        )
     )
 
 
-async def take(stores: Stores, claim: Claim) -> bool:
-    """Take over a run; return whether another execution had the claim before."""
-    _, again = await stores.executions.begin(claim, None, {})
-    return again
+async def start_execution(stores: Stores, claim: Claim) -> bool:
+    """Start an execution of a run; return whether another one had the claim before."""
+    _, is_retry = await stores.executions.start(claim, None, {})
+    return is_retry
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_an_execution_that_was_taken_over_writes_nothing(
+async def test_an_execution_that_lost_its_claim_writes_nothing(
     stores: Stores, run: str, claim: Claim, name: str
 ) -> None:
     await stores.context.journal(claim).record(StepKey("search", "e" * 64, 0), StepOutcome("1"))
-    await take(stores, replace(claim, sequence=2))
+    await start_execution(stores, replace(claim, sequence=2))
     before = await everything(stores, run)
 
     with pytest.raises(Fenced, match="another execution of run has taken over"):
@@ -98,7 +100,7 @@ async def test_a_run_that_has_ended_refuses_writes(
     with pytest.raises(Fenced):
         await WRITES[name](stores, claim)
     with pytest.raises(Fenced):
-        await take(stores, replace(claim, sequence=2))
+        await start_execution(stores, replace(claim, sequence=2))
 
     assert await everything(stores, run) == before
 
@@ -113,32 +115,32 @@ async def test_the_execution_with_the_claim_writes(
 async def test_within_a_temporal_run_the_order_is_the_sequences_whatever_the_clock(
     stores: Stores, run: str
 ) -> None:
-    assert await take(stores, Claim(run, "first", 9, NOON)) is False
+    assert await start_execution(stores, Claim(run, "first", 9, NOON)) is False
     # The clock was set back: what was scheduled later seems earlier. Ten follows nine.
-    assert await take(stores, Claim(run, "first", 10, NOON - timedelta(hours=1))) is True
+    assert await start_execution(stores, Claim(run, "first", 10, NOON - timedelta(hours=1))) is True
 
     with pytest.raises(Fenced):
-        await take(stores, Claim(run, "first", 9, NOON + timedelta(hours=1)))
+        await start_execution(stores, Claim(run, "first", 9, NOON + timedelta(hours=1)))
     assert (await stores.executions.requests([run]))[run] == (None, "first:10")
 
 
-async def test_the_same_execution_delivered_again_takes_the_run_again(
+async def test_the_same_execution_delivered_again_claims_the_run_again(
     stores: Stores, run: str
 ) -> None:
     claim = Claim(run, "first", 3, NOON)
-    assert await take(stores, claim) is False
-    assert await take(stores, claim) is True
+    assert await start_execution(stores, claim) is False
+    assert await start_execution(stores, claim) is True
 
 
 async def test_across_temporal_runs_the_order_is_the_schedules(stores: Stores, run: str) -> None:
-    await take(stores, Claim(run, "first", 7, NOON))
+    await start_execution(stores, Claim(run, "first", 7, NOON))
 
     with pytest.raises(Fenced):
-        await take(stores, Claim(run, "other", 99, NOON - timedelta(microseconds=1)))
-    await take(stores, Claim(run, "reset", 1, NOON))
+        await start_execution(stores, Claim(run, "other", 99, NOON - timedelta(microseconds=1)))
+    await start_execution(stores, Claim(run, "reset", 1, NOON))
     with pytest.raises(Fenced):
-        await take(stores, Claim(run, "first", 8, NOON - timedelta(seconds=1)))
-    await take(stores, Claim(run, "later", 0, NOON + timedelta(seconds=1)))
+        await start_execution(stores, Claim(run, "first", 8, NOON - timedelta(seconds=1)))
+    await start_execution(stores, Claim(run, "later", 0, NOON + timedelta(seconds=1)))
 
     assert (await stores.executions.requests([run]))[run] == (None, "later:0")
 
@@ -147,22 +149,22 @@ async def test_a_run_that_continues_as_new_follows_its_own_past_whatever_the_clo
     stores: Stores, run: str
 ) -> None:
     early = NOON - timedelta(hours=1)
-    await take(stores, Claim(run, "first", 7, NOON))
+    await start_execution(stores, Claim(run, "first", 7, NOON))
 
     with pytest.raises(Fenced):
-        await take(stores, Claim(run, "second", 0, early, continued_from="elsewhere"))
-    await take(stores, Claim(run, "second", 0, early, continued_from="first"))
+        await start_execution(stores, Claim(run, "second", 0, early, continued_from="elsewhere"))
+    await start_execution(stores, Claim(run, "second", 0, early, continued_from="first"))
 
     # And the one before does not get it back, however late it comes.
     with pytest.raises(Fenced):
-        await take(stores, Claim(run, "first", 8, early - timedelta(seconds=1)))
+        await start_execution(stores, Claim(run, "first", 8, early - timedelta(seconds=1)))
 
 
 async def test_one_of_many_concurrent_claims_wins(stores: Stores, run: str) -> None:
     claims = [Claim(run, "first", number, NOON) for number in range(20)]
 
     outcomes = await asyncio.gather(
-        *(take(stores, claim) for claim in reversed(claims)), return_exceptions=True
+        *(start_execution(stores, claim) for claim in reversed(claims)), return_exceptions=True
     )
 
     assert outcomes.count(False) == 1
@@ -172,10 +174,10 @@ async def test_one_of_many_concurrent_claims_wins(stores: Stores, run: str) -> N
 
 async def test_an_unknown_run_cannot_be_claimed(stores: Stores) -> None:
     with pytest.raises(UnknownGoal, match="'nowhere'"):
-        await take(stores, Claim("nowhere", "first", 1, NOON))
+        await start_execution(stores, Claim("nowhere", "first", 1, NOON))
 
 
-async def test_a_write_waits_for_a_take_over_that_is_under_way(
+async def test_a_write_waits_for_a_claim_that_is_under_way(
     postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
     # SQLite has one writer at a time; PostgreSQL needs the run to be locked.
@@ -185,11 +187,11 @@ async def test_a_write_waits_for_a_take_over_that_is_under_way(
     goal = Goal(goal_id="g", description="d", agent_type="a")
     try:
         async with open_stores(settings) as stores:
-            await stores.goals.begin(goal, "run", NOON)
+            await stores.goals.create(goal, "run", NOON)
             claim = Claim("run", "first", 1, NOON)
-            await take(stores, claim)
-            async with engine.begin() as taking:
-                await taking.execute(text("UPDATE goals SET fence = 'first:2'"))
+            await start_execution(stores, claim)
+            async with engine.begin() as claiming:
+                await claiming.execute(text("UPDATE goals SET fence = 'first:2'"))
                 recording = asyncio.create_task(WRITES["record"](stores, claim))
                 done, _ = await asyncio.wait([recording], timeout=0.3)
                 assert not done

@@ -16,14 +16,14 @@ from perdure.stores.runs.goals import cursor_of
 STARTED = datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC)
 
 
-async def test_a_run_comes_back_as_it_was_opened(stores: Stores) -> None:
+async def test_a_run_is_read_as_it_was_created(stores: Stores) -> None:
     goal = Goal(
         goal_id="sales",
         description="Verkäufe: 売上 📈\nzweite Zeile",
         agent_type="analysis",
         parameters={"path": "sales.csv", "limits": [1, 2.5, None, True], "deep": {"a": {"b": ""}}},
     )
-    await stores.goals.begin(goal, "run", STARTED, agent_version="perdure-analysis 0.1.0")
+    await stores.goals.create(goal, "run", STARTED, agent_version="perdure-analysis 0.1.0")
 
     record = await stores.goals.get("run")
 
@@ -40,7 +40,7 @@ async def test_a_run_comes_back_as_it_was_opened(stores: Stores) -> None:
 
 async def test_times_are_in_utc_whatever_zone_they_came_from(stores: Stores) -> None:
     tokyo = STARTED.astimezone(timezone(timedelta(hours=9)))
-    await stores.goals.begin(Goal(goal_id="g", description="d", agent_type="a"), "run", tokyo)
+    await stores.goals.create(Goal(goal_id="g", description="d", agent_type="a"), "run", tokyo)
 
     record = await stores.goals.get("run")
 
@@ -48,12 +48,12 @@ async def test_times_are_in_utc_whatever_zone_they_came_from(stores: Stores) -> 
     assert record.started_at.utcoffset() == timedelta(0)
 
 
-async def test_opening_a_run_twice_changes_nothing(stores: Stores) -> None:
+async def test_creating_a_run_twice_changes_nothing(stores: Stores) -> None:
     goal = Goal(goal_id="g", description="d", agent_type="a")
-    await stores.goals.begin(goal, "run", STARTED, agent_version="one")
+    await stores.goals.create(goal, "run", STARTED, agent_version="one")
     await stores.results.store("run", GoalStatus.FAILED, Failure(type="E", message="m"), 1.0)
 
-    await stores.goals.begin(goal, "run", STARTED + timedelta(days=1), agent_version="two")
+    await stores.goals.create(goal, "run", STARTED + timedelta(days=1), agent_version="two")
 
     record = await stores.goals.get("run")
     assert record.status is GoalStatus.FAILED
@@ -64,15 +64,15 @@ async def test_opening_a_run_twice_changes_nothing(stores: Stores) -> None:
 
 
 async def test_a_final_status_stays(stores: Stores, run: str) -> None:
-    await stores.goals.mark(run, GoalStatus.WAITING)
+    await stores.goals.set_status(run, GoalStatus.WAITING)
     assert (await stores.goals.get(run)).status is GoalStatus.WAITING
     await stores.results.store(run, GoalStatus.CANCELLED, None, 2.0)
 
-    await stores.goals.mark(run, GoalStatus.RUNNING)
+    await stores.goals.set_status(run, GoalStatus.RUNNING)
 
     assert (await stores.goals.get(run)).status is GoalStatus.CANCELLED
     with pytest.raises(ValueError, match="final"):
-        await stores.goals.mark(run, GoalStatus.COMPLETED)
+        await stores.goals.set_status(run, GoalStatus.COMPLETED)
 
 
 async def test_an_unknown_run_is_named(stores: Stores) -> None:
@@ -85,7 +85,7 @@ async def test_an_unknown_run_is_named(stores: Stores) -> None:
 async def test_the_list_is_newest_first_in_pages(stores: Stores) -> None:
     for hour in range(5):
         agent = "code" if hour % 2 else "research"
-        await stores.goals.begin(
+        await stores.goals.create(
             Goal(goal_id=f"goal{hour}", description="d", agent_type=agent),
             f"run{hour}",
             STARTED + timedelta(hours=hour),
@@ -107,7 +107,7 @@ async def test_the_list_is_newest_first_in_pages(stores: Stores) -> None:
 
 async def test_a_goal_is_found_by_its_own_name_or_by_its_runs(stores: Stores) -> None:
     for number in (1, 2):
-        await stores.goals.begin(
+        await stores.goals.create(
             Goal(goal_id="sales", description="d", agent_type="a"),
             f"goal-sales-{number}",
             STARTED + timedelta(seconds=number),
@@ -123,9 +123,9 @@ async def test_a_goal_is_found_by_the_beginning_of_its_name(stores: Stores) -> N
         ("sales-2026", "goal-sales-2026-x"),
     ]:
         goal = Goal(goal_id=goal_id, description="d", agent_type="a")
-        await stores.goals.begin(goal, run, STARTED)
+        await stores.goals.create(goal, run, STARTED)
     again = Goal(goal_id="sales-2025", description="d", agent_type="a")
-    await stores.goals.begin(again, "goal-sales-2025-abce", STARTED + timedelta(seconds=1))
+    await stores.goals.create(again, "goal-sales-2025-abce", STARTED + timedelta(seconds=1))
 
     assert await stores.goals.find("goal-sales-2026") == "goal-sales-2026-x"
     assert await stores.goals.find("goal-sales-2025-abcd") == "goal-sales-2025-abcd"
@@ -142,7 +142,7 @@ async def test_a_goal_is_found_by_the_beginning_of_its_name(stores: Stores) -> N
 async def test_pages_skip_nothing_although_runs_start_at_the_same_moment(stores: Stores) -> None:
     goal = Goal(goal_id="g", description="d", agent_type="a")
     for number in range(5):
-        await stores.goals.begin(goal, f"run{number}", STARTED)
+        await stores.goals.create(goal, f"run{number}", STARTED)
     paged: list[str] = []
     cursor: PageCursor | None = None
     while page := await stores.goals.list(limit=2, before=cursor):
@@ -152,11 +152,13 @@ async def test_pages_skip_nothing_although_runs_start_at_the_same_moment(stores:
 
 
 async def test_text_that_postgresql_cannot_hold_is_kept_without_it(
-    stores: Stores, take_over: Callable[..., Awaitable[Claim]]
+    stores: Stores, start_execution: Callable[..., Awaitable[Claim]]
 ) -> None:
     goal = Goal(goal_id="g", description="a\0b", agent_type="a", parameters={"k": "x\0y"})
-    await stores.goals.begin(goal, "run", STARTED)
-    await stores.results.draft(await take_over("run"), Result(summary="s\0t", data={"k": "x\0y"}))
+    await stores.goals.create(goal, "run", STARTED)
+    await stores.results.draft(
+        await start_execution("run"), Result(summary="s\0t", data={"k": "x\0y"})
+    )
     reference = await stores.results.store("run", GoalStatus.COMPLETED, None, 1.0)
 
     record = await stores.goals.get("run")

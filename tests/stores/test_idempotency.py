@@ -14,21 +14,21 @@ GOAL = Goal(goal_id="g", description="d", agent_type="a", parameters={"x": 1, "y
 
 async def test_the_first_run_keeps_the_key(stores: Stores) -> None:
     digest = digest_of(GOAL)
-    assert await stores.keys.claim("key", digest, "run1") == "run1"
-    assert await stores.keys.claim("key", digest, "run2") == "run1"
-    assert await stores.keys.claim("other", digest, "run3") == "run3"
+    assert await stores.idempotency_keys.claim("key", digest, "run1") == "run1"
+    assert await stores.idempotency_keys.claim("key", digest, "run2") == "run1"
+    assert await stores.idempotency_keys.claim("other", digest, "run3") == "run3"
 
 
 async def test_another_goal_under_the_same_key_is_refused(stores: Stores) -> None:
-    await stores.keys.claim("key", digest_of(GOAL), "run1")
+    await stores.idempotency_keys.claim("key", digest_of(GOAL), "run1")
     other = GOAL.model_copy(update={"description": "another"})
     with pytest.raises(KeyConflict, match=r"'key'.*run1"):
-        await stores.keys.claim("key", digest_of(other), "run2")
+        await stores.idempotency_keys.claim("key", digest_of(other), "run2")
 
 
 async def test_twenty_at_once_get_one_run(stores: Stores) -> None:
     digest = digest_of(GOAL)
-    claims = (stores.keys.claim("key", digest, f"run{number}") for number in range(20))
+    claims = (stores.idempotency_keys.claim("key", digest, f"run{number}") for number in range(20))
     assert len(set(await asyncio.gather(*claims))) == 1
 
 
@@ -41,4 +41,4 @@ def test_how_a_goal_is_written_down_does_not_matter() -> None:
 @pytest.mark.parametrize("key", ["", "a b", "é", "x" * 256, "a\n"])
 async def test_what_is_no_key_is_refused(stores: Stores, key: str) -> None:
     with pytest.raises(InputRefused, match="idempotency key"):
-        await stores.keys.claim(key, digest_of(GOAL), "run")
+        await stores.idempotency_keys.claim(key, digest_of(GOAL), "run")

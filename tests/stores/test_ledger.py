@@ -20,8 +20,8 @@ from perdure.stores.spending.ledger import StoredLedger
 KEY = StepKey("ask", "d" * 64, 0)
 ASKED = Usage(input_tokens=60, output_tokens=40, cost=0.25)
 
-Begin = Callable[..., Awaitable[None]]
-TakeOver = Callable[..., Awaitable[Claim]]
+CreateRun = Callable[..., Awaitable[None]]
+StartExecution = Callable[..., Awaitable[Claim]]
 
 
 @pytest.fixture
@@ -31,16 +31,18 @@ def ledger(stores: Stores, claim: Claim) -> StoredLedger:
 
 
 @pytest.fixture
-def delegate(stores: Stores, take_over: TakeOver) -> Callable[[str, str], Awaitable[Claim]]:
+def delegate(
+    stores: Stores, start_execution: StartExecution
+) -> Callable[[str, str], Awaitable[Claim]]:
     """Return what opens a run below another one and takes it over."""
 
     async def delegate(run: str, root: str) -> Claim:
         goal = Goal(goal_id="part", description="d", agent_type="a")
-        await stores.goals.begin(goal, run, datetime.now(UTC))
+        await stores.goals.create(goal, run, datetime.now(UTC))
         adopt = text("UPDATE goals SET root = :root, parent = :root WHERE workflow_id = :run")
         values = {"root": root, "run": run}
         await stores.database.write(lambda writing: writing.connection.execute(adopt, values))
-        return await take_over(run)
+        return await start_execution(run)
 
     return delegate
 
@@ -59,7 +61,7 @@ async def test_usage_is_summed_up(
     await stores.context.journal(claim).record(KEY, StepOutcome("1"))
     for _ in range(2):
         await ledger.save(saved)
-    assert (await stores.ledger.of(run)).saved == Usage()  # with the end of the pass
+    assert (await stores.ledger.of(run)).saved == Usage()  # with the end of the execution
     await ledger.close(2.5)
     await ledger.close(1.5)
 
@@ -88,10 +90,10 @@ async def test_a_run_without_a_budget_is_not_limited(
 
 
 async def test_what_a_request_may_use_is_reserved_until_it_is_settled(
-    stores: Stores, begin: Begin, take_over: TakeOver
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
-    await begin("thrifty", Budget(tokens=150, cost=1.0))
-    ledger = stores.ledger.for_execution(await take_over("thrifty"))
+    await create_run("thrifty", Budget(tokens=150, cost=1.0))
+    ledger = stores.ledger.for_execution(await start_execution("thrifty"))
     entry = await ledger.reserve(KEY, "model", ASKED)
     assert await ledger.left() == 50
     assert await ledger.left_cost() == 0.75
@@ -107,9 +109,11 @@ async def test_what_a_request_may_use_is_reserved_until_it_is_settled(
     assert (await stores.ledger.of("thrifty")).requests == 2
 
 
-async def test_a_budget_in_dollars(stores: Stores, begin: Begin, take_over: TakeOver) -> None:
-    await begin("thrifty", Budget(cost=0.3))
-    ledger = stores.ledger.for_execution(await take_over("thrifty"))
+async def test_a_budget_in_dollars(
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
+) -> None:
+    await create_run("thrifty", Budget(cost=0.3))
+    ledger = stores.ledger.for_execution(await start_execution("thrifty"))
     await ledger.reserve(KEY, "model", ASKED)
 
     with pytest.raises(BudgetExceeded, match=r"0\.2500 of the 0\.3000 dollars"):
@@ -118,13 +122,13 @@ async def test_a_budget_in_dollars(stores: Stores, begin: Begin, take_over: Take
 
 
 async def test_thrown_away_work_counts_too(
-    stores: Stores, begin: Begin, take_over: TakeOver
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
-    await begin("thrifty", Budget(tokens=100))
-    ledger = stores.ledger.for_execution(await take_over("thrifty"))
+    await create_run("thrifty", Budget(tokens=100))
+    ledger = stores.ledger.for_execution(await start_execution("thrifty"))
     await ledger.settle(await ledger.reserve(KEY, "m", ASKED), ASKED, kept=False)
 
-    later = stores.ledger.for_execution(await take_over("thrifty", 2))
+    later = stores.ledger.for_execution(await start_execution("thrifty", 2))
 
     assert await later.left() == 0
     with pytest.raises(BudgetExceeded):
@@ -132,10 +136,10 @@ async def test_thrown_away_work_counts_too(
 
 
 async def test_usage_beyond_the_budget_leaves_nothing(
-    stores: Stores, begin: Begin, take_over: TakeOver
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
-    await begin("thrifty", Budget(tokens=100, cost=0.25))
-    ledger = stores.ledger.for_execution(await take_over("thrifty"))
+    await create_run("thrifty", Budget(tokens=100, cost=0.25))
+    ledger = stores.ledger.for_execution(await start_execution("thrifty"))
     used = Usage(input_tokens=500, output_tokens=1, cost=3.0)
     await ledger.settle(await ledger.reserve(KEY, "m", ASKED), used, kept=True)
 
@@ -145,10 +149,10 @@ async def test_usage_beyond_the_budget_leaves_nothing(
 
 
 async def test_twenty_at_once_never_use_more_than_the_budget_allows(
-    stores: Stores, begin: Begin, take_over: TakeOver
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
 ) -> None:
-    await begin("thrifty", Budget(tokens=700))
-    ledger = stores.ledger.for_execution(await take_over("thrifty"))
+    await create_run("thrifty", Budget(tokens=700))
+    ledger = stores.ledger.for_execution(await start_execution("thrifty"))
 
     outcomes = await asyncio.gather(
         *(ledger.reserve(KEY, "model", ASKED) for _ in range(20)), return_exceptions=True
@@ -163,12 +167,12 @@ async def test_twenty_at_once_never_use_more_than_the_budget_allows(
 async def test_delegates_of_one_goal_share_its_budget_whoever_runs_them(
     settings: Settings,
     stores: Stores,
-    begin: Begin,
-    take_over: TakeOver,
+    create_run: CreateRun,
+    start_execution: StartExecution,
     delegate: Callable[[str, str], Awaitable[Claim]],
 ) -> None:
-    await begin("top", Budget(cost=1.0))
-    claims = [await take_over("top")]
+    await create_run("top", Budget(cost=1.0))
+    claims = [await start_execution("top")]
     claims += [await delegate(f"part{number}", "top") for number in range(19)]
     async with open_stores(settings) as elsewhere:  # another worker
         ledgers = [
@@ -199,12 +203,12 @@ async def test_requests_of_one_run_at_once_get_numbers_of_their_own(
 
 
 async def test_abandoned_requests_count_their_input(
-    stores: Stores, run: str, ledger: StoredLedger, take_over: TakeOver
+    stores: Stores, run: str, ledger: StoredLedger, start_execution: StartExecution
 ) -> None:
     await ledger.reserve(KEY, "model", ASKED)
     await ledger.reserve(KEY, "model", Usage())  # nothing was known of it
 
-    later = stores.ledger.for_execution(await take_over(run, 2))
+    later = stores.ledger.for_execution(await start_execution(run, 2))
 
     sent = Usage(input_tokens=60, cost=0.25 * 0.6)
     spending = await stores.ledger.of(run)
@@ -212,19 +216,19 @@ async def test_abandoned_requests_count_their_input(
     assert spending.spent.output_tokens == 0
     assert spending.spent.cost == pytest.approx(sent.cost)
     # A third execution counts nothing a second time, and numbers go on.
-    await take_over(run, 3)
+    await start_execution(run, 3)
     assert await stores.ledger.of(run) == spending
     assert later.has_entries is False
 
 
 async def test_a_request_whose_step_failed_is_abandoned_too(
-    stores: Stores, run: str, claim: Claim, ledger: StoredLedger, take_over: TakeOver
+    stores: Stores, run: str, claim: Claim, ledger: StoredLedger, start_execution: StartExecution
 ) -> None:
     await ledger.reserve(KEY, "model", ASKED)
     failure = Failure(type="E", message="m")
     await stores.context.journal(claim).record(KEY, StepOutcome("", failure))
 
-    await take_over(run, 2)
+    await start_execution(run, 2)
 
     assert (await stores.ledger.of(run)).thrown_away.input_tokens == 60
 
@@ -233,7 +237,7 @@ async def test_a_response_after_a_take_over_is_counted_as_thrown_away(
     stores: Stores, run: str, claim: Claim, ledger: StoredLedger
 ) -> None:
     entry = await ledger.reserve(KEY, "model", ASKED)
-    await stores.executions.begin(replace(claim, sequence=2), None, {})
+    await stores.executions.start(replace(claim, sequence=2), None, {})
 
     used = Usage(input_tokens=61, output_tokens=7, cost=0.2)
     await ledger.settle(entry, used, kept=True)
@@ -244,12 +248,12 @@ async def test_a_response_after_a_take_over_is_counted_as_thrown_away(
 
 async def test_totals_of_a_tree_count_against_one_budget(
     stores: Stores,
-    begin: Begin,
-    take_over: TakeOver,
+    create_run: CreateRun,
+    start_execution: StartExecution,
     delegate: Callable[[str, str], Awaitable[Claim]],
 ) -> None:
-    await begin("top", Budget(steps=3, seconds=100))
-    top, part = await take_over("top"), await delegate("part", "top")
+    await create_run("top", Budget(steps=3, seconds=100))
+    top, part = await start_execution("top"), await delegate("part", "top")
     for claim, steps in ((top, 2), (part, 1)):
         journal = stores.context.journal(claim)
         for number in range(steps):

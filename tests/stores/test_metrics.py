@@ -19,10 +19,10 @@ async def test_a_metric_is_stored_by_its_name(stores: Stores, run: str) -> None:
 
 
 async def test_totals_over_all_runs(
-    stores: Stores, begin: Callable[[str], Awaitable[None]]
+    stores: Stores, create_run: Callable[[str], Awaitable[None]]
 ) -> None:
     for number in (1, 2, 3):
-        await begin(f"run{number}")
+        await create_run(f"run{number}")
         await stores.metrics.record(f"run{number}", "analysis", "rows", number)
     await stores.metrics.record("run1", "code", "rows", 7)
 

@@ -224,8 +224,8 @@ async def test_data_of_the_first_schema_is_kept(settings: Settings) -> None:
 
         # A goal that was under way goes on where it was.
         claim = Claim("goal-c-1", "first", 1, _STARTED)
-        claim, again = await stores.executions.begin(claim, "run.resumed", {})
-        assert (claim.root, claim.budget, again) == ("goal-c-1", None, False)
+        claim, is_retry = await stores.executions.start(claim, "run.resumed", {})
+        assert (claim.root, claim.budget, is_retry) == ("goal-c-1", None, False)
         journal = stores.context.journal(claim)
         assert await journal.load() == {
             StepKey("search", "d" * 64, 0): StepOutcome("[1, 2]", None, 0.5)

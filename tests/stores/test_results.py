@@ -14,7 +14,7 @@ from perdure.models import Failure, Goal, GoalStatus, Result, ResultReference, U
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
 from perdure.stores.database.fencing import Claim
-from perdure.stores.runs.results import SUMMARY_CHARACTERS
+from perdure.stores.runs.results import MAX_SUMMARY_CHARACTERS
 from tests.support.postgresql import PostgreSQL
 
 RESULT = Result(
@@ -121,13 +121,13 @@ async def test_a_draft_that_comes_too_late_changes_nothing(
 
 async def test_drafts_and_the_end_at_once_leave_one_answer(
     stores: Stores,
-    begin: Callable[..., Awaitable[None]],
-    take_over: Callable[..., Awaitable[Claim]],
+    create_run: Callable[..., Awaitable[None]],
+    start_execution: Callable[..., Awaitable[Claim]],
 ) -> None:
     for number in range(20):
         run = f"run{number}"
-        await begin(run)
-        claim = await take_over(run)
+        await create_run(run)
+        claim = await start_execution(run)
         # Those that come after the end are refused.
         await asyncio.gather(
             *(stores.results.draft(claim, Result(summary=f"{n}")) for n in range(3)),
@@ -150,9 +150,9 @@ async def test_a_draft_waits_for_an_end_that_is_under_way(
     goal = Goal(goal_id="g", description="d", agent_type="a")
     try:
         async with open_stores(settings) as stores:
-            await stores.goals.begin(goal, "run", datetime.now(UTC))
+            await stores.goals.create(goal, "run", datetime.now(UTC))
             claim = Claim("run", "first", 1, datetime.now(UTC))
-            claim, _ = await stores.executions.begin(claim, None, {})
+            claim, _ = await stores.executions.start(claim, None, {})
             async with engine.begin() as ending:
                 await ending.execute(text("UPDATE goals SET ended_at = now()"))
                 drafting = asyncio.create_task(stores.results.draft(claim, RESULT))
@@ -174,7 +174,7 @@ async def test_a_result_of_many_megabytes(stores: Stores, run: str, claim: Claim
     reference = await stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
 
     assert reference.size > 40_000_000
-    assert reference.summary == "s" * SUMMARY_CHARACTERS
+    assert reference.summary == "s" * MAX_SUMMARY_CHARACTERS
     assert len(reference.model_dump_json()) < 1000
     assert (await stores.goals.get(run)).result == large
 

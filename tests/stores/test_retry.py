@@ -78,7 +78,7 @@ ACCESSES: dict[str, Callable[[Stores, Claim], Awaitable[object]]] = {
     "begin once": lambda stores, claim: stores.context.journal(claim).begin(KEY, once=True),
     "record": lambda stores, claim: stores.context.journal(claim).record(KEY, StepOutcome("1")),
     "withdraw": lambda stores, claim: stores.context.journal(claim).withdraw(KEY),
-    "wait": lambda stores, claim: stores.waits.of(claim).open(KEY, SleepRequest(60)),
+    "wait": lambda stores, claim: stores.waits.for_execution(claim).open(KEY, SleepRequest(60)),
     "emit": lambda stores, claim: stores.emitter(claim, is_retry=True).emit(Progress(percentage=1)),
     "emit_event": lambda stores, claim: stores.emitter(claim, is_retry=True).emit_event(
         "usage", {}

@@ -11,12 +11,12 @@ from perdure.stores.database.errors import InputRefused, RunEnded
 from perdure.stores.journal.signals import MAX_SIGNAL_BYTES
 
 
-async def test_signals_are_numbered_by_name_and_told(stores: Stores, run: str) -> None:
+async def test_signals_are_numbered_by_name_and_have_events(stores: Stores, run: str) -> None:
     assert await stores.signals.send(run, "go", None) == 1
     assert await stores.signals.send(run, "go", {"a": ["\0", "é"]}) == 2
     assert await stores.signals.send(run, "stop", True) == 1
-    told = [event.data for event in await stores.events.after(run, 1)]
-    assert told == [
+    events = [event.data for event in await stores.events.after(run, 1)]
+    assert events == [
         {"name": "go", "number": 1},
         {"name": "go", "number": 2},
         {"name": "stop", "number": 1},
@@ -28,7 +28,7 @@ async def test_sent_at_once_each_has_its_number(stores: Stores, run: str) -> Non
     assert sorted(numbers) == list(range(1, 21))
 
 
-async def test_a_run_that_has_ended_takes_none(stores: Stores, run: str) -> None:
+async def test_a_run_that_has_ended_accepts_none(stores: Stores, run: str) -> None:
     await stores.results.store(run, GoalStatus.FAILED, None, 1.0)
     with pytest.raises(RunEnded, match=r"has ended \(failed\)"):
         await stores.signals.send(run, "go", None)

@@ -1,4 +1,4 @@
-"""The wait store: questions, delegates, signals and naps, and the way of their answers."""
+"""The wait store: approvals, delegates, signals and sleeps, and how their outcomes are stored."""
 
 import asyncio
 import json
@@ -27,28 +27,28 @@ KEY = StepKey("ask", "0" * 64, 0)
 QUESTION = ApprovalRequest("Publish?", {"pages": 3}, None, (), 1)
 PART = DelegateRequest("analysis", "Chart the counts", {"path": "x.csv"})
 
-TakeOver = Callable[..., Awaitable[Claim]]
+StartExecution = Callable[..., Awaitable[Claim]]
 
 
 @pytest.fixture
-def take_over(stores: Stores) -> TakeOver:
-    """Return what begins an execution of a run."""
+def start_execution(stores: Stores) -> StartExecution:
+    """Return a function that starts an execution of a run."""
 
-    async def take_over(run: str, sequence: int = 1, run_id: str = "first") -> Claim:
+    async def start_execution(run: str, sequence: int = 1, run_id: str = "first") -> Claim:
         claim = Claim(run, run_id, sequence, datetime.now(UTC))
-        claim, _ = await stores.executions.begin(claim, None, {})
+        claim, _ = await stores.executions.start(claim, None, {})
         return claim
 
-    return take_over
+    return start_execution
 
 
 @pytest.fixture
-async def waits(stores: Stores, run: str, take_over: TakeOver) -> Waits:
-    """Return the waits of an execution that holds the run."""
-    return stores.waits.of(await take_over(run))
+async def waits(stores: Stores, run: str, start_execution: StartExecution) -> Waits:
+    """Return the waits of an execution that has the run's claim."""
+    return stores.waits.for_execution(await start_execution(run))
 
 
-async def told(stores: Stores, run: str) -> list[str]:
+async def event_types(stores: Stores, run: str) -> list[str]:
     return [event.type for event in await stores.events.after(run, 0)]
 
 
@@ -58,13 +58,13 @@ async def open_wait(waits: Waits, key: StepKey, wait_request: object) -> Wait:
     return wait
 
 
-async def answered(waits: Waits, key: StepKey, wait_request: object) -> StepOutcome:
+async def finished(waits: Waits, key: StepKey, wait_request: object) -> StepOutcome:
     outcome = await waits.open(key, wait_request)  # type: ignore[arg-type]
     assert isinstance(outcome, StepOutcome)
     return outcome
 
 
-async def test_a_question_is_asked_once_and_its_answer_is_taken_once(
+async def test_an_approval_is_requested_once_and_its_decision_is_recorded_once(
     stores: Stores, run: str, waits: Waits
 ) -> None:
     wait = await open_wait(waits, KEY, QUESTION)
@@ -77,14 +77,14 @@ async def test_a_question_is_asked_once_and_its_answer_is_taken_once(
 
     vote = Vote(by="ann", approved=True, reason="fine", at=datetime.now(UTC))
     await stores.approvals.vote(wait.id, vote)
-    first = await answered(waits, KEY, QUESTION)
+    first = await finished(waits, KEY, QUESTION)
 
     decision = Decision.model_validate_json(first.value or "")
     assert decision.approved
     assert [vote.by for vote in decision.votes] == ["ann"]
     assert await waits.open(KEY, QUESTION) == first
     assert await stores.waits.pending(run) == []
-    assert await told(stores, run) == [
+    assert await event_types(stores, run) == [
         "run.started",
         "approval.requested",
         "approval.decided",
@@ -92,11 +92,13 @@ async def test_a_question_is_asked_once_and_its_answer_is_taken_once(
     ]
 
 
-async def test_a_question_that_expires_counts_as_no(stores: Stores, run: str, waits: Waits) -> None:
+async def test_an_approval_that_expires_counts_as_no(
+    stores: Stores, run: str, waits: Waits
+) -> None:
     soon = timedelta(seconds=0.05)
 
-    # It is over so soon that it is sat out.
-    outcome = await answered(waits, KEY, ApprovalRequest("Publish?", None, soon, (), 1))
+    # It ends so soon that the execution awaits it.
+    outcome = await finished(waits, KEY, ApprovalRequest("Publish?", None, soon, (), 1))
 
     decision = Decision.model_validate_json(outcome.value or "")
     assert decision.expired
@@ -106,15 +108,15 @@ async def test_a_question_that_expires_counts_as_no(stores: Stores, run: str, wa
     assert events[2].data["expired"] is True
 
 
-async def test_an_answer_is_in_the_journal(
-    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+async def test_a_decision_is_in_the_journal(
+    stores: Stores, run: str, waits: Waits, start_execution: StartExecution
 ) -> None:
     wait = await open_wait(waits, KEY, QUESTION)
     vote = Vote(by="ann", approved=False, at=datetime.now(UTC))
     await stores.approvals.vote(wait.id, vote)
-    outcome = await answered(waits, KEY, QUESTION)
+    outcome = await finished(waits, KEY, QUESTION)
 
-    journal = stores.context.journal(await take_over(run, 2))
+    journal = stores.context.journal(await start_execution(run, 2))
 
     assert (await journal.load())[KEY].value == outcome.value
 
@@ -123,31 +125,35 @@ async def test_an_answer_is_in_the_journal(
     "wait_request", [QUESTION, PART, SleepRequest(60), SignalRequest("go", 1, None)]
 )
 async def test_an_execution_that_lost_the_run_opens_nothing(
-    stores: Stores, run: str, waits: Waits, take_over: TakeOver, wait_request: object
+    stores: Stores, run: str, waits: Waits, start_execution: StartExecution, wait_request: object
 ) -> None:
-    await take_over(run, 2)
-    before = await told(stores, run)
+    await start_execution(run, 2)
+    before = await event_types(stores, run)
 
     with pytest.raises(Fenced):
         await waits.open(KEY, wait_request)  # type: ignore[arg-type]
 
-    assert await told(stores, run) == before
+    assert await event_types(stores, run) == before
     assert await stores.waits.pending(run) == []
     assert len(await stores.goals.list()) == 1
 
 
-async def test_a_nap_ends_at_a_moment_that_is_kept(
-    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+async def test_a_sleep_ends_at_the_time_that_was_stored_first(
+    stores: Stores, run: str, waits: Waits, start_execution: StartExecution
 ) -> None:
     wait = await open_wait(waits, KEY, SleepRequest(3600))
     assert wait.until is not None
-    again = await open_wait(stores.waits.of(await take_over(run, 2)), KEY, SleepRequest(3600))
+    again = await open_wait(
+        stores.waits.for_execution(await start_execution(run, 2)), KEY, SleepRequest(3600)
+    )
     assert again == wait
 
     # Temporal's clock says that it is over, whatever this machine's says.
     late = Claim(run, "first", 3, wait.until)
-    claim, _ = await stores.executions.begin(late, None, {})
-    assert (await answered(stores.waits.of(claim), KEY, SleepRequest(3600))).value == "null"
+    claim, _ = await stores.executions.start(late, None, {})
+    assert (
+        await finished(stores.waits.for_execution(claim), KEY, SleepRequest(3600))
+    ).value == "null"
 
 
 @pytest.mark.parametrize(
@@ -159,14 +165,14 @@ async def test_a_wait_ends_by_temporals_clock_whatever_the_machines_says(
     scheduled = datetime(2031, 5, 1, 12, tzinfo=UTC)
     started = scheduled + timedelta(minutes=1)
     claim = Claim(run, "first", 3, scheduled, started_at=started)
-    claim, _ = await stores.executions.begin(claim, None, {})
-    wait = await open_wait(stores.waits.of(claim), KEY, wait_request)
+    claim, _ = await stores.executions.start(claim, None, {})
+    wait = await open_wait(stores.waits.for_execution(claim), KEY, wait_request)
     assert wait.until is not None
     assert timedelta(hours=1) <= wait.until - started < timedelta(hours=1, minutes=1)
 
 
-async def test_a_short_nap_is_sat_out(waits: Waits) -> None:
-    assert (await answered(waits, KEY, SleepRequest(0.05))).value == "null"
+async def test_a_short_sleep_is_awaited_within_the_execution(waits: Waits) -> None:
+    assert (await finished(waits, KEY, SleepRequest(0.05))).value == "null"
 
 
 async def test_signals_come_by_number_before_or_after_they_are_waited_for(
@@ -174,7 +180,7 @@ async def test_signals_come_by_number_before_or_after_they_are_waited_for(
 ) -> None:
     keys = [StepKey("go", "0" * 64, number) for number in range(2)]
     assert await stores.signals.send(run, "go", {"n": 1}) == 1
-    first = await answered(waits, keys[0], SignalRequest("go", 1, None))
+    first = await finished(waits, keys[0], SignalRequest("go", 1, None))
     assert json.loads(first.value or "") == {"n": 1}
 
     await open_wait(waits, keys[1], SignalRequest("go", 2, None))
@@ -182,23 +188,23 @@ async def test_signals_come_by_number_before_or_after_they_are_waited_for(
     assert not (await stores.waits.pending(run))[0].is_over
     assert await stores.signals.send(run, "go", [2]) == 2
     assert (await stores.waits.pending(run))[0].is_over
-    second = await answered(waits, keys[1], SignalRequest("go", 2, None))
+    second = await finished(waits, keys[1], SignalRequest("go", 2, None))
     assert json.loads(second.value or "") == [2]
 
 
-async def test_a_signal_that_comes_too_late_is_for_who_waits_next(
+async def test_a_signal_that_comes_too_late_is_for_the_next_wait(
     stores: Stores, run: str, waits: Waits
 ) -> None:
     keys = [StepKey("go", "0" * 64, number) for number in range(2)]
     soon = timedelta(seconds=0.02)
-    late = await answered(waits, keys[0], SignalRequest("go", 1, soon))
+    late = await finished(waits, keys[0], SignalRequest("go", 1, soon))
     assert late.failure is not None
     assert late.failure.type == "SignalExpired"
 
     await open_wait(waits, keys[1], SignalRequest("go", 2, None))
     assert await stores.signals.send(run, "go", "here") == 2
-    assert (await answered(waits, keys[1], SignalRequest("go", 2, None))).value == '"here"'
-    assert (await told(stores, run))[-3:] == ["step.failed", "signal", "step.completed"]
+    assert (await finished(waits, keys[1], SignalRequest("go", 2, None))).value == '"here"'
+    assert (await event_types(stores, run))[-3:] == ["step.failed", "signal", "step.completed"]
 
 
 async def test_what_is_no_name_is_refused(waits: Waits) -> None:
@@ -207,7 +213,7 @@ async def test_what_is_no_name_is_refused(waits: Waits) -> None:
 
 
 async def test_a_delegate_gets_a_record_of_its_own(
-    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+    stores: Stores, run: str, waits: Waits, start_execution: StartExecution
 ) -> None:
     wait = await open_wait(waits, KEY, PART)
     assert wait.workflow_id is not None
@@ -221,18 +227,18 @@ async def test_a_delegate_gets_a_record_of_its_own(
     assert len(await stores.goals.list()) == 3
 
     # The delegate's own start finds its record there.
-    await stores.goals.begin(wait.goal, wait.workflow_id, datetime.now(UTC), "p 1.0")
+    await stores.goals.create(wait.goal, wait.workflow_id, datetime.now(UTC), "p 1.0")
     child = await stores.goals.get(wait.workflow_id)
     assert child.parent == run
     assert child.budget is None
-    assert await told(stores, wait.workflow_id) == ["run.started"]
-    await take_over(wait.workflow_id)
+    assert await event_types(stores, wait.workflow_id) == ["run.started"]
+    await start_execution(wait.workflow_id)
 
     await stores.results.store(wait.workflow_id, GoalStatus.COMPLETED, None, 1.0)
     assert (await stores.waits.pending(run))[0].is_over
-    outcome = await answered(waits, KEY, PART)
+    outcome = await finished(waits, KEY, PART)
     assert Result.model_validate_json(outcome.value or "") == Result()
-    assert (await told(stores, run))[1:] == ["delegated", "delegated", "step.completed"]
+    assert (await event_types(stores, run))[1:] == ["delegated", "delegated", "step.completed"]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +257,7 @@ async def test_a_delegate_that_does_not_complete_is_a_failure_that_names_it(
     error = Failure(type="E", message="no file")
     await stores.results.store(wait.workflow_id, status, error, 1.0)
 
-    outcome = await answered(waits, KEY, PART)
+    outcome = await finished(waits, KEY, PART)
 
     assert outcome.failure is not None
     assert outcome.failure.permanent
@@ -259,27 +265,27 @@ async def test_a_delegate_that_does_not_complete_is_a_failure_that_names_it(
     assert f"{word} (no file)" in outcome.failure.message
 
 
-async def test_a_delegates_result_is_handed_over_whole(
-    stores: Stores, waits: Waits, take_over: TakeOver
+async def test_a_delegates_result_is_returned_whole(
+    stores: Stores, waits: Waits, start_execution: StartExecution
 ) -> None:
     wait = await open_wait(waits, KEY, PART)
     assert wait.workflow_id is not None
     result = Result(summary="s", data={"rows": ["x" * 100_000]})
-    await stores.results.draft(await take_over(wait.workflow_id), result)
+    await stores.results.draft(await start_execution(wait.workflow_id), result)
     await stores.results.store(wait.workflow_id, GoalStatus.COMPLETED, None, 1.0)
 
-    outcome = await answered(waits, KEY, PART)
+    outcome = await finished(waits, KEY, PART)
 
     assert Result.model_validate_json(outcome.value or "") == result
 
 
 async def test_delegation_goes_five_deep(
-    stores: Stores, run: str, waits: Waits, take_over: TakeOver
+    stores: Stores, run: str, waits: Waits, start_execution: StartExecution
 ) -> None:
     for _ in range(5):
         wait = await open_wait(waits, KEY, PART)
         assert wait.workflow_id is not None
-        waits = stores.waits.of(await take_over(wait.workflow_id))
+        waits = stores.waits.for_execution(await start_execution(wait.workflow_id))
 
     with pytest.raises(PermanentError, match="5 delegations deep"):
         await waits.open(KEY, PART)
@@ -287,11 +293,11 @@ async def test_delegation_goes_five_deep(
 
 
 async def test_goal_ids_of_delegates_stay_within_their_length(
-    stores: Stores, take_over: TakeOver
+    stores: Stores, start_execution: StartExecution
 ) -> None:
     goal = Goal(goal_id="g" * 100, description="d", agent_type="a")
-    await stores.goals.begin(goal, "long", datetime.now(UTC))
-    wait = await open_wait(stores.waits.of(await take_over("long")), KEY, PART)
+    await stores.goals.create(goal, "long", datetime.now(UTC))
+    wait = await open_wait(stores.waits.for_execution(await start_execution("long")), KEY, PART)
     assert wait.goal is not None
     assert wait.goal.goal_id == "g" * 98 + ".1"
 
@@ -302,7 +308,7 @@ async def test_what_is_no_goal_is_not_delegated(stores: Stores, waits: Waits) ->
     assert len(await stores.goals.list()) == 1
 
 
-async def test_answers_that_were_not_taken_are_found(
+async def test_waits_that_are_over_while_the_run_waits_are_found(
     stores: Stores, run: str, waits: Waits
 ) -> None:
     wait = await open_wait(waits, KEY, QUESTION)
@@ -310,12 +316,12 @@ async def test_answers_that_were_not_taken_are_found(
     await stores.approvals.vote(wait.id, vote)
     assert await stores.waits.not_woken(timedelta(0)) == []  # it runs, and will see for itself
 
-    await stores.goals.mark(run, GoalStatus.WAITING)
+    await stores.goals.set_status(run, GoalStatus.WAITING)
     assert await stores.waits.not_woken(timedelta(0)) == [(run, wait.id)]
     assert await stores.waits.not_woken(timedelta(seconds=60)) == []
-    await stores.goals.mark(run, GoalStatus.RUNNING)
-    await answered(waits, KEY, QUESTION)
-    await stores.goals.mark(run, GoalStatus.WAITING)
+    await stores.goals.set_status(run, GoalStatus.RUNNING)
+    await finished(waits, KEY, QUESTION)
+    await stores.goals.set_status(run, GoalStatus.WAITING)
     assert await stores.waits.not_woken(timedelta(0)) == []
 
 
@@ -331,6 +337,6 @@ async def test_opened_and_answered_at_once_nothing_is_lost(
     await asyncio.gather(*sent, *(receive(number) for number in range(10)))
 
     values = [
-        (await answered(waits, keys[n], SignalRequest("go", n + 1, None))).value for n in range(10)
+        (await finished(waits, keys[n], SignalRequest("go", n + 1, None))).value for n in range(10)
     ]
     assert sorted(int(value or "") for value in values) == list(range(10))

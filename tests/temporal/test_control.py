@@ -1,4 +1,4 @@
-"""Control of runs against a real server; a workflow that only waits stands in for the goals'."""
+"""Control of runs on a real server; a workflow that only waits replaces that of goals."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,11 +37,11 @@ GOAL = Goal(goal_id="g", description="d", agent_type="idle")
 @workflow.defn(name=WORKFLOW_TYPE)
 class Idle:
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.signals: list[str] = []
 
     @workflow.run
     async def run(self, goal: Goal) -> str:
-        await workflow.wait_condition(lambda: "finish" in self.heard)
+        await workflow.wait_condition(lambda: "finish" in self.signals)
         if goal.description == "fail":
             from temporalio.exceptions import ApplicationError
 
@@ -50,19 +50,19 @@ class Idle:
 
     @workflow.signal
     def wake(self, ids: list[str]) -> None:
-        self.heard += ids
+        self.signals += ids
 
     @workflow.signal
     def pause(self) -> None:
-        self.heard.append("pause")
+        self.signals.append("pause")
 
     @workflow.signal
     def resume(self) -> None:
-        self.heard.append("resume")
+        self.signals.append("resume")
 
     @workflow.query
-    def all_heard(self) -> list[str]:
-        return self.heard
+    def all_signals(self) -> list[str]:
+        return self.signals
 
 
 async def idle(run: Run, goal: Goal) -> Result:
@@ -75,9 +75,9 @@ class Installation:
     stores: Stores
     service: GoalService
 
-    async def heard(self, workflow_id: str) -> list[str]:
+    async def signals(self, workflow_id: str) -> list[str]:
         handle = self.client.get_workflow_handle(workflow_id)
-        return list(await handle.query("all_heard", result_type=list[str]))
+        return list(await handle.query("all_signals", result_type=list[str]))
 
     async def finish(self, workflow_id: str) -> None:
         """Let a run's workflow end, and its record not."""
@@ -93,15 +93,16 @@ class Installation:
     async def status(self, workflow_id: str) -> GoalStatus:
         return (await self.stores.goals.get(workflow_id)).status
 
-    async def told(self, workflow_id: str) -> list[str]:
+    async def event_types(self, workflow_id: str) -> list[str]:
         return [event.type for event in await self.stores.events.after(workflow_id, 0)]
 
     async def ask(
         self, workflow_id: str, request: ApprovalRequest | DelegateRequest, sequence: int = 1
     ) -> Wait:
         claim = Claim(workflow_id, "first", sequence, datetime.now(UTC))
-        claim, _ = await self.stores.executions.begin(claim, None, {})
-        wait = await self.stores.waits.of(claim).open(StepKey("ask", "0" * 64, 0), request)
+        claim, _ = await self.stores.executions.start(claim, None, {})
+        waits = self.stores.waits.for_execution(claim)
+        wait = await waits.open(StepKey("ask", "0" * 64, 0), request)
         assert isinstance(wait, Wait)
         return wait
 
@@ -114,7 +115,7 @@ Install = Callable[[str], Awaitable[Installation]]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def install(own_home: Path) -> AsyncIterator[Install]:
-    """Return what sets up stores and a service for a Temporal address."""
+    """Return a function that opens stores and a service for a Temporal address."""
     async with open_stores(Settings(home=own_home)) as stores:
 
         async def install(address: str) -> Installation:
@@ -127,7 +128,7 @@ async def install(own_home: Path) -> AsyncIterator[Install]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def here(install: Install, server: DevelopmentServer) -> AsyncIterator[Installation]:
-    """Give an installation with a worker that sees the workflows through."""
+    """Return an installation with a worker that runs the workflows."""
     worker = Worker(
         await connect(server.address),
         task_queue=TASK_QUEUE,
@@ -138,7 +139,7 @@ async def here(install: Install, server: DevelopmentServer) -> AsyncIterator[Ins
         yield await install(server.address)
 
 
-async def test_a_key_given_by_twenty_at_once_starts_one_run(here: Installation) -> None:
+async def test_twenty_callers_with_one_key_start_one_run(here: Installation) -> None:
     started = await asyncio.gather(*(here.service.start(GOAL, "key") for _ in range(20)))
     assert len(set(started)) == 1
     assert len(await here.stores.goals.list()) == 1
@@ -154,11 +155,11 @@ async def test_a_key_given_by_twenty_at_once_starts_one_run(here: Installation) 
 async def test_a_key_whose_first_owner_died_starts_the_run(here: Installation) -> None:
     from perdure.stores.runs.idempotency import digest_of
 
-    await here.stores.keys.claim("key", digest_of(GOAL), "goal-g-first")
+    await here.stores.idempotency_keys.claim("key", digest_of(GOAL), "goal-g-first")
     assert await here.service.start(GOAL, "key") == "goal-g-first"
-    assert await here.heard("goal-g-first") == []
+    assert await here.signals("goal-g-first") == []
     # The same when it died after the start, and the run has ended since.
-    await here.stores.keys.claim("other", digest_of(GOAL), "goal-g-other")
+    await here.stores.idempotency_keys.claim("other", digest_of(GOAL), "goal-g-other")
     await here.client.start_workflow(WORKFLOW_TYPE, GOAL, id="goal-g-other", task_queue=TASK_QUEUE)
     await here.finish("goal-g-other")
     assert await here.service.start(GOAL, "other") == "goal-g-other"
@@ -177,7 +178,7 @@ async def test_cancel_reaches_workflow_and_workers(here: Installation) -> None:
 
 async def test_pause_and_resume(here: Installation) -> None:
     run = await here.service.start(GOAL)
-    # This one has a record, but no workflow yet: it could not hear, so it is not interrupted.
+    # This one has a record, but no workflow yet: it gets no signal, so it is not interrupted.
     wait = await here.ask(run, DelegateRequest("idle", "part", {}))
     assert wait.workflow_id is not None
     await here.service.control.pause(run)
@@ -185,7 +186,7 @@ async def test_pause_and_resume(here: Installation) -> None:
     assert await here.request(wait.workflow_id) is None
     await here.service.control.resume(run)
     assert await here.request(run) is None
-    assert await here.heard(run) == ["pause", "resume"]
+    assert await here.signals(run) == ["pause", "resume"]
 
     await here.stores.control.request([run], "cancel")
     await here.service.control.pause(run)
@@ -210,19 +211,19 @@ async def test_terminate_ends_a_run_and_its_delegates(here: Installation) -> Non
         assert "it spends too much" in record.error.message
     execution = await here.client.get_workflow_handle(run).describe()
     assert execution.close_time is not None
-    assert (await here.told(run))[-1] == "run.terminated"
+    assert (await here.event_types(run))[-1] == "run.terminated"
 
 
 async def test_a_vote_wakes_the_run_and_an_early_one_does_not(here: Installation) -> None:
     run = await here.service.start(GOAL)
     wait = await here.ask(run, ApprovalRequest("Publish?", None, None, (), 2))
-    for person, heard in (("ann", []), ("bob", [wait.id])):
+    for person, signals in (("ann", []), ("bob", [wait.id])):
         vote = Vote(by=person, approved=True, at=datetime.now(UTC))
         await here.service.decisions.vote(wait.id, vote)
-        assert await here.heard(run) == heard
+        assert await here.signals(run) == signals
 
 
-async def test_what_the_stores_took_counts_although_the_server_is_away(
+async def test_votes_and_signals_are_stored_although_the_server_is_away(
     here: Installation, install: Install
 ) -> None:
     run = await here.service.start(GOAL)
@@ -236,15 +237,15 @@ async def test_what_the_stores_took_counts_although_the_server_is_away(
     assert await here.request(run) is None
 
     # A worker wakes it, once until it is due again.
-    await here.stores.goals.mark(run, GoalStatus.WAITING)
-    await _long_over(here.stores)
-    waking = Waker(here.service)
-    assert await waking.wake() == 1
-    assert await waking.wake() == 0
-    assert await here.heard(run) == [wait.id]
+    await here.stores.goals.set_status(run, GoalStatus.WAITING)
+    await _end_waits_a_minute_ago(here.stores)
+    waker = Waker(here.service)
+    assert await waker.wake() == 1
+    assert await waker.wake() == 0
+    assert await here.signals(run) == [wait.id]
 
 
-async def _long_over(stores: Stores) -> None:
+async def _end_waits_a_minute_ago(stores: Stores) -> None:
     from sqlalchemy import update
 
     from perdure.stores.database import schema
@@ -264,8 +265,8 @@ async def test_retry_goes_on_in_the_same_run(here: Installation) -> None:
     assert record.status is GoalStatus.RUNNING
     assert record.ended_at is None
     assert record.error is None
-    assert await here.told(run) == ["run.started", "run.failed", "run.retried"]
-    assert await here.heard(run) == []
+    assert await here.event_types(run) == ["run.started", "run.failed", "run.retried"]
+    assert await here.signals(run) == []
     assert not await here.service.reconciliation.reconcile_run(run)
 
     await here.stores.results.store(run, GoalStatus.COMPLETED, None, 1.0)
@@ -295,14 +296,14 @@ async def test_retry_leaves_all_as_it_was_when_it_cannot_start(
         await away.service.control.retry(run)
     assert await here.stores.goals.get(run) == before
 
-    # The same when the server goes away between the look and the start.
+    # The same when the server goes away between the check and the start.
     reopened = await here.stores.control.reopen(run)
     await here.stores.control.undo_reopen(run, reopened)
     assert await here.stores.goals.get(run) == before
-    assert (await here.told(run))[-2:] == ["run.retried", "run.failed"]
+    assert (await here.event_types(run))[-2:] == ["run.retried", "run.failed"]
 
 
-async def test_retry_picks_up_failed_delegates_too(here: Installation) -> None:
+async def test_retry_includes_failed_delegates(here: Installation) -> None:
     run = await here.service.start(GOAL)
     part = DelegateRequest("idle", "part", {})
     wait = await here.ask(run, part)
@@ -318,10 +319,10 @@ async def test_retry_picks_up_failed_delegates_too(here: Installation) -> None:
     again = await here.ask(run, part, sequence=2)
     assert again == wait
     assert await here.status(child) is GoalStatus.RUNNING
-    assert await here.told(child) == ["run.started", "run.failed", "run.retried"]
+    assert await here.event_types(child) == ["run.started", "run.failed", "run.retried"]
 
 
-async def test_all_dead_letters_are_picked_up(here: Installation) -> None:
+async def test_all_dead_letters_are_retried(here: Installation) -> None:
     runs = [await here.service.start(GOAL) for _ in range(3)]
     for run in runs[:2]:
         await here.fail(run)
@@ -359,13 +360,13 @@ async def test_runs_that_temporal_does_not_know_are_closed_after_a_while(
     here: Installation,
 ) -> None:
     started_at = datetime.now(UTC)
-    await here.stores.goals.begin(GOAL, "goal-g-unknown", started_at)
+    await here.stores.goals.create(GOAL, "goal-g-unknown", started_at)
     known = await here.service.start(GOAL)
     since = datetime.now(UTC)
     reconcile = here.service.reconciliation.reconcile
     assert await reconcile(since) == []
     assert await reconcile(since, silence=timedelta(0)) == []  # it may be about to start
-    await _silent_since(here.stores, started_at - timedelta(hours=1))
+    await _date_events(here.stores, started_at - timedelta(hours=1))
     assert await reconcile(since) == ["goal-g-unknown"]
     assert await here.status(known) is GoalStatus.RUNNING
     record = await here.stores.goals.get("goal-g-unknown")
@@ -374,7 +375,7 @@ async def test_runs_that_temporal_does_not_know_are_closed_after_a_while(
     assert record.error.type == "UnknownToTemporal"
 
 
-async def _silent_since(stores: Stores, time: datetime) -> None:
+async def _date_events(stores: Stores, time: datetime) -> None:
     from sqlalchemy import update
 
     from perdure.stores.database import schema
@@ -383,17 +384,17 @@ async def _silent_since(stores: Stores, time: datetime) -> None:
     await stores.database.write(lambda transaction: transaction.connection.execute(change))
 
 
-async def test_attending_outlives_a_server_that_is_away(
+async def test_housekeeping_goes_on_while_a_server_is_away(
     here: Installation, install: Install
 ) -> None:
     run = await here.service.start(GOAL)
     wait = await here.ask(run, ApprovalRequest("Publish?", None, None, (), 1))
     vote = Vote(by="ann", approved=True, at=datetime.now(UTC))
     await here.stores.approvals.vote(wait.id, vote)
-    await here.stores.goals.mark(run, GoalStatus.WAITING)
-    await _long_over(here.stores)
+    await here.stores.goals.set_status(run, GoalStatus.WAITING)
+    await _end_waits_a_minute_ago(here.stores)
     away = await install(f"127.0.0.1:{free_port()}")
-    attending = [
+    housekeeping = [
         asyncio.create_task(
             run_housekeeping(one.service, wake_seconds=0.05, reconcile_seconds=0.05)
         )
@@ -402,11 +403,11 @@ async def test_attending_outlives_a_server_that_is_away(
     try:
 
         async def is_woken() -> bool:
-            return await here.heard(run) == [wait.id]
+            return await here.signals(run) == [wait.id]
 
         await until_async(is_woken, "the wake-up")
-        assert not any(task.done() for task in attending)
+        assert not any(task.done() for task in housekeeping)
     finally:
-        for task in attending:
+        for task in housekeeping:
             task.cancel()
-        await asyncio.gather(*attending, return_exceptions=True)
+        await asyncio.gather(*housekeeping, return_exceptions=True)

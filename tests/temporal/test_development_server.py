@@ -22,7 +22,7 @@ from perdure.temporal.server.ports import choose_ports, free_port, is_free
 from tests.support.processes import is_running
 from tests.support.until import until, until_async
 
-# Runs a server until it is told to stop, or killed.
+# Runs a server until it is interrupted or killed.
 SERVE = """\
 import asyncio, sys
 from pathlib import Path
@@ -67,7 +67,7 @@ async def has_workflow(server: DevelopmentServer, workflow_id: str) -> bool:
 
 
 async def lists_workflow(server: DevelopmentServer, workflow_id: str) -> bool:
-    """Return whether a workflow is listed already: the list lags behind what is so."""
+    """Return whether a workflow is listed already: the list lags behind."""
     client = await connect(server.address)
     return workflow_id in [execution.id async for execution in client.list_workflows()]
 
@@ -87,9 +87,7 @@ async def test_workflows_can_be_started_at_once_and_are_there_after_a_restart(
 
 
 @pytest.mark.parametrize("tuned", [True, False])
-async def test_it_is_tuned_unless_asked_for_as_it_comes(
-    binary: Path, home: Path, *, tuned: bool
-) -> None:
+async def test_it_is_tuned_by_default(binary: Path, home: Path, *, tuned: bool) -> None:
     async with run_development_server(binary, home, port=0, ui_port=0, tuned=tuned) as server:
         await start_workflow(server, "any")
         written_ahead = (home / "temporal.db-wal").exists()
@@ -141,7 +139,7 @@ async def test_a_usual_port_that_is_taken_is_named_and_another_one_used(
             )
 
 
-def test_free_ports_are_not_handed_out_twice() -> None:
+def test_free_ports_are_not_chosen_twice() -> None:
     chosen = [choose_ports(0, 0) for _ in range(20)]
 
     every = {port for ports in chosen for port in vars(ports).values()}
@@ -183,7 +181,7 @@ async def test_a_server_that_fails_to_start_is_quoted(binary: Path, home: Path) 
     assert (home / "temporal.db").exists()
 
 
-async def test_a_database_that_was_never_finished_is_laid_out_anew(
+async def test_a_database_that_was_never_completed_is_created_anew(
     binary: Path, home: Path
 ) -> None:
     put(home / "temporal.db")
@@ -273,8 +271,8 @@ async def test_a_server_that_outlived_its_process_keeps_its_state_locked(
     with serve_elsewhere(binary, home) as process:
         assert process.stdout is not None
         pid = process.stdout.readline().split()[0]
-        held = json.loads((home / "temporal.lock").read_text())
-        assert held["server_pid"] == int(pid)
+        holder = json.loads((home / "temporal.lock").read_text())
+        assert holder["server_pid"] == int(pid)
         with pytest.raises(DevelopmentServerFailed, match=f"process {process.pid}"):
             async with run_development_server(binary, home):
                 pass

@@ -1,4 +1,4 @@
-"""Noticing a blocked event loop."""
+"""The watchdog of the event loop, while an agent blocks it."""
 
 import asyncio
 import time
@@ -13,19 +13,19 @@ from perdure.temporal.worker.loop_watchdog import watch_event_loop
 from tests.support.until import until_async
 
 
-def hold_up(until: Callable[[], object]) -> None:
+def block(until: Callable[[], object]) -> None:
     deadline = time.monotonic() + 20
     while not until() and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
-async def test_a_block_is_told_once_with_its_place_and_once_when_it_is_over() -> None:
-    with capture_logs() as told:
+async def test_a_block_is_logged_once_with_its_place_and_once_when_it_is_over() -> None:
+    with capture_logs() as logged:
 
         async def blocking(run: Run, goal: Goal) -> Result:
-            hold_up(lambda: told)
-            # Long enough for a second look, which tells nothing new.
-            hold_up(_after(1.2))
+            block(lambda: logged)
+            # Long enough for a second check, which logs nothing.
+            block(_after(1.2))
             return Result()
 
         spec = AgentSpec(name="blocking", description="Blocks.", agent=blocking)
@@ -34,8 +34,8 @@ async def test_a_block_is_told_once_with_its_place_and_once_when_it_is_over() ->
         async with watch_event_loop(blocked_seconds=1.0), asyncio.timeout(30):
             await asyncio.sleep(0.1)
             await execute_agent(create_agent(spec, {}, run), run)
-            await until_async(lambda: len(told) >= 2, "the end of the block, told by a thread")
-    blocked, over = told
+            await until_async(lambda: len(logged) >= 2, "the end of the block, logged by a thread")
+    blocked, over = logged
     assert "is blocked" in blocked["event"]
     assert f"{__file__}:" in blocked["where"]
     assert blocked["task"] == "agent blocking of goal-that-blocks"

@@ -159,7 +159,7 @@ def _left_behind(folder: Path) -> list[psutil.Process]:
     return [psutil.Process(int(path.read_text())) for path in folder.glob("left-behind-by-*")]
 
 
-async def test_a_worker_that_has_grown_too_large_lets_its_step_end_and_is_replaced(
+async def test_a_worker_that_has_grown_too_large_ends_its_step_and_is_replaced(
     client: "Client",
     start_pool: "StartPool",
     folder: Path,
@@ -172,7 +172,7 @@ async def test_a_worker_that_has_grown_too_large_lets_its_step_end_and_is_replac
     first = await until_async(lambda: (folder / "worked").read_text().split())
     await until_async(lambda: pool.children.get(0) not in {None, int(first[0])}, seconds=60)
     assert await succeeds
-    # The supervisor looks every five seconds, and the step takes nine: it was not cut off.
+    # The supervisor checks every five seconds, and the step takes nine: it was not cut off.
     assert (folder / "worked").read_text().split() == first
 
 
@@ -182,7 +182,7 @@ async def test_a_worker_that_takes_a_dead_ones_place_does_not_take_the_goals_bac
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    # One of its own: what is current holds for a whole namespace.
+    # A server of its own: a whole namespace has one current version.
     async with run_development_server(server_binary, port=0, ui_port=0) as server:
         monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
         monkeypatch.setenv("PERDURE_BUILD_ID", "old")
@@ -202,12 +202,12 @@ async def test_a_worker_that_takes_a_dead_ones_place_does_not_take_the_goals_bac
             dead = pool.children[0]
             os.kill(dead, signal.SIGKILL)
             await until_async(lambda: pool.children.get(0) not in {None, dead})
-            told = ""
+            logged = ""
 
-            def has_looked() -> bool:
-                nonlocal told
-                told += capfd.readouterr().err
-                return "another version is current" in told or told.count("is current") > 1
+            def has_checked() -> bool:
+                nonlocal logged
+                logged += capfd.readouterr().err
+                return "another version is current" in logged or logged.count("is current") > 1
 
-            await until_async(has_looked)
+            await until_async(has_checked)
             assert await current_build(client) == "new"

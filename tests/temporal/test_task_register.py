@@ -1,4 +1,4 @@
-"""The register of a worker's executions, when the worker is gone."""
+"""The register of a worker's executions, after the worker has died."""
 
 import subprocess
 import sys
@@ -30,38 +30,38 @@ os.kill(os.getpid(), 9)
 """
 
 
-def _worker(home: Path, how: str) -> "subprocess.Popen[str]":
+def _worker(home: Path, ending: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(home), how],
+        [sys.executable, "-c", WORKER, str(home), ending],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def _found(home: Path) -> list[list[tuple[bytes, str, str]]]:
+def _open_tasks(home: Path) -> list[list[tuple[bytes, str, str]]]:
     return [
         [(task.token, task.workflow_id, task.run_id) for task in tasks]
         for _, tasks in dead_workers_registers(home)
     ]
 
 
-LEFT = [(b"token 0", "goal-0", "run-0"), (b"token 2", "goal-2", "run-2")]
+OPEN = [(b"token 0", "goal-0", "run-0"), (b"token 2", "goal-2", "run-2")]
 
 
-def test_what_a_killed_worker_had_begun_and_not_ended_is_found(tmp_path: Path) -> None:
+def test_executions_that_a_killed_worker_did_not_end_are_found(tmp_path: Path) -> None:
     with _worker(tmp_path, "dies") as worker:
         worker.communicate()
-    assert _found(tmp_path) == [LEFT]
+    assert _open_tasks(tmp_path) == [OPEN]
 
 
 def test_the_register_of_a_worker_that_lives_is_left_alone(tmp_path: Path) -> None:
     with _worker(tmp_path, "lives") as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
-        assert _found(tmp_path) == []
+        assert _open_tasks(tmp_path) == []
         worker.communicate()
-    assert _found(tmp_path) == [LEFT]
+    assert _open_tasks(tmp_path) == [OPEN]
 
 
 def test_a_process_that_was_forked_keeps_no_dead_worker_alive(tmp_path: Path) -> None:
@@ -69,22 +69,22 @@ def test_a_process_that_was_forked_keeps_no_dead_worker_alive(tmp_path: Path) ->
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
         worker.wait()
-        assert _found(tmp_path) == [LEFT]
+        assert _open_tasks(tmp_path) == [OPEN]
         worker.communicate()
 
 
-def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+def test_a_line_that_was_cut_off_is_ignored(tmp_path: Path) -> None:
     with _worker(tmp_path, "dies") as worker:
         worker.communicate()
     path = next((tmp_path / "workers").iterdir())
     with path.open("a") as file:
         file.write("+dG9rZW4gMw== goal-3")
-    assert _found(tmp_path) == [LEFT]
+    assert _open_tasks(tmp_path) == [OPEN]
 
 
-def test_one_process_sees_its_own_register_as_alive(tmp_path: Path) -> None:
+def test_the_register_of_this_process_is_that_of_a_living_worker(tmp_path: Path) -> None:
     register = TaskRegister(tmp_path)
     register.add(RegisteredTask(b"token", "goal", "run"))
-    assert _found(tmp_path) == []
+    assert _open_tasks(tmp_path) == []
     register.close()
-    assert _found(tmp_path) == [[(b"token", "goal", "run")]]
+    assert _open_tasks(tmp_path) == [[(b"token", "goal", "run")]]

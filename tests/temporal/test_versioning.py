@@ -34,7 +34,7 @@ async def test_goals_go_to_the_current_version_and_move_to_the_next(
 ) -> None:
     settings = Settings(home=own_home)
     async with (
-        # One of its own: what is current holds for a whole namespace.
+        # A server of its own: a whole namespace has one current version.
         run_development_server(server_binary, port=0, ui_port=0) as server,
         open_stores(settings) as stores,
         AsyncExitStack() as workers,
@@ -50,12 +50,12 @@ async def test_goals_go_to_the_current_version_and_move_to_the_next(
         async def start() -> str:
             return await service.start(Goal(goal_id="v", description="x", agent_type="teller"))
 
-        async def waiting(workflow_id: str) -> None:
+        async def until_waiting(workflow_id: str) -> None:
             async for event in stores.events.follow(workflow_id):
                 if event.type == "run.waiting":
                     return
 
-        async def delivered(workflow_id: str) -> str:
+        async def summary_of(workflow_id: str) -> str:
             async for _ in stores.events.follow(workflow_id):
                 pass
             record = await stores.goals.get(workflow_id)
@@ -66,17 +66,17 @@ async def test_goals_go_to_the_current_version_and_move_to_the_next(
             await work("one")
             assert await current_build(client) == "one"
             first = await start()
-            await waiting(first)
+            await until_waiting(first)
 
             # A second version gets nothing until it is made current …
             await work("two")
             assert await current_build(client) == "one"
             second = await start()
             await service.decisions.signal(second, "go", None)
-            assert await delivered(second) == "one"
+            assert await summary_of(second) == "one"
 
-            # … and then the goals under way too.
+            # … and then the goals that have started too.
             await work("three", make_current=True)
             assert await current_build(client) == "three"
             await service.decisions.signal(first, "go", None)
-            assert await delivered(first) == "three"
+            assert await summary_of(first) == "three"

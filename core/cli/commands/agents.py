@@ -16,9 +16,9 @@ def agents(agent: str | None, as_json: bool) -> None:
     """List the installed agents, or show one with its parameters."""
     from perdure.agents.description import describe_agents
     from perdure.settings import Settings
-    from perdure.temporal.installation import known_agents
+    from perdure.temporal.installation import load_agents
 
-    registry = known_agents(Settings())
+    registry = load_agents(Settings())
     if agent is not None:
         registry.agent(agent)
     agent_list = describe_agents(registry, only=agent)

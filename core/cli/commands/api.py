@@ -46,7 +46,7 @@ async def _serve(port: int | None, as_json: bool) -> None:
     from perdure.stores import open_stores
     from perdure.temporal.client.connection import connect
     from perdure.temporal.client.goal_service import GoalService
-    from perdure.temporal.installation import installation_address, known_agents
+    from perdure.temporal.installation import installation_address, load_agents
 
     settings = Settings()
     check_address(settings)
@@ -54,7 +54,7 @@ async def _serve(port: int | None, as_json: bool) -> None:
     async with open_stores(settings) as stores:
         # Lazy: the API comes up, and answers 503, while Temporal is away.
         client = await connect(installation_address(settings.home), lazy=True)
-        registry = known_agents(settings)
+        registry = load_agents(settings)
         app = create_app(GoalService(client, stores, registry), settings)
         async with serve(app, listener, settings) as url:
             if as_json:

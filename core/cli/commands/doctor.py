@@ -106,9 +106,9 @@ async def _check_temporal(settings: "Settings") -> "list[Check]":
 
 def _check_plugins(settings: "Settings") -> "list[Check]":
     from perdure.models import Check
-    from perdure.temporal.installation import known_agents
+    from perdure.temporal.installation import load_agents
 
-    registry = known_agents(settings)
+    registry = load_agents(settings)
     checks = [
         Check(
             part=plugin.distribution,

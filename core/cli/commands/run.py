@@ -111,9 +111,9 @@ async def _run_goal(
 async def _look_up_agent(name: str, settings: "Settings") -> "InstalledAgent":
     from perdure.activities.agent_lookup import find_agent
     from perdure.stores import open_stores
-    from perdure.temporal.installation import known_agents
+    from perdure.temporal.installation import load_agents
 
-    registry = known_agents(settings)
+    registry = load_agents(settings)
     if name in registry.agents:
         return registry.agents[name]
     async with open_stores(settings) as stores:

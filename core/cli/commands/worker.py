@@ -57,13 +57,13 @@ async def _run_one(supervised: bool, as_json: bool) -> None:
     from perdure.settings import Settings
     from perdure.stores import open_stores
     from perdure.temporal.client.connection import connect
-    from perdure.temporal.installation import installation_address, known_agents
+    from perdure.temporal.installation import installation_address, load_agents
     from perdure.temporal.worker.run_worker import log_failed_plugins, run_worker
 
     settings = Settings()
     # Before any plugin is loaded: it might read the pipe, or start a process that inherits it.
     supervisor = _take_supervisor_pipe() if supervised else None
-    registry = known_agents(settings)
+    registry = load_agents(settings)
     log_failed_plugins(registry)
     async with open_stores(settings) as stores:
         client = await connect(installation_address(settings.home))

@@ -35,9 +35,9 @@ class CommandWithAgent(click.Command):
 def _write_parameters(name: str, files: tuple[Path, ...], formatter: click.HelpFormatter) -> None:
     from perdure.agents.description import describe_agents
     from perdure.agents.plugins.registry import UnknownAgent
-    from perdure.temporal.installation import known_agents
+    from perdure.temporal.installation import load_agents
 
-    registry = known_agents(settings_with_files(files))
+    registry = load_agents(settings_with_files(files))
     try:
         registry.agent(name)
     except UnknownAgent as error:

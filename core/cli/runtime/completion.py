@@ -9,11 +9,11 @@ def complete_agents(
 ) -> list[CompletionItem]:
     """Return the installed agents whose names begin with the text."""
     from perdure.settings import Settings
-    from perdure.temporal.installation import known_agents
+    from perdure.temporal.installation import load_agents
 
     return [
         CompletionItem(name, help=agent.spec.description)
-        for name, agent in sorted(known_agents(Settings()).agents.items())
+        for name, agent in sorted(load_agents(Settings()).agents.items())
         if name.startswith(incomplete)
     ]
 

@@ -29,20 +29,20 @@ from perdure.stores.database.errors import (
     VoteRefused,
 )
 from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_cursor, starts_with
-from perdure.stores.journal.decisions import decide, votes_of
-from perdure.stores.journal.signals import run_ended
+from perdure.stores.journal.decisions import add_vote, votes_of
+from perdure.stores.journal.signals import run_ended_error
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 _APPROVALS: Final = schema.approvals.c
 _GOALS: Final = schema.goals.c
-_FULL: Final = select(
+_SELECT: Final = select(
     schema.approvals, _GOALS.ended_at.label("run_ended_at"), _GOALS.status.label("run_status")
 ).join(schema.goals, _GOALS.workflow_id == _APPROVALS.workflow_id)
-_THIS: Final = _FULL.where(_APPROVALS.approval_id == bindparam("approval"))
-# The run's row orders all that happens to its waits. A statement of its own, for on PostgreSQL what
-# is joined to a row that had to be waited for is read as it was before.
+_BY_ID: Final = _SELECT.where(_APPROVALS.approval_id == bindparam("approval"))
+# Locking the run's row puts all changes of its waits in one order. It is a statement of its own: on
+# PostgreSQL, rows joined to one whose lock had to be waited for are read as they were before.
 _LOCK: Final = (
     select(_GOALS.workflow_id)
     .where(
@@ -53,15 +53,15 @@ _LOCK: Final = (
     )
     .with_for_update()
 )
-_FITTING: Final = (
-    select(_APPROVALS.approval_id).where(starts_with(_APPROVALS.approval_id, "beginning")).limit(4)
+_BY_PREFIX: Final = (
+    select(_APPROVALS.approval_id).where(starts_with(_APPROVALS.approval_id, "prefix")).limit(4)
 )
 
 
 class ApprovalStatus(StrEnum):
-    """Where a question stands.
+    """The status of an approval.
 
-    ``closed``: the run ended before anybody had decided.
+    ``closed``: the run ended before it was decided.
     """
 
     OPEN = "open"
@@ -72,30 +72,30 @@ class ApprovalStatus(StrEnum):
 
 
 class ApprovalRecord(Approval):
-    """A question that a run asks people, as it is shown to them.
+    """An approval with its status, as it is shown to people.
 
     Attributes:
-        status: Where it stands.
+        status: Whether it is open, and else how it ended.
     """
 
     status: ApprovalStatus
 
 
 class ApprovalStore:
-    """Questions of runs."""
+    """Approvals that runs request."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, approval_id: str) -> ApprovalRecord:
-        """Return a question with the votes so far.
+        """Return an approval with the votes so far.
 
         Raises:
             UnknownApproval: There is none.
         """
 
         def fetch(connection: Connection) -> ApprovalRecord:
-            row = connection.execute(_THIS, {"approval": approval_id}).mappings().first()
+            row = connection.execute(_BY_ID, {"approval": approval_id}).mappings().first()
             if row is None:
                 raise UnknownApproval(approval_id)
             return _record(row, votes_of(connection, [approval_id])[approval_id])
@@ -110,21 +110,21 @@ class ApprovalStore:
         workflow_id: str | None = None,
         after: PageCursor | None = None,
     ) -> list[ApprovalRecord]:
-        """Return questions: those that are open first, then the newest first.
+        """Return approvals: open ones first, then the newest first.
 
         Args:
             limit: How many at most.
-            status: Only those that stand so.
+            status: Only those of this status.
             workflow_id: Only those of this run.
-            after: The last one's :func:`cursor_of` gives the next page.
+            after: The :func:`cursor_of` of the last one of the page before.
         """
         now = datetime.now(UTC)
-        is_open = case((_stands(ApprovalStatus.OPEN, now), 1), else_=0)
-        query = _FULL.order_by(
+        is_open = case((_has_status(ApprovalStatus.OPEN, now), 1), else_=0)
+        query = _SELECT.order_by(
             is_open.desc(), _APPROVALS.asked_at.desc(), _APPROVALS.approval_id.desc()
         ).limit(limit)
         if status is not None:
-            query = query.where(_stands(status, now))
+            query = query.where(_has_status(status, now))
         if workflow_id is not None:
             query = query.where(_APPROVALS.workflow_id == workflow_id)
         if after is not None:
@@ -140,14 +140,14 @@ class ApprovalStore:
         return list(await self._database.read(fetch))
 
     async def find(self, name: str) -> str:
-        """Return the id of the question that a person means by an id or its beginning.
+        """Return the id of the approval that an id, or the first characters of one, names.
 
         Raises:
             UnknownApproval: There is none, or fewer than 6 characters are given.
             AmbiguousName: There are several.
         """
         found = await self._database.read(
-            lambda connection: connection.execute(_FITTING, {"beginning": name}).scalars().all()
+            lambda connection: connection.execute(_BY_PREFIX, {"prefix": name}).scalars().all()
         )
         if name in found:
             return name
@@ -158,46 +158,46 @@ class ApprovalStore:
         return str(found[0])
 
     async def vote(self, approval_id: str, vote: Vote) -> ApprovalRecord:
-        """Take one person's answer; the same answer twice is taken once.
+        """Store one person's vote; the same vote twice is stored once.
 
-        One no decides; so do as many yes as are needed. What is not accepted changes nothing.
+        One no decides; so do as many yes as are needed. A vote that is refused changes nothing.
 
         Returns:
-            The question as it stands with the vote.
+            The approval with the vote.
 
         Raises:
-            UnknownApproval: There is no such question.
-            NotAsked: Others were asked.
+            UnknownApproval: There is no such approval.
+            NotAsked: Other people were asked.
             VoteRefused: It is decided, it has expired, or this person has voted otherwise.
             RunEnded: The run has ended.
-            InputRefused: The voter's name is none.
+            InputRefused: The voter's name has characters that cannot be shown.
         """
         if not vote.by.isprintable():
             raise InputRefused("'by' holds characters that cannot be shown: write a name")
 
-        def take(transaction: Transaction) -> ApprovalRecord:
+        def store_vote(transaction: Transaction) -> ApprovalRecord:
             connection = transaction.connection
             parameters = {"approval": approval_id}
             connection.execute(_LOCK, parameters)
-            row = connection.execute(_THIS, parameters).mappings().first()
+            row = connection.execute(_BY_ID, parameters).mappings().first()
             if row is None:
                 raise UnknownApproval(approval_id)
             votes = votes_of(connection, [approval_id])[approval_id]
             approval = _record(row, votes)
-            if any(_same(vote, earlier) for earlier in votes):
+            if any(_is_same_vote(vote, earlier) for earlier in votes):
                 return approval
             _check_vote(approval, vote, row["run_status"])
-            decision = decide(transaction, approval, vote)
+            decision = add_vote(transaction, approval, vote)
             return ApprovalRecord.model_validate(
                 approval.model_dump()
                 | {"votes": (*votes, vote), "decision": decision, "status": _status(decision)}
             )
 
-        return await self._database.write(take)
+        return await self._database.write(store_vote)
 
 
 def cursor_of(approval: ApprovalRecord) -> PageCursor:
-    """Return an approval's place in :meth:`ApprovalStore.list`."""
+    """Return the cursor of an approval in :meth:`ApprovalStore.list`."""
     group = int(approval.status is ApprovalStatus.OPEN)
     return PageCursor(approval.asked_at, approval.approval_id, group)
 
@@ -211,7 +211,7 @@ def _check_vote(approval: ApprovalRecord, vote: Vote, run_status: str) -> None:
     if approval.status is ApprovalStatus.EXPIRED:
         raise VoteRefused(f"{name} has expired, which counts as no: it takes no answer any more")
     if approval.status is ApprovalStatus.CLOSED:
-        raise run_ended(approval.workflow_id, run_status)
+        raise run_ended_error(approval.workflow_id, run_status)
     if approval.of and _person(vote.by) not in map(_person, approval.of):
         asked = ", ".join(approval.of)
         raise NotAsked(f"{vote.by!r} was not asked by {name}: one of {asked} has to answer")
@@ -221,7 +221,7 @@ def _check_vote(approval: ApprovalRecord, vote: Vote, run_status: str) -> None:
         )
 
 
-def _same(vote: Vote, earlier: Vote) -> bool:
+def _is_same_vote(vote: Vote, earlier: Vote) -> bool:
     return (
         _person(vote.by) == _person(earlier.by)
         and vote.approved == earlier.approved
@@ -230,14 +230,14 @@ def _same(vote: Vote, earlier: Vote) -> bool:
 
 
 def _person(name: str) -> str:
-    # Who votes as "Ann" and as "ann" is one person.
+    # "Ann" and "ann" are one person.
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
-def _stands(status: ApprovalStatus, now: datetime) -> ColumnElement[bool]:
+def _has_status(status: ApprovalStatus, now: datetime) -> ColumnElement[bool]:
     decision = _APPROVALS.decision
-    # Decisions are JSON that a model wrote, so they begin with what was decided; within a string
-    # the quotes would be escaped.
+    # Decisions are JSON that a Pydantic model wrote, so "approved" is their first field; within a
+    # string the quotes would be escaped.
     approved = decision.startswith('{"approved":true')
     was_expired = decision.contains('"expired":true')
     is_late = and_(_APPROVALS.expires_at.is_not(None), _APPROVALS.expires_at <= now)

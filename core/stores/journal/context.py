@@ -1,9 +1,10 @@
-"""The context store: the journal of each run's finished steps."""
+"""The context store: the finished steps of each run, which its next execution finds again."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,41 +28,41 @@ from perdure.stores.database.retry import with_retries
 from perdure.stores.journal.steps import (
     StepRecorder,
     is_step,
-    outcome_in,
+    step_outcome,
     step_parameters,
     step_row,
 )
 from perdure.stores.spending.run_totals import steps_and_seconds, totals_row, totals_upsert
 
-# A larger value stays in the database until its step is asked for: a pass over a long journal then
-# costs neither the memory nor the time of what it may not need.
-VALUE_CHARACTERS: Final = 16_384
+# A larger value is read from the database only when its step is awaited: an execution of a run with
+# a long journal then needs neither the memory nor the time for values that it may never use.
+MAX_VALUE_CHARACTERS: Final = 16_384
 
 _STEPS: Final = schema.steps.c
 _LOAD: Final = select(
     _STEPS.name,
     _STEPS.digest,
     _STEPS.occurrence,
-    case((func.length(_STEPS.value) <= VALUE_CHARACTERS, _STEPS.value)).label("value"),
+    case((func.length(_STEPS.value) <= MAX_VALUE_CHARACTERS, _STEPS.value)).label("value"),
     _STEPS.failure,
     _STEPS.seconds,
     _STEPS.usage,
 ).where(_STEPS.workflow_id == bindparam("run"))
-_THIS: Final = is_step(schema.steps)
-_VALUE: Final = select(_STEPS.value).where(_THIS)
-_WITHDRAW: Final = delete(schema.steps).where(_THIS, _STEPS.failure.is_not(None))
+_IS_STEP: Final = is_step(schema.steps)
+_SELECT_VALUE: Final = select(_STEPS.value).where(_IS_STEP)
+_WITHDRAW: Final = delete(schema.steps).where(_IS_STEP, _STEPS.failure.is_not(None))
 _DELETE_INTENT: Final = delete(schema.intents).where(is_step(schema.intents))
 _STREAM: Final = schema.streams.c.stream
 _CLOSE_STREAMS: Final = delete(schema.streams).where(
     schema.streams.c.workflow_id == bindparam("run"),
-    # Not LIKE: the name of a step may hold its wildcards.
+    # Not LIKE: the name of a step may have its wildcards.
     (bindparam("stream") == _STREAM)
-    | (func.substr(_STREAM, 1, bindparam("length")) == bindparam("tries")),
+    | (func.substr(_STREAM, 1, bindparam("length")) == bindparam("prefix")),
 )
 
 
 class ContextStore:
-    """Journals of runs."""
+    """Gives each execution the journal of its run."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -81,18 +82,18 @@ class ContextStore:
         A step that is recorded twice keeps its first outcome and has one event.
 
         Args:
-            claim: The execution's claim; each write is refused once another one holds the run.
+            claim: The execution's claim; each write is refused once a later one has the claim.
             before_recording: Awaited before a step is recorded, so that the events of the step come
                 before the one of its end.
         """
         return StoredJournal(self._database, claim, self._statements, before_recording)
 
 
+@dataclass(frozen=True, slots=True)
 class _Statements:
-    def __init__(self, recording: StepRecorder, intend: Executable, add_totals: Executable) -> None:
-        self.recording = recording
-        self.intend = intend
-        self.add_totals = add_totals
+    recorder: StepRecorder
+    insert_intent: Executable
+    add_totals: Executable
 
 
 class StoredJournal:
@@ -112,18 +113,19 @@ class StoredJournal:
         self._measured_at = time.monotonic()
         # Steps that are executing, while the budget limits their number.
         self._executing: set[StepKey] = set()
-        self._counting = asyncio.Lock()
+        self._budget_lock = asyncio.Lock()
 
     async def load(self) -> Mapping[StepKey, StepOutcome]:
-        """Return every finished step; large values are left out."""
+        """Return every finished step, without large values."""
         parameters = {"run": self._claim.workflow_id}
         rows = await with_retries(
             lambda: self._database.read(
-                lambda found: found.execute(_LOAD, parameters).mappings().all()
+                lambda connection: connection.execute(_LOAD, parameters).mappings().all()
             )
         )
         return {
-            StepKey(row["name"], row["digest"], row["occurrence"]): outcome_in(row) for row in rows
+            StepKey(row["name"], row["digest"], row["occurrence"]): step_outcome(row)
+            for row in rows
         }
 
     async def value(self, key: StepKey) -> str:
@@ -131,7 +133,7 @@ class StoredJournal:
         parameters = step_parameters(self._claim.workflow_id, key)
         value: str = await with_retries(
             lambda: self._database.read(
-                lambda found: found.execute(_VALUE, parameters).scalar_one()
+                lambda connection: connection.execute(_SELECT_VALUE, parameters).scalar_one()
             )
         )
         return value
@@ -141,8 +143,8 @@ class StoredJournal:
         budget = self._claim.budget
         if budget is None or budget.steps is None:
             return await self._begin(key, once=once)
-        # One after the other, so that of many at once no more start than the budget allows.
-        async with self._counting:
+        # One at a time, so that of many concurrent steps no more start than the budget allows.
+        async with self._budget_lock:
             unknown = await self._begin(key, once=once)
             self._executing.add(key)
         return unknown
@@ -153,12 +155,14 @@ class StoredJournal:
             return False
         row = step_row(self._claim.workflow_id, key) | {"begun_at": datetime.now(UTC)}
 
-        def intend(transaction: Transaction) -> bool:
+        def insert_intent(transaction: Transaction) -> bool:
             self._claim.check(transaction)
             self._check_may_begin(transaction.connection)
-            return transaction.connection.execute(self._statements.intend, row).first() is None
+            return (
+                transaction.connection.execute(self._statements.insert_intent, row).first() is None
+            )
 
-        return await with_retries(lambda: self._database.write(intend))
+        return await with_retries(lambda: self._database.write(insert_intent))
 
     async def check(self) -> None:
         """Check that this execution still has the run's claim."""
@@ -171,19 +175,19 @@ class StoredJournal:
         run, stream = self._claim.workflow_id, stream_of(key)
         totals = totals_row(run, self._claim.root, steps=1, seconds=self.take_elapsed())
 
-        def write(transaction: Transaction) -> None:
+        def record_once(transaction: Transaction) -> None:
             self._claim.check(transaction)
             now = datetime.now(UTC)
             # A step that is in the journal already has its event and was counted.
-            if not self._statements.recording.record(transaction, run, key, outcome, now):
+            if not self._statements.recorder.record(transaction, run, key, outcome, now):
                 return
             prefix = f"{stream}."
-            streams = {"run": run, "stream": stream, "tries": prefix, "length": len(prefix)}
+            streams = {"run": run, "stream": stream, "prefix": prefix, "length": len(prefix)}
             transaction.connection.execute(_CLOSE_STREAMS, streams)
             transaction.connection.execute(self._statements.add_totals, totals)
 
-        async with self._counting if self._executing else nullcontext():
-            await with_retries(lambda: self._database.write(write))
+        async with self._budget_lock if self._executing else nullcontext():
+            await with_retries(lambda: self._database.write(record_once))
             self._executing.discard(key)
 
     async def withdraw(self, key: StepKey) -> None:
@@ -193,7 +197,7 @@ class StoredJournal:
             self._claim.check(transaction)
             parameters = step_parameters(self._claim.workflow_id, key)
             transaction.connection.execute(_WITHDRAW, parameters)
-            # That it failed is a known outcome.
+            # A failure is a known outcome, so a `once` step may start again.
             transaction.connection.execute(_DELETE_INTENT, parameters)
 
         await with_retries(lambda: self._database.write(delete_step))

@@ -1,4 +1,4 @@
-"""Approvals: requesting, voting on and deciding one, within a transaction."""
+"""Requesting, voting on and deciding an approval, in a transaction."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _INSERT_VOTE: Final = insert(schema.votes)
 _DECIDE: Final = (
     update(schema.approvals)
     .where(_APPROVALS.approval_id == bindparam("approval"))
-    .values(decision=bindparam("outcome"))
+    .values(decision=bindparam("json"))
 )
 _CURRENT: Final = select(_APPROVALS.decision, _APPROVALS.expires_at).where(
     _APPROVALS.approval_id == bindparam("approval")
@@ -72,13 +72,13 @@ def request_approval(
     return expires_at
 
 
-def decide(transaction: Transaction, approval: Approval, vote: Vote) -> Decision | None:
-    """Add a valid vote, and decide the approval when there are enough."""
+def add_vote(transaction: Transaction, approval: Approval, vote: Vote) -> Decision | None:
+    """Add a valid vote; decide the approval by a no, or when enough people have agreed."""
     row = vote.model_dump() | {"approval_id": approval.approval_id}
     transaction.connection.execute(_INSERT_VOTE, row)
     votes = (*approval.votes, vote)
-    agreed = sum(one.approved for one in votes)
-    if vote.approved and agreed < approval.needed:
+    approvals = sum(one.approved for one in votes)
+    if vote.approved and approvals < approval.needed:
         return None
     decision = Decision(approved=vote.approved, votes=votes, decided_at=vote.at)
     _store_decision(transaction, approval.approval_id, approval.workflow_id, decision)
@@ -115,9 +115,8 @@ def votes_of(connection: Connection, approval_ids: Sequence[str]) -> Mapping[str
 def _store_decision(
     transaction: Transaction, approval_id: str, workflow_id: str, decision: Decision
 ) -> None:
-    outcome = {"approval": approval_id, "outcome": decision.model_dump_json()}
-    transaction.connection.execute(_DECIDE, outcome)
-    over = {"approval": approval_id, "now": decision.decided_at}
-    transaction.connection.execute(_CLOSE_WAIT, over)
+    execute = transaction.connection.execute
+    execute(_DECIDE, {"approval": approval_id, "json": decision.model_dump_json()})
+    execute(_CLOSE_WAIT, {"approval": approval_id, "now": decision.decided_at})
     event = {"approval_id": approval_id} | decision.model_dump(mode="json")
     add_event(transaction, workflow_id, "approval.decided", event)

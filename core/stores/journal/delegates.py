@@ -1,4 +1,4 @@
-"""Delegates: a run that is the child of another, within a transaction."""
+"""Delegates: creating the child run of another run and reading its outcome, in a transaction."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +13,6 @@ from perdure.models import Failure, FailureKind, Goal, GoalStatus, Parameters, R
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
 from perdure.stores.events.event_store import add_event
-from perdure.stores.journal.reopening import reopen
 from perdure.stores.journal.wait_ids import child_uuid
 
 MAX_DEPTH: Final = 5
@@ -36,29 +35,28 @@ _DELEGATES: Final = (
         _WAITS.child.is_not(None),
     )
 )
-_OPEN: Final = insert(schema.goals)
+_CREATE: Final = insert(schema.goals)
 _CHILD: Final = (
     select(schema.goals, schema.results.c.result)
     .outerjoin(schema.results, schema.results.c.workflow_id == _GOALS.workflow_id)
     .where(_GOALS.workflow_id == bindparam("run"))
 )
-_OVER: Final = (
+_CLOSE_WAIT: Final = (
     update(schema.waits)
     .where(_WAITS.child == bindparam("run"), _WAITS.over_at.is_(None))
     .values(over_at=bindparam("now"))
-    .returning(_WAITS.workflow_id, _WAITS.wait_id)
 )
 
 
-def delegate(
+def create_delegate(
     transaction: Transaction, workflow_id: str, wait: str, request: DelegateRequest, now: datetime
 ) -> str:
-    """Open the record of a delegate's run, and add an event to both runs.
+    """Create the record of a delegate's run, and add an event to both runs.
 
     Args:
         transaction: The transaction; the wait itself is inserted after this.
         workflow_id: The run that delegates.
-        wait: The wait's id, from which the delegate's workflow id follows.
+        wait: The wait's id, of which the delegate's workflow id is made.
         request: The goal to delegate.
         now: The time, in UTC.
 
@@ -66,8 +64,8 @@ def delegate(
         The delegate's workflow id.
 
     Raises:
-        PermanentError: The run is five delegations deep itself.
-        InputError: The request is no valid goal.
+        PermanentError: The run is itself five delegations deep.
+        InputError: The request is not a valid goal.
     """
     execute = transaction.connection.execute
     parent = execute(_PARENT, {"run": workflow_id}).one()
@@ -91,7 +89,7 @@ def delegate(
         "root": parent.root or workflow_id,
         "depth": parent.depth + 1,
     }
-    execute(_OPEN, row)
+    execute(_CREATE, row)
     add_event(transaction, child, "run.started", {"parent": workflow_id})
     event = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
     details = {"description": goal.description[:_SHOWN_CHARACTERS]}
@@ -99,13 +97,13 @@ def delegate(
     return child
 
 
-def child_of(transaction: Transaction, workflow_id: str) -> RowMapping:
+def delegate_row(transaction: Transaction, workflow_id: str) -> RowMapping:
     """Return a delegate's record, with the draft of its result."""
     return transaction.connection.execute(_CHILD, {"run": workflow_id}).mappings().one()
 
 
-def goal_of(child: RowMapping) -> Goal:
-    """Return the goal that was delegated."""
+def delegated_goal(child: RowMapping) -> Goal:
+    """Return the goal of a delegate."""
     return Goal(
         goal_id=child["goal_id"],
         description=child["description"],
@@ -114,7 +112,7 @@ def goal_of(child: RowMapping) -> Goal:
     )
 
 
-def outcome_of(child: RowMapping) -> StepOutcome | None:
+def delegate_outcome(child: RowMapping) -> StepOutcome | None:
     """Return a delegate's outcome, without its seconds; ``None`` until it has ended."""
     if child["ended_at"] is None:
         return None
@@ -132,26 +130,17 @@ def outcome_of(child: RowMapping) -> StepOutcome | None:
             type="DelegateFailed",
             message=f"the goal {child['workflow_id']} that was delegated to {child['agent_type']}"
             f" {how}{why}",
-            # It had its own attempts, and asking it again gives the same answer.
+            # It had its own attempts: another one of the parent would find the same failure.
             permanent=True,
             kind=FailureKind.PERMANENT,
         ),
     )
 
 
-def restart_delegate(transaction: Transaction, child: RowMapping) -> None:
-    """Reopen a delegate that did not complete, because the run that delegated it was retried."""
-    reopen(transaction, child["workflow_id"])
-
-
-def child_ended(transaction: Transaction, workflow_id: str) -> list[tuple[str, str]]:
-    """Say, where a run ends, that the wait for it is over.
-
-    Returns:
-        The runs that wait for it, each with the id of its wait, to be woken.
-    """
+def close_delegate_wait(transaction: Transaction, workflow_id: str) -> None:
+    """Close the wait for a delegate, in the transaction in which its run ends."""
     parameters = {"run": workflow_id, "now": datetime.now(UTC)}
-    return [(run, wait) for run, wait in transaction.connection.execute(_OVER, parameters)]
+    transaction.connection.execute(_CLOSE_WAIT, parameters)
 
 
 def _goal(suffix: str, goal_id: str, request: DelegateRequest) -> Goal:

@@ -1,4 +1,4 @@
-"""The signal store: what people and programs tell a run that waits for it, numbered by name."""
+"""The signal store: data that people and programs send to a run, numbered by name."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from perdure.stores.journal.wait_ids import wait_id
 
 SIGNAL_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 MAX_SIGNAL_BYTES: Final = 262_144
-# The data of a signal that came too late, so that its number is taken.
+# The data of a signal whose wait expired before it came: its number is used up.
 EXPIRED: Final = ""
 
 _SIGNALS: Final = schema.signals.c
@@ -40,18 +40,18 @@ _CLOSE_WAIT: Final = (
 
 
 class SignalStore:
-    """Signals of runs."""
+    """Signals that were sent to runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def send(self, workflow_id: str, name: str, data: JsonValue) -> int:
-        """Store a signal for a run, which need not wait for it yet, and add its event.
+        """Store a signal for a run and add its event; the run need not wait for it yet.
 
         Args:
             workflow_id: The run.
-            name: Which signal.
-            data: What it carries, at most 256 KiB as JSON.
+            name: The signal's name.
+            data: Its data, at most 256 KiB as JSON.
 
         Returns:
             Its number: 1 for the first of that name, 2 for the second ….
@@ -59,7 +59,7 @@ class SignalStore:
         Raises:
             UnknownGoal: There is no such run.
             RunEnded: The run has ended.
-            InputRefused: It is no name, or the data is too large.
+            InputRefused: The name is not valid, or the data is too large.
         """
         check_signal_name(name)
         text = _as_json(name, data)
@@ -70,13 +70,14 @@ class SignalStore:
             if current is None:
                 raise UnknownGoal(workflow_id)
             if current.ended_at is not None:
-                raise run_ended(workflow_id, current.status)
+                raise run_ended_error(workflow_id, current.status)
             now = datetime.now(UTC)
-            number = int(execute(_LAST, {"run": workflow_id, "signal": name}).scalar_one()) + 1
+            last: int = execute(_LAST, {"run": workflow_id, "signal": name}).scalar_one()
+            number = last + 1
             row = {"workflow_id": workflow_id, "name": name, "number": number}
             execute(_INSERT, row | {"data": text, "sent_at": now})
-            waiting = wait_id(workflow_id, signal_wait(name, number))
-            execute(_CLOSE_WAIT, {"wait": waiting, "now": now})
+            wait = wait_id(workflow_id, signal_wait(name, number))
+            execute(_CLOSE_WAIT, {"wait": wait, "now": now})
             add_event(transaction, workflow_id, "signal", {"name": name, "number": number})
             return number
 
@@ -105,8 +106,8 @@ def check_signal_name(name: str) -> None:
     """Check the name of a signal.
 
     Raises:
-        InputRefused: It is empty, longer than 100 characters, or holds others than letters, digits,
-            ``.``, ``_`` and ``-``.
+        InputRefused: It is empty, longer than 100 characters, or has characters other than letters,
+            digits, ``.``, ``_`` and ``-``.
     """
     if not re.fullmatch(SIGNAL_NAME_PATTERN, name):
         raise InputRefused(
@@ -115,10 +116,10 @@ def check_signal_name(name: str) -> None:
         )
 
 
-def run_ended(workflow_id: str, status: str) -> RunEnded:
+def run_ended_error(workflow_id: str, status: str) -> RunEnded:
     """Return the error of a call for a run that has ended."""
-    word = GoalStatus(status).value
+    ended = GoalStatus(status).value
     return RunEnded(
-        f"goal {workflow_id} has ended ({word}) and takes nothing more: hand in another, or pick"
+        f"goal {workflow_id} has ended ({ended}) and takes nothing more: hand in another, or pick"
         " it up again with perdure goals retry when it failed"
     )

@@ -1,4 +1,4 @@
-"""Rows of finished steps and waits, and recording one in the journal."""
+"""Rows of the journal: reading a step's outcome, and recording one with its event."""
 
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ from perdure.stores.events.event_store import add_event
 
 
 def is_step(table: Table) -> ColumnElement[bool]:
-    """Return the condition that a row is that of a step; see :func:`step_parameters`."""
+    """Return the condition that selects a step's row; see :func:`step_parameters`."""
     return and_(
         table.c.workflow_id == bindparam("run"),
         table.c.name == bindparam("step"),
@@ -44,7 +44,7 @@ def step_row(workflow_id: str, key: StepKey) -> dict[str, object]:
     }
 
 
-def outcome_in(row: RowMapping) -> StepOutcome:
+def step_outcome(row: RowMapping) -> StepOutcome:
     """Return a step's outcome from its row."""
     return StepOutcome(
         row["value"],
@@ -70,7 +70,7 @@ class StepRecorder:
         outcome: StepOutcome,
         at: datetime,
     ) -> bool:
-        """Record a step's outcome with its event; one that is in the journal stays as it is.
+        """Record a step's outcome with its event, unless the journal already has one.
 
         Args:
             transaction: The transaction.
@@ -80,7 +80,7 @@ class StepRecorder:
             at: The time, in UTC.
 
         Returns:
-            Whether it was not in the journal before.
+            Whether it was recorded.
         """
         row = step_row(workflow_id, key) | {
             "value": outcome.value,

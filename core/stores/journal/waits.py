@@ -1,7 +1,7 @@
 """The wait store: the open waits of runs, and how their outcomes reach the journal.
 
-Outcomes come from elsewhere (a person, another run, a clock) into the stores. A run takes each into
-its journal in its next execution, in the transaction that finds it.
+A person, another run or a clock ends a wait while the run does not execute. Its next execution
+reads the outcome and records it in the journal, in one transaction.
 """
 
 import asyncio
@@ -31,17 +31,17 @@ from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
 from perdure.stores.journal.decisions import decision_of, request_approval
 from perdure.stores.journal.delegates import (
-    child_of,
-    delegate,
-    goal_of,
-    outcome_of,
-    restart_delegate,
+    create_delegate,
+    delegate_outcome,
+    delegate_row,
+    delegated_goal,
 )
+from perdure.stores.journal.reopen import reopen
 from perdure.stores.journal.signals import EXPIRED, check_signal_name, signal_wait
-from perdure.stores.journal.steps import StepRecorder, is_step, outcome_in, step_parameters
+from perdure.stores.journal.steps import StepRecorder, is_step, step_outcome, step_parameters
 from perdure.stores.journal.wait_ids import step_wait, wait_id
 
-# A wait that is over so soon stays in the execution: suspending the run would take longer.
+# A wait that ends this soon is awaited within the execution: suspending the run would take longer.
 INLINE_WAIT_SECONDS: Final = 2.0
 
 _WAITS: Final = schema.waits.c
@@ -75,7 +75,7 @@ _NOT_WOKEN: Final = (
     .where(
         _GOALS.status == GoalStatus.WAITING.value,
         _WAITS.taken_at.is_(None),
-        _WAITS.over_at <= bindparam("then"),
+        _WAITS.over_at <= bindparam("latest"),
     )
     .order_by(_WAITS.over_at)
     .limit(1_000)
@@ -88,12 +88,12 @@ class OpenWait:
 
     Attributes:
         wait_id: Its id; an approval's is the same.
-        kind: What it is.
+        kind: What the run waits for.
         about: The question, the agent's name, the signal's name; empty for a sleep.
         child: The delegate's run.
-        until: When it is over in any case, in UTC.
-        opened_at: Since when, in UTC.
-        is_over: The outcome is stored, but the run has not taken it yet.
+        until: When it ends in any case, in UTC.
+        opened_at: When it was opened, in UTC.
+        is_over: Whether its outcome is stored, and waits for the run's next execution.
     """
 
     wait_id: str
@@ -112,11 +112,11 @@ class WaitStore:
         self._database = database
         self._recorder = StepRecorder(database)
 
-    def of(self, claim: Claim) -> "StoredWaits":
+    def for_execution(self, claim: Claim) -> "StoredWaits":
         """Return the waits of a run for one execution.
 
         Args:
-            claim: The execution's claim; each write is refused once another one holds the run.
+            claim: The execution's claim; each write is refused once a later one has the claim.
         """
         return StoredWaits(self._database, claim, self._recorder)
 
@@ -140,18 +140,20 @@ class WaitStore:
         ]
 
     async def not_woken(self, older_than: timedelta) -> list[tuple[str, str]]:
-        """Return waits that are over although their run still has the status waiting.
+        """Return waits that are over while their run still has the status waiting.
 
-        Their signal was lost, or is on its way.
+        The signal that wakes the run was lost, or has not arrived yet.
 
         Args:
-            older_than: Only those that have been over for so long.
+            older_than: Only those that have been over for this long.
 
         Returns:
             Workflow id and wait id of each, the oldest first, 1,000 at most.
         """
-        then = {"then": datetime.now(UTC) - older_than}
-        rows = await self._database.read(lambda found: found.execute(_NOT_WOKEN, then).all())
+        parameters = {"latest": datetime.now(UTC) - older_than}
+        rows = await self._database.read(
+            lambda connection: connection.execute(_NOT_WOKEN, parameters).all()
+        )
         return [(run, wait) for run, wait in rows]
 
 
@@ -169,7 +171,7 @@ class StoredWaits:
         Raises:
             PermanentError: The request cannot be fulfilled.
             Fenced: Another execution has claimed the run, or it has ended.
-            JournalFailed: The stores were away for a minute.
+            JournalFailed: The stores were unavailable for a minute.
         """
         while True:
             outcome = await self._open(key, request)
@@ -181,18 +183,20 @@ class StoredWaits:
             await asyncio.sleep(max(remaining, 0.001))
 
     async def _open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
-        def open_or_take(transaction: Transaction) -> StepOutcome | Wait:
+        def open_wait(transaction: Transaction) -> StepOutcome | Wait:
             self._claim.check(transaction)
-            return self._journaled(transaction, key) or self._take(transaction, key, request)
+            return self._journaled(transaction, key) or self._open_or_record(
+                transaction, key, request
+            )
 
-        return await with_retries(lambda: self._database.write(open_or_take))
+        return await with_retries(lambda: self._database.write(open_wait))
 
     def _journaled(self, transaction: Transaction, key: StepKey) -> StepOutcome | None:
         parameters = step_parameters(self._claim.workflow_id, key)
         row = transaction.connection.execute(_JOURNALED, parameters).mappings().first()
-        return None if row is None else outcome_in(row)
+        return None if row is None else step_outcome(row)
 
-    def _take(
+    def _open_or_record(
         self, transaction: Transaction, key: StepKey, request: WaitRequest
     ) -> StepOutcome | Wait:
         execute = transaction.connection.execute
@@ -227,7 +231,7 @@ class StoredWaits:
                 until = {"until": request_approval(transaction, wait, run, request, now)}
                 return row | until | {"kind": WaitKind.APPROVAL.value, "about": request.question}
             case DelegateRequest():
-                child = delegate(transaction, run, wait, request, now)
+                child = create_delegate(transaction, run, wait, request, now)
                 about = {"about": request.agent_type, "child": child}
                 return row | about | {"kind": WaitKind.DELEGATE.value}
             case SignalRequest():
@@ -250,44 +254,44 @@ class StoredWaits:
             case DelegateRequest():
                 return self._delegate_outcome(transaction, row, wait)
             case SignalRequest():
-                return self._signal(transaction, request, is_late) or wait
+                return self._signal_outcome(transaction, request, is_late) or wait
             case SleepRequest():
                 return StepOutcome("null") if is_late else wait
 
     def _delegate_outcome(
         self, transaction: Transaction, row: RowMapping, wait: Wait
     ) -> StepOutcome | Wait:
-        child = child_of(transaction, row["child"])
-        outcome = outcome_of(child)
+        child = delegate_row(transaction, row["child"])
+        outcome = delegate_outcome(child)
         if outcome is not None and outcome.failure is not None and row["over_at"] is None:
-            # The wait is over in the transaction in which the child ends, unless the waiting run
-            # was retried since.
-            restart_delegate(transaction, child)
+            # The transaction that ends the child closes this wait too. It is open again because the
+            # waiting run was retried since, so the child is retried as well.
+            reopen(transaction, child["workflow_id"])
             outcome = None
         if outcome is not None:
             return outcome
-        goal = goal_of(child)
+        goal = delegated_goal(child)
         return wait.model_copy(update={"goal": goal, "workflow_id": child["workflow_id"]})
 
-    def _signal(
+    def _signal_outcome(
         self, transaction: Transaction, request: SignalRequest, is_late: bool
     ) -> StepOutcome | None:
         run = self._claim.workflow_id
         parameters = {"run": run, "signal": request.signal, "nth": request.number}
         data: str | None = transaction.connection.execute(_SIGNAL, parameters).scalar()
         if data is None and is_late:
-            # The next signal of that name is for the next wait.
+            # Takes the number, so that the next signal of that name is for the next wait.
             row = {"workflow_id": run, "name": request.signal, "number": request.number}
             expired = row | {"data": EXPIRED, "sent_at": self._claim.now()}
             transaction.connection.execute(_EXPIRE_SIGNAL, expired)
             data = EXPIRED
         if data is None:
             return None
-        return _too_late(request) if data == EXPIRED else StepOutcome(data)
+        return _signal_expired(request) if data == EXPIRED else StepOutcome(data)
 
 
 def _wait_name(key: StepKey, request: WaitRequest) -> str:
-    # Who sends a signal knows its name and its number, and no step.
+    # The sender of a signal knows its name and its number, but not the step that waits for it.
     if isinstance(request, SignalRequest):
         return signal_wait(request.signal, request.number)
     return step_wait(key)
@@ -300,7 +304,7 @@ def _check_name(name: str) -> None:
         raise InputError(str(error)) from error
 
 
-def _too_late(request: SignalRequest) -> StepOutcome:
+def _signal_expired(request: SignalRequest) -> StepOutcome:
     return StepOutcome(
         "",
         Failure(

@@ -1,4 +1,4 @@
-"""The control store: requests to pause and cancel runs, retries, and runs without events."""
+"""The control store: requests to pause or cancel a run, reopening runs, and silent runs."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -11,10 +11,10 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import RunNotEnded, UnknownGoal
 from perdure.stores.events.event_store import add_event
-from perdure.stores.journal.reopening import RETRIABLE, PreviousEnd, reopen, undo_reopen
+from perdure.stores.journal.reopen import RETRIABLE, PreviousEnd, reopen, undo_reopen
 from perdure.stores.runs.results import add_end_event
 
-Request = Literal["pause", "cancel"]
+ControlRequest = Literal["pause", "cancel"]
 
 _GOALS: Final = schema.goals.c
 _EVENTS: Final = schema.events.c
@@ -82,26 +82,24 @@ _LAST_EVENT: Final = (
     .where(_GOALS.ended_at.is_(None))
 )
 _SILENT: Final = (
-    _LAST_EVENT.where(
-        _EVENTS.time <= bindparam("then"), _GOALS.workflow_id > bindparam("following")
-    )
+    _LAST_EVENT.where(_EVENTS.time <= bindparam("latest"), _GOALS.workflow_id > bindparam("after"))
     .order_by(_GOALS.workflow_id)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _LAST_EVENT_OF: Final = _LAST_EVENT.where(_GOALS.workflow_id == bindparam("run"))
 
 
 class ControlStore:
-    """Control of runs."""
+    """Stores what is requested of runs, and finds those that may be stuck."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def request(self, workflow_ids: Collection[str], request: Request | None) -> None:
+    async def request(self, workflow_ids: Collection[str], request: ControlRequest | None) -> None:
         """Request that runs be paused or cancelled, or withdraw a request to pause.
 
-        A request to cancel stays; a run that has ended is left alone. One that waits is executed by
-        no worker: its status is paused at once.
+        A request to cancel stays, and a run that has ended is not changed. A run that waits is
+        executed by no worker, so its status becomes paused at once.
         """
         runs = {"runs": list(workflow_ids)}
         if not runs["runs"]:
@@ -122,10 +120,10 @@ class ControlStore:
         await self._database.write(store_request)
 
     async def open_descendants(self, workflow_id: str) -> list[str]:
-        """Return the delegates of a run, and theirs …, that have not ended."""
+        """Return the delegates of a run, at any depth, that have not ended."""
         parameters = {"run": workflow_id}
         found = await self._database.read(
-            lambda tree: tree.execute(_OPEN_DESCENDANTS, parameters).scalars().all()
+            lambda connection: connection.execute(_OPEN_DESCENDANTS, parameters).scalars().all()
         )
         return list(found)
 
@@ -169,20 +167,20 @@ class ControlStore:
 
         await self._database.write(close_again)
 
-    async def silent(
-        self, longer_than: timedelta, *, following: str = "", limit: int = 50
+    async def silent_runs(
+        self, longer_than: timedelta, *, after: str = "", limit: int = 50
     ) -> list[str]:
-        """Return runs that have not ended and have had no event for long, by workflow id.
+        """Return runs that have not ended and have had no event for long, ordered by workflow id.
 
         Args:
-            longer_than: How long.
-            following: Only those whose workflow id comes after this one.
+            longer_than: Only those whose last event is older than this.
+            after: Only those whose workflow id comes after this one.
             limit: How many at most.
         """
-        then = datetime.now(UTC) - longer_than
-        parameters = {"then": then, "following": following, "most": limit}
+        latest = datetime.now(UTC) - longer_than
+        parameters = {"latest": latest, "after": after, "limit": limit}
         found = await self._database.read(
-            lambda runs: runs.execute(_SILENT, parameters).scalars().all()
+            lambda connection: connection.execute(_SILENT, parameters).scalars().all()
         )
         return list(found)
 
@@ -190,7 +188,7 @@ class ControlStore:
         """Return the time of a run's last event; ``None`` when it has ended or is unknown."""
         parameters = {"run": workflow_id}
         row = await self._database.read(
-            lambda found: found.execute(_LAST_EVENT_OF, parameters).first()
+            lambda connection: connection.execute(_LAST_EVENT_OF, parameters).first()
         )
         return None if row is None else row.time
 

@@ -1,4 +1,4 @@
-"""The execution store: claiming a run for an execution, and suspending it."""
+"""The execution store: starting an execution of a run by claiming the run, and suspending it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,27 +40,27 @@ _REQUESTS: Final = select(_GOALS.workflow_id, _GOALS.request, _GOALS.fence).wher
 
 
 class ExecutionStore:
-    """Executions of runs."""
+    """Starts and suspends executions of runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(
+    async def start(
         self, claim: Claim, type_: EventType | None, data: Mapping[str, JsonValue]
     ) -> tuple[Claim, bool]:
-        """Claim a run, and close what an earlier execution left open.
+        """Claim a run, and close the texts and model requests that the one before left open.
 
         Args:
             claim: The claim.
-            type_: The type of the event, when another execution has claimed the run before.
+            type_: The type of the event to add when another execution had the claim before.
             data: The event's data.
 
         Returns:
-            The claim with the run's budget, and whether another execution had claimed it before.
+            The claim with the run's budget, and whether another execution had the claim before.
 
         Raises:
-            Fenced: A later execution has claimed it, or it has ended.
-            UnknownGoal: The run's record was never opened.
+            Fenced: A later execution has the claim, or the run has ended.
+            UnknownGoal: The run has no record.
             StoreUnavailable: The stores do not answer.
         """
 
@@ -85,11 +85,11 @@ class ExecutionStore:
     async def suspend(
         self, claim: Claim, status: GoalStatus, type_: EventType, data: Mapping[str, JsonValue]
     ) -> None:
-        """Store that a run waits, is paused or goes on in another execution.
+        """Store that a run waits, is paused or continues in another execution.
 
         Raises:
-            Fenced: Another execution has claimed it.
-            JournalFailed: The stores were away for a minute.
+            Fenced: Another execution has the claim.
+            JournalFailed: The stores were unavailable for a minute.
         """
 
         def set_status(transaction: Transaction) -> None:
@@ -107,5 +107,7 @@ class ExecutionStore:
             StoreUnavailable: The stores do not answer.
         """
         parameters = {"runs": workflow_ids}
-        rows = await self._database.read(lambda found: found.execute(_REQUESTS, parameters).all())
+        rows = await self._database.read(
+            lambda connection: connection.execute(_REQUESTS, parameters).all()
+        )
         return {row.workflow_id: (row.request, row.fence) for row in rows}

@@ -1,4 +1,4 @@
-"""The goal store: every run ever started, and where it stands."""
+"""The goal store: the record of every run, with its status."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 
 _GET: Final = (
     select(schema.goals, schema.results.c.result)
-    # A draft may be large, and is nobody's business until the run has ended.
+    # A draft may be large, and is not shown until the run has ended.
     .outerjoin(
         schema.results,
         (schema.results.c.workflow_id == schema.goals.c.workflow_id)
@@ -37,19 +37,19 @@ _GET: Final = (
     )
     .where(schema.goals.c.workflow_id == bindparam("run"))
 )
-_FOUND: Final = (
+_NEWEST: Final = (
     select(schema.goals.c.workflow_id, schema.goals.c.goal_id)
     .order_by(schema.goals.c.started_at.desc(), schema.goals.c.workflow_id.desc())
     .limit(20)
 )
-_NAMED: Final = _FOUND.where(
+_BY_NAME: Final = _NEWEST.where(
     (schema.goals.c.workflow_id == bindparam("name"))
     | (schema.goals.c.goal_id == bindparam("name"))
 ).limit(1)
-_BEGINNING: Final = _FOUND.where(
+_BY_PREFIX: Final = _NEWEST.where(
     starts_with(schema.goals.c.workflow_id, "name") | starts_with(schema.goals.c.goal_id, "name")
 )
-_KNOWN_VERSION: Final = (
+_SET_VERSION: Final = (
     update(schema.goals)
     .where(schema.goals.c.workflow_id == bindparam("run"), schema.goals.c.agent_version.is_(None))
     .values(agent_version=bindparam("version"))
@@ -57,24 +57,27 @@ _KNOWN_VERSION: Final = (
 
 
 class GoalStore:
-    """Runs of goals."""
+    """The records of runs: creates, reads, lists and finds them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._open = (
+        self._insert = (
             database.insert(schema.goals)
             .on_conflict_do_nothing()
             .returning(schema.goals.c.workflow_id)
         )
 
-    async def begin(
+    async def create(
         self,
         goal: Goal,
         workflow_id: str,
         started_at: datetime,
         agent_version: str | None = None,
     ) -> None:
-        """Open a run's record, with its first event; a second call changes nothing."""
+        """Create a run's record with its first event, unless there is one.
+
+        A delegate's record is created without a version, which a second call adds.
+        """
         row = {
             "workflow_id": workflow_id,
             "goal_id": goal.goal_id,
@@ -87,20 +90,20 @@ class GoalStore:
             "started_at": started_at,
         }
 
-        def open_record(transaction: Transaction) -> None:
-            if transaction.connection.execute(self._open, row).first() is not None:
+        def create_record(transaction: Transaction) -> None:
+            if transaction.connection.execute(self._insert, row).first() is not None:
                 add_event(transaction, workflow_id, "run.started", {})
-            elif agent_version is not None:  # a delegate's record is opened before a worker has it
-                known = {"run": workflow_id, "version": agent_version}
-                transaction.connection.execute(_KNOWN_VERSION, known)
+            elif agent_version is not None:
+                version = {"run": workflow_id, "version": agent_version}
+                transaction.connection.execute(_SET_VERSION, version)
 
-        await self._database.write(open_record)
+        await self._database.write(create_record)
 
-    async def mark(self, workflow_id: str, status: GoalStatus) -> None:
-        """Say that a run that has not ended is running or waiting.
+    async def set_status(self, workflow_id: str, status: GoalStatus) -> None:
+        """Set the status of a run that has not ended.
 
         Raises:
-            ValueError: The status is a final one: a result store says those.
+            ValueError: The status is final: :meth:`.ResultStore.store` sets those.
         """
         if status.final:
             raise ValueError(f"{status} is final")
@@ -113,7 +116,7 @@ class GoalStore:
         await self._database.write(lambda transaction: transaction.connection.execute(change))
 
     async def get(self, workflow_id: str) -> GoalRecord:
-        """Return a run with its result, as far as it has one.
+        """Return a run with its artifacts and, once it has ended, its result.
 
         Raises:
             UnknownGoal: There is none.
@@ -142,7 +145,7 @@ class GoalStore:
 
         Args:
             limit: How many at most.
-            status: Only those that stand so.
+            status: Only those of this status.
             agent_type: Only those of this agent.
             before: Only those started before this time, or that come after this place in the list:
                 the last one's :func:`cursor_of` gives the next page.
@@ -163,29 +166,31 @@ class GoalStore:
             query = query.where(after_cursor(place, goals.started_at, goals.workflow_id))
         if delegated is not None:
             query = query.where(goals.parent.is_not(None) if delegated else goals.parent.is_(None))
-        rows = await self._database.read(lambda found: found.execute(query).mappings().all())
+        rows = await self._database.read(
+            lambda connection: connection.execute(query).mappings().all()
+        )
         return [_record(row) for row in rows]
 
     async def find(self, name: str) -> str:
-        """Return the workflow id that a person means.
+        """Return the workflow id of the run that a name stands for.
 
         Args:
-            name: The id itself; a goal id, which stands for its newest run; or the beginning of
-                one of them, 6 characters or more.
+            name: A workflow id; a goal id, for its newest run; or the first characters of one of
+                them, at least 6.
 
         Raises:
             UnknownGoal: There is none.
-            AmbiguousName: The beginning fits several goals.
+            AmbiguousName: Several goals start with these characters.
         """
 
-        def look(connection: Connection) -> list[tuple[str, str]]:
-            for query in (_NAMED, _BEGINNING):
+        def fetch(connection: Connection) -> list[tuple[str, str]]:
+            for query in (_BY_NAME, _BY_PREFIX):
                 found = connection.execute(query, {"name": name}).all()
                 if found or len(name) < MIN_PREFIX_LENGTH:
                     return [(row.workflow_id, row.goal_id) for row in found]
             return []
 
-        found = await self._database.read(look)
+        found = await self._database.read(fetch)
         if not found:
             raise UnknownGoal(name)
         if len({goal_id for _, goal_id in found}) > 1 or (
@@ -195,9 +200,9 @@ class GoalStore:
         return found[0][0]
 
     async def counts(self) -> Mapping[GoalStatus, int]:
-        """Return how many runs stand in each status."""
+        """Return how many runs have each status."""
         query = select(schema.goals.c.status, func.count()).group_by(schema.goals.c.status)
-        rows = await self._database.read(lambda found: found.execute(query).all())
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
         return {GoalStatus(status): count for status, count in rows}
 
 
@@ -222,5 +227,5 @@ def _record(row: RowMapping) -> GoalRecord:
 
 
 def cursor_of(record: GoalRecord) -> PageCursor:
-    """Return a run's place in :meth:`GoalStore.list`."""
+    """Return the cursor of a run in :meth:`GoalStore.list`."""
     return PageCursor(record.started_at, record.workflow_id)

@@ -1,4 +1,4 @@
-"""Idempotency keys: a goal that is handed in twice under one key is one goal."""
+"""Idempotency keys: a goal that is handed in twice with the same key starts one run."""
 
 import hashlib
 import json
@@ -12,33 +12,33 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import InputRefused, KeyConflict
 
-KEY_CHARACTERS: Final = 255
+MAX_KEY_CHARACTERS: Final = 255
 
 _KEYS: Final = schema.idempotency_keys.c
-_GIVEN: Final = select(_KEYS.digest, _KEYS.workflow_id).where(_KEYS.key == bindparam("given"))
+_SELECT_KEY: Final = select(_KEYS.digest, _KEYS.workflow_id).where(_KEYS.key == bindparam("key"))
 
 
-class KeyStore:
-    """Keys that callers gave with their goals."""
+class IdempotencyKeyStore:
+    """The idempotency keys that callers sent with their goals."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._claim = database.insert(schema.idempotency_keys).on_conflict_do_nothing()
+        self._insert = database.insert(schema.idempotency_keys).on_conflict_do_nothing()
 
     async def claim(self, key: str, digest: str, workflow_id: str) -> str:
-        """Give a key to a run that is about to be started.
+        """Claim a key for a run that is about to be started.
 
         Args:
             key: 1 to 255 visible ASCII characters.
-            digest: What the goal comes to; see :func:`digest_of`.
+            digest: The goal's :func:`digest_of`.
             workflow_id: The run to start, if the key is new.
 
         Returns:
-            The run that the key was first given to, which is the one to start.
+            The run that claimed the key first, which is the one to start.
 
         Raises:
-            InputRefused: It is no key.
-            KeyConflict: It was given with another goal.
+            InputRefused: The key is not valid.
+            KeyConflict: It was used with another goal.
         """
         check_key(key)
         row = {
@@ -49,9 +49,9 @@ class KeyStore:
         }
 
         def claim(transaction: Transaction) -> str:
-            # On PostgreSQL the insert waits for another one that is under way with the same key.
-            transaction.connection.execute(self._claim, row)
-            first = transaction.connection.execute(_GIVEN, {"given": key}).one()
+            # On PostgreSQL the insert waits for a concurrent one with the same key.
+            transaction.connection.execute(self._insert, row)
+            first = transaction.connection.execute(_SELECT_KEY, {"key": key}).one()
             if first.digest != digest:
                 raise KeyConflict(key, first.workflow_id)
             return str(first.workflow_id)
@@ -60,20 +60,22 @@ class KeyStore:
 
 
 def check_key(key: str) -> None:
-    """See that a key is one.
+    """Check an idempotency key.
 
     Raises:
-        InputRefused: It is empty, too long, or holds other than visible ASCII characters.
+        InputRefused: It is empty, too long, or has characters that are not visible ASCII.
     """
-    if not 1 <= len(key) <= KEY_CHARACTERS or not all("!" <= character <= "~" for character in key):
+    if not 1 <= len(key) <= MAX_KEY_CHARACTERS or not all(
+        "!" <= character <= "~" for character in key
+    ):
         raise InputRefused(
-            f"an idempotency key has 1 to {KEY_CHARACTERS} visible ASCII characters and no blanks:"
-            " take a UUID, for example"
+            f"an idempotency key has 1 to {MAX_KEY_CHARACTERS} visible ASCII characters and no"
+            " blanks: take a UUID, for example"
         )
 
 
 def digest_of(goal: Goal) -> str:
-    """Return the SHA-256 of a goal's canonical JSON: the same for every way to write it down."""
+    """Return the SHA-256 of a goal's canonical JSON, the same for any order of its fields."""
     document = goal.model_dump(mode="json")
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

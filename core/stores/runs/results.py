@@ -1,4 +1,4 @@
-"""The result store: how each run ended, stored once."""
+"""The result store: drafts of results, and the end of each run, stored once."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -13,11 +13,11 @@ from perdure.stores.database.errors import UnknownGoal
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
 from perdure.stores.events.event_store import add_event
-from perdure.stores.journal.delegates import child_ended
+from perdure.stores.journal.delegates import close_delegate_wait
 from perdure.stores.spending.metrics import metric_row, metric_upsert
 
-SUMMARY_CHARACTERS: Final = 200
-# The metadata that a reference carries; the result has all of it.
+MAX_SUMMARY_CHARACTERS: Final = 200
+# The metadata that a result's reference includes; the result has all of it.
 REFERENCE_METADATA: Final = ("agent_type", "tokens_used")
 
 _EVENTS: Final[dict[GoalStatus, EventType]] = {
@@ -71,14 +71,14 @@ class ResultStore:
         self._metric_upsert = metric_upsert(database)
 
     async def draft(self, claim: Claim, result: Result) -> None:
-        """Store the result of an attempt, whole or partial, in place of the one before.
+        """Store an attempt's result, whole or partial, in place of the draft before.
 
-        Once the run has ended, its result stays as it was stored, also when there was none.
+        Once the run has ended, its result is not changed, nor added when there was none.
 
         Raises:
             Fenced: Another execution has claimed the run, or it has ended.
-            UnknownGoal: The run's record was never opened.
-            JournalFailed: The stores were away for a minute.
+            UnknownGoal: The run has no record.
+            JournalFailed: The stores were unavailable for a minute.
         """
         text = result.model_dump_json()
         metadata = {
@@ -87,7 +87,7 @@ class ResultStore:
         row = {
             "workflow_id": claim.workflow_id,
             "result": text,
-            "summary": result.summary[:SUMMARY_CHARACTERS],
+            "summary": result.summary[:MAX_SUMMARY_CHARACTERS],
             "size": len(text.encode()),
             "metadata": _METADATA.dump_json(metadata).decode(),
         }
@@ -107,7 +107,7 @@ class ResultStore:
     ) -> ResultReference:
         """Make the run's draft its result and close its record, in one transaction.
 
-        Delivered twice, it is stored once: the second call returns what the first stored.
+        It is stored once: a second call returns what the first one stored.
 
         Args:
             workflow_id: The run.
@@ -116,8 +116,8 @@ class ResultStore:
             execution_time: Seconds.
 
         Raises:
-            UnknownGoal: The run's record was never opened.
-            ValueError: The status is not a final one.
+            UnknownGoal: The run has no record.
+            ValueError: The status is not final.
         """
         if not status.final:
             raise ValueError(f"{status} is not final")
@@ -136,7 +136,7 @@ class ResultStore:
                 metric = metric_row(workflow_id, agent_type, "execution_time", execution_time)
                 transaction.connection.execute(self._metric_upsert, metric)
                 add_end_event(transaction, workflow_id, status, error, execution_time)
-                child_ended(transaction, workflow_id)
+                close_delegate_wait(transaction, workflow_id)
             return _reference(transaction, workflow_id)
 
         return await self._database.write(store)

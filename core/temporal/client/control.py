@@ -10,7 +10,7 @@ from perdure.messages import PAUSE_SIGNAL, RESUME_SIGNAL
 from perdure.models import Goal, GoalRecord, GoalStatus
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.errors import RunNotEnded, StateConflict
-from perdure.stores.journal.signals import run_ended
+from perdure.stores.journal.signals import run_ended_error
 from perdure.temporal.client.reconciliation import Reconciliation, close, external_end
 from perdure.temporal.client.workflow_gateway import StartMode, WorkflowGateway
 
@@ -149,11 +149,11 @@ class RunControl:
     async def _signal_all(self, workflow_id: str, signal: str) -> list[str]:
         record = await self._stores.goals.get(workflow_id)
         if record.status.final:
-            raise run_ended(workflow_id, record.status)
+            raise run_ended_error(workflow_id, record.status)
         if not await self._gateway.signal(workflow_id, signal):
             await self._reconciliation.reconcile_run(workflow_id)
             record = await self._stores.goals.get(workflow_id)
-            raise run_ended(workflow_id, record.status)
+            raise run_ended_error(workflow_id, record.status)
         delegates = await self._stores.control.open_descendants(workflow_id)
         return [workflow_id] + [run for run in delegates if await self._gateway.signal(run, signal)]
 

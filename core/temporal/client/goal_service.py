@@ -70,7 +70,7 @@ class GoalService:
         workflow_id = f"goal-{goal.goal_id}-{uuid.uuid4()}"
         if idempotency_key is not None:
             digest = digest_of(goal)
-            first = await self.stores.keys.claim(idempotency_key, digest, workflow_id)
+            first = await self.stores.idempotency_keys.claim(idempotency_key, digest, workflow_id)
             if first != workflow_id and await self._is_on_record(first):
                 return first
             # The first caller may not have started it: then this one does.
@@ -80,7 +80,7 @@ class GoalService:
         # Only now, so that no record exists without a workflow; the prepare activity opens it too,
         # should this process end here.
         with suppress(StoreUnavailable):  # the goal runs: its caller must learn its id
-            await self.stores.goals.begin(
+            await self.stores.goals.create(
                 goal, workflow_id, started_at=started_at, agent_version=agent.agent_version
             )
         return workflow_id

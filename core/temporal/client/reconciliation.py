@@ -50,8 +50,8 @@ class Reconciliation:
             async for workflow_id in self._gateway.ended_without_result(since)
             if await self.reconcile_run(workflow_id)
         ]
-        silent = await self._stores.control.silent(
-            silence, following=self._last_checked, limit=_BATCH_SIZE
+        silent = await self._stores.control.silent_runs(
+            silence, after=self._last_checked, limit=_BATCH_SIZE
         )
         # From the beginning again when the last have been checked.
         self._last_checked = silent[-1] if len(silent) == _BATCH_SIZE else ""

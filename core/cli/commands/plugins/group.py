@@ -27,9 +27,9 @@ plugins.add_command(new)
 
 def _list(as_json: bool) -> None:
     from perdure.settings import Settings
-    from perdure.temporal.installation import known_agents
+    from perdure.temporal.installation import load_agents
 
-    installed = known_agents(Settings()).plugins
+    installed = load_agents(Settings()).plugins
     if as_json:
         print_json({"plugins": [dataclasses.asdict(plugin) for plugin in installed]})
         return

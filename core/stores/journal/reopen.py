@@ -1,4 +1,4 @@
-"""Reopening a run that has ended, with its journal, within a transaction."""
+"""Reopening a run that has ended, so that it can be retried with its journal; and undoing it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ _REOPEN: Final = (
         execution_time=null(),
         ended_at=null(),
         request=null(),
-        # The execution that had claimed the run when it ended must not write any more. The time
-        # stays: what Temporal schedules from now on is later.
+        # The execution that had the claim when the run ended must not write any more. The time of
+        # the claim stays: what Temporal schedules from now on is later.
         fence=case((_GOALS.fence.is_(None), null()), else_="reopened"),
     )
 )
@@ -97,8 +97,8 @@ class PreviousEnd:
     """The end of a run before it was reopened.
 
     Attributes:
-        columns: The columns of its record that hold the end.
-        delegates: The waits for delegates that are started again.
+        columns: The columns of its record that describe the end.
+        delegates: The ids of the waits for delegates that are retried with it.
     """
 
     columns: Mapping[str, Any]
@@ -108,8 +108,8 @@ class PreviousEnd:
 def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
     """Reopen a run that failed, was cancelled or terminated; its journal and its draft stay.
 
-    What ended it is repeated: delegates that did not complete are started again, and signals that
-    came too late are waited for again, unless the agent had gone on without them.
+    Delegates that did not complete are retried with it, and signals that came too late are waited
+    for again, unless the agent went on without them.
 
     Returns:
         Its previous end; ``None`` when it has not ended, or has completed.
@@ -136,7 +136,7 @@ def undo_reopen(transaction: Transaction, workflow_id: str, previous: PreviousEn
     """Close a run again as it was before :func:`reopen`, because it could not be started.
 
     Returns:
-        Whether it was still open.
+        Whether the run was still open.
     """
     execute = transaction.connection.execute
     old = {f"old_{name}": value for name, value in previous.columns.items()}
