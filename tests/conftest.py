@@ -49,3 +49,10 @@ def postgresql() -> Iterator[PostgreSQL]:
     """Run one PostgreSQL for the whole test run."""
     with run_postgresql() as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
+    """Return the address of an empty database."""
+    async with postgresql.database() as url:
+        yield url

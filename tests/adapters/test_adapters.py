@@ -3,16 +3,16 @@
 import importlib
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from perdure.agents import StepFailed, Usage
-from perdure.agents.steps.run_closed import Fenced
 from perdure.models import FailureKind
 from perdure.testing import ChatRequest, ModelServer, Reply, breaks_off, refuses, says
-from tests.support.agent_executions import AgentExecutions, FencedJournal
+from tests.support.agent_executions import AgentExecutions
 from tests.support.library_agents import ANSWER, LIBRARIES, Tools, library_agent, script
 from tests.support.model_executions import BudgetLedger
 
@@ -86,22 +86,15 @@ async def test_parallel_tools_are_steps(begin: Begin, tmp_path: Path) -> None:
 async def test_cut_off_after_any_step_it_pays_nothing_twice(
     library: str, serve: "Serve", tmp_path: Path
 ) -> None:
-    server, fenced_after = serve(script), 0
-    while True:
-        fenced_after += 1
+    server = serve(script)
+    for fenced_after in count(1):
         folder = tmp_path / str(fenced_after)
         folder.mkdir()
-        executions, journal = (
-            AgentExecutions(library_agent(library, AsyncTools(folder))),
-            FencedJournal(fenced_after),
-        )
+        executions = AgentExecutions(library_agent(library, AsyncTools(folder)))
         before = len(server.requests)
-        try:
-            await executions.execute(journal)
+        result = await executions.execute_fenced(fenced_after)
+        if result is None:
             break
-        except Fenced:
-            executions.journal.steps = journal.steps
-            result = await executions.execute()
         paid = server.requests[before:]
         assert len({request.prompt for request in paid}) == len(paid) == 3, fenced_after
         assert result.summary == ANSWER

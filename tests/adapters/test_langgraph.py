@@ -3,6 +3,7 @@
 import asyncio
 import operator
 import threading
+from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import pytest
@@ -20,9 +21,9 @@ from perdure.agents import AgentSpec, PermanentError, Run
 from perdure.agents.steps.journal import StepOutcome
 from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.memory import MemoryJournal
-from perdure.agents.steps.run_closed import Fenced, Suspended
+from perdure.agents.steps.run_closed import Suspended
 from perdure.testing import ChatRequest, ModelServer, Reply, ToolCall, calls, says
-from tests.support.agent_executions import AgentExecutions, FencedJournal
+from tests.support.agent_executions import AgentExecutions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -66,7 +67,7 @@ async def test_a_node_that_is_cut_off_pays_nothing_twice_and_none_is_done_twice(
     serve: "Serve",
 ) -> None:
     """The same question three times, by one node and by the next: each has its own answer."""
-    server, fenced_after = serve(numbered), 0
+    server = serve(numbered)
     done: list[str] = []
 
     async def think(state: Places) -> Places:
@@ -79,18 +80,14 @@ async def test_a_node_that_is_cut_off_pays_nothing_twice_and_none_is_done_twice(
         done.append("publish")
         return {"texts": [str((await model(server).ainvoke("Tell me")).text)]}
 
-    while True:
-        fenced_after += 1
+    for fenced_after in count(1):
         done.clear()
         spec = durable_agent(graph_of(Places, think=think, publish=publish), parameters=Wish)
         executions = AgentExecutions(spec, parameters={"place": "Oslo"})
-        journal, before = FencedJournal(fenced_after), len(server.requests)
-        try:
-            await executions.execute(journal)
+        before = len(server.requests)
+        result = await executions.execute_fenced(fenced_after)
+        if result is None:
             break
-        except Fenced:
-            executions.journal.steps = journal.steps
-            result = await executions.execute()
         assert result.data["texts"] == [f"answer {before + number}" for number in (1, 2, 3)], (
             fenced_after
         )
@@ -309,7 +306,7 @@ async def test_a_tool_whose_reply_cannot_be_read_is_not_done_again() -> None:
 
 
 async def test_a_graph_within_a_graph_is_durable_node_by_node(serve: "Serve") -> None:
-    server, fenced_after = serve(numbered), 0
+    server = serve(numbered)
     done: list[str] = []
 
     async def think(state: Places) -> Places:
@@ -317,18 +314,13 @@ async def test_a_graph_within_a_graph_is_durable_node_by_node(serve: "Serve") ->
         done.append(text)
         return {"texts": [text]}
 
-    while True:
-        fenced_after += 1
+    for fenced_after in count(1):
         inner = graph_of(Places, first=think, second=think)
         spec = durable_agent(graph_of(Places, inner=inner, after=think), parameters=Wish)
         executions = AgentExecutions(spec, parameters={"place": "Oslo"})
-        journal, before = FencedJournal(fenced_after), len(server.requests)
-        try:
-            await executions.execute(journal)
+        before = len(server.requests)
+        if await executions.execute_fenced(fenced_after) is None:
             break
-        except Fenced:
-            executions.journal.steps = journal.steps
-            await executions.execute()
         assert len(server.requests) == before + 3, fenced_after
     assert fenced_after > 6
 

@@ -1,5 +1,6 @@
 """What is the OpenAI Agents SDK's own: handoffs, agents as tools, approvals, structured output."""
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +20,9 @@ from pydantic import BaseModel
 
 from perdure.adapters.openai_agents import durable
 from perdure.agents import AgentSpec, PermanentError
-from perdure.agents.steps.run_closed import Fenced, Suspended
+from perdure.agents.steps.run_closed import Suspended
 from perdure.testing import ChatRequest, ModelServer, Reply, ToolCall, calls, says
-from tests.support.agent_executions import AgentExecutions, FencedJournal
+from tests.support.agent_executions import AgentExecutions
 
 if TYPE_CHECKING:
     from tests.adapters.conftest import Serve
@@ -104,20 +105,17 @@ async def test_an_agent_that_is_a_tool_is_durable_step_by_step(serve: "Serve") -
             )
         return says("Seven.") if request.last == "7" else calls(ToolCall("count", {"what": "Oslo"}))
 
-    server, fenced_after = serve(script), 0
-    while True:
-        fenced_after += 1
+    server = serve(script)
+    for fenced_after in itertools.count(1):
         done.clear()
         counter: Agent[Any] = Agent(name="counter", tools=[count])
         tool = counter.as_tool("ask_counter", "Counts.")
         executions = AgentExecutions(durable_agent(Agent(name="first", tools=[tool])))
-        journal, before = FencedJournal(fenced_after), len(server.requests)
-        try:
-            await executions.execute(journal)
+        before = len(server.requests)
+        result = await executions.execute_fenced(fenced_after)
+        if result is None:
             break
-        except Fenced:
-            executions.journal.steps = journal.steps
-            assert (await executions.execute()).summary == "Seven."
+        assert result.summary == "Seven."
         assert (len(server.requests) - before, done) == (4, ["Oslo"])
     assert fenced_after > 5
 

@@ -25,7 +25,9 @@ class PoolProcess:
 
     def __init__(self, perdure: CommandLine, address: str) -> None:
         self.process = perdure.start(
-            "worker", "--processes", "2", "--json", TEMPORAL_ADDRESS=address
+            *("worker", "--processes", "2", "--json"),
+            TEMPORAL_ADDRESS=address,
+            PERDURE_DRAIN_SECONDS="2",  # the agent that these workers execute never ends by itself
         )
         self.children: list[int] = read_document(self.process)["processes"]
 

@@ -145,6 +145,7 @@ def assert_told(command: Command, told: str) -> None:
         place = found.end()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_tutorial_can_be_followed_word_for_word(
     person: dict[str, str], folder: Path, tmp_path: Path, index: Any

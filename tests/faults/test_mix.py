@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 240
 
 
+@pytest.mark.slow
 def test_goals_end_well_whatever_happens(tmp_path: Path) -> None:
     # The tests are found below the current folder, which a safe path would leave out.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}

@@ -92,7 +92,7 @@ async def test_a_goal_completes_and_its_result_is_stored(install: "Install") -> 
     assert history.count("marker_recorded_event_attributes") == 2
 
 
-async def test_a_goal_on_postgresql(install: "Install", postgresql: Any) -> None:
+async def test_a_goal_on_postgresql(postgresql_url: str, install: "Install") -> None:
     async def writer(run: Run, goal: Goal) -> Result:
         for number in range(5):
             await run.step("count", len, goal.description * number)
@@ -100,8 +100,7 @@ async def test_a_goal_on_postgresql(install: "Install", postgresql: Any) -> None
         await run.artifact("report.md", "# Report")
         return Result(summary="written", data={"nothing": "\x00"})
 
-    name = await postgresql.create_database()
-    here = await install(spec("writer", writer), database_url=postgresql.url(name))
+    here = await install(spec("writer", writer), database_url=postgresql_url)
     ids = [await here.start("writer") for _ in range(10)]
     for workflow_id in ids:
         output, record = await here.finish(workflow_id)

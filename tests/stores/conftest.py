@@ -22,11 +22,8 @@ async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         yield Settings(home=home)
         return
     server = request.getfixturevalue("postgresql")
-    name = await server.create_database()
-    try:
-        yield Settings(home=home, database_url=server.url(name))
-    finally:
-        await server.drop_database(name)
+    async with server.database() as url:
+        yield Settings(home=home, database_url=url)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.fencing import Claim
+from tests.support.event_loop import count_turns
 
 GOALS = 1000
 STEPS = 3
@@ -67,21 +68,12 @@ async def _execute_goal(stores: Stores, run: str) -> None:
 
 
 async def test_a_thousand_goals_at_once_leave_the_event_loop_free(stores: Stores) -> None:
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0.01)
-            turns += 1
-
-    counting = asyncio.create_task(count_turns())
-    await asyncio.gather(*(_execute_goal(stores, f"run{number}") for number in range(GOALS)))
-    counting.cancel()
+    async with count_turns() as turns:
+        await asyncio.gather(*(_execute_goal(stores, f"run{number}") for number in range(GOALS)))
 
     assert await stores.goals.counts() == {GoalStatus.COMPLETED: GOALS}
     # 9,000 transactions take seconds; a loop that stood still for them would have turned once.
-    assert turns > 20
+    assert turns.count > 20
     for number in range(0, GOALS, 100):
         run = f"run{number}"
         journal = stores.context.journal(Claim(run, "first", 1, datetime.now(UTC)))

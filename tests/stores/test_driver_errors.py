@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from perdure.models import Goal
 from perdure.settings import Settings
@@ -155,27 +155,26 @@ async def test_a_database_that_does_not_exist_is_named(
             pass
 
 
-async def test_stores_outlive_a_lost_connection(postgresql: PostgreSQL, tmp_path: Path) -> None:
-    name = await postgresql.create_database()
-    settings = Settings(home=tmp_path, database_url=postgresql.url(name))
-    try:
-        async with open_stores(settings) as stores:
-            goal = Goal(goal_id="g", description="d", agent_type="a")
-            sleep = text("SELECT pg_sleep(600)")
-            asleep = asyncio.create_task(
-                stores.database.read(lambda connection: connection.execute(sleep))
-            )
-            await postgresql.execute(
-                # Ends the sleeping connection once it sleeps, however long that takes to begin.
-                "DO $$ BEGIN WHILE (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                f" WHERE datname = '{name}' AND query LIKE '%pg_sleep%') = 0"
-                " LOOP PERFORM pg_stat_clear_snapshot(); END LOOP; END $$"
-            )
-            with pytest.raises(StoreUnavailable, match="terminating connection"):
-                await asleep
+async def test_stores_outlive_a_lost_connection(
+    postgresql: PostgreSQL, postgresql_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, database_url=postgresql_url)
+    name = make_url(postgresql_url).database
+    async with open_stores(settings) as stores:
+        goal = Goal(goal_id="g", description="d", agent_type="a")
+        sleep = text("SELECT pg_sleep(600)")
+        asleep = asyncio.create_task(
+            stores.database.read(lambda connection: connection.execute(sleep))
+        )
+        await postgresql.execute(
+            # Ends the sleeping connection once it sleeps, however long that takes to begin.
+            "DO $$ BEGIN WHILE (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            f" WHERE datname = '{name}' AND query LIKE '%pg_sleep%') = 0"
+            " LOOP PERFORM pg_stat_clear_snapshot(); END LOOP; END $$"
+        )
+        with pytest.raises(StoreUnavailable, match="terminating connection"):
+            await asleep
 
-            assert await stores.database.is_up()
-            await stores.goals.create(goal, "run", datetime.now(UTC))
-            assert (await stores.goals.get("run")).goal_id == "g"
-    finally:
-        await postgresql.drop_database(name)
+        assert await stores.database.is_up()
+        await stores.goals.create(goal, "run", datetime.now(UTC))
+        assert (await stores.goals.get("run")).goal_id == "g"

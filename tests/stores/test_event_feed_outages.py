@@ -65,65 +65,55 @@ async def proxy(postgresql: PostgreSQL) -> AsyncIterator[Proxy]:
     await proxy.close()
 
 
-async def test_readers_outlive_an_outage(
-    postgresql: PostgreSQL, proxy: Proxy, tmp_path: Path
-) -> None:
-    name = await postgresql.create_database()
-    direct = Settings(home=tmp_path, database_url=postgresql.url(name))
+async def test_readers_outlive_an_outage(postgresql_url: str, proxy: Proxy, tmp_path: Path) -> None:
+    direct = Settings(home=tmp_path, database_url=postgresql_url)
     proxied = make_url(direct.database_url).set(port=proxy.port)
     settings = Settings(home=tmp_path, database_url=proxied.render_as_string())
     goal = Goal(goal_id="g", description="d", agent_type="a")
-    try:
-        async with open_stores(direct) as others, open_stores(settings) as stores:
-            await others.goals.create(goal, "run", datetime.now(UTC))
-            feed = stores.events.feed
-            received: asyncio.Queue[int] = asyncio.Queue()
+    async with open_stores(direct) as others, open_stores(settings) as stores:
+        await others.goals.create(goal, "run", datetime.now(UTC))
+        feed = stores.events.feed
+        received: asyncio.Queue[int] = asyncio.Queue()
 
-            async def follow() -> None:
-                async for event in stores.events.follow("run"):
-                    received.put_nowait(event.number)
+        async def follow() -> None:
+            async for event in stores.events.follow("run"):
+                received.put_nowait(event.number)
 
-            reading = asyncio.create_task(follow())
-            assert await received.get() == 1
-            for number in (2, 3):
-                await proxy.close()
-                await until_async(lambda: feed.is_unavailable, "the database's absence")
-                with feed.follow("another") as late:
-                    assert late.status is None
-                    with pytest.raises(StoreUnavailable):
-                        await late.next()
-                await others.events.append("run", "progress", {})
-                assert received.empty()
-                await proxy.open()
-                assert await asyncio.wait_for(received.get(), 30) == number
-            await others.results.store("run", GoalStatus.COMPLETED, None, 1.0)
-            await asyncio.wait_for(reading, 30)
-            assert received.get_nowait() == 4
-    finally:
-        await postgresql.drop_database(name)
+        reading = asyncio.create_task(follow())
+        assert await received.get() == 1
+        for number in (2, 3):
+            await proxy.close()
+            await until_async(lambda: feed.is_unavailable, "the database's absence")
+            with feed.follow("another") as late:
+                assert late.status is None
+                with pytest.raises(StoreUnavailable):
+                    await late.next()
+            await others.events.append("run", "progress", {})
+            assert received.empty()
+            await proxy.open()
+            assert await asyncio.wait_for(received.get(), 30) == number
+        await others.results.store("run", GoalStatus.COMPLETED, None, 1.0)
+        await asyncio.wait_for(reading, 30)
+        assert received.get_nowait() == 4
 
 
 async def test_a_reader_that_is_behind_goes_on_after_an_outage(
-    postgresql: PostgreSQL, proxy: Proxy, tmp_path: Path
+    postgresql_url: str, proxy: Proxy, tmp_path: Path
 ) -> None:
-    name = await postgresql.create_database()
-    proxied = make_url(postgresql.url(name)).set(port=proxy.port)
+    proxied = make_url(postgresql_url).set(port=proxy.port)
     settings = Settings(home=tmp_path, database_url=proxied.render_as_string())
     goal = Goal(goal_id="g", description="d", agent_type="a")
-    try:
-        async with open_stores(settings) as stores:
-            await stores.goals.create(goal, "run", datetime.now(UTC))
-            with stores.events.feed.follow("run") as behind:
-                assert len(await behind.next()) == 1
-                for _ in range(WINDOW_SIZE + 1):
-                    await stores.events.append("run", "progress", {})
-                await proxy.close()
-                # Only the database has the next events, and it is unavailable.
-                reading = asyncio.create_task(behind.next())
-                done, _ = await asyncio.wait([reading], timeout=RECONNECT_SECONDS)
-                assert not done
-                await proxy.open()
-                page = await asyncio.wait_for(reading, 30)
-                assert [stored.event.number for stored in page] == list(range(2, WINDOW_SIZE + 3))
-    finally:
-        await postgresql.drop_database(name)
+    async with open_stores(settings) as stores:
+        await stores.goals.create(goal, "run", datetime.now(UTC))
+        with stores.events.feed.follow("run") as behind:
+            assert len(await behind.next()) == 1
+            for _ in range(WINDOW_SIZE + 1):
+                await stores.events.append("run", "progress", {})
+            await proxy.close()
+            # Only the database has the next events, and it is unavailable.
+            reading = asyncio.create_task(behind.next())
+            done, _ = await asyncio.wait([reading], timeout=RECONNECT_SECONDS)
+            assert not done
+            await proxy.open()
+            page = await asyncio.wait_for(reading, 30)
+            assert [stored.event.number for stored in page] == list(range(2, WINDOW_SIZE + 3))

@@ -13,6 +13,7 @@ from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.stores.database.fencing import Claim
 from perdure.stores.events import event_writer
+from tests.support.event_loop import count_turns
 
 FILE: Final = Artifact(name="a", media_type="text/plain", digest="sha256:" + "0" * 64, size=1)
 
@@ -164,14 +165,6 @@ async def test_endless_progress_is_throttled(
 ) -> None:
     monkeypatch.setattr(event_writer, "MAX_UNTHROTTLED", 100)
     monkeypatch.setattr(event_writer, "THROTTLE_SECONDS", 3_600.0)
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0.01)
-            turns += 1
-
     # What is not stored concerns no database: once is enough for a million.
     async with open_stores(Settings(home=tmp_path)) as stores:
         goal = Goal(goal_id="g", description="d", agent_type="a")
@@ -179,10 +172,9 @@ async def test_endless_progress_is_throttled(
         claim = Claim("run", "first", 1, datetime.now(UTC))
         claim, is_retry = await stores.executions.start(claim, None, {})
         emitter = stores.emitter(claim, is_retry=is_retry)
-        counting = asyncio.create_task(count_turns())
-        for number in range(1_000_000):
-            await emitter.emit(Progress(percentage=number / 10_000))
-        counting.cancel()
+        async with count_turns() as turns:
+            for number in range(1_000_000):
+                await emitter.emit(Progress(percentage=number / 10_000))
         await emitter.emit(FILE)  # files are never throttled
         await emitter.close()
 
@@ -195,7 +187,7 @@ async def test_endless_progress_is_throttled(
         assert progress is not None
         assert progress.percentage == 99.9999
     # Other tasks of the event loop have run meanwhile.
-    assert turns > 100
+    assert turns.count > 100
 
 
 async def test_throttled_progress_is_stored_now_and_then(

@@ -17,7 +17,6 @@ from perdure.models import Artifact, Goal, GoalStatus, Progress, Result, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
 from perdure.stores.database.fencing import Claim
-from tests.support.postgresql import PostgreSQL
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 KEY = StepKey("search", "d" * 64, 0)
@@ -178,12 +177,11 @@ async def test_an_unknown_run_cannot_be_claimed(stores: Stores) -> None:
 
 
 async def test_a_write_waits_for_a_claim_that_is_under_way(
-    postgresql: PostgreSQL, tmp_path: Path
+    postgresql_url: str, tmp_path: Path
 ) -> None:
     # SQLite has one writer at a time; PostgreSQL needs the run to be locked.
-    name = await postgresql.create_database()
-    engine = create_async_engine(postgresql.url(name))
-    settings = Settings(home=tmp_path, database_url=postgresql.url(name))
+    engine = create_async_engine(postgresql_url)
+    settings = Settings(home=tmp_path, database_url=postgresql_url)
     goal = Goal(goal_id="g", description="d", agent_type="a")
     try:
         async with open_stores(settings) as stores:
@@ -199,4 +197,3 @@ async def test_a_write_waits_for_a_claim_that_is_under_way(
                 await recording
     finally:
         await engine.dispose()
-        await postgresql.drop_database(name)

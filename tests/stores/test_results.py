@@ -15,7 +15,6 @@ from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
 from perdure.stores.database.fencing import Claim
 from perdure.stores.runs.results import MAX_SUMMARY_CHARACTERS
-from tests.support.postgresql import PostgreSQL
 
 RESULT = Result(
     summary="Sales rose.",
@@ -141,12 +140,11 @@ async def test_drafts_and_the_end_at_once_leave_one_answer(
 
 
 async def test_a_draft_waits_for_an_end_that_is_under_way(
-    postgresql: PostgreSQL, tmp_path: Path
+    postgresql_url: str, tmp_path: Path
 ) -> None:
     # SQLite has one writer at a time; PostgreSQL needs the run to be locked.
-    name = await postgresql.create_database()
-    engine = create_async_engine(postgresql.url(name))
-    settings = Settings(home=tmp_path, database_url=postgresql.url(name))
+    engine = create_async_engine(postgresql_url)
+    settings = Settings(home=tmp_path, database_url=postgresql_url)
     goal = Goal(goal_id="g", description="d", agent_type="a")
     try:
         async with open_stores(settings) as stores:
@@ -164,7 +162,6 @@ async def test_a_draft_waits_for_an_end_that_is_under_way(
             assert (await stores.goals.get("run")).result is None
     finally:
         await engine.dispose()
-        await postgresql.drop_database(name)
 
 
 async def test_a_result_of_many_megabytes(stores: Stores, run: str, claim: Claim) -> None:

@@ -82,6 +82,20 @@ class AgentExecutions:
             self.files = artifacts.files
             await clean_up(agent)
 
+    async def execute_fenced(self, fenced_after: int) -> Result | None:
+        """Execute until another execution takes over after so many steps, and be that one too.
+
+        Returns:
+            What the second one returns; ``None`` when the first has ended before.
+        """
+        journal = FencedJournal(fenced_after)
+        try:
+            await self.execute(journal)
+        except Fenced:
+            self.journal.steps = journal.steps
+            return await self.execute()
+        return None
+
     async def execute_twice(self) -> Result:
         """Execute the agent, and see that a second execution comes to the same and pays nothing."""
         first = await self.execute()

@@ -10,8 +10,8 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, text
@@ -43,15 +43,15 @@ class PostgreSQL:
         )
         return parts.render_as_string()
 
-    async def create_database(self) -> str:
-        """Create an empty database and return its name."""
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[str]:
+        """Give the address of an empty database, which is dropped with whatever uses it."""
         name = f"test_{uuid.uuid4().hex}"
         await self.execute(f"CREATE DATABASE {name}")
-        return name
-
-    async def drop_database(self, name: str) -> None:
-        """Drop a database with whatever is connected to it."""
-        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            yield self.url(name)
+        finally:
+            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def execute(self, statement: str) -> None:
         """Run a statement as the server's owner, outside any transaction."""
