@@ -18,4 +18,4 @@ def missing_argument(request: WaitRequest) -> str:
         case SignalRequest(signal=signal, number=number):
             return f"signals={{{signal!r}: [None] * {number}}}"
         case _:
-            raise AssertionError("a nap is over at once")
+            raise AssertionError("a sleep is over at once")
