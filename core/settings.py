@@ -4,15 +4,42 @@ Temporal's own settings (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, TLS, API 
 read by ``temporalio.envconfig`` and not here.
 """
 
-from functools import cached_property
+import logging
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+MIN_SECRET_CHARACTERS: Final = 24
+
+_SCOPES: Final = ("read", "submit", "approve", "metrics", "admin")
+_UNITS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
 _NameList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Rate(NamedTuple):
+    """So many in so many seconds."""
+
+    amount: int
+    seconds: int
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
 
 
 class Settings(BaseSettings):
@@ -24,11 +51,40 @@ class Settings(BaseSettings):
         cache: ``PERDURE_CACHE``: the folder of what can be downloaded or built again, such as the
             server binary.
         database_url: ``PERDURE_DATABASE_URL``: a SQLAlchemy address such as
-            ``postgresql+asyncpg://…``; SQLite under ``home`` when not set.
+            ``postgresql://…``; SQLite under ``home`` when not set.
+        adopt_namespace: ``PERDURE_ADOPT_NAMESPACE``: the id of a Temporal namespace that the stores
+            are to belong to from now on, when the one that they belonged to is gone for good.
+        api_url: ``PERDURE_API_URL``: the API's address as workers on other machines reach it, such
+            as ``https://perdure.example``: from there they fetch files that were handed in. A
+            worker that has the API's ``home`` needs none.
         host: ``PERDURE_HOST``: the address the API listens on.
         port: ``PERDURE_PORT``: the API's port.
         api_keys: ``PERDURE_API_KEYS``: comma-separated SHA-256 digests (64 hexadecimal digits) of
-            the keys that may use the API; without any, only this machine may.
+            keys that may do everything in the tenant ``default``. Those that ``perdure keys``
+            makes need no setting; without any key at all, only this machine may use the API.
+        trusted_proxies: ``PERDURE_TRUSTED_PROXIES``: comma-separated addresses and networks of the
+            proxies in front of the API, such as ``10.1.0.0/16``, whose ``X-Forwarded-For``,
+            ``-Proto``, ``-Host`` and ``X-Request-ID`` are believed. With any, all need a key.
+        tls_certificate: ``PERDURE_TLS_CERTIFICATE``: the file of the API's certificate with those
+            that it was signed with (PEM); with it the API speaks HTTPS.
+        tls_key: ``PERDURE_TLS_KEY``: the file of its key (PEM), unless the certificate's has it.
+        oidc_issuer: ``PERDURE_OIDC_ISSUER``: the identity provider whose people may use the API, by
+            the exact name that it gives itself, such as ``https://login.example/``.
+        oidc_client_id: ``PERDURE_OIDC_CLIENT_ID``: this installation, as the provider knows it.
+        oidc_client_secret: ``PERDURE_OIDC_CLIENT_SECRET``: its secret there, if it has one.
+        oidc_audience: ``PERDURE_OIDC_AUDIENCE``: whom bearer tokens have to be for; the client when
+            not set.
+        oidc_tenant_claim: ``PERDURE_OIDC_TENANT_CLAIM``: the claim that names somebody's tenant;
+            all are of the tenant ``default`` when not set.
+        oidc_scopes_claim: ``PERDURE_OIDC_SCOPES_CLAIM``: the claim whose values say what somebody
+            may do, such as ``groups`` or ``realm_access.roles``.
+        oidc_scopes: ``PERDURE_OIDC_SCOPES``: comma-separated, which value gives which scope, such
+            as ``engineers=submit, leads=approve``; a scope alone is for everybody.
+        key_rate: ``PERDURE_KEY_RATE``: how many requests a key, or a person, may send to each API
+            process, such as ``600/minute``; any number when not set.
+        tenant_rate: ``PERDURE_TENANT_RATE``: how many requests all of a tenant may send, likewise.
+        tenant_goals: ``PERDURE_TENANT_GOALS``: how many goals all of a tenant may start, such as
+            ``1000/day``.
         plugins_allow: ``PERDURE_PLUGINS_ALLOW``: comma-separated distributions that may be loaded;
             all when empty.
         plugins_deny: ``PERDURE_PLUGINS_DENY``: comma-separated distributions never loaded.
@@ -38,6 +94,11 @@ class Settings(BaseSettings):
             take before it counts as failed.
         event_log: ``PERDURE_EVENT_LOG``: a file to which workers add every event, one line of JSON
             each; none when not set.
+        log_levels: ``PERDURE_LOG_LEVELS``: comma-separated, from which level on is logged: a level
+            alone, such as ``debug``, for Perdure and its agents, and ``name=level`` for the loggers
+            whose names begin so, such as ``perdure.stores=debug, httpx=info``.
+        metrics_address: ``PERDURE_METRICS_ADDRESS``: where a worker, or a pool of them, answers
+            ``/metrics``, such as ``127.0.0.1:9464``; nowhere when not set. The API has its own.
         max_concurrent_goals: ``PERDURE_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
         stall_seconds: ``PERDURE_STALL_SECONDS``: how long an agent may go without a step that
             starts or ends, and without an event, before the attempt fails as stalled.
@@ -52,6 +113,28 @@ class Settings(BaseSettings):
         model: ``PERDURE_MODEL``: the model that agents ask, such as ``openai:gpt-4o-mini``.
         model_cache: ``PERDURE_MODEL_CACHE``: answer a request that any goal has made before from
             the stores.
+        run_cache_bytes: ``PERDURE_RUN_CACHE_BYTES``: how many bytes are kept, in ``run-cache``
+            under ``home``, of what agents make once and reuse for other goals; what was not used
+            for longest is deleted. So many again in ``upload-cache``, of files that were fetched.
+        file_roots: ``PERDURE_FILE_ROOTS``: comma-separated folders in which the paths of goals must
+            lie, links resolved, wherever the goals are handed in. When not set, a goal may name any
+            file on the command line, where a person gives it, files of the folder that it was
+            started in over ``perdure dev``, and over ``perdure api`` only files that were handed
+            in there.
+        upload_bytes: ``PERDURE_UPLOAD_BYTES``: how many bytes a file may have that is handed in to
+            the API.
+        callback_secret: ``PERDURE_CALLBACK_SECRET``: the secret that callbacks are signed with, of
+            24 characters at least, the same for the API and for workers; without one there are
+            none.
+        callback_allow: ``PERDURE_CALLBACK_ALLOW``: comma-separated host names, addresses and
+            networks that callbacks may go to although they are not public.
+        web_allow: ``PERDURE_WEB_ALLOW``: comma-separated host names, addresses and networks, such
+            as ``wiki.example, 10.1.0.0/16``, that agents may fetch from although they are not
+            public.
+        trace_url: ``PERDURE_TRACE_URL``: where people look at a trace, with ``{trace_id}`` in its
+            place, such as ``https://traces.example/trace/{trace_id}``.
+        web_proxy: ``PERDURE_WEB_PROXY``: the address of a proxy through which agents fetch, such as
+            ``http://proxy.example:3128``; ``HTTP_PROXY`` and its like are ignored.
     """
 
     model_config = SettingsConfigDict(
@@ -61,14 +144,36 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: platformdirs.user_data_path("perdure"))
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("perdure"))
     database_url: str = ""
+    adopt_namespace: str = ""
+    api_url: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     api_keys: _NameList = ()
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_audience: str = ""
+    oidc_tenant_claim: str = ""
+    oidc_scopes_claim: str = "scope"
+    oidc_scopes: _NameList = (
+        "perdure:read=read",
+        "perdure:submit=submit",
+        "perdure:approve=approve",
+        "perdure:admin=admin",
+    )
+    key_rate: Annotated[Rate | None, NoDecode] = None
+    tenant_rate: Annotated[Rate | None, NoDecode] = None
+    tenant_goals: Annotated[Rate | None, NoDecode] = None
     plugins_allow: _NameList = ()
     plugins_deny: _NameList = ()
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
     plugin_import_seconds: float = 10.0
     event_log: Path | None = None
+    log_levels: Annotated[dict[str, int] | None, NoDecode] = None
+    metrics_address: Annotated[Address | None, NoDecode] = None
     max_concurrent_goals: int = 1000
     stall_seconds: Annotated[float, Field(gt=0)] = 900.0
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0
@@ -77,13 +182,102 @@ class Settings(BaseSettings):
     make_current: bool = False
     model: str = ""
     model_cache: bool = False
+    run_cache_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
+    file_roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
+    upload_bytes: Annotated[int, Field(ge=0)] = 500_000_000
+    callback_secret: str = ""
+    callback_allow: _NameList = ()
+    web_allow: _NameList = ()
+    trace_url: str = ""
+    web_proxy: str = ""
 
-    @field_validator("api_keys", "plugins_allow", "plugins_deny", "plugin_files", mode="before")
+    @field_validator(
+        "api_keys",
+        "oidc_scopes",
+        "trusted_proxies",
+        "plugins_allow",
+        "plugins_deny",
+        "plugin_files",
+        "file_roots",
+        "callback_allow",
+        "web_allow",
+        mode="before",
+    )
     @classmethod
     def _split_commas(cls, names: object) -> object:
         if isinstance(names, str):
             return tuple(part.strip() for part in names.split(",") if part.strip())
         return names
+
+    @field_validator("callback_secret")
+    @classmethod
+    def _check_length(cls, secret: str) -> str:
+        if 0 < len(secret) < MIN_SECRET_CHARACTERS:
+            raise ValueError(
+                f"give at least {MIN_SECRET_CHARACTERS} characters, as openssl rand -base64 32 does"
+            )
+        return secret
+
+    @field_validator("trace_url")
+    @classmethod
+    def _check_template(cls, url: str) -> str:
+        if url and ("{trace_id}" not in url or not url.startswith(("https://", "http://"))):
+            raise ValueError("write it as https://traces.example/trace/{trace_id}")
+        return url
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, issuer: str) -> str:
+        parts = urlsplit(issuer)
+        is_here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if issuer and parts.scheme != "https" and not (parts.scheme == "http" and is_here):
+            raise ValueError("name the provider by its address, https://…")
+        return issuer
+
+    @field_validator("oidc_scopes")
+    @classmethod
+    def _check_scopes(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            if entry.rpartition("=")[2] not in _SCOPES:
+                raise ValueError(f"{entry!r} gives none of the scopes {', '.join(_SCOPES)}")
+        return entries
+
+    @model_validator(mode="after")
+    def _has_client(self) -> Self:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("PERDURE_OIDC_ISSUER needs PERDURE_OIDC_CLIENT_ID too")
+        return self
+
+    @field_validator("key_rate", "tenant_rate", "tenant_goals", mode="before")
+    @classmethod
+    def _read_rate(cls, rate: object) -> object:
+        if not isinstance(rate, str):
+            return rate
+        amount, _, unit = rate.replace(" ", "").partition("/")
+        if not amount.isdecimal() or int(amount) < 1 or unit not in _UNITS:
+            raise ValueError(f"write a rate as 600/minute, with one of {', '.join(_UNITS)}")
+        return Rate(int(amount), _UNITS[unit])
+
+    @field_validator("log_levels", mode="before")
+    @classmethod
+    def _read_levels(cls, levels: object) -> object:
+        if not isinstance(levels, str):
+            return levels
+        entries = [entry.strip().rpartition("=") for entry in levels.split(",") if entry.strip()]
+        for _, _, level in entries:
+            if level.strip().lower() not in _LEVELS:
+                raise ValueError(f"{level.strip()!r} is no level: give one of {', '.join(_LEVELS)}")
+        return {name.strip(): _LEVELS[level.strip().lower()] for name, _, level in entries}
+
+    @field_validator("metrics_address", mode="before")
+    @classmethod
+    def _read_address(cls, address: object) -> object:
+        if not isinstance(address, str):
+            return address
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError("write it as host:port, such as 127.0.0.1:9464")
+        return Address(host.strip("[]"), int(port))
 
     @field_validator("home", "cache")
     @classmethod
@@ -95,12 +289,13 @@ class Settings(BaseSettings):
     def _make_file_absolute(cls, file: Path | None) -> Path | None:
         return file.expanduser().absolute() if file is not None else None
 
-    @field_validator("plugin_files")
+    @field_validator("plugin_files", "file_roots")
     @classmethod
-    def _make_files_absolute(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    def _make_files_absolute(cls, files: tuple[Path, ...] | None) -> tuple[Path, ...] | None:
+        if files is None:
+            return None
         return tuple(dict.fromkeys(file.expanduser().absolute() for file in files))
 
-    @cached_property
-    def stores_url(self) -> str:
-        """The address of the database that holds the stores."""
-        return self.database_url or f"sqlite:///{self.home / 'perdure.db'}"
+    def trace_address(self, trace_id: str | None) -> str:
+        """Return where people look at a trace; empty without a trace, or a place for them."""
+        return self.trace_url.replace("{trace_id}", trace_id) if trace_id else ""

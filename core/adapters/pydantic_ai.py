@@ -6,11 +6,12 @@ that needs an approval asks for it through the run, which holds no worker meanwh
 """
 
 import asyncio
+import base64
 import json
-from collections.abc import AsyncIterable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue
 
@@ -22,8 +23,10 @@ from perdure.adapters.conversion.goals import (
     report_answer,
     result_for,
 )
+from perdure.adapters.conversion.tool_calls import ToolCall
 from perdure.agents import AgentSpec, Goal, Result, Run, Usage
 from perdure.agents.model_calls.model_factory import import_model
+from perdure.agents.steps.encoding import to_json
 
 try:
     from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext
@@ -36,6 +39,7 @@ try:
     from pydantic_ai.toolsets.abstract import ToolsetTool
 
     from perdure.agents.model_calls.responses import usage_of
+    from perdure.agents.model_calls.tool_parts import returned_text
 except ImportError as error:
     raise ImportError(
         f"perdure.adapters.pydantic_ai needs pydantic-ai, which cannot be loaded ({error}): run"
@@ -103,9 +107,10 @@ def durable(
             agent_deps = parameters.model_validate(goal.parameters)
         if isinstance(agent.model, str):
             await import_model(agent.model)
+        model = run.model if agent.model is None else run.durable(agent.model)
         agent_result = await agent.run(
             prompt_for(goal, prompt),
-            model=run.model if agent.model is None else run.durable(agent.model),
+            model=model if streamed else model.unstreamed(),
             deps=agent_deps,
             capabilities=[_RunCapability(run)],
             event_stream_handler=agent.event_stream_handler or (_drain if streamed else None),
@@ -211,9 +216,18 @@ class _JournaledToolset(WrapperToolset[Any]):
             return await call(name, tool_args, ctx, tool)
 
         async def body(arguments: dict[str, Any]) -> _ToolOutcome:
-            return await _tool_outcome(partial(call, name, arguments, ctx, tool))
+            outcome = await _tool_outcome(partial(call, name, arguments, ctx, tool))
+            # The model is sent JSON, whatever the tool returned.
+            sent = to_json(outcome, what=f"what the tool {name!r} returned")
+            return _ToolOutcome.model_validate_json(json.dumps(sent))
 
-        return (await self.run.step(f"tool {name}", body, tool_args)).unwrap()
+        tool_call = ToolCall(self.run, name, ctx.tool_call_id)
+        outcome = await tool_call.step(body, tool_args)
+        if outcome.returned is not None:
+            await tool_call.report(returned_text(name, outcome.returned.return_value))
+        elif outcome.kind in {"retry", "failed"}:
+            await tool_call.report(outcome.message, failed=True)
+        return outcome.unwrap()
 
 
 async def _tool_outcome(call: Callable[[], Any]) -> _ToolOutcome:
@@ -228,8 +242,21 @@ async def _tool_outcome(call: Callable[[], Any]) -> _ToolOutcome:
     except CallDeferred as error:
         return _ToolOutcome(kind="deferred", metadata=error.metadata)
     if isinstance(value, ToolReturn):
-        return _ToolOutcome(kind="returned", plain=False, returned=value)
-    return _ToolOutcome(kind="returned", returned=ToolReturn(value))
+        returned = replace(value, return_value=_without_bytes(value.return_value))
+        return _ToolOutcome(kind="returned", plain=False, returned=returned)
+    return _ToolOutcome(kind="returned", returned=ToolReturn(_without_bytes(value)))
+
+
+def _without_bytes(value: object) -> object:
+    """Return a tool's value with bytes as the text that pydantic-ai sends a model for them."""
+    if isinstance(value, bytes | bytearray):
+        return base64.urlsafe_b64encode(value).decode()
+    if isinstance(value, Mapping):
+        return {name: _without_bytes(item) for name, item in value.items()}
+    # A tuple with names has no constructor that takes its items.
+    if type(value) in (list, tuple):
+        return [_without_bytes(item) for item in cast("list[object]", value)]
+    return value
 
 
 async def _drain(_: RunContext[Any], events: AsyncIterable[object]) -> None:

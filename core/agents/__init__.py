@@ -3,6 +3,8 @@
 Semantic versioning covers this package and :mod:`perdure.testing`; nothing deeper is promised.
 """
 
+from perdure.agents.cache.run_cache import RunCache
+from perdure.agents.commands.completed_command import CompletedCommand
 from perdure.agents.decorator import agent
 from perdure.agents.factory import AgentFactory
 from perdure.agents.hookspecs import hookimpl
@@ -10,6 +12,8 @@ from perdure.agents.hookspecs.agent_class import Agent
 from perdure.agents.hookspecs.agent_function import AgentFunction, FunctionAgent
 from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.hookspecs.observer import Observer
+from perdure.agents.input_file import InputFile
+from perdure.agents.model_calls.answers import Answer, AnswerRefused
 from perdure.agents.parameters import InputPath, ParametersRefused
 from perdure.agents.plugins.registry import UnknownAgent
 from perdure.agents.runs.run import Run
@@ -22,6 +26,8 @@ from perdure.agents.steps.errors import (
     Throttled,
     TransientError,
 )
+from perdure.agents.web_client.client import WebClient
+from perdure.agents.web_client.response import WebResponse
 from perdure.models import (
     Artifact,
     Budget,
@@ -41,16 +47,20 @@ __all__ = [
     "AgentFactory",
     "AgentFunction",
     "AgentSpec",
+    "Answer",
+    "AnswerRefused",
     "Artifact",
     "Budget",
     "BudgetExceeded",
     "Check",
+    "CompletedCommand",
     "Decision",
     "Event",
     "Failure",
     "FunctionAgent",
     "Goal",
     "InputError",
+    "InputFile",
     "InputPath",
     "Observer",
     "OutcomeUnknown",
@@ -59,12 +69,15 @@ __all__ = [
     "Progress",
     "Result",
     "Run",
+    "RunCache",
     "StepFailed",
     "Throttled",
     "TransientError",
     "UnknownAgent",
     "Usage",
     "Vote",
+    "WebClient",
+    "WebResponse",
     "agent",
     "hookimpl",
 ]

@@ -4,89 +4,69 @@ import json
 import types
 import typing
 
-from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from perdure.agents.hookspecs.parameters_schema import schema_of
+from perdure.agents.plugins.hooks.printable import printable
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
-
-
-class ParameterDescription(BaseModel):
-    """One parameter of an agent.
-
-    Attributes:
-        name: Its name.
-        type: Its type in Python's notation, such as ``list[str]``.
-        required: Whether it must be given.
-        default: Its default as JSON text, or ``made of the others``; empty when it is required.
-        description: What it is for.
-    """
-
-    name: str
-    type: str
-    required: bool
-    default: str
-    description: str
-
-
-class AgentDescription(BaseModel):
-    """An installed agent.
-
-    Attributes:
-        name: The agent type.
-        description: What it does.
-        distribution: The distribution that brings it.
-        version: That distribution's version.
-        parameters: Its parameters, in the order of its model.
-        parameters_schema: The same as JSON Schema; ``None`` when it takes none.
-        examples: Descriptions of goals it is good at.
-    """
-
-    name: str
-    description: str
-    distribution: str
-    version: str
-    parameters: list[ParameterDescription]
-    parameters_schema: dict[str, JsonValue] | None
-    examples: list[str]
-
-
-class AgentList(BaseModel):
-    """Installed agents, sorted by name."""
-
-    agents: list[AgentDescription]
+from perdure.schemas.agents import (
+    AgentDescription,
+    AgentList,
+    ParameterDescription,
+    UnavailablePlugin,
+)
 
 
 def describe_agents(registry: AgentRegistry, only: str | None = None) -> AgentList:
-    """Describe every agent of a registry, or one."""
+    """Describe every agent of a registry and every plugin that is not loaded, or one agent."""
     return AgentList(
         agents=[
             _describe(name, agent)
             for name, agent in sorted(registry.agents.items())
             if only in {None, name}
-        ]
+        ],
+        unavailable_plugins=[
+            UnavailablePlugin(
+                distribution=plugin.distribution,
+                version=plugin.version,
+                status=plugin.status,
+                reason=plugin.reason,
+                agents=list(plugin.agents),
+            )
+            for plugin in registry.plugins
+            if plugin.status != "loaded" and only is None
+        ],
     )
+
+
+def describe_agent(registry: AgentRegistry, name: str) -> AgentDescription:
+    """Describe one agent.
+
+    Raises:
+        UnknownAgent: No installed agent has that name.
+    """
+    return _describe(name, registry.agent(name))
 
 
 def _describe(name: str, agent: InstalledAgent) -> AgentDescription:
     model = agent.spec.parameters
     return AgentDescription(
         name=name,
-        description=agent.spec.description,
+        description=printable(agent.spec.description),
         distribution=agent.distribution,
         version=agent.version,
         parameters=[
             ParameterDescription(
                 name=field_name,
-                type=_type_name(field.annotation),
+                type=printable(_type_name(field.annotation)),
                 required=field.is_required(),
                 default="" if field.is_required() else _default(field),
-                description=field.description or "",
+                description=printable(field.description or ""),
             )
             for field_name, field in (model.model_fields.items() if model else ())
         ],
         parameters_schema=schema_of(model) if model else None,
-        examples=list(agent.spec.examples),
+        examples=[printable(example) for example in agent.spec.examples],
     )
 
 
@@ -94,7 +74,7 @@ def _default(field: FieldInfo) -> str:
     if field.default_factory_takes_validated_data:
         return "made of the others"
     value = field.get_default(call_default_factory=True, validated_data={})
-    return json.dumps(value, default=str, ensure_ascii=False)
+    return printable(json.dumps(value, default=str, ensure_ascii=False))
 
 
 def _type_name(annotation: object) -> str:

@@ -8,16 +8,20 @@ from typing import Final
 from perdure.agents.factory import AnyAgent
 from perdure.agents.hookspecs.agent_class import check_result
 from perdure.agents.runs.run import Run
-from perdure.agents.steps.errors import PermanentError, catch_exits
+from perdure.agents.steps.errors import PermanentError, catch_exits, failure_from
 from perdure.agents.steps.run_closed import Cancelled, Interrupted, RunClosed, Suspended
 from perdure.agents.steps.steps import Steps
 from perdure.models import Progress, Result
+from perdure.redaction import data_without_secrets, without_secrets
+from perdure.telemetry.traces.library_spans import answered_work_left_out
 
 PARTIAL_RESULT_SECONDS: Final = 10.0
 CLEANUP_SECONDS: Final = 30.0
 # An execution that waits ends once nothing was in flight for this long: enough for a branch of the
 # agent that is between two steps to get to its next one.
 QUIET_SECONDS: Final = 0.02
+# Some agents need no more than that a tool is called, or are done before it is.
+_NO_RESULT: Final = "the agent has ended, and its model was sent no result"
 # How long a cancelled agent may take to end; then it is abandoned, with a closed run.
 CANCEL_SECONDS: Final = 5.0
 
@@ -42,25 +46,43 @@ async def execute_agent(
     name = f"agent {run.goal.agent_type} of {run.workflow_id}"
     task = asyncio.create_task(_run_agent(agent, run), name=name)
     try:
+        return await _result_of(task, run, on_cancel)
+    finally:
+        run.abandon_commands()
+
+
+async def _result_of(
+    task: asyncio.Task[Result], run: Run, on_cancel: Callable[[], RunClosed]
+) -> Result:
+    try:
         await _wait_until_finished(task, run.steps)
     except asyncio.CancelledError:
         run.steps.close(on_cancel())
     if run.steps.closed is not None:
         await _cancel_and_wait(task)
         run.steps.raise_if_closed()
+    if task.cancelled():
+        raise RuntimeError(
+            "it raised CancelledError, and nobody has cancelled the goal: see which of its tasks"
+            " it cancels, or which scope of a library"
+        )
     try:
         return task.result()
+    except GeneratorExit as error:
+        raise RuntimeError("it raised GeneratorExit") from error
     except Exception as error:
         await run.withdraw_failures(error)
+        await run.events.tools.end(f"the agent has ended: {failure_from(error).message}")
         raise
 
 
 async def _run_agent(agent: AnyAgent, run: Run) -> Result:
     await run.import_model()
-    with catch_exits():
+    with catch_exits(), answered_work_left_out():
         async with aclosing(agent.execute_streaming(run.goal.description)) as stream:  # type: ignore[type-var]
             async for item in stream:
                 await run.report(_check_progress(item, run))
+        await run.events.tools.end(_NO_RESULT)
         return _with_run_metadata(check_result(await agent.get_results(), run), run)
 
 
@@ -133,12 +155,23 @@ async def clean_up(agent: AnyAgent) -> None:
 
 
 def _with_run_metadata(result: Result, run: Run) -> Result:
-    """Return a result with the run's artifacts, ``agent_type`` and ``tokens_used``."""
+    """Return a result with the run's artifacts, and what the core says in its metadata."""
     own = {artifact.name: artifact for artifact in result.artifacts}
     artifacts = {**run.artifacts, **own}
     metadata = {
+        **run.ways_metadata(),
         **result.metadata,
         "agent_type": run.goal.agent_type,
         "tokens_used": result.usage.tokens_used,
     }
-    return result.model_copy(update={"artifacts": tuple(artifacts.values()), "metadata": metadata})
+    update = {"artifacts": tuple(artifacts.values()), "metadata": metadata}
+    return _without_secrets(result.model_copy(update=update))
+
+
+def _without_secrets(result: Result) -> Result:
+    update = {
+        "summary": without_secrets(result.summary),
+        "data": data_without_secrets(result.data),
+        "metadata": data_without_secrets(result.metadata),
+    }
+    return result.model_copy(update=update)

@@ -11,21 +11,29 @@ from perdure.models.events import Event, EventType, Progress
 from perdure.models.failures import Failure, FailureKind
 from perdure.models.goals import (
     AGENT_NAME_PATTERN,
+    MAX_AGENT_NAME_CHARACTERS,
     MAX_DESCRIPTION_CHARACTERS,
     MAX_PARAMETERS_BYTES,
     AgentName,
     Budget,
     Goal,
+    GoalContent,
     GoalId,
     GoalRecord,
     GoalStatus,
+    Origin,
     Parameters,
 )
 from perdure.models.results import Artifact, Result, ResultReference
+from perdure.models.scores import Score, ScoreContent, ScoreValue
+from perdure.models.tenants import DEFAULT_TENANT, TenantName
+from perdure.models.texts import beginning
 from perdure.models.usage import Spending, Usage
 
 __all__ = [
     "AGENT_NAME_PATTERN",
+    "DEFAULT_TENANT",
+    "MAX_AGENT_NAME_CHARACTERS",
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_PARAMETERS_BYTES",
     "AgentName",
@@ -39,16 +47,23 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Goal",
+    "GoalContent",
     "GoalId",
     "GoalRecord",
     "GoalStatus",
     "LastingModel",
     "Model",
+    "Origin",
     "Parameters",
     "Progress",
     "Result",
     "ResultReference",
+    "Score",
+    "ScoreContent",
+    "ScoreValue",
     "Spending",
+    "TenantName",
     "Usage",
     "Vote",
+    "beginning",
 ]

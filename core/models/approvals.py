@@ -50,6 +50,8 @@ class Approval(Model):
         approval_id: Its id, unique everywhere.
         workflow_id: The run that asks.
         question: What is asked.
+        number: 2 for the second approval of the same question in a run, then 3, …: what people tell
+            equal questions apart by.
         data: What the decision depends on.
         of: Who may vote; anybody when empty.
         needed: How many votes of yes it takes.
@@ -62,6 +64,7 @@ class Approval(Model):
     approval_id: str
     workflow_id: str
     question: str
+    number: int = 1
     data: JsonValue = None
     of: tuple[str, ...] = ()
     needed: int = 1

@@ -1,6 +1,10 @@
 """The base classes of the models."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+_MAX_FIELDS: Final = 100
 
 
 class Model(BaseModel):
@@ -13,3 +17,22 @@ class LastingModel(Model):
     """The base of what Temporal keeps with a run: fields that a later version added are ignored."""
 
     model_config = ConfigDict(extra="ignore")
+
+
+class RequestModel(BaseModel):
+    """The base of what a request carries: unknown fields are refused, and many as one.
+
+    A body of four megabytes can hold hundreds of thousands of them, and each takes its time.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > _MAX_FIELDS:
+            raise ValueError(
+                f"an object here has at most {_MAX_FIELDS} fields: send those that"
+                " /openapi.json lists"
+            )
+        return value

@@ -1,25 +1,36 @@
 """The events of a run."""
 
+import math
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from perdure.models.base import Model
+from perdure.models.texts import Text, beginning
+
+
+def _within_percent(percentage: float) -> float:
+    return 0.0 if math.isnan(percentage) else min(max(percentage, 0.0), 100.0)
 
 
 class Progress(Model):
     """How far an agent has got.
 
     Attributes:
-        percentage: 0 to 100.
-        message: What is being done, in a few words.
-        step: The name of the current step, where there is one.
+        percentage: 0 to 100; what is less or more is taken for 0 or 100, and NaN for 0, since no
+            goal should fail for a figure that people look at.
+        message: What is being done, in a few words; of more than 1,000 characters the beginning,
+            with how many there were.
+        step: The name of the step under way, where there is one; cut in the same way.
+        number: 3 for the third step of that name in an execution; left out where it is the first,
+            or not known.
     """
 
-    percentage: Annotated[float, Field(ge=0, le=100)]
-    message: str = ""
-    step: str | None = None
+    percentage: Annotated[float, AfterValidator(_within_percent)]
+    message: Annotated[Text, AfterValidator(beginning)] = ""
+    step: Annotated[Text, AfterValidator(beginning)] | None = None
+    number: Annotated[int | None, Field(exclude_if=lambda number: number is None)] = None
 
 
 EventType = Literal[
@@ -39,9 +50,11 @@ EventType = Literal[
     "step.started",
     "step.completed",
     "step.failed",
+    "step.settled",
     "text.delta",
     "text.withdrawn",
     "tool.called",
+    "tool.returned",
     "usage",
     "artifact",
     "approval.requested",
@@ -49,6 +62,10 @@ EventType = Literal[
     "signal",
     "delegated",
 ]
+
+
+# What ends the ``stream`` of a text that is a model's thinking.
+THINKING_SUFFIX: Final = ".thinking"
 
 
 class Event(Model):
@@ -60,7 +77,12 @@ class Event(Model):
         type: What happened.
         time: When, in UTC.
         data: The details: a progress event holds the fields of :class:`Progress`, an artifact event
-            those of :class:`Artifact`, a step event ``step`` and ``seconds``, a failed run those of
+            those of :class:`Artifact`, a step event ``step``, ``number`` (3 for the third step of
+            that name in an execution) and ``seconds``, or, of one that a person has settled,
+            ``done`` and ``by``, a piece of text its ``stream`` and ``text``, a model's thinking
+            being a stream of its own whose name ends in ``.thinking``, an event of a tool
+            ``tool``, ``tool_call_id`` and ``arguments``, or ``result`` or ``error`` with
+            ``seconds``, as texts that are cut where they are long, a failed run those of
             :class:`Failure`.
     """
 

@@ -6,19 +6,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, JsonValue, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, JsonValue, StringConstraints, field_validator
 
 from perdure.models.base import LastingModel, Model
 from perdure.models.events import Progress
 from perdure.models.failures import Failure
 from perdure.models.results import Artifact, Result
+from perdure.models.scores import Score
+from perdure.models.tenants import DEFAULT_TENANT, TenantName
+from perdure.models.texts import find_surrogates, refuse_surrogates
 
 MAX_DESCRIPTION_CHARACTERS = 32_768
 MAX_PARAMETERS_BYTES = 262_144
 
 AGENT_NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
-AgentName = Annotated[str, StringConstraints(pattern=AGENT_NAME_PATTERN, max_length=64)]
+MAX_AGENT_NAME_CHARACTERS = 64
+
+AgentName = Annotated[
+    str, StringConstraints(pattern=AGENT_NAME_PATTERN, max_length=MAX_AGENT_NAME_CHARACTERS)
+]
 GoalId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 Parameters = dict[str, JsonValue]
@@ -42,8 +49,8 @@ class Budget(LastingModel):
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
-class Goal(LastingModel):
-    """What is asked: the input of ``AgentGoalWorkflow`` and the body of ``POST /api/execute-goal``.
+class GoalContent(LastingModel):
+    """What is asked, as callers say it: the body of ``POST /api/execute-goal``.
 
     Attributes:
         goal_id: The caller's own name for the goal; two runs may share it.
@@ -54,7 +61,12 @@ class Goal(LastingModel):
     """
 
     goal_id: GoalId
-    description: Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS)]
+    description: Annotated[
+        str,
+        StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS),
+        # Before, since pydantic's own sentence speaks of raw data that cannot be parsed.
+        BeforeValidator(refuse_surrogates),
+    ]
     agent_type: AgentName
     parameters: Parameters = Field(default_factory=dict)
     budget: Budget | None = None
@@ -68,13 +80,34 @@ class Goal(LastingModel):
 
     @field_validator("parameters")
     @classmethod
-    def _are_small(cls, parameters: Parameters) -> Parameters:
+    def _are_small_and_text(cls, parameters: Parameters) -> Parameters:
+        if place := find_surrogates(parameters, "parameters"):
+            raise ValueError(
+                f"{place} holds half a surrogate pair, which is no character: leave it out, or give"
+                " a file whose name is no UTF-8 another"
+            )
         if len(json.dumps(parameters)) > MAX_PARAMETERS_BYTES:
             raise ValueError(
                 f"parameters are larger than {MAX_PARAMETERS_BYTES // 1024} KiB: put the data into"
                 " a file and pass its path"
             )
         return parameters
+
+
+class Goal(GoalContent):
+    """A goal: the input of ``AgentGoalWorkflow``.
+
+    Attributes:
+        tenant: Whose it is. The service sets it that starts the goal, and no caller does. The
+            default tenant's goals leave it out of their JSON, as those on record do.
+        trace: Where it stands in its trace, likewise set by the service, and left out where it
+            stands in none: see :class:`.GoalTrace`.
+    """
+
+    tenant: Annotated[TenantName, Field(exclude_if=lambda tenant: tenant == DEFAULT_TENANT)] = (
+        DEFAULT_TENANT
+    )
+    trace: Annotated[str, Field(exclude_if=lambda trace: not trace)] = ""
 
 
 class GoalStatus(StrEnum):
@@ -99,6 +132,21 @@ class GoalStatus(StrEnum):
         }
 
 
+class Origin(Model):
+    """What a run was made from: it is another run, of the same or an edited goal.
+
+    Attributes:
+        workflow_id: The run that it was made from.
+        step: The step from which it goes on, such as ``read#3``: what that run had finished before
+            it was taken over. ``None`` when it began at the start.
+        by: Who had it run again.
+    """
+
+    workflow_id: str
+    step: str | None = None
+    by: str = ""
+
+
 class GoalRecord(Model):
     """One run of a goal as the stores know it, and as the API and the command line show it.
 
@@ -113,6 +161,10 @@ class GoalRecord(Model):
             ``perdure-research 0.1.0``.
         budget: What it may use at most.
         parent: The run that delegated it.
+        tenant: Whose it is.
+        origin: The run that it was made from, where it was made from one.
+        trace_id: The trace that its spans are in, if it is recorded: 32 hexadecimal digits.
+        scores: What was said of how good it is, in the order of their names.
     """
 
     workflow_id: str
@@ -122,6 +174,9 @@ class GoalRecord(Model):
     parameters: Parameters = Field(default_factory=dict)
     budget: Budget | None = None
     parent: str | None = None
+    tenant: str = DEFAULT_TENANT
+    origin: Origin | None = None
+    trace_id: str | None = None
     status: GoalStatus
     success: bool | None = None
     result: Result | None = None
@@ -129,6 +184,7 @@ class GoalRecord(Model):
     execution_time: float | None = None
     progress: Progress | None = None
     artifacts: tuple[Artifact, ...] = ()
+    scores: tuple[Score, ...] = ()
     agent_version: str | None = None
     started_at: datetime
     ended_at: datetime | None = None

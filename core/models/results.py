@@ -1,11 +1,23 @@
 """Results and the files that belong to them."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from pydantic import Field, JsonValue, StringConstraints
 
 from perdure.models.base import LastingModel, Model
+from perdure.models.texts import Text
 from perdure.models.usage import Usage
+
+# As the header Content-Type has it (RFC 9110); of parameters only that they can stand in a header.
+_MEDIA_TYPE: Final = re.compile(
+    r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}(?: *;[ -~]{0,200})?", re.ASCII
+)
+
+
+def is_media_type(text: str) -> bool:
+    """Return whether a text is a media type, such as ``text/markdown; charset=utf-8``."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
 
 
 class Artifact(Model):
@@ -29,13 +41,16 @@ class Result(Model):
 
     Attributes:
         summary: The answer in one or a few sentences.
-        data: The structured answer; keys are the agent's own.
+        data: The structured answer; keys are the agent's own. JSON has no NaN and no infinity: both
+            are kept as null.
         artifacts: Files the run made.
         usage: What the run used of paid models.
         metadata: ``agent_type`` and ``tokens_used``, which the core sets, and the agent's own.
+            Where the agent has tried a model, ``way`` says what made the result: ``model``,
+            ``rules`` or ``both``; ``model`` which one that was, and ``way_reason`` why by rules.
     """
 
-    summary: str = ""
+    summary: Text = ""
     data: dict[str, JsonValue] = Field(default_factory=dict)
     artifacts: tuple[Artifact, ...] = ()
     usage: Usage = Usage()

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent, installed_agents
-from perdure.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote
+from perdure.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote, beginning
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.temporal.client.connection import connect
@@ -177,10 +177,11 @@ class Installation:
         return record.result
 
     async def _vote(self, event: Event, decisions: Mapping[str, bool]) -> None:
-        question = event.data.get("question")
-        if event.type != "approval.requested" or question not in decisions:
+        answers = {beginning(question): approved for question, approved in decisions.items()}
+        question = str(event.data.get("question"))
+        if event.type != "approval.requested" or question not in answers:
             return
-        vote = Vote(by="test", approved=decisions[str(question)], at=datetime.now(UTC))
+        vote = Vote(by="test", approved=answers[question], at=datetime.now(UTC))
         await self._parts.service.decisions.vote(str(event.data["approval_id"]), vote)
 
     def _run_loop(self) -> None:

@@ -1,7 +1,8 @@
 """Rehearsals: an agent executed from its first line to its result, all in memory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import JsonValue
 
@@ -10,16 +11,25 @@ from perdure.agents.factory import create_agent
 from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.plugins.registry import installed_agents
 from perdure.agents.runs.run import Run
+from perdure.agents.steps.errors import failure_from
 from perdure.agents.steps.journal import (
+    DelegateRequest,
     StepOutcome,
     WaitRequest,
 )
 from perdure.agents.steps.keys import StepKey
-from perdure.agents.steps.memory import MemoryArtifacts, MemoryEmitter, MemoryJournal, MemoryWaits
+from perdure.agents.steps.memory import (
+    MemoryArtifacts,
+    MemoryEmitter,
+    MemoryJournal,
+    MemoryScores,
+    MemoryWaits,
+)
 from perdure.agents.steps.run_closed import Suspended
 from perdure.messages import Wait
-from perdure.models import Goal, Progress, Result
+from perdure.models import Budget, FailureKind, Goal, Progress, Result, ScoreContent
 from perdure.settings import Settings
+from perdure.testing.in_memory.recorders import BudgetedLedger
 from perdure.testing.in_memory.waits import missing_argument
 
 
@@ -31,13 +41,16 @@ class Rehearsal:
         result: What it delivered.
         progress: The progress that it reported.
         files: The content of its artifacts by name.
+        scores: What it said of how good it is; of a retry, what it had not said before.
         journal: Its finished steps; hand it to another rehearsal to see a retry.
     """
 
     result: Result
     progress: tuple[Progress, ...]
-    files: Mapping[str, bytes]
-    journal: MemoryJournal
+    # Contents would bury everything else, and asyncio.run writes down what its task returned.
+    files: Mapping[str, bytes] = field(repr=False)
+    journal: MemoryJournal = field(repr=False)
+    scores: tuple[ScoreContent, ...] = ()
 
 
 class StillWaiting(Exception):
@@ -62,8 +75,10 @@ async def rehearse(
     *,
     journal: MemoryJournal | None = None,
     decisions: Mapping[str, bool] | None = None,
-    results: Mapping[str, Result] | None = None,
+    results: "Mapping[str, Result | Rehearsal] | None" = None,
     signals: Mapping[str, list[JsonValue]] | None = None,
+    budget: Budget | None = None,
+    delegates: bool = False,
 ) -> Rehearsal:
     """Run an agent to its end, clean-up included, without a server; it sleeps no time at all.
 
@@ -76,8 +91,12 @@ async def rehearse(
         parameters: The goal's parameters.
         journal: The finished steps of an earlier rehearsal, for a retry.
         decisions: What people answer, by question.
-        results: What the agents deliver that it delegates to, by agent type.
+        results: What the agents deliver that it delegates to, by agent type; as a rehearsal, if the
+            agent reads the files of it.
         signals: What comes with the signals it waits for, in order, by name.
+        budget: How many tokens and dollars its model requests may use.
+        delegates: Whether the installed agents that it delegates to are rehearsed too, where
+            ``results`` has nothing of them.
 
     Raises:
         StillWaiting: It waits for something that is not among them.
@@ -89,11 +108,29 @@ async def rehearse(
         description=description,
         agent_type=spec.name,
         parameters=dict(parameters or {}),
+        budget=budget,
     )
     journal = journal or MemoryJournal()
-    artifacts, emitter = MemoryArtifacts(), MemoryEmitter()
-    waits = _RecordingWaits(decisions, results, signals)
-    run = Run(goal, journal, artifacts, emitter, waits=waits, model=Settings().model)
+    artifacts, emitter, scores = MemoryArtifacts(), MemoryEmitter(), MemoryScores()
+    delivered: dict[str, Result] = {}
+    for name, one in (results or {}).items():
+        delivered[name] = one.result if isinstance(one, Rehearsal) else one
+        if isinstance(one, Rehearsal):
+            artifacts.add_of_delegates(one.files.values())
+    waits = _RecordingWaits(decisions, delivered, signals)
+    if delegates:
+        waits.delegate = partial(_rehearse_delegate, artifacts)
+    limits = budget or Budget()
+    run = Run(
+        goal,
+        journal,
+        artifacts,
+        emitter,
+        waits=waits,
+        ledger=BudgetedLedger(limits.tokens, limits.cost),
+        model=Settings().model,
+        scores=scores,
+    )
     instance = create_agent(spec, goal.parameters, run)
     try:
         result = await execute_agent(instance, run)
@@ -105,7 +142,7 @@ async def rehearse(
         raise
     await clean_up(instance)
     progress = tuple(item for item in emitter.emitted if isinstance(item, Progress))
-    return Rehearsal(result, progress, artifacts.files, journal)
+    return Rehearsal(result, progress, artifacts.files, journal, tuple(scores.scores.values()))
 
 
 class _RecordingWaits(MemoryWaits):
@@ -119,9 +156,30 @@ class _RecordingWaits(MemoryWaits):
     ) -> None:
         super().__init__(decisions, results, signals)
         self.unanswered: dict[StepKey, WaitRequest] = {}
+        self.delegate: Callable[[DelegateRequest], Awaitable[StepOutcome]] | None = None
 
     async def open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
         outcome = await super().open(key, request)
-        if isinstance(outcome, Wait):
-            self.unanswered[key] = request
+        if isinstance(outcome, StepOutcome):
+            return outcome
+        if self.delegate is not None and isinstance(request, DelegateRequest):
+            del self.open_waits[key]
+            return await self.delegate(request)
+        self.unanswered[key] = request
         return outcome
+
+
+async def _rehearse_delegate(artifacts: MemoryArtifacts, request: DelegateRequest) -> StepOutcome:
+    """Rehearse the agent that is delegated to, and keep the files that it makes for reading."""
+    try:
+        done = await rehearse(
+            request.agent_type, request.description, request.parameters, delegates=True
+        )
+    except Exception as error:  # noqa: BLE001 -- whatever ended it is the outcome
+        message = f"the goal that was delegated to {request.agent_type} failed ({error})"
+        permanent = failure_from(error).model_copy(
+            update={"message": message, "permanent": True, "kind": FailureKind.PERMANENT}
+        )
+        return StepOutcome("", permanent)
+    artifacts.add_of_delegates(done.files.values())
+    return StepOutcome(done.result.model_dump_json())

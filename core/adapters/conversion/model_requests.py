@@ -6,7 +6,7 @@ reserved in the budget, counted and streamed to readers by the same code as ever
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,11 +29,10 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from perdure.agents import Run, TransientError, Usage
+from perdure.agents.events.tool_events import value_text
 from perdure.agents.model_calls.responses import usage_of
 
 ANSWER: Final = "answer"
-# Not every library streams, and then the first piece is the whole answer.
-FIRST_PIECE_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +42,42 @@ class ModelAnswer:
     Attributes:
         content: All of it, as the library that asked has it, in JSON.
         text: Its text.
-        tool_calls: The tools it calls: the name and the call's id.
+        tool_calls: The tools it calls; of long arguments the beginning, for readers.
         input_tokens: What was sent, in tokens.
         output_tokens: What was received, in tokens.
     """
 
     content: JsonValue
     text: str = ""
-    tool_calls: tuple[tuple[str, str], ...] = ()
+    tool_calls: tuple[ToolCallPart, ...] = ()
     input_tokens: int = 0
     output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A piece of a model's thinking.
+
+    Attributes:
+        text: The piece.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentResult:
+    """What came of a call of a tool, as a request sends it.
+
+    Attributes:
+        call_id: What identifies the call.
+        value: What it returned, or why it failed.
+        failed: Whether it failed, as far as the library says.
+    """
+
+    call_id: str
+    value: object
+    failed: bool = False
 
 
 class ForeignRequest(Protocol):
@@ -64,6 +89,7 @@ class ForeignRequest(Protocol):
         url: Where, if that is known.
         payload: What the model is sent; it makes a request the same one in a later execution.
         max_tokens: How long the answer may be, if the agent says so.
+        results: What came of the calls of tools so far, the latest last.
     """
 
     model: str
@@ -71,16 +97,34 @@ class ForeignRequest(Protocol):
     url: str | None
     payload: JsonValue
     max_tokens: int | None
+    results: Sequence[SentResult]
 
-    def send(self, max_tokens: int | None) -> AsyncIterator[str | ModelAnswer]:
-        """Ask, and yield pieces of the answer's text as they come, and at last the answer.
+    def stream(self, max_tokens: int | None) -> AsyncIterator[str | Thinking | ModelAnswer]:
+        """Ask, and yield pieces of text and thinking as they come, and at last the answer.
 
-        Called again for each try.
+        Called again for each try. A library that does not stream yields the answer alone.
 
         Args:
             max_tokens: How long the answer may be by the goal's budget; ``None`` when that is as
                 long as the agent says.
+
+        Raises:
+            UnexpectedModelBehavior: What came is no stream.
         """
+
+    async def ask(self, max_tokens: int | None) -> ModelAnswer:
+        """Ask without a stream, of a provider that has none; likewise."""
+
+
+def tool_call(tool: str, call_id: str, arguments: object) -> ToolCallPart:
+    """Return a call of a tool as readers are shown it.
+
+    Args:
+        tool: The tool's name.
+        call_id: What identifies the call.
+        arguments: JSON text, or anything that has a JSON form.
+    """
+    return ToolCallPart(tool, value_text(arguments), tool_call_id=call_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +150,15 @@ async def ask_model(run: Run, request: ForeignRequest) -> JournaledAnswer:
     Raises:
         StepFailed: The request failed.
     """
+    for result in {result.call_id: result for result in request.results}.values():
+        await run.events.tools.sent(result.call_id, result.value, failed=result.failed)
     payload = json.dumps(request.payload, sort_keys=True)
     messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(payload)])]
-    settings = ModelSettings(first_event_timeout=FIRST_PIECE_SECONDS)
+    settings = ModelSettings()
     if request.max_tokens is not None:
         settings["max_tokens"] = request.max_tokens
     model, parameters = run.durable(_ForeignModel(request)), ModelRequestParameters()
-    async with model.request_stream(messages, settings, parameters) as stream:
-        response = stream.get()
+    response = await model.request(messages, settings, parameters)
     content: JsonValue = (response.provider_details or {}).get(ANSWER)
     step, inputs = model.step_of(messages, settings, parameters)
     return JournaledAnswer(content, usage_of(response), step, inputs)
@@ -140,15 +185,12 @@ class _ForeignModel(Model):
 
     async def request(
         self,
-        messages: list[ModelMessage],
+        messages: list[ModelMessage],  # noqa: ARG002 -- the request has its own
         model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
+        model_request_parameters: ModelRequestParameters,  # noqa: ARG002
     ) -> ModelResponse:
-        streaming = self.request_stream(messages, model_settings, model_request_parameters)
-        async with streaming as stream:
-            async for _ in stream:
-                pass
-            return stream.get()
+        answer = await self._request.ask(self._limit(model_settings))
+        return _response(self._request, answer, datetime.now(UTC))
 
     @asynccontextmanager
     async def request_stream(
@@ -158,13 +200,16 @@ class _ForeignModel(Model):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[object] | None = None,  # noqa: ARG002
     ) -> AsyncGenerator[StreamedResponse]:
-        allowed = (model_settings or {}).get("max_tokens")
-        limit = allowed if allowed != self._request.max_tokens else None
+        limit = self._limit(model_settings)
         stream = _ForeignStream(model_request_parameters, self._request, limit)
         try:
             yield stream
         finally:
             await stream.pieces.aclose()
+
+    def _limit(self, model_settings: ModelSettings | None) -> int | None:
+        allowed = (model_settings or {}).get("max_tokens")
+        return allowed if allowed != self._request.max_tokens else None
 
 
 @dataclass
@@ -179,17 +224,22 @@ class _ForeignStream(StreamedResponse):
     def __post_init__(self) -> None:
         self.pieces = self._pieces()
 
-    async def _pieces(self) -> AsyncGenerator[str | ModelAnswer]:
-        async for piece in self.request.send(self.max_tokens):
+    async def _pieces(self) -> AsyncGenerator[str | Thinking | ModelAnswer]:
+        async for piece in self.request.stream(self.max_tokens):
             yield piece
 
     async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:
         async for piece in self.pieces:
             if isinstance(piece, ModelAnswer):
                 self.answer = piece
-                continue
-            for event in self._parts_manager.handle_text_delta(vendor_part_id=0, content=piece):
-                yield event
+            elif isinstance(piece, Thinking):
+                for event in self._parts_manager.handle_thinking_delta(
+                    vendor_part_id="thinking", content=piece.text
+                ):
+                    yield event
+            else:
+                for event in self._parts_manager.handle_text_delta(vendor_part_id=0, content=piece):
+                    yield event
 
     def get(self) -> ModelResponse:
         answer = self.answer
@@ -197,19 +247,7 @@ class _ForeignStream(StreamedResponse):
             raise TransientError(
                 f"the answer of {self.model_name} broke off half-way: it is asked again"
             )
-        parts: list[ModelResponsePart] = [TextPart(answer.text)] if answer.text else []
-        parts += [ToolCallPart(tool, tool_call_id=call_id) for tool, call_id in answer.tool_calls]
-        return ModelResponse(
-            parts=parts,
-            usage=RequestUsage(
-                input_tokens=answer.input_tokens, output_tokens=answer.output_tokens
-            ),
-            model_name=self.model_name,
-            timestamp=self.started_at,
-            provider_name=self.provider_name,
-            provider_url=self.provider_url,
-            provider_details={ANSWER: answer.content, "finish_reason": "stop"},
-        )
+        return _response(self.request, answer, self.started_at)
 
     @property
     def model_name(self) -> str:
@@ -226,3 +264,17 @@ class _ForeignStream(StreamedResponse):
     @property
     def timestamp(self) -> datetime:
         return self.started_at
+
+
+def _response(request: ForeignRequest, answer: ModelAnswer, timestamp: datetime) -> ModelResponse:
+    parts: list[ModelResponsePart] = [TextPart(answer.text)] if answer.text else []
+    parts += answer.tool_calls
+    return ModelResponse(
+        parts=parts,
+        usage=RequestUsage(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens),
+        model_name=request.model,
+        timestamp=timestamp,
+        provider_name=request.provider,
+        provider_url=request.url,
+        provider_details={ANSWER: answer.content, "finish_reason": "stop"},
+    )

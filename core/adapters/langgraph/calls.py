@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol, TypeVar
 
+from langchain_core.messages import ToolMessage
 from langchain_core.runnables.config import ensure_config
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.errors import GraphBubbleUp
@@ -26,6 +27,7 @@ from pydantic_ai.models import Model
 from pydantic_core import to_jsonable_python
 
 from perdure.adapters.conversion.model_requests import ForeignRequest, ask_model
+from perdure.adapters.conversion.tool_calls import ToolCall
 from perdure.agents import PermanentError, Run, Usage
 from perdure.agents.steps.encoding import digest_of
 
@@ -172,6 +174,7 @@ class GraphCalls:
         ]
         identity, number = self._identify(["tool", name, what])
         raised: list[Exception] = []
+        tool_call = ToolCall(self.run, name, call_id)
 
         async def body(_what: object, _number: int) -> _ToolOutcome:
             try:
@@ -185,15 +188,18 @@ class GraphCalls:
 
         async def make() -> Any:
             while True:
-                outcome = await self.run.step(f"tool {name}", body, what, number)
+                outcome = await tool_call.step(body, what, number)
                 if raised:
                     raise raised[0]
                 if not outcome.again:
                     self.records[identity] = CallRecord(
                         step=f"tool {name}", given=[[what, number], {}]
                     )
-                    value = base64.b64decode(outcome.value)
-                    return _SERIALIZER.loads_typed((outcome.type, value))
+                    serialized = base64.b64decode(outcome.value)
+                    value = _SERIALIZER.loads_typed((outcome.type, serialized))
+                    shown, failed = _shown(value)
+                    await tool_call.report(shown, failed=failed)
+                    return value
 
         return await self._call_once(identity, make)
 
@@ -256,6 +262,13 @@ def _task_id() -> str:
     """Return what identifies the task of the graph that is executed here."""
     configurable = ensure_config().get("configurable", {})
     return str(configurable.get("checkpoint_ns", ""))
+
+
+def _shown(value: object) -> tuple[object, bool]:
+    """Return what readers are shown of a tool's value, and whether it is a failure."""
+    if isinstance(value, ToolMessage):
+        return str(value.text), value.status == "error"
+    return value, False
 
 
 def _as_json(value: object) -> JsonValue:

@@ -40,7 +40,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from perdure.adapters.langgraph.calls import GraphCalls, current_calls
 from perdure.agents import PermanentError
-from perdure.agents.model_calls.responses import text_in
+from perdure.agents.model_calls.responses import text_in, thinking_in
 
 
 class PerdureChat(BaseChatModel):
@@ -118,6 +118,11 @@ class PerdureChat(BaseChatModel):
         model = _calls().configured_model
         async with model.request_stream(_history(messages), settings, parameters) as stream:
             async for event in stream:
+                if thinking := thinking_in(event):
+                    reasoning = {"reasoning_content": thinking}
+                    yield ChatGenerationChunk(
+                        message=AIMessageChunk(content="", additional_kwargs=reasoning)
+                    )
                 if text := text_in(event):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=text))
             yield _last_chunk(stream.get())

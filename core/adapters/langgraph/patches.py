@@ -14,6 +14,7 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
+    ToolMessage,
     messages_from_dict,
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -21,7 +22,12 @@ from langchain_core.tools import BaseTool
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from perdure.adapters.conversion.model_requests import ModelAnswer
+from perdure.adapters.conversion.model_requests import (
+    ModelAnswer,
+    SentResult,
+    Thinking,
+    tool_call,
+)
 from perdure.adapters.langgraph.calls import GraphCalls, current_calls
 
 Generate = Callable[..., Awaitable[ChatResult]]
@@ -66,42 +72,50 @@ class _ChatRequest:
     url: str | None
     payload: JsonValue
     max_tokens: int | None
+    results: Sequence[SentResult]
     generate: Generate
     manager: Any
     arguments: dict[str, Any]
 
-    async def send(self, max_tokens: int | None) -> AsyncIterator[str | ModelAnswer]:
-        """Ask, and yield the text as it comes, if the model streams, and the whole answer."""
-        arguments = dict(self.arguments)
-        if max_tokens is not None:
-            arguments[_MAX_TOKENS.get(self.provider, "max_tokens")] = max_tokens
-        texts: asyncio.Queue[str] = asyncio.Queue()
+    async def stream(self, max_tokens: int | None) -> AsyncIterator[str | Thinking | ModelAnswer]:
+        """Ask, and yield what comes, if the model streams, and the whole answer."""
+        pieces: asyncio.Queue[str | Thinking] = asyncio.Queue()
         manager = self.manager
         if manager is not None:
             manager = copy.copy(manager)
-            manager.handlers = [*manager.handlers, _TokenCallback(texts)]
-        generating = asyncio.ensure_future(self.generate(run_manager=manager, **arguments))
-        next_text = asyncio.ensure_future(texts.get())
+            manager.handlers = [*manager.handlers, _TokenCallback(pieces)]
+        generating = asyncio.ensure_future(self._generate(manager, max_tokens))
+        next_piece = asyncio.ensure_future(pieces.get())
         try:
-            while not generating.done() or next_text.done() or not texts.empty():
-                await asyncio.wait([generating, next_text], return_when=asyncio.FIRST_COMPLETED)
-                if next_text.done():
-                    piece = next_text.result()
-                    next_text = asyncio.ensure_future(texts.get())
+            while not generating.done() or next_piece.done() or not pieces.empty():
+                await asyncio.wait([generating, next_piece], return_when=asyncio.FIRST_COMPLETED)
+                if next_piece.done():
+                    piece = next_piece.result()
+                    next_piece = asyncio.ensure_future(pieces.get())
                     yield piece
             yield _model_answer(await generating)
         finally:
-            next_text.cancel()
+            next_piece.cancel()
             generating.cancel()
+
+    async def ask(self, max_tokens: int | None) -> ModelAnswer:
+        """Ask without a handler that streams."""
+        return _model_answer(await self._generate(self.manager, max_tokens))
+
+    async def _generate(self, manager: Any, max_tokens: int | None) -> ChatResult:
+        arguments = dict(self.arguments)
+        if max_tokens is not None:
+            arguments[_MAX_TOKENS.get(self.provider, "max_tokens")] = max_tokens
+        return await self.generate(run_manager=manager, **arguments)
 
 
 class _TokenCallback(BaseCallbackHandler):
-    """Collects a model's text as it comes; LangChain streams where a handler does."""
+    """Collects what a model says as it comes; LangChain streams where a handler does."""
 
     run_inline = True
 
-    def __init__(self, texts: "asyncio.Queue[str]") -> None:
-        self._texts = texts
+    def __init__(self, pieces: "asyncio.Queue[str | Thinking]") -> None:
+        self._pieces = pieces
         self._loop = asyncio.get_running_loop()
 
     def on_llm_new_token(
@@ -111,11 +125,13 @@ class _TokenCallback(BaseCallbackHandler):
         chunk: object = None,
         **_: Any,
     ) -> None:
-        text = token if isinstance(token, str) else ""
+        text, thinking = token if isinstance(token, str) else "", ""
         if isinstance(chunk, ChatGenerationChunk):
-            text = str(chunk.message.text)
+            text, thinking = str(chunk.message.text), _thinking_in(chunk.message)
+        if thinking:
+            self._loop.call_soon_threadsafe(self._pieces.put_nowait, Thinking(thinking))
         if text:
-            self._loop.call_soon_threadsafe(self._texts.put_nowait, text)
+            self._loop.call_soon_threadsafe(self._pieces.put_nowait, text)
 
     def tap_output_aiter(self, _: UUID, output: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Make LangChain take this for a handler that streams."""
@@ -147,6 +163,11 @@ def _chat_request(
         url=_url_of(model),
         payload=payload,
         max_tokens=about.get("ls_max_tokens"),
+        results=[
+            SentResult(message.tool_call_id, str(message.text), message.status == "error")
+            for message in messages
+            if isinstance(message, ToolMessage)
+        ],
         generate=generate,
         manager=manager,
         arguments={"messages": messages, "stop": stop, **kwargs},
@@ -246,6 +267,12 @@ async def _ask(calls: GraphCalls, request: _ChatRequest) -> ChatResult:
     return _load_result(await calls.call_model(request))
 
 
+def _thinking_in(message: BaseMessage) -> str:
+    """Return the thinking in a piece of an answer, which each vendor's class writes otherwise."""
+    blocks = message.content_blocks
+    return "".join(str(block.get("reasoning", "")) for block in blocks)
+
+
 def _with_usage(model: BaseChatModel) -> BaseChatModel:
     """Return a model that counts tokens when it streams, unless its author has decided."""
     # OpenAI's chat protocol only does when asked, and LangChain asks OpenAI itself alone.
@@ -270,7 +297,9 @@ def _model_answer(result: ChatResult) -> ModelAnswer:
     return ModelAnswer(
         content=content,
         text=str(first.text),
-        tool_calls=tuple((call["name"], call["id"] or "") for call in called),
+        tool_calls=tuple(
+            tool_call(call["name"], call["id"] or "", call["args"]) for call in called
+        ),
         input_tokens=counted.get("input_tokens", 0),
         output_tokens=counted.get("output_tokens", 0),
     )

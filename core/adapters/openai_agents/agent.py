@@ -127,7 +127,10 @@ async def _decide(run: Run, state: RunState[Any], item: ToolApprovalItem) -> Non
     if decision:
         state.approve(item)
         return
-    state.reject(item, rejection_message=denial_message(decision))
+    denial = denial_message(decision)
+    state.reject(item, rejection_message=denial)
+    if item.call_id is not None:
+        await run.events.tools.sent(item.call_id, denial, failed=True)
 
 
 def _arguments(text: str | None) -> object:

@@ -1,6 +1,6 @@
 """Models of the OpenAI Agents SDK whose requests are steps of a run."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -24,27 +24,40 @@ from agents.models import get_default_model_settings
 from openai.types.responses import (
     Response,
     ResponseCompletedEvent,
+    ResponseCreatedEvent,
     ResponseErrorEvent,
     ResponseFailedEvent,
-    ResponseFunctionToolCall,
     ResponseIncompleteEvent,
-    ResponseOutputMessage,
+    ResponseReasoningSummaryTextDeltaEvent,
+    ResponseReasoningTextDeltaEvent,
     ResponseTextDeltaEvent,
     ResponseUsage,
 )
 from openai.types.responses.response_prompt_param import ResponsePromptParam
 from pydantic import JsonValue, TypeAdapter
+from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.openai import OpenAIResponsesModel as PydanticResponsesModel
 from pydantic_core import to_jsonable_python
 
 from perdure.adapters.conversion.goals import report_answer
-from perdure.adapters.conversion.model_requests import ModelAnswer, ask_model
+from perdure.adapters.conversion.model_requests import (
+    ModelAnswer,
+    SentResult,
+    Thinking,
+    ask_model,
+)
+from perdure.adapters.openai_agents.answers import (
+    OUTPUT,
+    model_answer,
+    response_usage,
+    results_in,
+)
 from perdure.agents import PermanentError, Run, TransientError
 from perdure.agents import Usage as RunUsage
 
-_OUTPUT: Final[TypeAdapter[list[TResponseOutputItem]]] = TypeAdapter(list[TResponseOutputItem])
 _USAGE: Final = TypeAdapter(ResponseUsage)
+_THINKING_EVENTS: Final = (ResponseReasoningTextDeltaEvent, ResponseReasoningSummaryTextDeltaEvent)
 
 
 @dataclass
@@ -125,35 +138,54 @@ class _ModelRequest:
     url: str | None
     payload: JsonValue
     max_tokens: int | None
+    results: Sequence[SentResult]
     wrapped: Model
     arguments: _RequestArguments
 
-    async def send(self, max_tokens: int | None) -> AsyncIterator[str | ModelAnswer]:
-        """Ask for a stream, and yield its text and the whole answer."""
-        arguments, settings = self.arguments, self.arguments.model_settings
-        if settings.include_usage is None:
-            settings = replace(settings, include_usage=True)
-        if max_tokens is not None:
-            settings = replace(settings, max_tokens=max_tokens)
-        events = self.wrapped.stream_response(
-            arguments.system_instructions,
-            arguments.input,
-            settings,
-            arguments.tools,
-            arguments.output_schema,
-            arguments.handoffs,
-            ModelTracing.DISABLED,
-            previous_response_id=arguments.previous_response_id,
-            conversation_id=arguments.conversation_id,
-            prompt=arguments.prompt,
-        )
+    async def stream(self, max_tokens: int | None) -> AsyncIterator[str | Thinking | ModelAnswer]:
+        """Ask for a stream, and yield its text, its thinking and the whole answer."""
+        events = self.wrapped.stream_response(**self._arguments(max_tokens, streamed=True))
+        has_begun = False
         async for event in events:
             if isinstance(event, ResponseTextDeltaEvent):
                 yield event.delta
+            elif isinstance(event, _THINKING_EVENTS):
+                yield Thinking(event.delta)
             elif isinstance(event, ResponseCompletedEvent):
-                yield _model_answer(event.response)
+                response = event.response
+                if not has_begun and not response.output and response.usage is None:
+                    raise UnexpectedModelBehavior("what came is no stream")
+                yield model_answer(response.output, response.usage, response.id)
             else:
                 self._raise_if_ended(event)
+            has_begun |= not isinstance(event, ResponseCreatedEvent)
+
+    async def ask(self, max_tokens: int | None) -> ModelAnswer:
+        """Ask without a stream."""
+        arguments = self._arguments(max_tokens, streamed=False)
+        response = await self.wrapped.get_response(**arguments)
+        usage = response_usage(response.usage)
+        return model_answer(response.output, usage, response.response_id)
+
+    def _arguments(self, max_tokens: int | None, *, streamed: bool) -> dict[str, Any]:
+        """Return the arguments of the SDK's request."""
+        arguments, settings = self.arguments, self.arguments.model_settings
+        if streamed and settings.include_usage is None:
+            settings = replace(settings, include_usage=True)
+        if max_tokens is not None:
+            settings = replace(settings, max_tokens=max_tokens)
+        return {
+            "system_instructions": arguments.system_instructions,
+            "input": arguments.input,
+            "model_settings": settings,
+            "tools": arguments.tools,
+            "output_schema": arguments.output_schema,
+            "handoffs": arguments.handoffs,
+            "tracing": ModelTracing.DISABLED,
+            "previous_response_id": arguments.previous_response_id,
+            "conversation_id": arguments.conversation_id,
+            "prompt": arguments.prompt,
+        }
 
     def _raise_if_ended(self, event: TResponseStreamEvent) -> None:
         if isinstance(event, ResponseIncompleteEvent):
@@ -285,12 +317,13 @@ class DurableModel(Model):
             url=_url_of(self._wrapped),
             payload=arguments.payload(),
             max_tokens=arguments.model_settings.max_tokens,
+            results=results_in(arguments.input),
             wrapped=self._wrapped,
             arguments=arguments,
         )
         content = await self._requests.answer(request)
         usage = None if content["usage"] is None else _USAGE.validate_python(content["usage"])
-        return _OUTPUT.validate_python(content["output"]), usage, content["id"]
+        return OUTPUT.validate_python(content["output"]), usage, content["id"]
 
 
 class DurableModelProvider(ModelProvider):
@@ -328,24 +361,6 @@ def _configured_model(run: Run) -> Model:
     raise PermanentError(
         f"PERDURE_MODEL names {model.system}:{model.model_name}, which speaks none of OpenAI's"
         " protocols: name another, or give the agent a model of its own"
-    )
-
-
-def _model_answer(response: Response) -> ModelAnswer:
-    usage = response.usage
-    messages = [item for item in response.output if isinstance(item, ResponseOutputMessage)]
-    texts = [getattr(part, "text", "") for message in messages for part in message.content]
-    called = [item for item in response.output if isinstance(item, ResponseFunctionToolCall)]
-    return ModelAnswer(
-        content={
-            "output": _OUTPUT.dump_python(response.output, mode="json", exclude_unset=True),
-            "usage": None if usage is None else usage.model_dump(mode="json"),
-            "id": response.id,
-        },
-        text="".join(texts),
-        tool_calls=tuple((call.name, call.call_id) for call in called),
-        input_tokens=0 if usage is None else usage.input_tokens,
-        output_tokens=0 if usage is None else usage.output_tokens,
     )
 
 

@@ -24,12 +24,20 @@ from agents import (
     Tool,
 )
 from agents.items import TResponseStreamEvent
-from agents.tool import invoke_function_tool
+from agents.run_context import RunContextWrapper
+from agents.tool import (
+    default_tool_timeout_error_message,
+    invoke_function_tool,
+    resolve_function_tool_failure_error_function,
+    set_function_tool_failure_error_function,
+)
 from agents.tool_context import ToolContext
 from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
+from perdure.adapters.conversion.tool_calls import ToolCall
 from perdure.adapters.openai_agents.models import DurableModel, RunRequests
+from perdure.agents.steps.errors import failure_from
 
 _CURRENT: Final[ContextVar[RunRequests | None]] = ContextVar("requests", default=None)
 _UNSUPPORTED_TOOLS: Final = (ApplyPatchTool, ComputerTool, CustomTool, LocalShellTool, ShellTool)
@@ -110,17 +118,50 @@ class _ToolInvoker:
     async def __call__(self, context: ToolContext[Any], arguments: str) -> Any:
         requests = _CURRENT.get()
         if requests is None:
-            return await self._invoke(context, arguments)
+            return await _invoke(self._tool, context, arguments)
+
+        errors: list[Exception] = []
+        tool = _with_noted_errors(self._tool, context, errors)
 
         async def body(_: JsonValue) -> JsonValue:
-            return _as_json(await self._invoke(context, arguments))
+            return _as_json(await _invoke(tool, context, arguments))
 
-        return await requests.run.step(f"tool {self._tool.name}", body, _parse_arguments(arguments))
+        tool_call = ToolCall(requests.run, self._tool.name, context.tool_call_id)
+        value = await tool_call.step(body, _parse_arguments(arguments))
+        # The model is sent what the tool, or the SDK, makes of its error; readers get the error.
+        shown = failure_from(errors[-1]).message if errors else value
+        await tool_call.report(shown, failed=bool(errors))
+        return value
 
-    async def _invoke(self, context: ToolContext[Any], arguments: str) -> Any:
-        return await invoke_function_tool(
-            function_tool=self._tool, context=context, arguments=arguments
+
+async def _invoke(tool: FunctionTool, context: ToolContext[Any], arguments: str) -> Any:
+    return await invoke_function_tool(function_tool=tool, context=context, arguments=arguments)
+
+
+def _with_noted_errors(
+    tool: FunctionTool, context: ToolContext[Any], errors: list[Exception]
+) -> FunctionTool:
+    """Return a tool that also notes the errors which its model gets as a text."""
+    to_text = resolve_function_tool_failure_error_function(tool, context)
+    timed_out = tool.timeout_error_function
+    noting = copy.copy(tool)
+
+    def note(sdk_context: RunContextWrapper[Any], error: Exception) -> Any:
+        errors.append(error)
+        return None if to_text is None else to_text(sdk_context, error)
+
+    def note_timeout(sdk_context: RunContextWrapper[Any], error: Exception) -> Any:
+        errors.append(error)
+        if timed_out is not None:
+            return timed_out(sdk_context, error)
+        return default_tool_timeout_error_message(
+            tool_name=tool.name, timeout_seconds=tool.timeout_seconds or 0
         )
+
+    if to_text is not None:
+        set_function_tool_failure_error_function(noting, note)
+    noting.timeout_error_function = note_timeout
+    return noting
 
 
 class _ModelWrapper(Model):

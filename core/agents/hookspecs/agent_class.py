@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from perdure.agents.runs.run import Run
 from perdure.agents.steps.errors import PermanentError
 from perdure.models import Progress, Result
+from perdure.models.texts import MAX_NESTING, find_surrogates, is_nested_too_deeply
 
 P = TypeVar("P", bound=BaseModel | None)
 
@@ -55,9 +56,21 @@ def check_result(result: object, run: Run) -> Result:
     """Return what an agent returned, when it is a result.
 
     Raises:
-        PermanentError: It is something else.
+        PermanentError: It is something else, or its data hold what JSON cannot.
     """
     if isinstance(result, Result):
+        if is_nested_too_deeply([result.data, result.metadata]):
+            raise PermanentError(
+                f"agent {run.goal.agent_type!r} returned a result that is nested on more than"
+                f" {MAX_NESTING} levels: return flatter data, or an artifact"
+            )
+        found = (find_surrogates(result.data, "data"), find_surrogates(result.metadata, "metadata"))
+        if place := next(filter(None, found), None):
+            raise PermanentError(
+                f"agent {run.goal.agent_type!r} returned a result that holds half a surrogate pair"
+                f" in {place}, which is no character: decode what it was made from with"
+                " errors='replace'"
+            )
         return result
     raise PermanentError(
         f"agent {run.goal.agent_type!r} returned {type(result).__name__}: return a"

@@ -61,9 +61,16 @@ class FunctionAgent(Agent[BaseModel | None]):
 
     async def execute_streaming(self, description: str) -> AsyncIterator[Progress]:
         """Run the function, and yield what it reports through ``run.progress``."""
-        # One place only: a function that reports more than is read waits for its reader.
-        reports: asyncio.Queue[Progress] = asyncio.Queue(1)
-        self.run.divert_progress(reports.put)
+        reports: asyncio.Queue[tuple[Progress, asyncio.Future[None]]] = asyncio.Queue()
+
+        async def report(progress: Progress) -> None:
+            # The function goes on once its reader has taken the report: what it does next, be it a
+            # text or a step, is told after it.
+            taken = asyncio.get_running_loop().create_future()
+            reports.put_nowait((progress, taken))
+            await taken
+
+        self.run.divert_progress(report)
         outer = asyncio.current_task()
         name = outer.get_name() if outer is not None else None
         task = asyncio.create_task(self._call(description), name=name)
@@ -72,9 +79,11 @@ class FunctionAgent(Agent[BaseModel | None]):
             while not task.done() or next_report.done() or not reports.empty():
                 await asyncio.wait([task, next_report], return_when=asyncio.FIRST_COMPLETED)
                 if next_report.done():
-                    progress = next_report.result()
+                    progress, taken = next_report.result()
                     next_report = asyncio.create_task(reports.get())
                     yield progress
+                    if not taken.done():
+                        taken.set_result(None)
             self._result = check_result(await task, self.run)
         finally:
             next_report.cancel()

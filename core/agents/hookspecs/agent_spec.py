@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from perdure.agents.hookspecs.agent_class import Agent
 from perdure.agents.hookspecs.agent_function import AgentFunction, parameters_of
-from perdure.models import AGENT_NAME_PATTERN, Check
+from perdure.models import AGENT_NAME_PATTERN, MAX_AGENT_NAME_CHARACTERS, Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,8 @@ class AgentSpec:
     """An agent type: its name, what it is for, and how to make it.
 
     Attributes:
-        name: Lower-case words joined by hyphens, such as ``research``; goals name it.
+        name: Lower-case words joined by hyphens, such as ``research``, of 64 characters at most;
+            goals name it.
         description: What it does, in one sentence.
         agent: A subclass of :class:`~perdure.agents.Agent`, or an async function
             ``(run, goal) -> Result`` or ``(run, goal, parameters) -> Result``.
@@ -37,6 +38,11 @@ class AgentSpec:
     check: Callable[[], Iterable[Check]] | None = None
 
     def __post_init__(self) -> None:
+        if len(self.name) > MAX_AGENT_NAME_CHARACTERS:
+            raise ValueError(
+                f"agent name {f'{self.name[:20]}…'!r} has {len(self.name)} characters, and no goal"
+                f" can name it: {MAX_AGENT_NAME_CHARACTERS} are the most"
+            )
         if not re.fullmatch(AGENT_NAME_PATTERN, self.name):
             raise ValueError(
                 f"agent name {self.name!r} must be lower-case words joined by hyphens, such as"

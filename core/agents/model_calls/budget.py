@@ -65,14 +65,22 @@ class BudgetGuard:
         self._in_flight_count = 0
         self._settled = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._ended = ""
+
+    def end(self, reason: str) -> None:
+        """Allow no further request; the first reason counts."""
+        self._ended = self._ended or reason
 
     async def reserve(self, key: StepKey, request: TokenRequest) -> Reservation:
         """Reserve what a request may use; :meth:`settle` releases what it did not.
 
         Raises:
-            BudgetExceeded: The budget does not allow it, and no request in flight will release any.
+            BudgetExceeded: The budget does not allow it, and no request in flight will release any;
+                or :meth:`end` was called.
         """
         while True:
+            if self._ended:
+                raise BudgetExceeded(self._ended)
             settled = self._settled
             try:
                 async with self._lock:

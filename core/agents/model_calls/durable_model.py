@@ -4,13 +4,15 @@ Any pydantic-ai agent that is handed one becomes durable: a request that was ans
 answered from the journal in every later execution, and is never paid again.
 """
 
+import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, Self, TypeVar, cast
 
 import structlog
 from pydantic import JsonValue
@@ -25,6 +27,7 @@ from pydantic_ai.models import (
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
+from perdure.agents.events.step_events import StepEvents
 from perdure.agents.model_calls.budget import BudgetGuard, Reservation, TokenRequest
 from perdure.agents.model_calls.circuit_breaker import (
     CIRCUIT_BREAKERS,
@@ -34,6 +37,7 @@ from perdure.agents.model_calls.circuit_breaker import (
 from perdure.agents.model_calls.errors import request_error, request_failure
 from perdure.agents.model_calls.request import ModelCall, RequestTry, ResponseText, ResponseTimeouts
 from perdure.agents.model_calls.request_digest import request_digest
+from perdure.agents.model_calls.request_span import describe_response
 from perdure.agents.model_calls.responses import (
     decode_response,
     encode_response,
@@ -41,14 +45,34 @@ from perdure.agents.model_calls.responses import (
     price,
     usage_of,
 )
+from perdure.agents.model_calls.streaming import (
+    STREAM_SUPPORT,
+    RequestStreaming,
+    StreamSupport,
+    may_stream,
+)
+from perdure.agents.model_calls.tool_parts import calls_in, tool_results_in
+from perdure.agents.steps.errors import StepFailed
 from perdure.agents.steps.journal import EventEmitter, Ledger, StepOutcome
-from perdure.agents.steps.keys import StepKey, stream_of
+from perdure.agents.steps.keys import StepKey, named_step, stream_of
 from perdure.agents.steps.retry import CLOCK, Clock, retry_in_place
 from perdure.agents.steps.run_closed import Fenced, JournalFailed, RunClosed
 from perdure.agents.steps.steps import STEP_NAME_CHARACTERS, Steps
-from perdure.models import EventType, Usage
+from perdure.models import EventType, Failure, FailureKind, Usage
+from perdure.telemetry.metrics import recording
+from perdure.telemetry.traces.conventions import CACHED, TRIES
+from perdure.telemetry.traces.recorded_span import RecordedSpan
+from perdure.telemetry.traces.recording import answered_from_journal, model_request
+
+T = TypeVar("T")
 
 DEFAULT_TIMEOUTS: Final = ResponseTimeouts()
+_NOT_RECORDED: Final = Failure(
+    type="PermanentError",
+    message="the request is not made, as what it was for has failed in an earlier execution",
+    permanent=True,
+    kind=FailureKind.PERMANENT,
+)
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -76,9 +100,10 @@ class _CountedResponse:
 class DurableModel(WrapperModel):
     """Wraps a model so that each of its requests is a step of a run.
 
-    A stream is received to its end before the agent sees any of it: what the agent gets is in the
-    journal, in the first execution as in later ones, and a try that breaks off half-way is repeated
-    without the agent noticing. Readers of the run see the text as it comes.
+    A request is streamed from the provider, where the provider can, whether or not the agent
+    streams it: readers of the run see its text as it comes. A stream is received to its end before
+    the agent sees any of it: what the agent gets is in the journal, in the first execution as in
+    later ones, and a try that breaks off half-way is repeated without the agent noticing.
     """
 
     def __init__(
@@ -93,6 +118,7 @@ class DurableModel(WrapperModel):
         timeouts: ResponseTimeouts = DEFAULT_TIMEOUTS,
         shared: bool = False,
         clock: Clock = CLOCK,
+        support: StreamSupport = STREAM_SUPPORT,
     ) -> None:
         """Bind a model to a run.
 
@@ -108,19 +134,42 @@ class DurableModel(WrapperModel):
             shared: Whether other runs ask the same model at the same time: its connections are
                 then not closed when this one is done.
             clock: The source of the waits between tries.
+            support: What is known of models' streams; of the process when not given.
         """
         super().__init__(wrapped)
         self._steps = steps
         self._budget = ledger if isinstance(ledger, BudgetGuard) else BudgetGuard(ledger)
-        self._emitter = emitter
+        self._events = emitter if isinstance(emitter, StepEvents) else StepEvents(emitter)
         self._breakers = breakers
         self._cache = cache
         self._timeouts = timeouts
         self._shared = shared
         self._clock = clock
+        self._support = support
+        self._streams_unasked = True
+        self._recorded_only = False
+        self._call_ids: list[str] = []
+
+    def unstreamed(self) -> Self:
+        """Return the same model, which streams only what the agent streams."""
+        model = copy(self)
+        model._streams_unasked = False  # noqa: SLF001 -- a copy of its own class
+        return model
+
+    def recorded_only(self) -> Self:
+        """Return the same model, which gives the responses in the journal and makes no request."""
+        model = copy(self)
+        model._recorded_only = True  # noqa: SLF001 -- a copy of its own class
+        return model
+
+    async def abandon_calls(self, reason: str) -> None:
+        """Report the calls of tools whose results it was not sent: its agent has ended."""
+        await self._events.tools.abandoned(self._call_ids, reason)
 
     async def __aenter__(self) -> Self:
-        return self if self._shared else await super().__aenter__()
+        if not self._shared:
+            await self._in_event_loop(super().__aenter__())
+        return self
 
     async def __aexit__(
         self,
@@ -128,7 +177,9 @@ class DurableModel(WrapperModel):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> bool | None:
-        return None if self._shared else await super().__aexit__(exc_type, exc_val, exc_tb)
+        if self._shared:
+            return None
+        return await self._in_event_loop(super().__aexit__(exc_type, exc_val, exc_tb))
 
     async def request(
         self,
@@ -143,7 +194,7 @@ class DurableModel(WrapperModel):
                 error of pydantic-ai that it stands for.
         """
         call = ModelCall(messages, model_settings, model_request_parameters, False, None)
-        return await self._respond(call)
+        return await self._in_event_loop(self._respond(call))
 
     @asynccontextmanager
     async def request_stream(
@@ -159,7 +210,7 @@ class DurableModel(WrapperModel):
             StepFailed: See :meth:`request`.
         """
         call = ModelCall(messages, model_settings, model_request_parameters, True, run_context)
-        response = await self._respond(call)
+        response = await self._in_event_loop(self._respond(call))
         yield CompletedStreamedResponse(
             response, model_request_parameters=model_request_parameters, replay_events=True
         )
@@ -181,56 +232,125 @@ class DurableModel(WrapperModel):
         # next execution. Each try has its own instead.
         return None
 
+    async def _in_event_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Await something in the run's event loop, also from that of a thread of a step's.
+
+        ``run_sync`` in a plain step function has a loop of its own.
+        """
+        loop = self._steps.event_loop
+        if loop is None or loop is asyncio.get_running_loop():
+            return await coroutine
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+
     async def _respond(self, call: ModelCall) -> ModelResponse:
         name, digest = self.step_of(call.messages, call.settings, call.parameters)
         key = self._steps.key(name, digest)
         outcome = await self._steps.recorded_outcome(key)
         cause: Exception | None = None
+        if outcome is None and self._recorded_only:
+            raise StepFailed(key, _NOT_RECORDED)
+        await self._emit_tool_results(call.messages, seen=outcome is None)
         if outcome is None:
             async with self._steps.executing(key):
-                outcome, cause = await self._execute(key, call, digest)
-        elif outcome.usage != Usage():
-            await self._budget.ledger.save(outcome.usage)
+                outcome, cause = await self._execute_traced(key, call, digest)
+        else:
+            answered_from_journal(key.name, key.number)
+            if outcome.usage != Usage():
+                await self._budget.ledger.save(outcome.usage)
         if outcome.failure is not None:
             raise request_error(key, outcome.failure, self.model_name) from cause
-        return decode_response(outcome.value or "")
+        response = decode_response(outcome.value or "")
+        await self._emit_events(key, outcome.usage, calls_in(response, call.parameters))
+        return response
+
+    async def _emit_tool_results(self, messages: list[ModelMessage], *, seen: bool) -> None:
+        """Emit what came of the calls whose results a request sends.
+
+        Args:
+            messages: What it sends.
+            seen: Whether the calls were made in this execution.
+        """
+        for result in tool_results_in(messages):
+            await self._events.tools.returned(
+                result.tool,
+                result.call_id,
+                result.text,
+                failed=result.failed,
+                at=result.at,
+                is_observed=False,
+                is_traced=seen,
+            )
+
+    async def _execute_traced(
+        self, key: StepKey, call: ModelCall, digest: str
+    ) -> tuple[StepOutcome, Exception | None]:
+        identity = key.name, key.number, key.digest, key.occurrence
+        with model_request(self.system, self.model_name, *identity) as span:
+            try:
+                outcome, cause = await self._execute(key, call, digest, span)
+            except BaseException:
+                if self._steps.goes_on_elsewhere:
+                    span.repeated()
+                raise
+            span.used(outcome.usage)
+            span.failed(outcome.failure)
+        return outcome, cause
 
     async def _execute(
-        self, key: StepKey, call: ModelCall, digest: str
+        self, key: StepKey, call: ModelCall, digest: str, span: RecordedSpan
     ) -> tuple[StepOutcome, Exception | None]:
         started = time.monotonic()
         numbers = itertools.count(1)
+        streaming = self._streaming(call)
         try:
             received = await self._from_cache(digest)
             if received is None:
-                received = await retry_in_place(
-                    lambda: self._try_once(key, call, next(numbers)), clock=self._clock
-                )
+                async with self._events.executing(key):
+                    received = await retry_in_place(
+                        lambda: self._try_once(key, call, streaming, next(numbers)),
+                        clock=self._clock,
+                    )
         except Exception as error:  # noqa: BLE001 -- whatever it raises is the step's outcome
             failed = StepOutcome("", request_failure(error), _seconds_since(started))
             await self._steps.record(key, failed)
             return failed, error
+        if span.is_real:
+            is_streamed = streaming.streamed and received.reservation is not None
+            describe_response(span, call, received.response, streamed=is_streamed)
+            span.set({TRIES: next(numbers) - 1, CACHED: received.reservation is None})
         outcome = StepOutcome(received.text, None, _seconds_since(started), received.usage)
         await self._record(key, outcome, received)
-        await self._emit_events(key, received, call.parameters)
         await self._add_to_cache(digest, received)
         return outcome, None
 
-    async def _try_once(self, key: StepKey, call: ModelCall, number: int) -> _CountedResponse:
+    def _streaming(self, call: ModelCall) -> RequestStreaming:
+        settings = merge_model_settings(self.wrapped.settings, call.settings)
+        allowed = self._streams_unasked and may_stream(self.wrapped, settings)
+        return RequestStreaming(self.wrapped, self._support, asked=call.streamed, allowed=allowed)
+
+    async def _try_once(
+        self, key: StepKey, call: ModelCall, streaming: RequestStreaming, number: int
+    ) -> _CountedResponse:
         settings = merge_model_settings(self.wrapped.settings, call.settings) or {}
         sent = estimate_input_tokens(call.messages, call.parameters)
         request = TokenRequest(self.model_name, sent, settings.get("max_tokens"), self._price)
         stream = stream_of(key) if number == 1 else f"{stream_of(key)}.{number}"
-        text = ResponseText(self._emitter, stream)
+        if number > 1:
+            recording.step_retried()
+        text = ResponseText(self._events, stream)
         with self._breaker.request():
             reservation = await self._budget.reserve(key, request)
-            attempt = RequestTry(self.wrapped, call, request, reservation, text, self._timeouts)
+            attempt = RequestTry(
+                self.wrapped, call, request, reservation, text, self._timeouts, streaming
+            )
             try:
                 response = await attempt.response()
                 encoded = encode_response(response)
-                return _CountedResponse(response, encoded, attempt.usage(), reservation)
+                attempt.measured(used := attempt.usage())
+                return _CountedResponse(response, encoded, used, reservation)
             except BaseException as error:
-                await self._budget.settle(reservation, attempt.usage(error), kept=False)
+                attempt.measured(used := attempt.usage(error))
+                await self._budget.settle(reservation, used, kept=False)
                 if not isinstance(error, RunClosed):
                     await text.withdraw()
                 raise
@@ -249,29 +369,25 @@ class DurableModel(WrapperModel):
                 await self._budget.settle(received.reservation, received.usage, kept=kept)
 
     async def _emit_events(
-        self, key: StepKey, received: _CountedResponse, parameters: ModelRequestParameters
+        self, key: StepKey, used: Usage, tool_calls: Sequence[ToolCallPart]
     ) -> None:
         """Emit the events of a response, once it is durable.
 
-        A crash just before loses them: emitted before, they would be emitted again by the execution
-        that makes the request again.
+        A crash just before loses none: the next execution emits the same, and the store keeps each
+        event once. Emitted before, they would be those of a request that is made again.
         """
-        if received.reservation is not None:
-            usage: dict[str, JsonValue] = dict(received.usage.model_dump())
-            await self._emit_event("usage", {"step": key.name, "model": self.model_name, **usage})
-        outputs = {tool.name for tool in parameters.output_tools}
-        for part in received.response.parts:
-            if isinstance(part, ToolCallPart) and part.tool_name not in outputs:
-                call: dict[str, JsonValue] = {
-                    "step": key.name,
-                    "tool": part.tool_name,
-                    "tool_call_id": part.tool_call_id,
-                }
-                await self._emit_event("tool.called", call)
+        if used != Usage():
+            usage: dict[str, JsonValue] = dict(used.model_dump())
+            await self._emit_event("usage", {**named_step(key), "model": self.model_name, **usage})
+        for part in tool_calls:
+            await self._events.tools.called(key, part.tool_name, part.tool_call_id, part.args or {})
+        for part in tool_calls:
+            self._events.tools.expect(part.tool_name, part.tool_call_id)
+            self._call_ids.append(part.tool_call_id)
 
     async def _emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
         try:
-            await self._emitter.emit_event(type_, data)
+            await self._events.emit_event(type_, data)
         except Exception as error:  # noqa: BLE001 -- the response is there, whoever reads of it
             _log.warning("event of a model was not emitted", type=type_, error=str(error))
 

@@ -68,13 +68,16 @@ def durable_model(
             f"models need pydantic-ai, which cannot be loaded ({error}): run"
             " pip install 'perdure[models]'"
         ) from error
-    wrapped = _shared_model(model) if isinstance(model, str) else model
+    if isinstance(model, str):
+        wrapped = _shared_model(model, steps.event_loop or asyncio.get_running_loop())
+    else:
+        wrapped = model
     is_shared = isinstance(model, str)
     return DurableModel(wrapped, steps, ledger, emitter, cache=cache, shared=is_shared)
 
 
-def _shared_model(name: str) -> "Model":
-    models = _MODELS.setdefault(asyncio.get_running_loop(), {})
+def _shared_model(name: str, loop: asyncio.AbstractEventLoop) -> "Model":
+    models = _MODELS.setdefault(loop, {})
     if name not in models:
         try:
             models[name] = _create_model(name)

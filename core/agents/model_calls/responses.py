@@ -1,5 +1,6 @@
 """Model responses: their JSON text, usage, price, text events, and whether they are complete."""
 
+import json
 from math import ceil
 from typing import Final
 
@@ -11,20 +12,28 @@ from pydantic_ai.messages import (
     PartStartEvent,
     TextPart,
     TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
     ToolCallPartDelta,
 )
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.usage import RequestUsage
+from pydantic_core import PydanticSerializationError
 
 from perdure.models import Usage
+from perdure.models.texts import join_all_surrogates
 
 # A token of English text is about four characters; only the provider knows better.
 CHARACTERS_A_TOKEN: Final = 4
 
 
 def encode_response(response: ModelResponse) -> str:
-    """Return a response as JSON text."""
-    return ModelMessagesTypeAdapter.dump_json([response]).decode()
+    """Return a response as JSON text, with whole characters where it was sent halves."""
+    try:
+        return ModelMessagesTypeAdapter.dump_json([response]).decode()
+    except PydanticSerializationError:
+        plain = ModelMessagesTypeAdapter.dump_python([response], mode="json")
+        return json.dumps(join_all_surrogates(plain), ensure_ascii=False)
 
 
 def decode_response(text: str) -> ModelResponse:
@@ -90,6 +99,15 @@ def text_in(event: object) -> str:
     return ""
 
 
+def thinking_in(event: object) -> str:
+    """Return the piece of thinking in an event of a stream; empty when there is none."""
+    if isinstance(event, PartStartEvent) and isinstance(event.part, ThinkingPart):
+        return event.part.content
+    if isinstance(event, PartDeltaEvent) and isinstance(event.delta, ThinkingPartDelta):
+        return event.delta.content_delta or ""
+    return ""
+
+
 def characters_in(event: object) -> int:
     """Return how many characters that are paid for are in an event of a stream."""
     if isinstance(event, PartStartEvent):
@@ -106,9 +124,11 @@ def is_cut_off(response: ModelResponse) -> bool:
 
     A connection that was closed half-way can look like the end of the response. Either the protocol
     has an event for the end, and it never came; or there is neither a finish reason nor a token
-    count: a provider that does not send the one sends the other.
+    count: a provider that does not send the one sends the other. A refusal is complete.
     """
     if response.state == "incomplete":
         return True
+    if response.finish_reason == "content_filter":
+        return False
     reason = (response.provider_details or {}).get("finish_reason")
     return reason is None and response.usage.output_tokens == 0

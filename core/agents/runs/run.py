@@ -1,23 +1,28 @@
 """What an agent has in hand: its journaled steps, waits, models, progress and artifacts."""
 
 import json
-import mimetypes
 import random
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
+from perdure.agents.cache.run_cache import RunCache, temporary_cache
+from perdure.agents.commands.execution import CommandExecutions
+from perdure.agents.events.step_events import StepEvents
 from perdure.agents.model_calls.budget import BudgetGuard
-from perdure.agents.model_calls.model_factory import durable_model, import_model
-from perdure.agents.runs.artifact_names import artifact_path
+from perdure.agents.runs.artifact_names import ArtifactNames
+from perdure.agents.runs.model_answers import ModelAnswers
+from perdure.agents.runs.run_artifacts import RunArtifacts
+from perdure.agents.runs.run_commands import RunCommands
+from perdure.agents.runs.run_models import RunModels
+from perdure.agents.runs.run_scores import RunScores
 from perdure.agents.runs.step_runner import StepRunner
 from perdure.agents.runs.text_streams import TextStreams
-from perdure.agents.steps.encoding import encode
+from perdure.agents.steps.encoding import to_json
 from perdure.agents.steps.errors import PermanentError, StepFailed, failed_steps
 from perdure.agents.steps.journal import (
     ApprovalRequest,
@@ -26,6 +31,7 @@ from perdure.agents.steps.journal import (
     EventEmitter,
     Journal,
     Ledger,
+    ScoreWriter,
     SignalRequest,
     SleepRequest,
     WaitRequest,
@@ -37,20 +43,20 @@ from perdure.agents.steps.memory import (
     MemoryEmitter,
     MemoryJournal,
     MemoryLedger,
+    MemoryScores,
     MemoryWaits,
 )
 from perdure.agents.steps.steps import Steps
-from perdure.models import Artifact, Decision, Goal, Parameters, Progress, Result, Usage
+from perdure.models import Artifact, Decision, Goal, Progress, Result, Usage
+from perdure.models.texts import escape_surrogates
 
 if TYPE_CHECKING:
-    from pydantic_ai.models import Model
-
-    from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
+    from perdure.agents.model_calls.durable_model import ResponseCache
 
 T = TypeVar("T")
 
 
-class Run:
+class Run(RunModels, RunCommands, RunArtifacts, RunScores):
     """One execution of a goal, handed to the agent.
 
     Every step awaited through it is journaled: after a crash, a retry, a wait or a deploy the agent
@@ -61,6 +67,7 @@ class Run:
         workflow_id: The workflow's id; ``local`` when there is no server.
         artifacts: The files made so far, by name.
         steps: The steps of this execution; agents use the methods below.
+        events: Where its events go; likewise.
     """
 
     def __init__(
@@ -76,6 +83,8 @@ class Run:
         workflow_id: str = "local",
         model: str = "",
         responses: "ResponseCache | None" = None,
+        cache: RunCache | None = None,
+        scores: ScoreWriter | None = None,
     ) -> None:
         """Bind a goal to what stores its run; what is not given is kept in memory.
 
@@ -90,46 +99,37 @@ class Run:
             workflow_id: The workflow's id.
             model: The name of the model that :attr:`model` asks.
             responses: What models have responded to other runs.
+            cache: What other runs have made; a temporary one when not given.
+            scores: Stores what the agent says of how good the run is.
         """
         self.goal = goal
         self.workflow_id = workflow_id
         self.artifacts: dict[str, Artifact] = {}
+        self._artifact_names = ArtifactNames(self.artifacts)
         self.steps = steps or Steps(journal or MemoryJournal(), waits or MemoryWaits())
         self._artifact_writer: ArtifactWriter = artifacts or MemoryArtifacts()
-        self._emitter: EventEmitter = emitter or MemoryEmitter()
+        self._score_writer: ScoreWriter = scores or MemoryScores()
+        self.events = StepEvents(emitter or MemoryEmitter())
         self._budget = BudgetGuard(ledger or MemoryLedger())
-        self._texts = TextStreams(self.steps, self._emitter)
-        self._runner = StepRunner(
-            workflow_id, self.steps, self._budget.ledger, self._texts, self._emitter
-        )
+        self._texts = TextStreams(self.steps, self.events)
+        ledger = self._budget.ledger
+        self._runner = StepRunner(workflow_id, self.steps, ledger, self._texts, self.events)
+        self._commands = CommandExecutions(self._texts.emit, self.steps.keep_active)
         self._model = model
         self._responses = responses
+        self._cache = cache
+        self._answers = ModelAnswers(
+            self.steps, self._runner, self._budget, self.durable, self._model
+        )
         self._signals: Counter[str] = Counter()
         self._progress_receiver: Callable[[Progress], Awaitable[None]] = self.report
 
     @property
-    def model(self) -> "DurableModel":
-        """The model that ``PERDURE_MODEL`` names, for pydantic-ai: each request is a step.
-
-        Raises:
-            PermanentError: None is named, or it cannot be used.
-        """
-        return self.durable(self._model)
-
-    async def import_model(self) -> None:
-        """Import what :attr:`model` needs, in a thread; called before the agent starts."""
-        await import_model(self._model)
-
-    def durable(self, model: "Model | str") -> "DurableModel":
-        """Return a pydantic-ai model whose requests are journaled, and counted by the ledger.
-
-        Args:
-            model: A model, or the name of one such as ``openai:gpt-4o-mini``.
-
-        Raises:
-            PermanentError: It cannot be used.
-        """
-        return durable_model(model, self.steps, self._budget, self._emitter, cache=self._responses)
+    def cache(self) -> RunCache:
+        """What steps make that other goals may reuse: indexes, pages, text of scans."""
+        if self._cache is None:
+            self._cache = temporary_cache(self.goal.agent_type)
+        return self._cache
 
     @overload
     async def step(
@@ -189,14 +189,15 @@ class Run:
             **kwargs: Further arguments.
 
         Returns:
-            The value as it is in the journal: read back from JSON as the type that the function is
+            What the function returned, read back from JSON as the type that the function is
             annotated to return, in the first execution too.
 
         Raises:
-            StepFailed: The function raised; in every later execution too, if the agent went on.
+            StepFailed: The function raised, or what it returned would read back as something else;
+                in every later execution too, if the agent went on.
             OutcomeUnknown: A ``once`` step was started before, and its effect is not known.
-            PermanentError: An argument or the value has no JSON form, or the name is longer than
-                200 characters.
+            PermanentError: An argument has no JSON form, values of the function's return type
+                cannot be read back from JSON, or the name is longer than 200 characters.
         """
         key = self.steps.key(name, [args, kwargs], version=version)
         return await self._runner.run(
@@ -240,12 +241,14 @@ class Run:
             raise PermanentError(
                 f"{question!r} needs {needed} people and names {len(set(of))}: name enough"
             )
+        question = escape_surrogates(question)
         key = self.steps.key("approve", [question, data, expires, of, needed])
-        request = ApprovalRequest(question, _plain(data), expires, tuple(of), needed)
+        shown = to_json(data, what="what an approval shows")
+        request = ApprovalRequest(question, shown, expires, tuple(of), needed)
         return Decision.model_validate_json(await self._wait(key, request))
 
     async def delegate(
-        self, agent_type: str, description: str, parameters: Parameters | None = None
+        self, agent_type: str, description: str, parameters: Mapping[str, object] | None = None
     ) -> Result:
         """Hand another agent a goal of its own, and wait for its result.
 
@@ -255,15 +258,21 @@ class Run:
         Args:
             agent_type: The name of an installed agent.
             description: The goal.
-            parameters: The agent's parameters.
+            parameters: The agent's parameters: plain data, or what becomes such, as paths and
+                dates do.
 
         Raises:
             StepFailed: The goal failed or was cancelled.
-            PermanentError: Goals are delegated more than five deep.
+            PermanentError: Goals are delegated more than five deep, or the parameters have no JSON
+                form.
         """
-        parameters = parameters or {}
-        key = self.steps.key("delegate", [agent_type, description, parameters])
-        request = DelegateRequest(agent_type, description, dict(parameters))
+        description = escape_surrogates(description)
+        plain = {
+            name: to_json(value, what=f"the parameter {name!r} of {agent_type!r}")
+            for name, value in (parameters or {}).items()
+        }
+        key = self.steps.key("delegate", [agent_type, description, parameters or {}])
+        request = DelegateRequest(agent_type, description, plain)
         return Result.model_validate_json(await self._wait(key, request))
 
     async def sleep(self, duration: timedelta | float) -> None:
@@ -290,6 +299,7 @@ class Run:
         Raises:
             StepFailed: It did not come in time.
         """
+        signal = escape_surrogates(signal)
         self._signals[signal] += 1
         number = self._signals[signal]
         key = self.steps.key("wait for signal", [signal, number])
@@ -302,12 +312,23 @@ class Run:
         """Emit how far the run has come.
 
         Args:
-            percentage: 0 to 100.
+            percentage: 0 to 100; what is beyond is taken for the nearer of them.
             message: What is being done, in a few words.
-            step: The current step; the one that started last when not given.
+            step: The step that it is about; the one under way, if any, when not given.
         """
         self.steps.raise_if_closed()
-        await self._progress_receiver(Progress(percentage=percentage, message=message, step=step))
+        try:
+            progress = Progress(percentage=percentage, message=message, step=step)
+        except ValidationError as error:
+            raise PermanentError(
+                f"run.progress was given {percentage!r} and {message!r}: give it a number and a"
+                " text"
+            ) from error
+        if not step:
+            progress = self._with_step_under_way(progress)
+        with self.steps.in_flight():
+            await self.events.emit_start()
+            await self._progress_receiver(progress)
 
     async def text(self, delta: str, *, stream: str = "text") -> None:
         """Emit the next piece of a text, so that readers see it as it comes.
@@ -320,31 +341,6 @@ class Run:
         """
         self.steps.raise_if_closed()
         await self._texts.emit(stream, delta)
-
-    async def artifact(
-        self, name: str, content: bytes | str | Path, *, media_type: str | None = None
-    ) -> Artifact:
-        """Store a file that belongs to the result.
-
-        Args:
-            name: Its relative path in the result, such as ``charts/sales.svg``; the
-                same name again replaces the file.
-            content: Its bytes, its text (kept as UTF-8), or the path of a file to copy.
-            media_type: Its type; guessed from the name when not given.
-
-        Raises:
-            PermanentError: The name is absolute, leads out of its folder, or is longer than 500
-                characters.
-        """
-        self.steps.raise_if_closed()
-        path = artifact_path(name)
-        guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        body = bytes(content, "utf-8") if isinstance(content, str) else content
-        with self.steps.in_flight():
-            artifact = await self._artifact_writer.write(str(path), body, media_type or guessed)
-            self.artifacts[artifact.name] = artifact
-            await self._emitter.emit(artifact)
-        return artifact
 
     async def now(self) -> datetime:
         """Return the time in UTC; the same in every execution."""
@@ -359,16 +355,26 @@ class Run:
         return await self.step("uuid", _uuid)
 
     async def report(self, progress: Progress) -> None:
-        """Emit progress, with the current step; called for what ``execute_streaming`` yields."""
+        """Emit progress; called for what ``execute_streaming`` yields.
+
+        Progress that was made without a word on its step is that of the step under way.
+        """
         self.steps.raise_if_closed()
-        if progress.step is None and self.steps.latest is not None:
-            progress = progress.model_copy(update={"step": self.steps.latest})
+        if "step" not in progress.model_fields_set:
+            progress = self._with_step_under_way(progress)
         with self.steps.in_flight():
-            await self._emitter.emit(progress)
+            await self.events.emit(progress)
 
     def divert_progress(self, receiver: Callable[[Progress], Awaitable[None]]) -> None:
-        """Hand what :meth:`progress` is given to ``receiver``, which has it reported."""
+        """Hand what :meth:`progress` is given to ``receiver``, which returns once it is told."""
         self._progress_receiver = receiver
+
+    def _with_step_under_way(self, progress: Progress) -> Progress:
+        key = self.steps.under_way()
+        if key is None:
+            return progress.model_copy(update={"step": None})
+        number = key.number if key.number > 1 else None
+        return progress.model_copy(update={"step": key.name, "number": number})
 
     async def withdraw_failures(self, error: BaseException) -> None:
         """Delete the failed steps behind the error that ended the agent, so that they run again."""
@@ -380,11 +386,6 @@ class Run:
         if outcome.failure is not None:
             raise StepFailed(key, outcome.failure)
         return outcome.value or "null"
-
-
-def _plain(data: object) -> JsonValue:
-    value: JsonValue = json.loads(encode(data, what="what an approval shows"))
-    return value
 
 
 def _now() -> datetime:

@@ -1,18 +1,23 @@
 """The steps of a run that are functions: executed, or answered from the journal."""
 
 import hashlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from perdure.agents.events.step_events import StepEvents
 from perdure.agents.runs.text_streams import TextStreams
-from perdure.agents.steps.encoding import decode, return_type
 from perdure.agents.steps.errors import OutcomeUnknown, PermanentError, StepFailed
-from perdure.agents.steps.journal import EventEmitter, Ledger, StepOutcome
+from perdure.agents.steps.journal import Ledger
 from perdure.agents.steps.keys import StepKey
-from perdure.agents.steps.step_execution import execute_step, step_started_event, step_usage
+from perdure.agents.steps.return_types import ReturnType, UnreadableType, return_type
+from perdure.agents.steps.step_execution import ExecutedStep, execute_step, step_usage
+from perdure.agents.steps.step_values import decode_value
 from perdure.agents.steps.steps import Steps, current_step
 from perdure.models import Usage
+from perdure.telemetry.traces.recording import answered_from_journal
+from perdure.telemetry.traces.recording import step as recorded_step
 
 
 class StepRunner:
@@ -24,13 +29,13 @@ class StepRunner:
         steps: Steps,
         ledger: Ledger,
         texts: TextStreams,
-        emitter: EventEmitter,
+        events: StepEvents,
     ) -> None:
         self._workflow_id = workflow_id
         self._steps = steps
         self._ledger = ledger
         self._texts = texts
-        self._emitter = emitter
+        self._events = events
 
     async def run(
         self,
@@ -43,22 +48,35 @@ class StepRunner:
         idempotency_key: bool,
     ) -> object:
         """Return the value of a step; see :meth:`perdure.agents.Run.step`."""
-        returned = return_type(function)
+        returned = _return_type(key, function)
         recorded = await self._steps.recorded_outcome(key)
         if recorded is not None:
+            answered_from_journal(key.name, key.number)
             if recorded.usage.tokens_used:
                 await self._ledger.save(recorded.usage)
-            return _value(key, recorded, returned, None)
+            if recorded.failure is not None:
+                raise StepFailed(key, recorded.failure)
+            try:
+                return decode_value(recorded.value or "null", returned, step=key.name)
+            except PermanentError as error:
+                if once and await self._steps.unsettle(key):
+                    raise self._unknown_outcome(
+                        key,
+                        f"step {key.name!r} was settled with a value that does not fit its"
+                        f" function's annotation -> {returned.name}",
+                    ) from error
+                raise
         if idempotency_key:
             kwargs["idempotency_key"] = self._idempotency_key(key)
         async with self._steps.executing(key, once=once) as is_unknown:
             if is_unknown:
-                raise OutcomeUnknown(
-                    f"step {key.name!r} was begun, and whether it took effect is not known: find"
-                    " out, then hand the goal in again"
+                raise self._unknown_outcome(
+                    key, f"step {key.name!r} was begun, and whether it took effect is not known"
                 )
-            outcome, cause = await self._execute(key, function, args, kwargs, once=once)
-        return _value(key, outcome, returned, cause)
+            executed = await self._execute(key, function, args, kwargs, returned, once=once)
+        if executed.outcome.failure is not None:
+            raise StepFailed(key, executed.outcome.failure) from executed.error
+        return executed.value
 
     async def spend(self, usage: Usage, model: str) -> None:
         """Enter usage that the current step reports; see :meth:`perdure.agents.Run.spend`.
@@ -80,19 +98,51 @@ class StepRunner:
         function: Callable[..., object],
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
+        returned: ReturnType,
         *,
         once: bool,
-    ) -> tuple[StepOutcome, Exception | None]:
+    ) -> ExecutedStep:
+        with recorded_step(key.name, key.number, key.digest, key.occurrence) as span:
+            try:
+                executed = await self._execute_and_record(
+                    key, function, args, kwargs, returned, once=once
+                )
+            except BaseException:
+                if self._steps.goes_on_elsewhere:
+                    span.repeated()
+                raise
+            span.used(executed.outcome.usage)
+            span.failed(executed.outcome.failure)
+        return executed
+
+    async def _execute_and_record(
+        self,
+        key: StepKey,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        returned: ReturnType,
+        *,
+        once: bool,
+    ) -> ExecutedStep:
         usages: dict[int, Usage] = {}
         token = step_usage.set(usages)
         try:
             before_retry = partial(self._before_retry, key)
-            async with step_started_event(key.name, self._emitter):
-                outcome, cause = await execute_step(
-                    key, function, args, kwargs, once=once, before_retry=before_retry
+            async with self._events.executing(key):
+                executed = await execute_step(
+                    key,
+                    function,
+                    args,
+                    kwargs,
+                    returned,
+                    once=once,
+                    before_retry=before_retry,
+                    threads=self._steps.threads,
                 )
         finally:
             step_usage.reset(token)
+        outcome = executed.outcome
         if outcome.failure is not None:
             await self._texts.withdraw(key)
         if usages:
@@ -100,18 +150,35 @@ class StepRunner:
         await self._steps.record(key, outcome)
         for entry, usage in usages.items():
             await self._ledger.settle(entry, usage, kept=outcome.failure is None)
-        return outcome, cause
+        return replace(executed, outcome=outcome)
 
     async def _before_retry(self, key: StepKey) -> None:
         await self._steps.check_claim()
         await self._texts.withdraw(key)
+
+    def _unknown_outcome(self, key: StepKey, what: str) -> OutcomeUnknown:
+        return OutcomeUnknown(
+            f"{what}: find out, say so with perdure goals settle {self._workflow_id} --step"
+            f" {shlex.quote(key.name)} and --done VALUE (what it returned, as JSON) or --not-done,"
+            f" then perdure goals retry {self._workflow_id}"
+        )
 
     def _idempotency_key(self, key: StepKey) -> str:
         text = f"{self._workflow_id}:{key.name}:{key.digest}:{key.occurrence}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _value(key: StepKey, outcome: StepOutcome, returned: object, cause: Exception | None) -> object:
-    if outcome.failure is not None:
-        raise StepFailed(key, outcome.failure) from cause
-    return decode(outcome.value or "null", returned)
+def _return_type(key: StepKey, function: Callable[..., object]) -> ReturnType:
+    if not callable(function):
+        raise PermanentError(
+            f"step {key.name!r} was given {type(function).__name__} where its function belongs:"
+            " give it a function, and after it the arguments"
+        )
+    try:
+        return return_type(function)
+    except UnreadableType as error:
+        raise PermanentError(
+            f"step {key.name!r} is not started, because what its function is annotated to return,"
+            f" {error.annotation}, could not be read back from the journal ({error}): return plain"
+            " data, a Pydantic model or a dataclass"
+        ) from error

@@ -3,6 +3,7 @@
 from perdure.agents.steps.journal import EventEmitter
 from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.agents.steps.steps import Steps, current_step
+from perdure.models.texts import escape_surrogates
 
 
 class TextStreams:
@@ -20,7 +21,7 @@ class TextStreams:
             stream = f"{stream_of(key)}.{stream}"
             self._streams.setdefault(key, set()).add(stream)
         with self._steps.in_flight():
-            await self._emitter.emit_text(stream, delta)
+            await self._emitter.emit_text(stream, escape_surrogates(delta))
 
     async def withdraw(self, key: StepKey) -> None:
         """Withdraw the texts that a step has emitted."""

@@ -1,16 +1,14 @@
-"""Canonical JSON: how a step's input becomes a digest, and its value a text."""
+"""Canonical JSON: how a step's input becomes a digest, and other data plain."""
 
 import hashlib
-import inspect
 import json
-import typing
-from collections.abc import Callable, Mapping, Set
-from functools import lru_cache
+from collections.abc import Mapping, Set
 
-from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic import BaseModel, JsonValue
+from pydantic_core import to_jsonable_python
 
 from perdure.agents.steps.errors import PermanentError
+from perdure.models.texts import MAX_NESTING, is_nested_too_deeply
 
 
 def digest_of(value: object, *, what: str) -> str:
@@ -26,63 +24,31 @@ def digest_of(value: object, *, what: str) -> str:
     """
     try:
         plain = to_jsonable_python(_with_sorted_sets(value), bytes_mode="base64")
-    except PydanticSerializationError as error:
+        text = json.dumps(plain, sort_keys=True)
+    except (ValueError, TypeError, RecursionError) as error:
         raise PermanentError(
             f"{what} cannot be journaled ({error}): pass plain data or Pydantic models, and bind"
             " anything else with functools.partial"
         ) from error
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def encode(value: object, *, what: str) -> str:
-    """Return a step's value as JSON text.
+def to_json(value: object, *, what: str) -> JsonValue:
+    """Return a value as JSON, for people to see or for another agent to read.
 
     Raises:
         PermanentError: The value has no JSON form.
     """
     try:
-        return json.dumps(to_jsonable_python(_with_sorted_sets(value), bytes_mode="base64"))
-    except PydanticSerializationError as error:
+        plain: JsonValue = to_jsonable_python(_with_sorted_sets(value), bytes_mode="base64")
+        json.dumps(plain, ensure_ascii=False).encode()
+        if is_nested_too_deeply(plain):
+            raise ValueError(f"it is nested on more than {MAX_NESTING} levels")  # noqa: TRY301
+    except (ValueError, TypeError, RecursionError) as error:
         raise PermanentError(
-            f"{what} cannot be journaled ({error}): return plain data or a Pydantic model"
+            f"{what} has no JSON form ({error}): pass plain data or Pydantic models"
         ) from error
-
-
-def decode(text: str, type_: object) -> object:
-    """Return a value from its JSON text, as the type that its function is annotated with.
-
-    Args:
-        text: What :func:`encode` made.
-        type_: A type, or :data:`inspect.Signature.empty` for plain JSON.
-    """
-    if type_ is inspect.Signature.empty or type_ is typing.Any:
-        return json.loads(text)
-    return _adapter(type_).validate_json(text)
-
-
-def return_type(function: Callable[..., object]) -> object:
-    """Return a function's return annotation; ``inspect.Signature.empty`` when it has none."""
-    target = inspect.unwrap(function)
-    while hasattr(target, "func"):
-        target = target.func
-    if not (inspect.isfunction(target) or inspect.ismethod(target)):
-        target = type(target).__call__
-    try:
-        hints = typing.get_type_hints(target, include_extras=True)
-    except (NameError, TypeError):
-        return inspect.Signature.empty
-    returned = hints.get("return", inspect.Signature.empty)
-    return inspect.Signature.empty if isinstance(returned, typing.TypeVar) else returned
-
-
-@lru_cache(maxsize=1024)
-def _adapter(type_: object) -> TypeAdapter[object]:
-    config = ConfigDict(val_json_bytes="base64")
-    try:
-        return TypeAdapter(type_, config=config)  # type: ignore[arg-type]  # any annotation
-    except PydanticUserError:
-        # A model brings its own configuration.
-        return TypeAdapter(type_)  # type: ignore[arg-type]
+    return plain
 
 
 def _with_sorted_sets(value: object) -> object:

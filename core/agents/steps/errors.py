@@ -8,6 +8,8 @@ from typing import Final
 from perdure.agents.steps.classification import Classification, cause_of, classify
 from perdure.agents.steps.keys import StepKey
 from perdure.models import Failure, FailureKind
+from perdure.models.texts import escape_surrogates
+from perdure.redaction import message_without_secrets
 
 MESSAGE_CHARACTERS: Final = 2_000
 
@@ -37,7 +39,10 @@ class BudgetExceeded(PermanentError):
 
 
 class OutcomeUnknown(PermanentError):
-    """A step marked ``once`` was started, and whether it took effect is not known."""
+    """A step marked ``once`` was started, and whether it took effect is not known.
+
+    A person who has found out settles the step; then the goal is retried, and goes on from there.
+    """
 
 
 class TransientError(Exception):
@@ -156,7 +161,7 @@ def _failure(
 
 
 def _message(error: BaseException) -> str:
-    return shortened(str(error)) or type(error).__name__
+    return shortened(message_without_secrets(str(error))) or type(error).__name__
 
 
 def _cause_chain(error: BaseException) -> Iterator[BaseException]:
@@ -198,7 +203,11 @@ def _merged_kind(kinds: Iterable[FailureKind], *, alternatives: bool) -> Failure
 
 
 def shortened(message: str) -> str:
-    """Cut a message that is too long for Temporal, which refuses what is larger than 2 MB."""
+    """Cut a message that is too long for Temporal, which refuses what is larger than 2 MB.
+
+    Half surrogate pairs are written as escapes.
+    """
+    message = escape_surrogates(message)
     if len(message) <= MESSAGE_CHARACTERS:
         return message
     return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters in all)"
@@ -209,12 +218,13 @@ def catch_exits() -> Iterator[None]:
     """Turn ``sys.exit`` and Ctrl-C, which would end the event loop, into an ordinary error.
 
     Raises:
-        RuntimeError: The block called ``sys.exit``.
+        RuntimeError: The block raised one of them.
     """
     try:
         yield
     except (SystemExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
+        reason = f": {error}" if error.args else ""
+        raise RuntimeError(f"it raised {type(error).__name__}{reason}") from error
 
 
 def failed_steps(error: BaseException) -> Iterator[StepFailed]:

@@ -7,7 +7,7 @@ the run has taken over.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,15 @@ from pydantic import JsonValue
 
 from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait
-from perdure.models import Artifact, EventType, Failure, Parameters, Progress, Usage
+from perdure.models import (
+    Artifact,
+    EventType,
+    Failure,
+    Parameters,
+    Progress,
+    ScoreContent,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +36,14 @@ class StepOutcome:
         failure: Set when the step failed.
         seconds: How long it took.
         usage: What it used of paid models.
+        ended_at: When a wait was over, in UTC, in the execution that takes its outcome.
     """
 
     value: str | None
     failure: Failure | None = None
     seconds: float = 0.0
     usage: Usage = field(default_factory=Usage)
+    ended_at: datetime | None = field(default=None, compare=False)
 
 
 class Journal(Protocol):
@@ -72,6 +82,13 @@ class Journal(Protocol):
 
     async def withdraw(self, key: StepKey) -> None:
         """Delete a failed step that ended the agent, so that the next attempt executes it again."""
+
+    async def unsettle(self, key: StepKey) -> bool:
+        """Make the outcome of a step unknown again, if it is what a person has settled it with.
+
+        Returns:
+            Whether it was.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +174,29 @@ class Ledger(Protocol):
 
 
 class ArtifactWriter(Protocol):
-    """Stores the files of one run."""
+    """Stores the files of one run, and reads those of its delegates."""
 
     async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
         """Store a file under ``name``; the same name again replaces it in the run's result."""
+
+    async def read(self, artifact: Artifact) -> bytes:
+        """Return the content of a file that any run has made.
+
+        Raises:
+            LookupError: It is not stored here.
+        """
+
+
+def score_step(name: str) -> str:
+    """Return the name of the step in which an agent puts a score on its run."""
+    return f"score {name}"
+
+
+class ScoreWriter(Protocol):
+    """Stores what one run's agent says of how good the run is."""
+
+    async def write(self, content: ScoreContent) -> None:
+        """Store a score; the same name again, of the same step, replaces it."""
 
 
 class EventEmitter(Protocol):

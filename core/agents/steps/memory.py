@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from perdure.agents.steps.errors import PermanentError
 from perdure.agents.steps.journal import (
     ApprovalRequest,
     DelegateRequest,
@@ -19,7 +20,18 @@ from perdure.agents.steps.journal import (
 )
 from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.messages import Wait, WaitKind
-from perdure.models import Artifact, Decision, EventType, Progress, Result, Spending, Usage, Vote
+from perdure.models import (
+    Artifact,
+    Decision,
+    EventType,
+    Progress,
+    Result,
+    ScoreContent,
+    Spending,
+    Usage,
+    Vote,
+)
+from perdure.models.scores import MAX_SCORES
 
 
 class MemoryJournal:
@@ -61,6 +73,10 @@ class MemoryJournal:
         if key in self.steps and self.steps[key].failure is not None:
             del self.steps[key]
             self.begun.discard(key)
+
+    async def unsettle(self, key: StepKey) -> bool:  # noqa: ARG002
+        """Return ``False``: nobody settles a step of a run in memory."""
+        return False
 
 
 class MemoryWaits:
@@ -160,13 +176,51 @@ class MemoryArtifacts:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self._contents: dict[str, bytes] = {}
+
+    def add_of_delegates(self, contents: Iterable[bytes]) -> None:
+        """Keep the contents of files that delegates are said to have made."""
+        self._contents.update({_digest(content): content for content in contents})
 
     async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
         """Keep a file; a path is read at once."""
         body = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content
         self.files[name] = body
-        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        digest = _digest(body)
+        self._contents[digest] = body
         return Artifact(name=name, media_type=media_type, digest=digest, size=len(body))
+
+    async def read(self, artifact: Artifact) -> bytes:
+        """Return the content of a file that was kept.
+
+        Raises:
+            LookupError: There is none of that digest.
+        """
+        if artifact.digest not in self._contents:
+            raise LookupError(f"no artifact {artifact.digest} is kept here")
+        return self._contents[artifact.digest]
+
+
+class MemoryScores:
+    """Scores kept in memory.
+
+    Attributes:
+        scores: Each by its name and the step that it is about.
+    """
+
+    def __init__(self) -> None:
+        self.scores: dict[tuple[str, str | None], ScoreContent] = {}
+
+    async def write(self, content: ScoreContent) -> None:
+        """Keep a score.
+
+        Raises:
+            PermanentError: There are as many as a goal may have.
+        """
+        key = content.name, content.step
+        if key not in self.scores and len(self.scores) >= MAX_SCORES:
+            raise PermanentError(f"the goal has {MAX_SCORES} scores, and may have no more")
+        self.scores[key] = content
 
 
 class MemoryEmitter:
@@ -196,3 +250,7 @@ class MemoryEmitter:
         self.events.append((type_, data))
         if type_ == "text.withdrawn":
             self.texts.pop(str(data["stream"]), None)
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -11,10 +11,20 @@ from typing import Final, NoReturn
 
 from perdure.agents.steps.encoding import digest_of
 from perdure.agents.steps.errors import PermanentError
-from perdure.agents.steps.journal import Journal, StepOutcome, WaitRequest, Waits
+from perdure.agents.steps.journal import (
+    DelegateRequest,
+    Journal,
+    StepOutcome,
+    WaitRequest,
+    Waits,
+)
 from perdure.agents.steps.keys import StepKey
-from perdure.agents.steps.run_closed import RunClosed
+from perdure.agents.steps.run_closed import Fenced, Interrupted, JournalFailed, RunClosed
+from perdure.agents.steps.threads import StepThreads
 from perdure.messages import Wait
+from perdure.models.texts import LONE_SURROGATE
+from perdure.telemetry.metrics import recording
+from perdure.telemetry.traces.recording import answered_from_journal, wait_ended
 
 STEP_NAME_CHARACTERS: Final = 200
 # Far less than the heartbeat timeout, far more than a check takes.
@@ -36,8 +46,9 @@ class Steps:
         started_at: When each step that is executing started, in :func:`time.monotonic` seconds.
         deferred: How many steps were not started because of :meth:`drain`.
         advanced: Whether this execution has received the outcome of a wait.
-        latest: The name of the step that was executed, or found in the journal, last.
+        threads: The threads of plain step functions.
         last_active_at: When anything last started or ended, in :func:`time.monotonic` seconds.
+        event_loop: The loop of the execution; ``None`` where they were made outside of one.
     """
 
     def __init__(self, journal: Journal, waits: Waits) -> None:
@@ -47,13 +58,16 @@ class Steps:
         self.started_at: dict[StepKey, float] = {}
         self.deferred = 0
         self.advanced = False
-        self.latest: str | None = None
+        self.threads = StepThreads()
         self.last_active_at = time.monotonic()
+        # Without an error where there is none.
+        self.event_loop = asyncio._get_running_loop()  # noqa: SLF001
         self._journal = journal
         self._waits = waits
         self._outcomes: dict[StepKey, StepOutcome] | None = None
         self._loading = asyncio.Lock()
         self._occurrences: Counter[tuple[str, str]] = Counter()
+        self._numbers: Counter[str] = Counter()
         self._draining = False
         self._changed = asyncio.Event()
 
@@ -66,16 +80,32 @@ class Steps:
             version: The version of the step's meaning.
 
         Raises:
-            PermanentError: The input has no JSON form, or the name is empty or too long.
+            PermanentError: The input has no JSON form, or the name is empty, too long or no text.
         """
         if not 0 < len(name) <= STEP_NAME_CHARACTERS:
             raise PermanentError(
                 f"step name {name[:40]!r}… has {len(name)} characters: give it a few words, at most"
                 f" {STEP_NAME_CHARACTERS} characters, and pass what differs as an argument"
             )
+        if not name.isascii() and LONE_SURROGATE.search(name):
+            raise PermanentError(
+                f"step name {name!r} holds half a surrogate pair, which is no character: leave it"
+                " out, and pass what differs as an argument"
+            )
         digest = digest_of([inputs, version], what=f"the input of step {name!r}")
-        key = StepKey(name, digest, self._occurrences[name, digest])
+        self._numbers[name] += 1
+        key = StepKey(name, digest, self._occurrences[name, digest], self._numbers[name])
         self._occurrences[name, digest] += 1
+        return key
+
+    def under_way(self) -> StepKey | None:
+        """Return the step under way: the current task's, else the last that started.
+
+        A step that was answered from the journal is not under way.
+        """
+        key = current_step.get()
+        if key not in self.started_at:
+            key = next(reversed(self.started_at), None)
         return key
 
     async def recorded_outcome(self, key: StepKey) -> StepOutcome | None:
@@ -87,11 +117,11 @@ class Steps:
         self.raise_if_closed()
         with self.in_flight():
             outcome = (await self._load()).get(key)
-            if outcome is not None:
-                self.latest = key.name
             if outcome is not None and outcome.value is None:
                 outcome = replace(outcome, value=await self._journal.value(key))
         self.raise_if_closed()
+        if outcome is not None:
+            recording.step("journal")
         return outcome
 
     @asynccontextmanager
@@ -123,7 +153,6 @@ class Steps:
                 is_unknown = await self._journal.begin(key, once=once)
             await self._recheck_if_stale(checked_at)
             self.raise_if_closed()  # it may have been closed meanwhile, before the effect
-            self.latest = key.name
             self._notify()
             yield is_unknown
         finally:
@@ -167,6 +196,7 @@ class Steps:
         # Not refused when the run was closed meanwhile: what was paid for is kept if possible.
         with self.in_flight():
             await self._journal.record(key, outcome)
+        recording.step("completed" if outcome.failure is None else "failed")
         if self._outcomes is not None:
             self._outcomes[key] = outcome
         self.raise_if_closed()
@@ -175,6 +205,18 @@ class Steps:
         """Delete a failed step from the journal, so that the next attempt executes it again."""
         with self.in_flight():
             await self._journal.withdraw(key)
+
+    async def unsettle(self, key: StepKey) -> bool:
+        """Make the outcome of a step unknown again, if a person has settled it.
+
+        Returns:
+            Whether a person had.
+        """
+        with self.in_flight():
+            was_settled = await self._journal.unsettle(key)
+        if was_settled and self._outcomes is not None:
+            del self._outcomes[key]
+        return was_settled
 
     async def wait(self, key: StepKey, request: WaitRequest) -> StepOutcome:
         """Return the outcome of a wait; without one, never return in this execution.
@@ -185,6 +227,7 @@ class Steps:
         """
         outcome = await self.recorded_outcome(key)
         if outcome is not None:
+            answered_from_journal(key.name, key.number)
             return outcome
         if current_step.get() is not None:
             raise PermanentError(
@@ -194,6 +237,7 @@ class Steps:
             wait = await self._waits.open(key, request)
         if isinstance(wait, StepOutcome):
             self.advanced = True
+            _record_span(key, request, wait)
             return wait
         self.waiting[key] = wait
         self._notify()
@@ -220,6 +264,11 @@ class Steps:
         self._draining = True
         self._notify()
 
+    @property
+    def goes_on_elsewhere(self) -> bool:
+        """Whether another execution does again what this one has begun and not finished."""
+        return isinstance(self.closed, Interrupted | Fenced | JournalFailed)
+
     def close(self, reason: RunClosed) -> None:
         """Accept no further calls; the first reason counts."""
         if self.closed is None:
@@ -234,6 +283,10 @@ class Steps:
         """
         if self.closed is not None:
             raise type(self.closed)(*self.closed.args)
+
+    def keep_active(self) -> None:
+        """Count as active now: something runs that has a time limit of its own."""
+        self.last_active_at = time.monotonic()
 
     async def changed(self) -> None:
         """Wait until the agent may wait, be drained or be closed: what its driver looks at."""
@@ -255,3 +308,13 @@ class Steps:
             if self._outcomes is None:
                 self._outcomes = dict(await self._journal.load())
         return self._outcomes
+
+
+def _record_span(key: StepKey, request: WaitRequest, outcome: StepOutcome) -> None:
+    # A delegate has a span of its own.
+    if outcome.ended_at is not None and not isinstance(request, DelegateRequest):
+        kind = type(request).__name__.removesuffix("Request").lower()
+        wait_ended(
+            key.name, key.number, kind, outcome.ended_at, outcome.seconds, outcome.failure,
+            key.digest, key.occurrence,
+        )  # fmt: skip

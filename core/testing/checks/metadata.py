@@ -8,7 +8,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from perdure.agents.plugins.discovery import GROUP
+from perdure.agents.plugins.distributions.discovery import GROUP
 from perdure.testing.checks.verdicts import Verdict, failed, ok
 
 KEYWORD: Final = "perdure-plugin"

@@ -49,11 +49,15 @@ def check_plugin(name: str) -> Iterator[Verdict]:
     if not modules:
         return
     module = modules[0].partition(":")[0]
-    yield _check_source(module)
+    yield _check_source(found, module)
     if project is not None and (project / "tests").is_dir():
         yield check_imports("imports of tests", project / "tests", tests=True)
-    description = _describe_plugin(canonicalize_name(found.name), module)
+    description = _describe_plugin(canonicalize_name(found.name))
     yield from _check_loading(description, module)
+    if description.get("status") != "loaded":
+        # Its tests would import it too, each with no limit.
+        yield not_checked("tests", "the plugin is not loaded")
+        return
     agents = description.get("agents") or []
     yield from _check_descriptions(description)
     if project is not None and (project / "tests").is_dir():
@@ -88,14 +92,28 @@ def _project_name(project: Path) -> str:
         raise NoSuchPlugin(f"{file} names no project ({error!r}): write [project] name") from None
 
 
-def _check_source(module: str) -> Verdict:
+def _check_source(found: Distribution, module: str) -> Verdict:
     top = module.partition(".")[0]
-    # Not imported: what an import does is measured in a process of its own.
-    spec = find_spec(top)
-    if spec is None or spec.origin is None:
-        return failed("imports", f"package {top!r} cannot be found: list it in pyproject.toml")
-    origin = Path(spec.origin)
-    return check_imports("imports", origin.parent if origin.name == "__init__.py" else origin)
+    places = []
+    for name in dict.fromkeys([top, *_top_level(found)]):
+        # Not imported: what an import does is measured in a process of its own.
+        spec = find_spec(name)
+        origin = (
+            Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
+        )
+        if origin is not None:
+            places.append(origin.parent if origin.name == "__init__.py" else origin)
+        elif spec is not None and spec.submodule_search_locations:
+            places += [Path(folder) for folder in spec.submodule_search_locations]
+        elif name == top:
+            return failed("imports", f"package {top!r} cannot be found: list it in pyproject.toml")
+    return check_imports("imports", *places)
+
+
+def _top_level(found: Distribution) -> list[str]:
+    """Return the modules that a distribution says it brings, its tests left out."""
+    names = (found.read_text("top_level.txt") or "").split()
+    return [name for name in names if name.isidentifier() and name not in {"test", "tests"}]
 
 
 def _check_loading(description: Mapping[str, Any], module: str) -> Iterator[Verdict]:
@@ -104,9 +122,9 @@ def _check_loading(description: Mapping[str, Any], module: str) -> Iterator[Verd
         return
     if description["status"] != "loaded":
         yield failed("loading", f"{description['reason']}")
-    else:
-        hooks = ", ".join(description["hooks"])
-        yield ok("loading", f"a fresh process loads it; hooks: {hooks}")
+        return
+    hooks = ", ".join(description["hooks"])
+    yield ok("loading", f"a fresh process loads it; hooks: {hooks}")
     seconds = float(description["seconds"])
     if seconds > IMPORT_SECONDS:
         yield failed(
@@ -144,12 +162,12 @@ def _check_descriptions(description: Mapping[str, Any]) -> Iterator[Verdict]:
             yield ok(check, f"description, example and {len(agent['parameters'])} parameters")
 
 
-def _describe_plugin(name: str, module: str) -> dict[str, Any]:
-    description = _run_probe("describe", name, module)
+def _describe_plugin(name: str) -> dict[str, Any]:
+    description = _run_probe("describe", name)
     seconds = float(description.get("seconds", 0))
     if seconds > IMPORT_SECONDS:
         # The machine may have been busy: the quicker of two counts.
-        second = _run_probe("describe", name, module)
+        second = _run_probe("describe", name)
         description["seconds"] = min(seconds, second.get("seconds", seconds))
     return description
 

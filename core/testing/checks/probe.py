@@ -3,11 +3,8 @@
 It prints one line of JSON at the end, and nothing that the plugin prints can be taken for it.
 """
 
-import importlib
 import json
 import sys
-import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -35,18 +32,23 @@ class PluginDescription:
     schema_error: str = ""
 
 
-def describe_plugin(distribution: str, module: str) -> PluginDescription:
+def describe_plugin(distribution: str) -> PluginDescription:
     """Load one plugin, and no other, and describe it."""
     from perdure.agents.description import describe_agents
+    from perdure.agents.plugins.installed import load_installed
     from perdure.agents.plugins.registry import AgentRegistry
     from perdure.settings import Settings
 
-    started = time.perf_counter()
-    with suppress(BaseException):  # the registry describes it in a sentence
-        importlib.import_module(module)
-    seconds = round(time.perf_counter() - started, 3)
-    settings = Settings(plugins_allow=(distribution,), plugins_deny=())
-    registry = AgentRegistry.load(settings)
+    installed = load_installed(Settings(plugins_allow=(distribution,), plugins_deny=()))
+    registry = AgentRegistry.from_loaded(installed.loaded, installed.unusable)
+    seconds = next(
+        (
+            round(loaded.import_seconds, 3)
+            for plugin, loaded in installed.loaded.items()
+            if plugin.distribution == distribution
+        ),
+        0.0,
+    )
     plugin = next(one for one in registry.plugins if one.distribution == distribution)
     try:
         agents = tuple(
@@ -89,11 +91,9 @@ def contract_test_names() -> list[str]:
 
 def main(arguments: list[str]) -> None:
     """Describe a plugin, or run the contract of one of its agents, and print the findings."""
-    command, first, second = arguments
+    command, *rest = arguments
     findings: object = (
-        asdict(describe_plugin(first, second))
-        if command == "describe"
-        else run_contract(first, second)
+        asdict(describe_plugin(*rest)) if command == "describe" else run_contract(*rest)
     )
     sys.stdout.write(f"\n{MARK}{json.dumps(findings)}\n")
     sys.stdout.flush()

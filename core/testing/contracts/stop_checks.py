@@ -48,10 +48,11 @@ async def check_step_budget(runner: AgentRunner, first: ExecutionRecord) -> None
 
 
 async def check_token_budget(runner: AgentRunner, first: ExecutionRecord) -> None:
-    """Check that a budget of too few tokens ends an agent, if it asks models."""
+    """Check that a budget of too few tokens ends an agent, or its requests, if it asks models."""
     if first.tokens_used:
         record = await runner.execute(faults=Faults(max_tokens=1))
-        _check_ended_by_budget(record, "1 token", first)
+        if not _went_on_by_rules(record):
+            _check_ended_by_budget(record, "1 token", first)
 
 
 async def _cancel_in_step(
@@ -74,6 +75,13 @@ async def _cancel_in_step(
     missing = set(record.files) - listed
     if missing:
         raise BrokenContract(f"cancelled {where}, the agent loses its artifact {min(missing)!r}")
+
+
+def _went_on_by_rules(record: ExecutionRecord) -> bool:
+    """Return whether an execution used no token and says that its result was made without."""
+    if record.status != "completed" or record.result is None or record.tokens_used:
+        return False
+    return "way_reason" in record.result.metadata
 
 
 def _check_ended_by_budget(record: ExecutionRecord, allowed: str, first: ExecutionRecord) -> None:

@@ -123,6 +123,10 @@ class RecordingJournal:
         """Forget a failed step."""
         await self.wrapped.withdraw(key)
 
+    async def unsettle(self, key: StepKey) -> bool:
+        """Return ``False``: nobody settles a step of a run in memory."""
+        return await self.wrapped.unsettle(key)
+
     def _check_alive(self) -> None:
         if self.killed_in is not None:
             raise Killed
@@ -189,28 +193,47 @@ class RecordingWaits:
 
 
 class BudgetedLedger(MemoryLedger):
-    """A ledger with a budget of tokens."""
+    """A ledger with a budget of tokens, or of dollars."""
 
-    def __init__(self, max_tokens: int | None) -> None:
+    def __init__(self, max_tokens: int | None = None, max_cost: float | None = None) -> None:
         super().__init__()
         self._max_tokens = max_tokens
+        self._max_cost = max_cost
+        self._reserved: dict[int, Usage] = {}
 
     async def reserve(self, key: StepKey, model: str, expected: Usage) -> int:
-        """Count a request.
+        """Count a request, and reserve what it may use.
 
         Raises:
             BudgetExceeded: It may use more than is left.
         """
-        left = await self.left()
+        left, left_cost = await self.left(), await self.left_cost()
         if left is not None and expected.tokens_used > left:
             raise BudgetExceeded(f"the budget of {self._max_tokens} tokens is used up")
-        return await super().reserve(key, model, expected)
+        if left_cost is not None and expected.cost > left_cost:
+            raise BudgetExceeded(f"the budget of {self._max_cost:g} dollars is used up")
+        entry = await super().reserve(key, model, expected)
+        self._reserved[entry] = expected
+        return entry
+
+    async def settle(self, entry: int, usage: Usage, *, kept: bool) -> None:
+        """Add what a request used; what it had reserved is free again."""
+        self._reserved.pop(entry, None)
+        await super().settle(entry, usage, kept=kept)
 
     async def left(self) -> int | None:
-        """Return how many tokens are left."""
+        """Return how many tokens are left; ``None`` when they are not limited."""
         if self._max_tokens is None:
             return None
-        return max(0, self._max_tokens - self.spending.spent.tokens_used)
+        return max(0, self._max_tokens - self._used.tokens_used)
+
+    async def left_cost(self) -> float | None:
+        """Return how many dollars are left; ``None`` when they are not limited."""
+        return None if self._max_cost is None else max(0.0, self._max_cost - self._used.cost)
+
+    @property
+    def _used(self) -> Usage:
+        return sum(self._reserved.values(), self.spending.spent)
 
 
 def _shortened(inputs: object) -> str:

@@ -1,6 +1,7 @@
 """Validates the agents that a plugin registers, before a goal can name them."""
 
 import inspect
+import json
 import typing
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +13,7 @@ from perdure.agents.hookspecs.agent_function import AgentFunction, parameters_of
 from perdure.agents.hookspecs.agent_spec import AgentSpec
 from perdure.agents.hookspecs.parameters_schema import schema_of
 from perdure.agents.plugins.hooks.errors import PluginError
+from perdure.agents.plugins.hooks.printable import exception_name, exception_text
 from perdure.agents.runs.run import Run
 from perdure.models import Goal
 
@@ -28,7 +30,7 @@ def validate_agent(spec: AgentSpec, where: str) -> None:
     Raises:
         PluginError: It cannot; the message names the agent, the part, and what to do.
     """
-    for find_fault in (_text_fault, _agent_fault, _parameters_fault):
+    for find_fault in (_text_fault, _check_fault, _agent_fault, _parameters_fault):
         if message := find_fault(spec):
             raise PluginError(f"agent {spec.name!r} of {where}: {message}")
 
@@ -40,6 +42,13 @@ def _text_fault(spec: AgentSpec) -> str:
         return f"description is of type {type(description).__name__}: describe it in words"
     if not isinstance(examples, tuple | list) or not all(isinstance(one, str) for one in examples):
         return 'examples must be a tuple of strings, such as ("Tell me today\'s weather",)'
+    for what, text in (("description", description), *(("an example", one) for one in examples)):
+        if character := _no_text(text):
+            return _no_text_fault(f"{what} has", character)
+    return ""
+
+
+def _check_fault(spec: AgentSpec) -> str:
     check: object = spec.check
     if check is None:
         return ""
@@ -48,6 +57,22 @@ def _text_fault(spec: AgentSpec) -> str:
     if inspect.iscoroutinefunction(check):
         return "check is async, and is called without await: write def, not async def"
     return _call_fault(check, (), "check", "no arguments")
+
+
+def _no_text(text: str) -> str:
+    """Return the first character of a text that no encoding has, half of a pair; else nothing."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return text[error.start]
+    return ""
+
+
+def _no_text_fault(what: str, character: str) -> str:
+    return (
+        f"{what} {character!r} in it, half of a character that cannot be stored or sent: decode"
+        " the text correctly, or leave it out"
+    )
 
 
 def _agent_fault(spec: AgentSpec) -> str:
@@ -142,12 +167,15 @@ def _parameters_fault(spec: AgentSpec) -> str:
     if model is None:
         return ""
     try:
-        schema_of(model)
+        schema = json.dumps(schema_of(model), ensure_ascii=False)
     except Exception as error:  # noqa: BLE001 -- whatever a model's own code raises
+        why = exception_text(error) or exception_name(error)
         return (
-            f"its parameters {model.__name__} have no JSON schema, {_first_line(error)}: use types"
-            " that JSON can carry"
+            f"its parameters {model.__name__} have no JSON schema, {why}: use types that JSON can"
+            " carry"
         )
+    if character := _no_text(schema):
+        return _no_text_fault(f"its parameters {model.__name__} are described with", character)
     return _defaults_fault(model)
 
 
@@ -161,7 +189,7 @@ def _defaults_fault(model: type[BaseModel]) -> str:
         except Exception as error:  # noqa: BLE001 -- whatever a factory raises
             return (
                 f"the default of {model.__name__}.{name} cannot be made,"
-                f" {type(error).__name__}: {_first_line(error)}: let its factory always succeed"
+                f" {exception_name(error)}: {exception_text(error)}: let its factory always succeed"
             )
     try:
         model.model_validate(defaults, by_alias=False, by_name=True)
@@ -187,7 +215,3 @@ def _invalid_default(
                 f" {error['msg']}: change one of the two"
             )
     return ""
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

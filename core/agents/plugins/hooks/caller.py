@@ -80,6 +80,11 @@ class PluginHooks:
             *find_misspellings(module, specs, self._implementations),
         )
 
+    def where(self, hook: str) -> str:
+        """Return the function that implements a hook, and its module; for messages."""
+        implementations = self._implementations_of(hook)
+        return " and ".join(implementation.where for implementation in implementations) or hook
+
     def register_agents(self) -> tuple[AgentSpec, ...]:
         """Return the plugin's agents; see :func:`perdure.agents.hookspecs.register_agents`.
 
@@ -104,7 +109,7 @@ class PluginHooks:
         implementations = self._implementations_of(hook)
         if not implementations:
             return ()
-        where = " and ".join(implementation.where for implementation in implementations)
+        where = self.where(hook)
         caller = getattr(self._manager.hook, hook)
         names = caller.spec.argnames if caller.spec is not None else ()
         try:

@@ -1,6 +1,7 @@
 """Validates what plugins' hooks return."""
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -10,6 +11,7 @@ from perdure.agents.hookspecs.observer import Observer
 from perdure.agents.plugins.hooks.agent_validation import validate_agent
 from perdure.agents.plugins.hooks.errors import PluginError
 
+_MOST_ITEMS: Final = 100_000
 _NOT_A_LIST: Final = (str, bytes, Mapping, AgentSpec)
 
 
@@ -52,7 +54,12 @@ def validate_observers(result: object, where: str) -> tuple[Observer, ...]:
 
 def _items(result: object, where: str, expected: str) -> list[object]:
     if isinstance(result, Iterable) and not isinstance(result, _NOT_A_LIST):
-        return list(result)
+        items = list(itertools.islice(result, _MOST_ITEMS + 1))
+        if len(items) > _MOST_ITEMS:
+            raise PluginError(
+                f"{where} returned more than {_MOST_ITEMS} {expected}: return a list that ends"
+            )
+        return items
     if result is None:
         returned = "nothing"
     elif isinstance(result, AgentSpec):

@@ -30,11 +30,13 @@ class Implementation:
     """A hook that a plugin implements.
 
     Attributes:
+        name: What the plugin's module calls the function.
         hook: The hook's name.
         function: The plugin's function.
         where: Function and module, for messages, such as ``register_agents in perdure_weather``.
     """
 
+    name: str
     hook: str
     function: Callable[..., object]
     where: str
@@ -61,9 +63,10 @@ def find_implementations(module: ModuleType, specs: ModuleType) -> list[Implemen
     """
     hooks = hooks_of(specs)
     found = [
-        Implementation(hook, function, f"{function.__name__} in {module.__name__}")
-        for hook, function in _marked(module)
+        Implementation(name, hook, function, f"{name} in {module.__name__}")
+        for name, hook, function in _marked(module)
     ]
+    _check_second_names(found, hooks)
     for implementation in list(found):
         if implementation.hook in hooks:
             _check_signature(implementation, hooks[implementation.hook])
@@ -90,11 +93,35 @@ def find_misspellings(
     )
 
 
-def _marked(module: ModuleType) -> Iterator[tuple[str, Callable[..., object]]]:
+def _marked(module: ModuleType) -> Iterator[tuple[str, str, Callable[..., object]]]:
+    """Yield the name, the hook and the function of each that is marked with ``@hookimpl``."""
     for name, value in vars(module).items():
         mark = getattr(value, _MARK, None)
         if inspect.isroutine(value) and isinstance(mark, dict):
-            yield mark.get("specname") or name, value
+            yield name, mark.get("specname") or name, value
+
+
+def _check_second_names(
+    found: list[Implementation], hooks: dict[str, Callable[..., object]]
+) -> None:
+    """Check that no function has two names in a module, each of which pluggy takes for a hook."""
+    for one in found:
+        original = one.function.__name__
+        same = [other for other in found if other.function is one.function and other is not one]
+        if one.hook not in hooks:
+            # What is bound to the hook's name may be another function by now.
+            names = [name for name in (*(other.name for other in same), original) if name in hooks]
+            consequence = f"perdure {core_version()} has no hook of that name"
+        else:
+            names = [other.name for other in same if other.hook == one.hook]
+            names = names if one.name != original else []
+            consequence = f"the hook {one.hook} would be called for each"
+        is_optional = getattr(one.function, _MARK).get("optionalhook")
+        if names and not is_optional:
+            raise PluginError(
+                f"{one.where} is a second name of {names[0]}, which is marked with @hookimpl, and"
+                f" {consequence}: remove the second name, or the mark"
+            )
 
 
 def _unknown_hook(implementation: Implementation, hooks: dict[str, Callable[..., object]]) -> str:

@@ -1,20 +1,35 @@
 """Explains in a sentence why a plugin failed: what happened, where, and what to do."""
 
+import logging
 import re
+import signal
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from traceback import walk_tb
+from types import FrameType
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from perdure.agents.plugins.discovery import Candidate, is_installed, provides_module
+from perdure.agents.plugins.distributions.candidate import Candidate
+from perdure.agents.plugins.distributions.discovery import is_installed, provides_module
 from perdure.agents.plugins.hooks.caller import HookCallFailed
 from perdure.agents.plugins.hooks.errors import PluginError
+from perdure.agents.plugins.hooks.printable import (
+    MOST_CHARACTERS,
+    exception_name,
+    exception_text,
+    printable,
+)
 from perdure.version import core_version
 
+# What takes longer is said to people, who would wait in silence.
+NOTICE_SECONDS: Final = 2.0
+
 _CORE: Final = "perdure"
+_log: Final = logging.getLogger(_CORE)
 
 
 def explain_failure(candidate: Candidate, error: BaseException) -> str:
@@ -28,18 +43,71 @@ def explain_failure(candidate: Candidate, error: BaseException) -> str:
     if isinstance(error, HookCallFailed):
         assert error.__cause__ is not None
         action, error = error.where, error.__cause__
+    try:
+        reason = _explain(candidate, action, error)
+    except Exception:  # noqa: BLE001 -- an exception's attributes are the plugin's own code
+        reason = f"{action} raised {exception_name(error)}{_advice(candidate)}"
+    return printable(reason, 2 * MOST_CHARACTERS)
+
+
+def explain_delay(action: str, seconds: float) -> str:
+    """Return what to do about a plugin that takes too long.
+
+    Args:
+        action: What takes so long.
+        seconds: How long it may take.
+    """
+    return (
+        f"{action} took longer than {seconds:g} s: move slow work into the agent, or raise"
+        " PERDURE_PLUGIN_IMPORT_SECONDS"
+    )
+
+
+def log_delay(candidate: Candidate, action: str, seconds: float) -> None:
+    """Say that a plugin is waited for, and how long at most.
+
+    Args:
+        candidate: The plugin.
+        action: What takes so long.
+        seconds: How long it may take.
+    """
+    _log.warning(
+        "waiting for the plugin %s, for at most %g s: %s", candidate.distribution, seconds, action
+    )
+
+
+def explain_end(candidate: Candidate, action: str, status: int) -> str:
+    """Return what to do about a plugin that ended the process.
+
+    Args:
+        candidate: The plugin.
+        action: What it was doing.
+        status: The process's exit status; below zero, the number of the signal that killed it.
+    """
+    if status < 0:
+        with suppress(ValueError):
+            name = signal.Signals(-status).name
+            return f"{action} killed the process with {name}{_advice(candidate)}"
+    return (
+        f"{action} ended the process with status {status}, without an error: raise one instead of"
+        " calling os._exit"
+    )
+
+
+def _explain(candidate: Candidate, action: str, error: BaseException) -> str:
     if isinstance(error, PluginError):
-        return str(error)
+        return exception_text(error)
     action += _location(candidate, error)
     if isinstance(error, SystemExit):
-        return f"{action} called sys.exit({error.code!r}): raise an error instead"
+        code = printable(repr(error.code), MOST_CHARACTERS)
+        return f"{action} called sys.exit({code}): raise an error instead"
     if isinstance(error, ImportError) and (
         reason := _explain_import_error(candidate, action, error)
     ):
         return reason
     if isinstance(error, ValueError) and _is_raised_by_core(error):
-        return f"{action}: {error}"
-    raised = f"{action} raised {type(error).__name__}: {_first_line(error)}".rstrip(": ")
+        return f"{action}: {exception_text(error)}"
+    raised = f"{action} raised {exception_name(error)}: {exception_text(error)}".rstrip(": ")
     return f"{raised}{_advice(candidate)}"
 
 
@@ -47,12 +115,6 @@ def _advice(candidate: Candidate) -> str:
     if not candidate.installed:
         return ""
     return f"; see whether pip install --upgrade {candidate.distribution} helps, or uninstall it"
-
-
-def _first_line(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return error.msg
-    return (str(error).splitlines() or [""])[0]
 
 
 def _is_raised_by_core(error: BaseException) -> bool:
@@ -65,9 +127,19 @@ def _location(candidate: Candidate, error: BaseException) -> str:
     """Return the last file and line of the plugin in an error's traceback."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name}, line {error.lineno})"
+    return find_place(candidate, walk_tb(error.__traceback__))
+
+
+def find_place(candidate: Candidate, frames: Iterable[tuple[FrameType, int | None]]) -> str:
+    """Return the last file and line of a plugin in a stack, in parentheses; else nothing.
+
+    Args:
+        candidate: The plugin.
+        frames: The frames with their lines, the innermost last.
+    """
     package = candidate.module.partition(".")[0]
     location = ""
-    for frame, line in walk_tb(error.__traceback__):
+    for frame, line in frames:
         file = Path(frame.f_code.co_filename)
         name = str(frame.f_globals.get("__name__", ""))
         if name.partition(".")[0] == package or file.name == candidate.module:

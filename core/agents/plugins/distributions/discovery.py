@@ -13,6 +13,8 @@ then on everybody's ``importlib.metadata`` finds distributions through that find
   ``MetadataNotFound``, a ``FileNotFoundError``, where the standard library's own give ``None`` or
   nothing; so does ``version()``, and ``packages_distributions()`` for all when it meets one.
 - ``files`` leaves out files that are not there, as the standard library's does since Python 3.12.
+- Of a distribution whose ``entry_points.txt`` is damaged, there are none: here that is added, for
+  what a plugin imports may read everybody's.
 
 So no other module imports it, and this one only when it looks for distributions: importing
 ``perdure.agents`` changes nothing, and ``perdure --help`` does not pay for it. Distributions that
@@ -23,7 +25,7 @@ import csv
 import inspect
 import re
 import sys
-from dataclasses import dataclass
+from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +34,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from perdure.agents.plugins.distributions.candidate import Candidate
+from perdure.agents.plugins.distributions.copies import Copy, choose_copy
+from perdure.entry_points import make_lenient, read_entry_points
 from perdure.settings import Settings
 from perdure.version import core_version
 
@@ -43,28 +48,9 @@ GROUP: Final = "perdure"
 EVENT_LOG: Final = "perdure.agents.plugins.event_log"
 
 _SECTION: Final = re.compile(rf"^\s*\[\s*{GROUP}\s*\]", re.MULTILINE)
+# Lines that a list of entry points does not have; NUL is what a file can hold after a power cut.
+_DAMAGE: Final = re.compile(r"\0|^[^\S\n]*(?!#|\[[^\n]*\][^\S\n]*$)[^\s=][^=\n]*$", re.MULTILINE)
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An installed distribution that says it is a plugin; nothing of it is imported yet.
-
-    Attributes:
-        distribution: Its canonical name, such as ``perdure-research``.
-        version: Its version.
-        module: The module that its entry point names.
-        refusal: Why it does not fit this core; empty when it does.
-        requires: Its requirements, as its metadata lists them.
-        installed: Whether it is an installed distribution, and no file or part of the core.
-    """
-
-    distribution: str
-    version: str
-    module: str
-    refusal: str = ""
-    requires: tuple[str, ...] = ()
-    installed: bool = False
 
 
 def built_in_candidates(settings: Settings) -> list[Candidate]:
@@ -77,21 +63,23 @@ def built_in_candidates(settings: Settings) -> list[Candidate]:
 def find_candidates() -> list[Candidate]:
     """Return every distribution with an entry point in the group ``perdure``, sorted by name.
 
-    One whose metadata cannot be read is among them, refused; no distribution affects another.
+    One whose metadata cannot be read is among them, refused; no distribution affects another. Of
+    several copies of one distribution, the one that is imported is among them.
     """
     core_version()  # cached: once importlib_metadata is imported, it takes 5 ms longer
-    from importlib_metadata import distributions
+    from importlib_metadata import Distribution, EntryPoints, distributions
 
+    make_lenient(Distribution, EntryPoints(()))
     # An entry that does not exist, such as the standard library's zip file, would be tried as a zip
     # file, which imports more.
     places = [place for place in sys.path if Path(place).exists()]
-    found: dict[str, Candidate] = {}
+    copies: dict[str, list[Copy]] = defaultdict(list)
     for distribution in distributions(path=places):
         candidate = _candidate(distribution)
         if candidate is not None:
-            # A checkout on sys.path can show a distribution twice; the first gets imported.
-            found.setdefault(candidate.distribution, candidate)
-    return sorted(found.values(), key=lambda candidate: candidate.distribution)
+            copy = Copy(candidate, distribution.read_text)
+            copies[candidate.distribution].append(copy)
+    return [choose_copy(found) for _, found in sorted(copies.items())]
 
 
 def is_installed(name: str) -> bool:
@@ -107,8 +95,20 @@ def provides_module(name: str, module: str) -> bool:
         module: The module's name, without dots.
     """
     distribution = _find(name)
-    if distribution is None:
-        return False
+    return distribution is not None and _provides(distribution, module)
+
+
+def find_provider(module: str, folder: str) -> str:
+    """Return which distribution in a folder lists a top-level module as its own; else nothing."""
+    from importlib_metadata import distributions
+
+    for distribution in distributions(path=[folder]):
+        if _provides(distribution, module):
+            return _folder_name(distribution)
+    return ""
+
+
+def _provides(distribution: "IDistribution", module: str) -> bool:
     try:
         declared = distribution.read_text("top_level.txt")
         if declared:
@@ -133,36 +133,47 @@ def _find(name: str) -> "IDistribution | None":
 
 
 def _candidate(distribution: "IDistribution") -> Candidate | None:
-    # Parsing is slow, and nearly no distribution on a machine is a plugin.
     try:
-        text = distribution.read_text("entry_points.txt") or ""
-    except (OSError, ValueError):
-        folder = _folder_name(distribution)
-        return _unreadable(folder, "entry_points.txt") if folder.startswith(f"{GROUP}-") else None
-    if not _SECTION.search(text):
-        return None
-    try:
-        name, version, requires = _read_metadata(distribution)
+        points = _plugin_points(distribution)
     except Exception:  # noqa: BLE001 -- what a damaged file raises differs between versions
-        return _unreadable(_folder_name(distribution), "METADATA")
-    try:
-        points = sorted(point for point in distribution.entry_points if point.group == GROUP)
-    except Exception:  # noqa: BLE001 -- likewise
-        return _unreadable(name, "entry_points.txt")
+        return _unreadable(distribution, "entry_points.txt")
     if not points:
         return None
+    try:
+        spelling, version, requires = _read_metadata(distribution)
+    except Exception:  # noqa: BLE001 -- likewise
+        return _unreadable(distribution, "METADATA")
+    name, folder = canonicalize_name(spelling), _metadata_folder(distribution)
+    fault = _left_over(folder) or _entry_point_fault(points) or _version_conflict(name, requires)
     return Candidate(
         distribution=name,
         version=version,
         module=points[0].value,
-        refusal=_entry_point_fault(points) or _version_conflict(name, requires),
+        refusal=fault,
         requires=requires,
         installed=True,
+        spelling=spelling,
+        metadata=folder,
     )
 
 
+def _plugin_points(distribution: "IDistribution") -> "list[EntryPoint]":
+    """Return a distribution's entry points for Perdure, sorted.
+
+    Raises:
+        Exception: The file is damaged; what is raised differs between versions of Python.
+    """
+    # Parsing is slow, and nearly no distribution on a machine is a plugin.
+    text = distribution.read_text("entry_points.txt") or ""
+    if _DAMAGE.search(text):
+        raise ValueError("the file has lines that no list of entry points has")
+    if not _SECTION.search(text):
+        return []
+    return sorted(point for point in read_entry_points(distribution) if point.group == GROUP)
+
+
 def _read_metadata(distribution: "IDistribution") -> tuple[str, str, tuple[str, ...]]:
-    """Return a distribution's canonical name, its version and its requirements.
+    """Return a distribution's name as it spells it, its version and its requirements.
 
     The metadata is read line by line up to its long description: parsing it like a message, as
     ``importlib_metadata`` does, takes ten times as long.
@@ -179,23 +190,38 @@ def _read_metadata(distribution: "IDistribution") -> tuple[str, str, tuple[str, 
     requires = tuple(value.strip() for name, _, value in fields if name.lower() == "requires-dist")
     if not requires and not is_wheel:  # they are in a file of their own
         requires = tuple(distribution.requires or ())
-    return canonicalize_name(values["name"]), values["version"], requires
+    return values["name"], values["version"], requires
 
 
-def _unreadable(name: str, file: str) -> Candidate:
+def _unreadable(distribution: "IDistribution", file: str) -> Candidate:
+    name, folder = _folder_name(distribution), _metadata_folder(distribution)
+    fault = f"its {file} cannot be read: pip install --force-reinstall {name}"
     return Candidate(
         distribution=name,
         version="",
         module="",
-        refusal=f"its {file} cannot be read: pip install --force-reinstall {name}",
+        refusal=_left_over(folder) or fault,
         installed=True,
+        spelling=name,
+        metadata=folder,
     )
+
+
+def _left_over(folder: str) -> str:
+    # pip renames what it is about to remove, and puts the tilde in front.
+    if not Path(folder).name.startswith("~"):
+        return ""
+    return f"it is what an interrupted uninstall left: delete the folder {folder}"
 
 
 def _folder_name(distribution: "IDistribution") -> str:
     """Return a distribution's name as the folder of its metadata says."""
-    path = Path(str(getattr(distribution, "_path", "")))
-    return canonicalize_name(path.stem.partition("-")[0]) or "unknown"
+    stem = Path(_metadata_folder(distribution)).stem
+    return canonicalize_name(stem.partition("-")[0]) or "unknown"
+
+
+def _metadata_folder(distribution: "IDistribution") -> str:
+    return str(getattr(distribution, "_path", ""))
 
 
 def _entry_point_fault(points: "list[EntryPoint]") -> str:

@@ -1,30 +1,21 @@
 """Plugin files: a Python file that is loaded like a plugin, and reloaded when it changes."""
 
 import asyncio
-import importlib.util
-import itertools
-import re
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Final
 
 from perdure.agents.hookspecs.observer import Observer
-from perdure.agents.plugins.discovery import Candidate
+from perdure.agents.plugins.distributions.candidate import Candidate
 from perdure.agents.plugins.hooks.errors import PluginError
-from perdure.agents.plugins.loading import LoadedPlugin, load_plugin
+from perdure.agents.plugins.loading.file_imports import Stamp, import_file, read_stamp
+from perdure.agents.plugins.loading.load_plugin import LoadedPlugin, load_plugin
 from perdure.models import Event
+from perdure.schemas.plugins import FILE_VERSION
 
-FILE_VERSION: Final = "file"
 # How often files are checked for changes.
 POLL_SECONDS: Final = 0.2
-
-Stamp = tuple[int, int]
-"""When a file was modified last, in nanoseconds, and its size in bytes."""
-
-_module_numbers: Final = itertools.count(1)
 
 
 class CurrentObservers:
@@ -59,23 +50,25 @@ class PluginFile:
     Attributes:
         path: Where it is.
         stamp: Its stamp when it was checked last; ``None`` when it was not there.
+        imported: The stamps of the files beside it that it imports, when they were read last;
+            ``None`` for one that was not there.
         source: The last version that could be loaded; ``None`` when there is none.
         observers: Its observers.
     """
 
     path: Path
     stamp: Stamp | None = None
+    imported: dict[Path, Stamp | None] = field(default_factory=dict)
     source: bytes | None = None
     observers: CurrentObservers = field(default_factory=CurrentObservers)
 
+    def read_stamps(self) -> dict[Path, Stamp | None]:
+        """Return the stamps that it and the files it imports have now."""
+        return {path: read_stamp(path) for path in (self.path, *self.imported)}
 
-def read_stamp(path: Path) -> Stamp | None:
-    """Return a file's stamp, which changes with the file; ``None`` when it is not there."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_mtime_ns, stat.st_size)
+    def stamps(self) -> dict[Path, Stamp | None]:
+        """Return the stamps that they had when they were read last."""
+        return {self.path: self.stamp, **self.imported}
 
 
 def read_file(path: Path) -> bytes:
@@ -92,7 +85,18 @@ def read_file(path: Path) -> bytes:
         raise PluginError(f"{path} cannot be read, {error.strerror}") from error
 
 
-def load_file(path: Path, source: bytes, seconds: float) -> LoadedPlugin:
+def file_candidate(path: Path) -> Candidate:
+    """Return a plugin file as a plugin that may be loaded."""
+    return Candidate(distribution=path.name, version=FILE_VERSION, module=path.name)
+
+
+def load_file(
+    path: Path,
+    source: bytes,
+    seconds: float,
+    on_action: Callable[[str], None] = lambda _: None,
+    imported: dict[Path, Stamp | None] | None = None,
+) -> LoadedPlugin:
     """Load a plugin file, as a module that is new each time.
 
     What was created by an earlier version goes on with that version's module.
@@ -101,48 +105,16 @@ def load_file(path: Path, source: bytes, seconds: float) -> LoadedPlugin:
         path: The file.
         source: Its source.
         seconds: How long its import may take.
+        on_action: As for ``load_plugin``.
+        imported: As for ``import_file``.
 
     Raises:
         PluginError: It failed in any way.
     """
-    candidate = Candidate(
-        distribution=path.name,
-        version=FILE_VERSION,
-        module=path.name,
+    imported = {} if imported is None else imported
+    return load_plugin(
+        file_candidate(path),
+        seconds,
+        lambda: import_file(path, source, imported),
+        on_action=on_action,
     )
-    return load_plugin(candidate, seconds, lambda: _import_source(path, source))
-
-
-def _import_source(path: Path, source: bytes) -> ModuleType:
-    stem = re.sub(r"\W", "_", path.stem)
-    name = f"perdure_file_{stem}_{next(_module_numbers)}"
-    loader = _SourceLoader(name, str(path), source)
-    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    # It stays there: dataclasses and type hints look their module up, at any time.
-    sys.modules[name] = module
-    try:
-        loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-class _SourceLoader(SourceFileLoader):
-    """Compiles the source that it was created with.
-
-    Python's cached bytecode would count as fresh after an edit within the same second.
-    """
-
-    def __init__(self, name: str, path: str, source: bytes) -> None:
-        super().__init__(name, path)
-        self._source = source
-
-    def get_data(self, path: str) -> bytes:  # noqa: ARG002 -- the loader's protocol
-        return self._source
-
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 -- likewise
-        code: CodeType = self.source_to_code(self._source, self.path)
-        return code

@@ -1,0 +1,62 @@
+"""Calls of tools as steps of a run, and their events."""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+from perdure.agents import Run, StepFailed
+from perdure.telemetry.traces.recording import calling_tool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ToolCall:
+    """One call of a tool by a model.
+
+    Attributes:
+        seconds: How long its body took; ``None`` when it was answered from the journal.
+    """
+
+    def __init__(self, run: Run, tool: str, call_id: str | None) -> None:
+        """Bind a call to a run.
+
+        Args:
+            run: The run.
+            tool: The tool's name.
+            call_id: What identifies the call; ``None`` where no model has made it.
+        """
+        self.seconds: float | None = None
+        self._run: Final = run
+        self._tool: Final = tool
+        self._call_id: Final = call_id
+
+    async def step(self, body: Callable[P, Awaitable[T]], *inputs: P.args, **_: P.kwargs) -> T:
+        """Execute the call's body as a step, and report when it fails.
+
+        Raises:
+            StepFailed: The body raised.
+        """
+
+        @wraps(body)
+        async def timed(*args: P.args, **kwargs: P.kwargs) -> T:
+            started = time.monotonic()
+            try:
+                return await body(*args, **kwargs)
+            finally:
+                self.seconds = time.monotonic() - started
+
+        try:
+            with calling_tool(self._tool, self._call_id):
+                return await self._run.step(f"tool {self._tool}", timed, *inputs)
+        except StepFailed as error:
+            await self.report(str(error), failed=True)
+            raise
+
+    async def report(self, result: object, *, failed: bool = False) -> None:
+        """Emit what came back, or why the call failed; once over all executions."""
+        if self._call_id is not None:
+            await self._run.events.tools.returned(
+                self._tool, self._call_id, result, failed=failed, seconds=self.seconds
+            )

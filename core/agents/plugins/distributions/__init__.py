@@ -1,0 +1,1 @@
+"""What is known of installed plugins before any is imported."""

@@ -1,0 +1,27 @@
+"""The installation: its workers, and whether it is ready for goals."""
+
+from pydantic import BaseModel
+
+from perdure.models.workers import WorkerRecord
+
+
+class WorkerList(BaseModel):
+    """The worker processes, the oldest first, with those that were lost within a day."""
+
+    workers: list[WorkerRecord]
+
+
+class Readiness(BaseModel):
+    """Whether goals can be started.
+
+    Attributes:
+        ready: Whether Temporal and the stores respond.
+        temporal: Whether the Temporal server responds.
+        stores: Whether the database responds.
+        agents: How many agents are installed.
+    """
+
+    ready: bool
+    temporal: bool
+    stores: bool
+    agents: int
