@@ -1,35 +1,54 @@
 """All stores of an installation, opened and closed together."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
 
 from sqlalchemy import select
 
 from perdure.settings import Settings
+from perdure.stores.access.access_stores import AccessStores
 from perdure.stores.artifacts.artifact_store import ArtifactStore
+from perdure.stores.artifacts.upload_records import UploadRecordStore
+from perdure.stores.artifacts.uploads import UploadStore
 from perdure.stores.database import schema
+from perdure.stores.database.address import database_address
 from perdure.stores.database.engine import Database, open_database
-from perdure.stores.database.errors import StoreUnavailable
+from perdure.stores.database.errors import DatabaseAway, StoreUnavailable
 from perdure.stores.database.fencing import Claim
+from perdure.stores.database.installation import InstallationStore
 from perdure.stores.database.migrate import migrate
+from perdure.stores.database.retry import until_available
+from perdure.stores.database.tenancy import TenantStore, check_tenant
 from perdure.stores.events.event_store import EventStore
 from perdure.stores.events.event_writer import EventWriter
 from perdure.stores.journal.approvals import ApprovalStore
 from perdure.stores.journal.context import ContextStore
+from perdure.stores.journal.once_steps import OnceStepStore
 from perdure.stores.journal.signals import SignalStore
 from perdure.stores.journal.waits import WaitStore
+from perdure.stores.runs.agents import AgentStore
+from perdure.stores.runs.callbacks import CallbackStore
 from perdure.stores.runs.control import ControlStore
+from perdure.stores.runs.current_counts import CurrentCountStore
+from perdure.stores.runs.deletion import DeletionStore
 from perdure.stores.runs.executions import ExecutionStore
 from perdure.stores.runs.goals import GoalStore
 from perdure.stores.runs.idempotency import IdempotencyKeyStore
+from perdure.stores.runs.reruns import RerunStore
 from perdure.stores.runs.results import ResultStore
+from perdure.stores.runs.scores import ScoreStore
+from perdure.stores.runs.workers import WorkerStore
 from perdure.stores.spending.ledger import LedgerStore
 from perdure.stores.spending.metrics import MetricStore
 from perdure.stores.spending.response_cache import ResponseCache
+from perdure.stores.spending.usage import UsageStore
+from perdure.stores.timelines.timeline_store import TimelineStore
 
+# So many views by tenant are kept; when there are more, they are made anew.
+_MAX_VIEWS: Final = 1000
 _STORES_ID: Final = select(schema.installation.c.stores_id)
 
 
@@ -37,26 +56,70 @@ _STORES_ID: Final = select(schema.installation.c.stores_id)
 class Stores:
     """Every store of an installation, over one database and one folder of files.
 
+    As they are opened they are those of all tenants, which workers and the operator's command line
+    work with. Whoever serves a caller takes :meth:`of` the caller's tenant.
+
     Attributes:
+        tenant: Whose everything is that can be read and changed here; ``None`` for all tenants.
         stores_id: Identifies these stores: a run must continue in the ones it was started in.
     """
 
     stores_id: str
     database: Database
+    installation: InstallationStore
     executions: ExecutionStore
     ledger: LedgerStore
     goals: GoalStore
     results: ResultStore
     context: ContextStore
+    once_steps: OnceStepStore
     events: EventStore
     metrics: MetricStore
     artifacts: ArtifactStore
+    uploads: UploadStore
+    upload_records: UploadRecordStore
     responses: ResponseCache
     waits: WaitStore
     approvals: ApprovalStore
     signals: SignalStore
     idempotency_keys: IdempotencyKeyStore
     control: ControlStore
+    agents: AgentStore
+    usage: UsageStore
+    workers: WorkerStore
+    callbacks: CallbackStore
+    access: AccessStores
+    timelines: TimelineStore
+    reruns: RerunStore
+    counts: CurrentCountStore
+    scores: ScoreStore
+    deletion: DeletionStore
+    tenant: str | None = None
+    _views: dict[str, "Stores"] = field(default_factory=dict, repr=False, compare=False)
+
+    def of(self, tenant: str) -> "Stores":
+        """Return a view of the stores in which there is nothing but what is a tenant's.
+
+        What is read, listed, found, reused, counted and changed is that tenant's; the id of
+        another's raises what an id that does not exist raises. Views are kept: it costs nothing.
+
+        Raises:
+            InputRefused: It is no name for a tenant.
+        """
+        if tenant == self.tenant:
+            return self
+        if (known := self._views.get(tenant)) is not None:
+            return known
+        check_tenant(tenant)
+        views: dict[str, Any] = {"tenant": tenant}
+        for each in fields(self):
+            store = getattr(self, each.name)
+            if isinstance(store, TenantStore | UploadStore):
+                views[each.name] = store.of_tenant(tenant)
+        if len(self._views) >= _MAX_VIEWS:
+            self._views.clear()
+        view = self._views[tenant] = replace(self, **views)
+        return view
 
     def emitter(self, claim: Claim, *, is_retry: bool) -> EventWriter:
         """Return the emitter that stores the events of one execution of a run.
@@ -69,37 +132,63 @@ class Stores:
 
 
 @asynccontextmanager
-async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+async def open_stores(
+    settings: Settings, report_waiting: Callable[[str], None] | None = None
+) -> AsyncIterator[Stores]:
     """Open the stores, migrate their schema, and close them with the block.
+
+    Args:
+        settings: Where they are.
+        report_waiting: Wait, however long it takes, for a database whose server does not answer;
+            this takes a line for people, at first and every minute. When not given, do not wait.
 
     Raises:
         StoreUnavailable: The home folder cannot be written, the database does not answer, or its
             schema is newer than this version.
     """
     _make_home(settings)
-    database = open_database(settings.stores_url)
+    database = open_database(database_address(settings.database_url, settings.home))
     try:
-        await migrate(database, settings.home)
+        if report_waiting is None:
+            await migrate(database, settings.home)
+        else:
+            await until_available(
+                lambda: migrate(database, settings.home), (DatabaseAway,), report_waiting
+            )
         stores_id = await database.read(
             lambda connection: connection.execute(_STORES_ID).scalar_one()
         )
         yield Stores(
             stores_id=stores_id,
             database=database,
+            installation=InstallationStore(database),
             executions=ExecutionStore(database),
             ledger=LedgerStore(database),
             goals=GoalStore(database),
             results=ResultStore(database),
             context=ContextStore(database),
+            once_steps=OnceStepStore(database),
             events=EventStore(database),
             metrics=MetricStore(database),
             artifacts=ArtifactStore(database, settings.home / "artifacts"),
+            uploads=UploadStore(settings.home / "artifacts" / "uploads", settings.upload_bytes),
+            upload_records=UploadRecordStore(database),
             responses=ResponseCache(database),
             waits=WaitStore(database),
             approvals=ApprovalStore(database),
             signals=SignalStore(database),
             idempotency_keys=IdempotencyKeyStore(database),
             control=ControlStore(database),
+            agents=AgentStore(database),
+            usage=UsageStore(database),
+            workers=WorkerStore(database),
+            callbacks=CallbackStore(database),
+            access=AccessStores.over(database),
+            timelines=TimelineStore(database),
+            reruns=RerunStore(database),
+            counts=CurrentCountStore(database),
+            scores=ScoreStore(database),
+            deletion=DeletionStore(database),
         )
     finally:
         await database.close()

@@ -13,11 +13,13 @@ from sqlalchemy import Connection, bindparam, select
 
 from perdure.agents.steps.journal import ArtifactWriter
 from perdure.models import Artifact
+from perdure.stores.artifacts.synced_folder import sync_folder
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import StoreUnavailable, UnknownArtifact
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
+from perdure.stores.database.tenancy import TenantStore
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
@@ -33,24 +35,35 @@ _OF: Final = (
 )
 
 
-class ArtifactStore:
+class ArtifactStore(TenantStore):
     """The files that runs made; equal contents are stored once.
+
+    A digest comes from a run's record: :meth:`path` and :meth:`read` do not look whose it is.
 
     Attributes:
         folder: The folder of the files, each at ``sha256/ab/abcd…``.
     """
 
     def __init__(self, database: Database, folder: Path) -> None:
+        super().__init__(database)
         self.folder = folder
-        self._database = database
 
     def writer(self, claim: Claim) -> ArtifactWriter:
         """Return the writer that stores the files of one execution of a run."""
         return _ClaimedWriter(self._database, self, claim)
 
     async def of(self, workflow_id: str) -> tuple[Artifact, ...]:
-        """Return the files of a run, sorted by name."""
-        return await self._database.read(lambda connection: artifacts_of(connection, workflow_id))
+        """Return the files of a run, sorted by name.
+
+        Raises:
+            UnknownGoal: It is another tenant's.
+        """
+
+        def fetch(connection: Connection) -> tuple[Artifact, ...]:
+            self._tenancy.check_run(connection, workflow_id)
+            return artifacts_of(connection, workflow_id)
+
+        return await self._database.read(fetch)
 
     def path(self, digest: str) -> Path:
         """Return the path of the file with that digest.
@@ -103,7 +116,7 @@ class ArtifactStore:
             path = self._path(digest)
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
         return digest, size
@@ -126,7 +139,12 @@ class _ClaimedWriter:
         artifacts = schema.artifacts
         statement = (
             self._database.insert(artifacts)
-            .values(workflow_id=self._claim.workflow_id, name=name, **row)
+            .values(
+                workflow_id=self._claim.workflow_id,
+                name=name,
+                tenant=self._claim.tenant,
+                **row,
+            )
             .on_conflict_do_update(
                 index_elements=[artifacts.c.workflow_id, artifacts.c.name], set_=row
             )
@@ -138,6 +156,9 @@ class _ClaimedWriter:
 
         await with_retries(lambda: self._database.write(write))
         return artifact
+
+    async def read(self, artifact: Artifact) -> bytes:
+        return await self._store.read(artifact.digest)
 
 
 def artifacts_of(connection: Connection, workflow_id: str) -> tuple[Artifact, ...]:
@@ -153,12 +174,3 @@ def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
         size += len(chunk)
         target.write(chunk)
     return f"sha256:{digest.hexdigest()}", size
-
-
-def _sync_folder(folder: Path) -> None:
-    # Without it a power cut may lose the file's name after its digest was committed.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,18 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Table, create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import URL, Connection, Table, create_engine, event, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from perdure.models import Event
+from perdure.stores.database.address import SQLITE, split_options
 from perdure.stores.database.driver_errors import translate_driver_errors
 from perdure.stores.database.errors import StoreUnavailable
+from perdure.telemetry.metrics import recording
+
+# What PostgreSQL alone needs would be a fifth of what a short command on SQLite imports.
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 T = TypeVar("T")
 
@@ -27,6 +31,8 @@ DataVersion = tuple[int, int]
 BUSY_SECONDS: Final = 30
 CONNECT_SECONDS: Final = 10
 POOL_SIZE: Final = 15
+# A queue is no outage: a thousand goals at once on a busy machine wait longer than half a minute.
+POOL_WAIT_SECONDS: Final = 120
 READER_THREADS: Final = 4
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
@@ -73,7 +79,7 @@ class Database(ABC):
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        with translate_driver_errors(self.url):
+        with translate_driver_errors(self.url), recording.store_operation("read"):
             return await self._read(query)
 
     async def read_if_changed(
@@ -105,12 +111,16 @@ class Database(ABC):
         Raises:
             StoreUnavailable: The database does not answer or is full; nothing was written.
         """
-        with translate_driver_errors(self.url):
+        with translate_driver_errors(self.url), recording.store_operation("write"):
             return await self._write(change)
 
-    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+    def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
         """Return an insert statement that can have an ``ON CONFLICT`` clause."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
 
     async def is_up(self) -> bool:
         """Return whether the database answers."""
@@ -159,31 +169,13 @@ class Database(ABC):
                 subscriber(event_)
 
 
-def open_database(url: str) -> Database:
-    """Return the database at a SQLAlchemy address: ``sqlite:///…`` or ``postgresql+asyncpg://…``.
+def open_database(address: URL) -> Database:
+    """Return the database at an address that :func:`.database_address` gave.
 
     Raises:
-        StoreUnavailable: It is no address, or that of another kind of database.
+        StoreUnavailable: Its driver is not installed.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:  # the address itself may hold a password
-        raise StoreUnavailable(
-            "PERDURE_DATABASE_URL is not an address: write sqlite:///path/of/a/file or"
-            " postgresql+asyncpg://user:password@host/database"
-        ) from error
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database in {None, "", ":memory:"} or "mode" in parsed.query:
-            raise StoreUnavailable(
-                "PERDURE_DATABASE_URL names a database in memory, where nothing lasts: write"
-                " sqlite:///path/of/a/file"
-            )
-        return _Sqlite(parsed)
-    if parsed.drivername == "postgresql+asyncpg":
-        return _PostgreSQL(parsed)
-    raise StoreUnavailable(
-        f"PERDURE_DATABASE_URL names {parsed.drivername}: use sqlite:/// or postgresql+asyncpg://"
-    )
+    return _Sqlite(address) if address.get_backend_name() == SQLITE else _PostgreSQL(address)
 
 
 class _Sqlite(Database):
@@ -195,7 +187,7 @@ class _Sqlite(Database):
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
-        self._engine = create_engine(url.set(drivername="sqlite"), pool_size=READER_THREADS + 2)
+        self._engine = create_engine(url, pool_size=READER_THREADS + 2)
         event.listen(self._engine, "connect", _configure_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
         # SQLite has one writer at a time: the queue of one thread is fair and wakes at once, where
@@ -265,19 +257,53 @@ class _Sqlite(Database):
         self._engine.dispose()
 
 
+def _replace_nul(
+    _connection: object,
+    _cursor: object,
+    statement: str,
+    parameters: Any,
+    _context: object,
+    executemany: bool,
+) -> tuple[str, Any]:
+    """Replace NUL characters, which PostgreSQL takes in no text: an id that has one is unknown."""
+    rows = parameters if executemany else [parameters]
+    if any(isinstance(value, str) and "\0" in value for row in rows for value in row):
+        rows = [
+            tuple(
+                value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in row
+            )
+            for row in rows
+        ]
+        return statement, rows if executemany else rows[0]
+    return statement, parameters
+
+
 class _PostgreSQL(Database):
     """PostgreSQL, over the network and therefore asynchronous."""
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
+        from sqlalchemy.ext.asyncio import create_async_engine
+
         try:
+            import asyncpg
+
+            own, libpq = split_options(url)
+
+            async def connect(*_: object, **__: object) -> asyncpg.Connection:
+                return await asyncpg.connect(libpq, timeout=CONNECT_SECONDS)
+
             self._engine = create_async_engine(
-                url,
+                own,
+                async_creator=connect,
                 pool_pre_ping=True,
                 # Kept open: to open a connection takes longer than a transaction on it.
                 pool_size=POOL_SIZE,
                 max_overflow=0,
-                connect_args={"timeout": CONNECT_SECONDS},
+                pool_timeout=POOL_WAIT_SECONDS,
+            )
+            event.listen(
+                self._engine.sync_engine, "before_cursor_execute", _replace_nul, retval=True
             )
         except ModuleNotFoundError as error:
             raise StoreUnavailable(

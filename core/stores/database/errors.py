@@ -5,6 +5,10 @@ class StoreUnavailable(Exception):
     """The stores cannot be read or written; the message says why and what to do."""
 
 
+class DatabaseAway(StoreUnavailable):
+    """The server of the database does not answer, and may do so later."""
+
+
 class UnknownGoal(LookupError):
     """There is no run of that workflow id."""
 
@@ -16,6 +20,36 @@ class UnknownArtifact(LookupError):
     """No file of that digest, or of that name in that run, is stored."""
 
 
+class UnknownUpload(LookupError):
+    """No such file was handed in, or it was removed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"no upload {path!r} is there: hand the file in with POST /api/uploads and give the"
+            " path that it returns"
+        )
+
+
+class DigestMismatch(Exception):
+    """What came is not what the sender has a digest of."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} came with another content than its digest says, so nothing was kept: hand it"
+            " in again"
+        )
+
+
+class UploadTooLarge(Exception):
+    """A file is larger than the API takes."""
+
+    def __init__(self, name: str, most_bytes: int) -> None:
+        super().__init__(
+            f"{name!r} is larger than {most_bytes:,} bytes: hand in a smaller file, or have"
+            " PERDURE_UPLOAD_BYTES raised"
+        )
+
+
 class UnknownApproval(LookupError):
     """There is no approval of that id."""
 
@@ -25,6 +59,13 @@ class UnknownApproval(LookupError):
         )
 
 
+class UnknownKey(LookupError):
+    """There is no API key of that id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"no key {key_id!r} is on record: perdure keys list shows all")
+
+
 class AmbiguousName(LookupError):
     """Several ids begin with the name."""
 
@@ -32,6 +73,10 @@ class AmbiguousName(LookupError):
         shown = ", ".join(matches[:3])
         more = ", …" if len(matches) > 3 else ""
         super().__init__(f"{name!r} fits several ({shown}{more}): write more of the one you mean")
+
+
+class UnknownStep(LookupError):
+    """The run has no such step."""
 
 
 class InputRefused(Exception):
@@ -54,8 +99,16 @@ class RunEnded(StateConflict):
     """The run has ended, so nothing can reach it any more."""
 
 
+class NoResultYet(StateConflict):
+    """The run has not ended, so it has no result."""
+
+
 class RunNotEnded(StateConflict):
     """The run has not ended in a way in which it can be retried."""
+
+
+class StepNotSettled(StateConflict):
+    """The step's outcome is known, or the name fits several, or a worker executes the run."""
 
 
 class KeyConflict(StateConflict):

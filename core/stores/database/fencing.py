@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from perdure.agents.steps.run_closed import Ended, Fenced
-from perdure.models import Budget
+from perdure.models import DEFAULT_TENANT, Budget
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.errors import UnknownGoal
@@ -43,6 +43,7 @@ class Claim:
         continued_from: The Temporal run before this one.
         root: The run at the top of the tree of delegates, whose budget all of them share.
         budget: That budget.
+        tenant: Whose the run is.
     """
 
     workflow_id: str
@@ -53,6 +54,7 @@ class Claim:
     root: str = ""
     budget: Budget | None = None
     started_at: datetime | None = None
+    tenant: str = DEFAULT_TENANT
     _created: float = field(default_factory=time.monotonic, compare=False)
 
     def now(self) -> datetime:

@@ -1,13 +1,9 @@
 """The tables. JSON is kept as the text that Pydantic wrote, the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -17,36 +13,16 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.types import TypeDecorator
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC; SQLite keeps no time zones, so UTC is set again when a value is read."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Turn any aware time into UTC."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Set UTC on a value that was read."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class PlainText(TypeDecorator[str]):
-    """Text from outside; PostgreSQL refuses NUL characters, so they are replaced."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Replace each NUL by U+FFFD."""
-        return None if value is None else value.replace("\0", "\ufffd")
-
+from perdure.stores.database.columns import (
+    PlainText,
+    UtcDateTime,
+    count_columns,
+    daily_key_columns,
+    run_column,
+    sum_columns,
+    tenant_column,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -55,15 +31,6 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
-
-
-def _run_column(*, primary_key: bool = True) -> Column[str]:
-    return Column(
-        "workflow_id",
-        String(200),
-        ForeignKey("goals.workflow_id", ondelete="CASCADE"),
-        primary_key=primary_key,
-    )
 
 
 goals = Table(
@@ -95,17 +62,41 @@ goals = Table(
     Column("fence_time", UtcDateTime),
     # What the worker that executes the run is requested to do: pause or cancel.
     Column("request", String(16)),
+    # The run that it was made from, the step from which it goes on, and who had it run again.
+    Column("made_from", String(200)),
+    Column("made_from_step", PlainText),
+    Column("made_by", PlainText),
+    # Who handed it in over HTTP, or the run at the top of its tree: as in the audit table.
+    Column("started_by", PlainText),
+    # Where it stands in its trace; see core/telemetry/traces/goal_trace.py.
+    Column("trace", String(640)),
+    tenant_column(),
     Index(None, "started_at"),
-    Index(None, "status", "started_at"),
-    Index(None, "goal_id"),
+    Index(None, "tenant", "started_at"),
+    Index(None, "tenant", "ended_at"),
+    # The status first: housekeeping looks for statuses of all tenants.
+    Index(None, "status", "tenant", "started_at"),
+    Index(None, "goal_id", "tenant", "started_at"),
     Index(None, "parent"),
     Index(None, "root"),
+    Index(None, "made_from"),
+    Index(None, "started_by", "tenant", "started_at"),
+)
+
+# What a run is found by; on SQLite triggers keep the full-text index goal_words_index of it.
+goal_words = Table(
+    "goal_words",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    run_column(primary_key=False),
+    Column("words", Text, nullable=False),
+    Index(None, "workflow_id", unique=True),
 )
 
 results = Table(
     "results",
     metadata,
-    _run_column(),
+    run_column(),
     Column("result", Text, nullable=False),
     Column("summary", PlainText, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -115,7 +106,7 @@ results = Table(
 steps = Table(
     "steps",
     metadata,
-    _run_column(),
+    run_column(),
     Column("name", String(200), primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("occurrence", Integer, primary_key=True),
@@ -126,22 +117,27 @@ steps = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
 )
 
-# Steps marked `once` that have started; one that is not in `steps` has an unknown outcome.
+# Steps marked `once` that have started; one that is not in `steps` has an unknown outcome, until a
+# person settles it.
 intents = Table(
     "intents",
     metadata,
-    _run_column(),
+    run_column(),
     Column("name", String(200), primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("occurrence", Integer, primary_key=True),
     Column("begun_at", UtcDateTime, nullable=False),
+    # Which step of that name it was when it began, for people; 0 when it is not known.
+    Column("number", Integer, nullable=False, server_default="0"),
+    # Who settled it: its row in `steps` is what they said it returned.
+    Column("settled_by", PlainText),
 )
 
 waits = Table(
     "waits",
     metadata,
     Column("wait_id", String(32), primary_key=True),
-    _run_column(primary_key=False),
+    run_column(primary_key=False),
     Column("kind", String(16), nullable=False),
     # What it is about, for people: the question, the agent, the signal's name.
     Column("about", PlainText, nullable=False),
@@ -162,7 +158,7 @@ approvals = Table(
     "approvals",
     metadata,
     Column("approval_id", String(32), primary_key=True),  # the wait's
-    _run_column(primary_key=False),
+    run_column(primary_key=False),
     Column("question", PlainText, nullable=False),
     Column("data", Text, nullable=False),
     Column("of", Text, nullable=False),
@@ -170,8 +166,9 @@ approvals = Table(
     Column("asked_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("decision", Text),
+    tenant_column(),
     Index(None, "workflow_id"),
-    Index(None, "asked_at"),
+    Index(None, "tenant", "asked_at"),
 )
 
 votes = Table(
@@ -192,7 +189,7 @@ votes = Table(
 signals = Table(
     "signals",
     metadata,
-    _run_column(),
+    run_column(),
     Column("name", String(200), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("data", Text, nullable=False),
@@ -203,6 +200,7 @@ signals = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
+    tenant_column(primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("digest", String(64), nullable=False),
     Column("workflow_id", String(200), nullable=False),
@@ -213,7 +211,7 @@ idempotency_keys = Table(
 spending = Table(
     "spending",
     metadata,
-    _run_column(),
+    run_column(),
     Column("entry", Integer, primary_key=True),
     Column("root", String(200), nullable=False),
     Column("name", String(200), nullable=False),
@@ -226,42 +224,109 @@ spending = Table(
     Column("output_tokens", BigInteger, nullable=False),
     Column("cost", Float, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    tenant_column(),
     Index(None, "root"),
+    Index(None, "tenant", "at"),
 )
 
 # The sums of what a run has done and saved.
 totals = Table(
     "totals",
     metadata,
-    _run_column(),
+    run_column(),
     Column("root", String(200), nullable=False),
     Column("steps", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("saved_input_tokens", BigInteger, nullable=False),
     Column("saved_output_tokens", BigInteger, nullable=False),
     Column("saved_cost", Float, nullable=False),
+    tenant_column(),
     Index(None, "root"),
 )
 
 # Texts that are being streamed: one that is here when another execution takes over is incomplete.
-streams = Table("streams", metadata, _run_column(), Column("stream", String(300), primary_key=True))
+streams = Table("streams", metadata, run_column(), Column("stream", String(300), primary_key=True))
 
 responses = Table(
     "responses",
     metadata,
+    tenant_column(primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("response", Text, nullable=False),
     Column("usage", Text, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
 )
 
-# One row: which stores these are.
-installation = Table("installation", metadata, Column("stores_id", String(36), primary_key=True))
+# The agents that workers have, or had.
+agents = Table(
+    "agents",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("agent_version", String(200), nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+# The worker processes that run, and those that were lost of late.
+workers = Table(
+    "workers",
+    metadata,
+    Column("worker_id", String(32), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("build_id", String(255), nullable=False),
+    Column("agents", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+# The files that were handed in to the API; they lie in its home.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("upload_id", String(32), primary_key=True),
+    Column("name", PlainText, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", String(71), nullable=False),
+    # What the tokens are signed with that workers elsewhere fetch it by.
+    Column("secret", String(64), nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+    tenant_column(),
+    Index(None, "tenant", "stored_at"),
+)
+
+# To which URL a run's events are posted. The row is there before the run is, so that none is lost.
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("workflow_id", String(200), primary_key=True),
+    Column("url", Text, nullable=False),
+    # The number of the last event that was posted, and how often the next one could not be.
+    Column("number", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    # When to look for events; while a worker posts some, when another one may.
+    Column("due_at", UtcDateTime, nullable=False),
+    # Nothing more is to come, unless the run is retried.
+    Column("over_at", UtcDateTime),
+    Index(None, "over_at", "due_at"),
+)
+
+# One row: which stores these are, and the Temporal namespace that they belong to.
+installation = Table(
+    "installation",
+    metadata,
+    Column("stores_id", String(36), primary_key=True),
+    Column("namespace", Text),
+    Column("namespace_id", String(64)),
+    Column("server", Text),
+)
 
 events = Table(
     "events",
     metadata,
-    _run_column(),
+    run_column(),
     Column("number", Integer, primary_key=True),
     Column("type", String(32), nullable=False),
     Column("time", UtcDateTime, nullable=False),
@@ -271,22 +336,115 @@ events = Table(
 metrics = Table(
     "metrics",
     metadata,
-    _run_column(),
+    run_column(),
     Column("name", String(64), primary_key=True),
     Column("agent_type", String(64), nullable=False),
     Column("value", Float, nullable=False),
     Column("time", UtcDateTime, nullable=False),
-    Index(None, "name", "agent_type"),
+    tenant_column(),
+    Index(None, "tenant", "name", "agent_type"),
 )
 
 artifacts = Table(
     "artifacts",
     metadata,
-    _run_column(),
+    run_column(),
     Column("name", String(500), primary_key=True),
     Column("media_type", String(200), nullable=False),
     Column("digest", String(71), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
+    tenant_column(),
     Index(None, "digest"),
+)
+
+# How good runs are. Of a whole run the step is empty; a boolean is a number and a label.
+scores = Table(
+    "scores",
+    metadata,
+    run_column(),
+    Column("name", String(64), primary_key=True),
+    Column("step", PlainText, primary_key=True),
+    Column("by", PlainText, primary_key=True),
+    Column("by_agent", Boolean, primary_key=True),
+    Column("number", Float),
+    Column("label", PlainText),
+    Column("comment", PlainText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    tenant_column(),
+    Index(None, "tenant", "at"),
+)
+
+# What runs that were deleted had used, by who handed them in: see stores/spending/usage_sums.py.
+daily_sums = Table(
+    "daily_sums",
+    metadata,
+    *daily_key_columns(),
+    *count_columns("goals", "completed", "failed", "cancelled", "terminated"),
+    *count_columns("requests", "unpriced", "spent_input", "spent_output"),
+    *count_columns("thrown_input", "thrown_output", "saved_input", "saved_output"),
+    *sum_columns("seconds", "spent_cost", "thrown_cost", "saved_cost"),
+)
+
+# The same of their scores. The sum is of those that are numbers.
+daily_scores = Table(
+    "daily_scores",
+    metadata,
+    *daily_key_columns(),
+    Column("name", String(64), primary_key=True),
+    *count_columns("count", "numbers"),
+    *sum_columns("total"),
+)
+
+# The API's keys: of each its digest, never the key. A revoked one stays, so that what it did can be
+# traced; while there was never any, an API that listens on this machine alone asks for none.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("scopes", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    tenant_column(),
+    Index(None, "tenant", "created_at"),
+)
+
+# Who is signed in to the pages. The digest is that of the cookie's value.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("name", PlainText, nullable=False),
+    Column("scopes", String(64), nullable=False),
+    # The key that they signed in with: without it the session ends.
+    Column("key_id", String(80)),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    tenant_column(),
+    Index(None, "expires_at"),
+)
+
+# Who did what; the database itself refuses to change or delete a row.
+audit = Table(
+    "audit",
+    metadata,
+    Column(
+        "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", PlainText, nullable=False),
+    Column("key_id", String(80)),
+    Column("address", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("details", Text, nullable=False),
+    tenant_column(),
+    Index(None, "tenant", "number"),
+    Index(None, "subject", "number"),
 )

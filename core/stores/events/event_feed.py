@@ -1,22 +1,34 @@
 """The feed of events: one poll of the database serves every reader in a process."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from perdure.models import Event
 from perdure.stores.database.engine import Database, DataVersion
 from perdure.stores.database.errors import StoreUnavailable
-from perdure.stores.events.run_tail import READ_SECONDS, RunTail, StoredEvent, read_states
+from perdure.stores.database.tenancy import Tenancy
+from perdure.stores.events.run_tail import (
+    READ_SECONDS,
+    RunState,
+    RunTail,
+    StoredEvent,
+    read_states,
+)
+from perdure.telemetry.metrics import recording
 
 POLL_SECONDS: Final = 0.02
 SQLITE_POLL_SECONDS: Final = 0.01
 IDLE_POLL_SECONDS: Final = 0.1
 IDLE_AFTER_SECONDS: Final = 5.0
 RECONNECT_SECONDS: Final = 0.25
+_ALL_TENANTS: Final = Tenancy()
 
 log = structlog.get_logger()
 
@@ -42,17 +54,24 @@ class EventFeed:
         self._poll_now = asyncio.Event()
         self._version: DataVersion | None = None
         self._changed_at = 0.0
+        # What the last query took: not how long an event loop that sends to hundreds of readers
+        # took to take note of it, nor how long a thread, which reads SQLite, waited to go on.
+        self._query_seconds = 0.0
+        self._clock = time.thread_time if database.is_sqlite else time.perf_counter
         self._is_closed = False
         database.subscribe(self._receive)
         database.on_close(self.close)
 
     @contextmanager
-    def follow(self, workflow_id: str, after: int = 0) -> Iterator["EventReader"]:
+    def follow(
+        self, workflow_id: str, after: int = 0, tenancy: Tenancy = _ALL_TENANTS
+    ) -> Iterator["EventReader"]:
         """Return a reader of a run's events, which ends with the block.
 
         Args:
             workflow_id: The run.
             after: The number of the last event that the reader has already.
+            tenancy: Whose runs may be read.
         """
         tail = self._tails.get(workflow_id)
         if tail is None:
@@ -62,7 +81,7 @@ class EventFeed:
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll_while_followed())
         try:
-            yield EventReader(self, tail, after)
+            yield EventReader(self, tail, after, tenancy)
         finally:
             tail.readers -= 1
             if not tail.readers and self._tails.get(workflow_id) is tail:
@@ -78,6 +97,19 @@ class EventFeed:
         for tail in tails:
             tail.notify()
         await asyncio.gather(*(tail.drain() for tail in tails))
+
+    async def check_run(self, tail: RunTail, tenancy: Tenancy) -> None:
+        """Check whose a run is, by what its readers know of it already where that suffices.
+
+        Raises:
+            UnknownGoal: It is another tenant's.
+            StoreUnavailable: The stores do not answer.
+        """
+        if tenancy.tenant in {None, tail.tenant}:
+            return
+        await self._database.read(
+            lambda connection: tenancy.check_run(connection, tail.workflow_id)
+        )
 
     def check_open(self) -> None:
         """Check that the feed still receives events.
@@ -100,7 +132,6 @@ class EventFeed:
         loop = asyncio.get_running_loop()
         while self._tails:
             self._poll_now.clear()
-            started = loop.time()
             try:
                 async with asyncio.timeout(READ_SECONDS):
                     changed = await self._poll()
@@ -115,7 +146,7 @@ class EventFeed:
             if changed:
                 self._changed_at = now
             # Polls may take a fifth of the database's time, never all of it.
-            pause = max(self._poll_interval(now), 4 * (now - started))
+            pause = max(self._poll_interval(now), 4 * self._query_seconds)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._poll_now.wait()
@@ -131,9 +162,15 @@ class EventFeed:
         # A run that is followed since the last query was not in it: its state must be read though
         # the database has not changed.
         since = self._version if all(tail.is_polled for tail in tails) else None
-        found = await self._database.read_if_changed(
-            lambda connection: read_states(connection, names), since
-        )
+        self._query_seconds = 0.0
+
+        def read(connection: Connection) -> Mapping[str, RunState]:
+            began = self._clock()
+            states = read_states(connection, names)
+            self._query_seconds = self._clock() - began
+            return states
+
+        found = await self._database.read_if_changed(read, since)
         if found is None:
             return False
         self._version, states = found
@@ -157,13 +194,17 @@ class EventReader:
         number: The number of the last event that it returned.
     """
 
-    def __init__(self, feed: EventFeed, tail: RunTail, after: int) -> None:
+    def __init__(
+        self, feed: EventFeed, tail: RunTail, after: int, tenancy: Tenancy = _ALL_TENANTS
+    ) -> None:
         self.number = after
+        self._tenancy = tenancy
         self._feed = feed
         self._tail = tail
         self._first: Sequence[StoredEvent] | None = None
         self._is_started = False
         self._is_stopped = False
+        self._followed_since = datetime.now(UTC)
 
     @property
     def workflow_id(self) -> str:
@@ -179,10 +220,13 @@ class EventReader:
         """Read the first events; the first :meth:`next` does it if it was not done before.
 
         Raises:
-            UnknownGoal: There is no such run.
+            UnknownGoal: There is no such run, or it is another tenant's.
             StoreUnavailable: The stores do not answer.
         """
-        self._first = await self._tail.read_after(self.number)
+        # Read first: one read for all who begin at once says whose the run is, too.
+        first = await self._tail.read_after(self.number)
+        await self._feed.check_run(self._tail, self._tenancy)
+        self._first = first
         self._is_started = True
 
     def stop(self) -> None:
@@ -214,6 +258,9 @@ class EventReader:
             else:
                 await self._tail.wait_for_change()
         self.number = events[-1].event.number
+        # What was there before is not late.
+        if events[0].event.time >= self._followed_since:
+            recording.event_followed(events[0].event.time)
         return events
 
     async def _read(self) -> Sequence[StoredEvent]:

@@ -1,18 +1,24 @@
 """The event store: the events of each run, append-only, numbered without a gap."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from perdure.models import Event, EventType, Progress
+from perdure.redaction import holds_api_key, without_secrets
+from perdure.schemas.steps import RecentStep
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import UnknownGoal
-from perdure.stores.events.event_feed import EventFeed
+from perdure.stores.database.tenancy import TenantStore
+from perdure.stores.events.event_feed import EventFeed, EventReader
+from perdure.stores.events.recent_steps import recent_steps
+from perdure.stores.events.texts import StreamedText, open_texts, texts_of_step
 
 DATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
@@ -37,16 +43,28 @@ _AFTER: Final = (
 )
 
 
-class EventStore:
+class EventStore(TenantStore):
     """The events of all runs: appends, reads and follows them."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
+        self._all = self
 
     @cached_property
     def feed(self) -> EventFeed:
-        """The feed that serves every reader in this process."""
-        return EventFeed(self._database)
+        """The feed that serves every reader in this process, of whatever tenant."""
+        return EventFeed(self._database) if self._all is self else self._all.feed
+
+    @contextmanager
+    def reader(self, workflow_id: str, after: int = 0) -> Iterator[EventReader]:
+        """Return a reader of a run's events, which ends with the block; see :meth:`follow`.
+
+        Args:
+            workflow_id: The run.
+            after: The number of the last event that the reader has already.
+        """
+        with self.feed.follow(workflow_id, after, self._tenancy) as reader:
+            yield reader
 
     async def append(
         self, workflow_id: str, type_: EventType, data: Mapping[str, JsonValue]
@@ -64,16 +82,26 @@ class EventStore:
         Raises:
             UnknownGoal: The run has no record.
         """
-        return await self._database.write(
-            lambda transaction: add_event(transaction, workflow_id, type_, data)
-        )
+
+        def append(transaction: Transaction) -> Event:
+            self._tenancy.check_run(transaction.connection, workflow_id)
+            return add_event(transaction, workflow_id, type_, data)
+
+        return await self._database.write(append)
 
     async def after(self, workflow_id: str, number: int, limit: int = 500) -> list[Event]:
-        """Return the events of a run after the one of that number, in order."""
+        """Return the events of a run after the one of that number, in order.
+
+        Raises:
+            UnknownGoal: It is another tenant's.
+        """
         parameters = {"run": workflow_id, "number": number, "limit": limit}
-        rows = await self._database.read(
-            lambda connection: connection.execute(_AFTER, parameters).mappings().all()
-        )
+
+        def fetch(connection: Connection) -> Sequence[RowMapping]:
+            self._tenancy.check_run(connection, workflow_id)
+            return connection.execute(_AFTER, parameters).mappings().all()
+
+        rows = await self._database.read(fetch)
         return [
             Event(
                 workflow_id=workflow_id,
@@ -84,6 +112,37 @@ class EventStore:
             )
             for row in rows
         ]
+
+    async def recent_steps(self, workflow_id: str) -> list[RecentStep]:
+        """Return the last ten steps of a run, the oldest first.
+
+        Raises:
+            UnknownGoal: It is another tenant's.
+        """
+
+        def fetch(connection: Connection) -> list[RecentStep]:
+            self._tenancy.check_run(connection, workflow_id)
+            return recent_steps(connection, workflow_id)
+
+        return await self._database.read(fetch)
+
+    async def texts_of_step(self, workflow_id: str, key: str) -> list[StreamedText]:
+        """Return the texts that a step of a run made; see :func:`.texts_of_step`."""
+
+        def read(connection: Connection) -> list[StreamedText]:
+            self._tenancy.check_run(connection, workflow_id)
+            return texts_of_step(connection, workflow_id, key)
+
+        return await self._database.read(read)
+
+    async def open_texts(self, workflow_id: str, until: int) -> list[StreamedText]:
+        """Return the texts of a run that are being written; see :func:`.open_texts`."""
+
+        def read(connection: Connection) -> list[StreamedText]:
+            self._tenancy.check_run(connection, workflow_id)
+            return open_texts(connection, workflow_id, until)
+
+        return await self._database.read(read)
 
     async def follow(self, workflow_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Yield a run's events in order, those so far and each new one, and end after its last.
@@ -100,13 +159,16 @@ class EventStore:
             UnknownGoal: There is no such run.
             StoreUnavailable: The stores do not answer at the start.
         """
-        with self.feed.follow(workflow_id, after) as reader:
+        with self.reader(workflow_id, after) as reader:
             while stored_events := await reader.next():
                 for stored in stored_events:
                     yield stored.event
 
     def subscribe(self, subscriber: Callable[[Event], None]) -> None:
-        """Call ``subscriber`` with every event this process stores, after it is committed."""
+        """Call ``subscriber`` with every event this process stores, after it is committed.
+
+        Of whatever tenant: it serves observers, never callers.
+        """
         self._database.subscribe(subscriber)
 
 
@@ -129,6 +191,10 @@ def add_event(
     number: int | None = result.scalar()
     if number is None:
         raise UnknownGoal(workflow_id)
+    text = DATA.dump_json(dict(data)).decode()
+    if holds_api_key(text):  # as the name of a signal may, or what somebody votes
+        text = without_secrets(text, ())
+        data = DATA.validate_json(text)
     event = Event(
         workflow_id=workflow_id,
         number=number,
@@ -143,7 +209,7 @@ def add_event(
             "number": number,
             "type": type_,
             "time": event.time,
-            "data": DATA.dump_json(event.data).decode(),
+            "data": text,
         },
     )
     transaction.events.append(event)

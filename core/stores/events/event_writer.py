@@ -26,8 +26,10 @@ _MAX_PENDING_TEXT: Final = 65_536
 
 _EMITTED_BEFORE: Final = select(schema.events.c.type, schema.events.c.data).where(
     schema.events.c.workflow_id == bindparam("run"),
-    schema.events.c.type.in_(["progress", "artifact"]),
+    schema.events.c.type.in_(["progress", "artifact", "usage", "tool.called", "tool.returned"]),
 )
+# What a model request emits of itself, in every execution that comes to it.
+_EMITTED_AGAIN: Final = frozenset({"usage", "tool.called", "tool.returned"})
 
 _EventKey = tuple[str, str]
 
@@ -76,9 +78,11 @@ class EventWriter:
             self._stored_at = time.monotonic()
 
     async def emit_event(self, type_: EventType, data: Mapping[str, JsonValue]) -> None:
-        """Store another event."""
+        """Store another event; those of models and tools, unless an earlier execution did."""
         await self.drain()
         async with self._lock:
+            if type_ in _EMITTED_AGAIN and await self._was_emitted(type_, data):
+                return
             await self._write(
                 lambda transaction: add_event(transaction, self._claim.workflow_id, type_, data)
             )
@@ -131,7 +135,7 @@ class EventWriter:
             transaction.connection.execute(self._insert_stream, row)
             add_event(transaction, run, "text.delta", {"stream": stream, "text": text})
 
-    async def _was_emitted(self, type_: EventType, data: dict[str, JsonValue]) -> bool:
+    async def _was_emitted(self, type_: EventType, data: Mapping[str, JsonValue]) -> bool:
         if self._emitted_before is None:
             self._emitted_before = await with_retries(self._read_emitted)
         key = _event_key(type_, data)
@@ -156,6 +160,9 @@ class EventWriter:
 
 
 def _event_key(type_: str, data: Mapping[str, JsonValue]) -> _EventKey:
-    # Where branches run side by side, the last step differs from execution to execution.
-    compared = {name: value for name, value in data.items() if name != "step"}
+    if type_ == "tool.returned":
+        # The call, and whether it failed: how long it took differs, and what came back may.
+        return type_, json.dumps([data.get("tool"), data.get("tool_call_id"), "error" in data])
+    # Where branches run side by side, the step under way differs from execution to execution.
+    compared = {name: value for name, value in data.items() if name not in {"step", "number"}}
     return type_, json.dumps(compared, sort_keys=True)

@@ -25,7 +25,7 @@ _EVENTS: Final = schema.events.c
 # One statement, so that a run's state and its events are of the same time.
 _READ_AFTER: Final = (
     select(
-        *(_GOALS.status, _GOALS.last_event),
+        *(_GOALS.tenant, _GOALS.status, _GOALS.last_event),
         *(_EVENTS.number, _EVENTS.type, _EVENTS.time, _EVENTS.data),
     )
     .select_from(
@@ -72,6 +72,7 @@ class RunTail:
         is_polled: Whether its state has been polled.
         last_event: The highest number of an event that is known to be stored.
         status: Its status when it was last read, empty if it is not known.
+        tenant: Whose it is, empty until it was read from the database.
     """
 
     def __init__(self, database: Database, workflow_id: str) -> None:
@@ -80,6 +81,7 @@ class RunTail:
         self.is_polled = False
         self.last_event = 0
         self.status = ""
+        self.tenant = ""
         self._database = database
         self._is_deleted = False
         self._change = asyncio.Event()
@@ -174,6 +176,7 @@ class RunTail:
             for row in rows
             if row["number"] is not None
         ]
+        self.tenant = rows[0]["tenant"]
         self._add_to_window(events)
         # Once it is polled, the polls are newer: they come in order, and this read may be late.
         if not self.is_polled or rows[0]["last_event"] > self.last_event:

@@ -1,9 +1,7 @@
 """The approval store: approvals that runs request, their votes and decisions."""
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
@@ -14,13 +12,16 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     or_,
     select,
 )
 
-from perdure.models import Approval, Decision, Vote
+from perdure.models import Decision, Vote, beginning
+from perdure.models.texts import MAX_LISTED_CHARACTERS
+from perdure.schemas.approvals import ApprovalRecord, ApprovalStatus, is_among
 from perdure.stores.database import schema
-from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.engine import Transaction
 from perdure.stores.database.errors import (
     AmbiguousName,
     InputRefused,
@@ -29,7 +30,8 @@ from perdure.stores.database.errors import (
     VoteRefused,
 )
 from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_cursor, starts_with
-from perdure.stores.journal.decisions import add_vote, votes_of
+from perdure.stores.database.tenancy import TenantStore
+from perdure.stores.journal.decisions import add_vote, numbers_of, votes_of
 from perdure.stores.journal.signals import run_ended_error
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
@@ -40,6 +42,14 @@ _GOALS: Final = schema.goals.c
 _SELECT: Final = select(
     schema.approvals, _GOALS.ended_at.label("run_ended_at"), _GOALS.status.label("run_status")
 ).join(schema.goals, _GOALS.workflow_id == _APPROVALS.workflow_id)
+# Of long texts no more is read than is shown, and how long they are.
+_TEXTS: Final = (_APPROVALS.question, _APPROVALS.data)
+_SELECT_LISTED: Final = _SELECT.with_only_columns(
+    *(column for column in schema.approvals.c if column not in set(_TEXTS)),
+    *(func.substr(text, 1, MAX_LISTED_CHARACTERS + 1).label(text.name) for text in _TEXTS),
+    *(func.length(text).label(f"{text.name}_length") for text in _TEXTS),
+    _GOALS.ended_at.label("run_ended_at"),
+)
 _BY_ID: Final = _SELECT.where(_APPROVALS.approval_id == bindparam("approval"))
 # Locking the run's row puts all changes of its waits in one order. It is a statement of its own: on
 # PostgreSQL, rows joined to one whose lock had to be waited for are read as they were before.
@@ -58,34 +68,8 @@ _BY_PREFIX: Final = (
 )
 
 
-class ApprovalStatus(StrEnum):
-    """The status of an approval.
-
-    ``closed``: the run ended before it was decided.
-    """
-
-    OPEN = "open"
-    APPROVED = "approved"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    CLOSED = "closed"
-
-
-class ApprovalRecord(Approval):
-    """An approval with its status, as it is shown to people.
-
-    Attributes:
-        status: Whether it is open, and else how it ended.
-    """
-
-    status: ApprovalStatus
-
-
-class ApprovalStore:
+class ApprovalStore(TenantStore):
     """Approvals that runs request."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def get(self, approval_id: str) -> ApprovalRecord:
         """Return an approval with the votes so far.
@@ -95,10 +79,7 @@ class ApprovalStore:
         """
 
         def fetch(connection: Connection) -> ApprovalRecord:
-            row = connection.execute(_BY_ID, {"approval": approval_id}).mappings().first()
-            if row is None:
-                raise UnknownApproval(approval_id)
-            return _record(row, votes_of(connection, [approval_id])[approval_id])
+            return _whole_record(connection, self._row(connection, approval_id))
 
         return await self._database.read(fetch)
 
@@ -112,6 +93,8 @@ class ApprovalStore:
     ) -> list[ApprovalRecord]:
         """Return approvals: open ones first, then the newest first.
 
+        Of a question and of data that have more than 1,000 characters they show the beginning.
+
         Args:
             limit: How many at most.
             status: Only those of this status.
@@ -120,9 +103,11 @@ class ApprovalStore:
         """
         now = datetime.now(UTC)
         is_open = case((_has_status(ApprovalStatus.OPEN, now), 1), else_=0)
-        query = _SELECT.order_by(
-            is_open.desc(), _APPROVALS.asked_at.desc(), _APPROVALS.approval_id.desc()
-        ).limit(limit)
+        query = (
+            self._tenancy.limited(_SELECT_LISTED, _APPROVALS.tenant)
+            .order_by(is_open.desc(), _APPROVALS.asked_at.desc(), _APPROVALS.approval_id.desc())
+            .limit(limit)
+        )
         if status is not None:
             query = query.where(_has_status(status, now))
         if workflow_id is not None:
@@ -135,9 +120,20 @@ class ApprovalStore:
         def fetch(connection: Connection) -> Sequence[ApprovalRecord]:
             rows = connection.execute(query).mappings().all()
             votes = votes_of(connection, [row["approval_id"] for row in rows])
-            return [_record(row, votes[row["approval_id"]], now) for row in rows]
+            numbers = numbers_of(connection, [row["workflow_id"] for row in rows])
+            return [_listed_record(row, votes, numbers, now) for row in rows]
 
         return list(await self._database.read(fetch))
+
+    async def count_open(self) -> int:
+        """Return how many approvals wait for people."""
+        query = self._tenancy.limited(
+            select(func.count())
+            .select_from(schema.approvals.join(schema.goals))
+            .where(_has_status(ApprovalStatus.OPEN, datetime.now(UTC))),
+            _APPROVALS.tenant,
+        )
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def find(self, name: str) -> str:
         """Return the id of the approval that an id, or the first characters of one, names.
@@ -146,8 +142,9 @@ class ApprovalStore:
             UnknownApproval: There is none, or fewer than 6 characters are given.
             AmbiguousName: There are several.
         """
+        query = self._tenancy.limited(_BY_PREFIX, _APPROVALS.tenant)
         found = await self._database.read(
-            lambda connection: connection.execute(_BY_PREFIX, {"prefix": name}).scalars().all()
+            lambda connection: connection.execute(query, {"prefix": name}).scalars().all()
         )
         if name in found:
             return name
@@ -177,13 +174,10 @@ class ApprovalStore:
 
         def store_vote(transaction: Transaction) -> ApprovalRecord:
             connection = transaction.connection
-            parameters = {"approval": approval_id}
-            connection.execute(_LOCK, parameters)
-            row = connection.execute(_BY_ID, parameters).mappings().first()
-            if row is None:
-                raise UnknownApproval(approval_id)
-            votes = votes_of(connection, [approval_id])[approval_id]
-            approval = _record(row, votes)
+            connection.execute(_LOCK, {"approval": approval_id})
+            row = self._row(connection, approval_id)
+            approval = _whole_record(connection, row)
+            votes = approval.votes
             if any(_is_same_vote(vote, earlier) for earlier in votes):
                 return approval
             _check_vote(approval, vote, row["run_status"])
@@ -194,6 +188,12 @@ class ApprovalStore:
             )
 
         return await self._database.write(store_vote)
+
+    def _row(self, connection: Connection, approval_id: str) -> RowMapping:
+        row = connection.execute(_BY_ID, {"approval": approval_id}).mappings().first()
+        if row is None or self._tenancy.tenant not in {None, row["tenant"]}:
+            raise UnknownApproval(approval_id)
+        return row
 
 
 def cursor_of(approval: ApprovalRecord) -> PageCursor:
@@ -212,10 +212,10 @@ def _check_vote(approval: ApprovalRecord, vote: Vote, run_status: str) -> None:
         raise VoteRefused(f"{name} has expired, which counts as no: it takes no answer any more")
     if approval.status is ApprovalStatus.CLOSED:
         raise run_ended_error(approval.workflow_id, run_status)
-    if approval.of and _person(vote.by) not in map(_person, approval.of):
+    if approval.of and not is_among(vote.by, approval.of):
         asked = ", ".join(approval.of)
         raise NotAsked(f"{vote.by!r} was not asked by {name}: one of {asked} has to answer")
-    if any(_person(earlier.by) == _person(vote.by) for earlier in approval.votes):
+    if is_among(vote.by, [earlier.by for earlier in approval.votes]):
         raise VoteRefused(
             f"{vote.by!r} has answered {name} before, and otherwise: another person has to answer"
         )
@@ -223,15 +223,10 @@ def _check_vote(approval: ApprovalRecord, vote: Vote, run_status: str) -> None:
 
 def _is_same_vote(vote: Vote, earlier: Vote) -> bool:
     return (
-        _person(vote.by) == _person(earlier.by)
+        is_among(vote.by, [earlier.by])
         and vote.approved == earlier.approved
         and vote.reason == earlier.reason
     )
-
-
-def _person(name: str) -> str:
-    # "Ann" and "ann" are one person.
-    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def _has_status(status: ApprovalStatus, now: datetime) -> ColumnElement[bool]:
@@ -263,10 +258,32 @@ def _status(decision: Decision | None) -> ApprovalStatus:
     return ApprovalStatus.APPROVED if decision.approved else ApprovalStatus.REFUSED
 
 
-def _record(
-    row: RowMapping, votes: tuple[Vote, ...], now: datetime | None = None
+def _whole_record(connection: Connection, row: RowMapping) -> ApprovalRecord:
+    approval = row["approval_id"]
+    votes = votes_of(connection, [approval])[approval]
+    number = numbers_of(connection, [row["workflow_id"]])[approval]
+    return _record(row, votes, number, datetime.now(UTC), _DATA.validate_json(row["data"]))
+
+
+def _listed_record(
+    row: RowMapping,
+    votes: Mapping[str, tuple[Vote, ...]],
+    numbers: Mapping[str, int],
+    now: datetime,
 ) -> ApprovalRecord:
-    now = now or datetime.now(UTC)
+    approval, length = row["approval_id"], row["data_length"]
+    is_long = length > MAX_LISTED_CHARACTERS
+    data = beginning(row["data"], length) if is_long else _DATA.validate_json(row["data"])
+    record = _record(row, votes[approval], numbers[approval], now, data)
+    if row["question_length"] > MAX_LISTED_CHARACTERS:
+        question = beginning(row["question"], row["question_length"])
+        return record.model_copy(update={"question": question, "shortened": True})
+    return record.model_copy(update={"shortened": is_long})
+
+
+def _record(
+    row: RowMapping, votes: tuple[Vote, ...], number: int, now: datetime, data: JsonValue
+) -> ApprovalRecord:
     decision = Decision.model_validate_json(row["decision"]) if row["decision"] else None
     status = _status(decision)
     if decision is None and row["expires_at"] is not None and row["expires_at"] <= now:
@@ -277,7 +294,8 @@ def _record(
         approval_id=row["approval_id"],
         workflow_id=row["workflow_id"],
         question=row["question"],
-        data=_DATA.validate_json(row["data"]),
+        number=number,
+        data=data,
         of=_NAMES.validate_json(row["of"]),
         needed=row["needed"],
         asked_at=row["asked_at"],

@@ -15,7 +15,9 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    null,
     select,
+    update,
 )
 
 from perdure.agents.steps.errors import BudgetExceeded
@@ -25,6 +27,7 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
+from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.journal.steps import (
     StepRecorder,
     is_step,
@@ -52,6 +55,12 @@ _IS_STEP: Final = is_step(schema.steps)
 _SELECT_VALUE: Final = select(_STEPS.value).where(_IS_STEP)
 _WITHDRAW: Final = delete(schema.steps).where(_IS_STEP, _STEPS.failure.is_not(None))
 _DELETE_INTENT: Final = delete(schema.intents).where(is_step(schema.intents))
+_UNSETTLE: Final = (
+    update(schema.intents)
+    .where(is_step(schema.intents), schema.intents.c.settled_by.is_not(None))
+    .values(settled_by=null())
+)
+_DELETE: Final = delete(schema.steps).where(_IS_STEP)
 _STREAM: Final = schema.streams.c.stream
 _CLOSE_STREAMS: Final = delete(schema.streams).where(
     schema.streams.c.workflow_id == bindparam("run"),
@@ -61,11 +70,11 @@ _CLOSE_STREAMS: Final = delete(schema.streams).where(
 )
 
 
-class ContextStore:
-    """Gives each execution the journal of its run."""
+class ContextStore(TenantStore):
+    """Gives each execution the journal of its run; its claim says which."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._statements = _Statements(
             StepRecorder(database),
             database.insert(schema.intents)
@@ -153,7 +162,8 @@ class StoredJournal:
         if not once:
             await with_retries(lambda: self._database.read(self._check_may_begin))
             return False
-        row = step_row(self._claim.workflow_id, key) | {"begun_at": datetime.now(UTC)}
+        row = step_row(self._claim.workflow_id, key)
+        row |= {"begun_at": datetime.now(UTC), "number": key.number}
 
         def insert_intent(transaction: Transaction) -> bool:
             self._claim.check(transaction)
@@ -201,6 +211,19 @@ class StoredJournal:
             transaction.connection.execute(_DELETE_INTENT, parameters)
 
         await with_retries(lambda: self._database.write(delete_step))
+
+    async def unsettle(self, key: StepKey) -> bool:
+        """Delete what a person has settled a step with, unless nobody has."""
+
+        def delete_step(transaction: Transaction) -> bool:
+            self._claim.check(transaction)
+            parameters = step_parameters(self._claim.workflow_id, key)
+            was_settled = transaction.connection.execute(_UNSETTLE, parameters).rowcount > 0
+            if was_settled:
+                transaction.connection.execute(_DELETE, parameters)
+            return was_settled
+
+        return await with_retries(lambda: self._database.write(delete_step))
 
     def take_elapsed(self) -> float:
         """Return the seconds of work since the last call."""

@@ -1,17 +1,18 @@
 """Requesting, voting on and deciding an approval, in a transaction."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from perdure.agents.steps.journal import ApprovalRequest
-from perdure.models import Approval, Decision, Vote
+from perdure.models import Approval, Decision, Vote, beginning
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
+from perdure.stores.database.tenancy import tenant_of
 from perdure.stores.events.event_store import add_event
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
@@ -24,7 +25,17 @@ _VOTES: Final = (
     .where(schema.votes.c.approval_id.in_(bindparam("approvals", expanding=True)))
     .order_by(schema.votes.c.at, schema.votes.c.by)
 )
-_INSERT_APPROVAL: Final = insert(schema.approvals)
+# Counted when it is read: most questions are asked once.
+_NUMBERS: Final = select(
+    _APPROVALS.approval_id,
+    func.row_number()
+    .over(
+        partition_by=(_APPROVALS.workflow_id, _APPROVALS.question),
+        order_by=(_APPROVALS.asked_at, _APPROVALS.approval_id),
+    )
+    .label("number"),
+).where(_APPROVALS.workflow_id.in_(bindparam("runs", expanding=True)))
+_INSERT_APPROVAL: Final = insert(schema.approvals).values(tenant=tenant_of("run"))
 _INSERT_VOTE: Final = insert(schema.votes)
 _DECIDE: Final = (
     update(schema.approvals)
@@ -51,6 +62,7 @@ def request_approval(
     """Store an approval, add its event, and return when it expires."""
     expires_at = None if request.expires is None else now + request.expires
     row = {
+        "run": workflow_id,
         "approval_id": approval_id,
         "workflow_id": workflow_id,
         "question": request.question,
@@ -63,13 +75,20 @@ def request_approval(
     transaction.connection.execute(_INSERT_APPROVAL, row)
     event: dict[str, JsonValue] = {
         "approval_id": approval_id,
-        "question": request.question,
+        "question": beginning(request.question),
+        "number": numbers_of(transaction.connection, [workflow_id])[approval_id],
         "of": list(request.of),
         "needed": request.needed,
         "expires_at": expires_at.isoformat() if expires_at else None,
     }
     add_event(transaction, workflow_id, "approval.requested", event)
     return expires_at
+
+
+def numbers_of(connection: Connection, workflow_ids: Collection[str]) -> Mapping[str, int]:
+    """Return the numbers of runs' approvals among those of the same question, by their ids."""
+    rows = connection.execute(_NUMBERS, {"runs": list(set(workflow_ids))})
+    return {row.approval_id: row.number for row in rows}
 
 
 def add_vote(transaction: Transaction, approval: Approval, vote: Vote) -> Decision | None:

@@ -12,8 +12,10 @@ from perdure.messages import WaitKind
 from perdure.models import Failure, FailureKind, Goal, GoalStatus, Parameters, Result
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
+from perdure.stores.database.goal_index import index_new_goal
 from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.wait_ids import child_uuid
+from perdure.telemetry.traces.goal_trace import delegate_trace
 
 MAX_DEPTH: Final = 5
 _GOAL_ID_CHARACTERS: Final = 100
@@ -23,9 +25,9 @@ _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 
 _GOALS: Final = schema.goals.c
 _WAITS: Final = schema.waits.c
-_PARENT: Final = select(_GOALS.goal_id, _GOALS.root, _GOALS.depth).where(
-    _GOALS.workflow_id == bindparam("run")
-)
+_PARENT: Final = select(
+    _GOALS.goal_id, _GOALS.root, _GOALS.depth, _GOALS.tenant, _GOALS.started_by, _GOALS.trace
+).where(_GOALS.workflow_id == bindparam("run"))
 _DELEGATES: Final = (
     select(func.count())
     .select_from(schema.waits)
@@ -88,9 +90,13 @@ def create_delegate(
         "parent": workflow_id,
         "root": parent.root or workflow_id,
         "depth": parent.depth + 1,
+        "started_by": parent.started_by,
+        "tenant": parent.tenant,
+        "trace": delegate_trace(parent.trace, child),
     }
     execute(_CREATE, row)
     add_event(transaction, child, "run.started", {"parent": workflow_id})
+    index_new_goal(transaction, child, goal.goal_id, goal.description)
     event = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
     details = {"description": goal.description[:_SHOWN_CHARACTERS]}
     add_event(transaction, workflow_id, "delegated", event | details)
@@ -109,6 +115,8 @@ def delegated_goal(child: RowMapping) -> Goal:
         description=child["description"],
         agent_type=child["agent_type"],
         parameters=_PARAMETERS.validate_json(child["parameters"]),
+        tenant=child["tenant"],
+        trace=child["trace"] or "",
     )
 
 

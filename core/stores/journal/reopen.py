@@ -15,6 +15,7 @@ from perdure.stores.database.engine import Transaction
 from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.signals import EXPIRED, signal_wait
 from perdure.stores.journal.wait_ids import step_wait, wait_id
+from perdure.telemetry.traces.goal_trace import delegate_trace, retried_trace
 
 RETRIABLE: Final = (GoalStatus.FAILED, GoalStatus.CANCELLED, GoalStatus.TERMINATED)
 
@@ -28,8 +29,16 @@ _END_COLUMNS: Final = (
     _GOALS.error,
     _GOALS.execution_time,
     _GOALS.ended_at,
+    # A retry has a span of its own.
+    _GOALS.trace,
 )
-_LOCK: Final = select(*_END_COLUMNS).where(_GOALS.workflow_id == bindparam("run")).with_for_update()
+_PARENT: Final = schema.goals.alias("parent")
+_LOCK: Final = (
+    select(*_END_COLUMNS, _PARENT.c.trace.label("parent_trace"))
+    .outerjoin_from(schema.goals, _PARENT, _PARENT.c.workflow_id == _GOALS.parent)
+    .where(_GOALS.workflow_id == bindparam("run"))
+    .with_for_update(of=schema.goals)
+)
 _REOPEN: Final = (
     update(schema.goals)
     .where(_GOALS.workflow_id == bindparam("run"))
@@ -40,10 +49,16 @@ _REOPEN: Final = (
         execution_time=null(),
         ended_at=null(),
         request=null(),
+        trace=bindparam("new_trace"),
         # The execution that had the claim when the run ended must not write any more. The time of
         # the claim stays: what Temporal schedules from now on is later.
         fence=case((_GOALS.fence.is_(None), null()), else_="reopened"),
     )
+)
+_TAKE_UP_CALLBACK: Final = (
+    update(schema.callbacks)
+    .where(schema.callbacks.c.workflow_id == bindparam("run"))
+    .values(over_at=null())
 )
 _JOURNALED: Final = select(_STEPS.name, _STEPS.digest, _STEPS.occurrence).where(
     _STEPS.workflow_id == bindparam("run")
@@ -98,10 +113,12 @@ class PreviousEnd:
 
     Attributes:
         columns: The columns of its record that describe the end.
+        trace: The encoded trace that the run has from now on.
         delegates: The ids of the waits for delegates that are retried with it.
     """
 
     columns: Mapping[str, Any]
+    trace: str | None
     delegates: tuple[str, ...]
 
 
@@ -118,7 +135,11 @@ def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
     ended = execute(_LOCK, {"run": workflow_id}).mappings().first()
     if ended is None or ended["ended_at"] is None or ended["status"] not in RETRIABLE:
         return None
-    execute(_REOPEN, {"run": workflow_id})
+    old = dict(ended)
+    parent = old.pop("parent_trace")  # whoever has delegated it was reopened before
+    trace = delegate_trace(parent, workflow_id) if parent else retried_trace(old["trace"])
+    execute(_REOPEN, {"run": workflow_id, "new_trace": trace})
+    execute(_TAKE_UP_CALLBACK, {"run": workflow_id})
     journaled = {step_wait(StepKey(*row)) for row in execute(_JOURNALED, {"run": workflow_id})}
     failed = execute(_FAILED_DELEGATES, {"run": workflow_id}).all()
     delegates = tuple(wait for wait, step in failed if step not in journaled)
@@ -129,7 +150,7 @@ def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
             execute(_DELETE_WAIT, {"wait": wait})
             execute(_DELETE_SIGNAL, {"run": workflow_id, "signal": name, "nth": number})
     add_event(transaction, workflow_id, "run.retried", {"was": ended["status"]})
-    return PreviousEnd(dict(ended), delegates)
+    return PreviousEnd(old, trace, delegates)
 
 
 def undo_reopen(transaction: Transaction, workflow_id: str, previous: PreviousEnd) -> bool:

@@ -9,9 +9,11 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, func, insert, select, update
 
 from perdure.models import GoalStatus
+from perdure.models.texts import MAX_NESTING, is_nested_too_deeply
 from perdure.stores.database import schema
-from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.engine import Transaction
 from perdure.stores.database.errors import InputRefused, RunEnded, UnknownGoal
+from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.wait_ids import wait_id
 
@@ -39,11 +41,8 @@ _CLOSE_WAIT: Final = (
 )
 
 
-class SignalStore:
+class SignalStore(TenantStore):
     """Signals that were sent to runs."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def send(self, workflow_id: str, name: str, data: JsonValue) -> int:
         """Store a signal for a run and add its event; the run need not wait for it yet.
@@ -65,6 +64,7 @@ class SignalStore:
         text = _as_json(name, data)
 
         def send(transaction: Transaction) -> int:
+            self._tenancy.check_run(transaction.connection, workflow_id)
             execute = transaction.connection.execute
             current = execute(_LOCK, {"run": workflow_id}).first()
             if current is None:
@@ -85,6 +85,11 @@ class SignalStore:
 
 
 def _as_json(name: str, data: JsonValue) -> str:
+    if is_nested_too_deeply(data):
+        raise InputRefused(
+            f"the data of signal {name!r} is nested on more than {MAX_NESTING} levels: send flatter"
+            " data"
+        )
     try:
         text = json.dumps(data, allow_nan=False)
     except ValueError as error:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, bindparam
 
 from perdure.agents.steps.journal import StepOutcome
-from perdure.agents.steps.keys import StepKey
+from perdure.agents.steps.keys import StepKey, named_step
 from perdure.models import EventType, Failure, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
@@ -91,7 +91,7 @@ class StepRecorder:
         }
         if transaction.connection.execute(self._insert, row).first() is None:
             return False
-        event: dict[str, JsonValue] = {"step": key.name, "seconds": outcome.seconds}
+        event: dict[str, JsonValue] = {**named_step(key), "seconds": outcome.seconds}
         if outcome.failure is not None:
             event["error"] = outcome.failure.model_dump(mode="json")
         type_: EventType = "step.failed" if outcome.failure else "step.completed"

@@ -5,7 +5,7 @@ reads the outcome and records it in the journal, in one transaction.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,13 +23,14 @@ from perdure.agents.steps.journal import (
 )
 from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait, WaitKind
-from perdure.models import Failure, FailureKind, GoalStatus
+from perdure.models import Failure, FailureKind, GoalStatus, beginning
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import InputRefused
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
-from perdure.stores.journal.decisions import decision_of, request_approval
+from perdure.stores.database.tenancy import TenantStore
+from perdure.stores.journal.decisions import decision_of, numbers_of, request_approval
 from perdure.stores.journal.delegates import (
     create_delegate,
     delegate_outcome,
@@ -89,7 +90,9 @@ class OpenWait:
     Attributes:
         wait_id: Its id; an approval's is the same.
         kind: What the run waits for.
-        about: The question, the agent's name, the signal's name; empty for a sleep.
+        about: The question, or the beginning of a long one, the agent's name, the signal's name;
+            empty for a sleep.
+        number: 2 for the second approval of the same question in its run, then 3, …
         child: The delegate's run.
         until: When it ends in any case, in UTC.
         opened_at: When it was opened, in UTC.
@@ -99,44 +102,57 @@ class OpenWait:
     wait_id: str
     kind: WaitKind
     about: str
+    number: int
     child: str | None
     until: datetime | None
     opened_at: datetime
     is_over: bool
 
 
-class WaitStore:
+class WaitStore(TenantStore):
     """Waits of runs."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._recorder = StepRecorder(database)
 
-    def for_execution(self, claim: Claim) -> "StoredWaits":
+    def for_execution(
+        self, claim: Claim, before_opening: Callable[[], Awaitable[None]] | None = None
+    ) -> "StoredWaits":
         """Return the waits of a run for one execution.
 
         Args:
             claim: The execution's claim; each write is refused once a later one has the claim.
+            before_opening: Awaited before a wait is opened, so that what the agent emitted before
+                stands before the wait's event.
         """
-        return StoredWaits(self._database, claim, self._recorder)
+        return StoredWaits(self._database, claim, self._recorder, before_opening)
 
     async def pending(self, workflow_id: str) -> list[OpenWait]:
-        """Return the open waits of a run, oldest first; none once it has ended."""
+        """Return the open waits of a run, oldest first; none once it has ended.
 
-        def fetch(connection: Connection) -> Sequence[RowMapping]:
-            return connection.execute(_OPEN_WAITS, {"run": workflow_id}).mappings().all()
+        Raises:
+            UnknownGoal: It is another tenant's.
+        """
 
+        def fetch(connection: Connection) -> tuple[Sequence[RowMapping], Mapping[str, int]]:
+            self._tenancy.check_run(connection, workflow_id)
+            rows = connection.execute(_OPEN_WAITS, {"run": workflow_id}).mappings().all()
+            return rows, numbers_of(connection, [workflow_id])
+
+        rows, numbers = await self._database.read(fetch)
         return [
             OpenWait(
                 wait_id=row["wait_id"],
                 kind=WaitKind(row["kind"]),
-                about=row["about"],
+                about=beginning(row["about"]),
+                number=numbers.get(row["wait_id"], 1),
                 child=row["child"],
                 until=row["until"],
                 opened_at=row["opened_at"],
                 is_over=row["over_at"] is not None,
             )
-            for row in await self._database.read(fetch)
+            for row in rows
         ]
 
     async def not_woken(self, older_than: timedelta) -> list[tuple[str, str]]:
@@ -151,8 +167,9 @@ class WaitStore:
             Workflow id and wait id of each, the oldest first, 1,000 at most.
         """
         parameters = {"latest": datetime.now(UTC) - older_than}
+        query = self._tenancy.limited(_NOT_WOKEN, _GOALS.tenant)
         rows = await self._database.read(
-            lambda connection: connection.execute(_NOT_WOKEN, parameters).all()
+            lambda connection: connection.execute(query, parameters).all()
         )
         return [(run, wait) for run, wait in rows]
 
@@ -160,10 +177,17 @@ class WaitStore:
 class StoredWaits:
     """The waits of a run, for one execution; :class:`~perdure.agents.steps.journal.Waits`."""
 
-    def __init__(self, database: Database, claim: Claim, recorder: StepRecorder) -> None:
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        recorder: StepRecorder,
+        before_opening: Callable[[], Awaitable[None]] | None,
+    ) -> None:
         self._database = database
         self._claim = claim
         self._recorder = recorder
+        self._before_opening = before_opening
 
     async def open(self, key: StepKey, request: WaitRequest) -> StepOutcome | Wait:
         """Open a wait, or return its outcome when it is stored.
@@ -173,6 +197,8 @@ class StoredWaits:
             Fenced: Another execution has claimed the run, or it has ended.
             JournalFailed: The stores were unavailable for a minute.
         """
+        if self._before_opening is not None:
+            await self._before_opening()
         while True:
             outcome = await self._open(key, request)
             if not isinstance(outcome, Wait) or outcome.until is None:
@@ -211,7 +237,7 @@ class StoredWaits:
             return outcome
         over_at = row["over_at"] or now
         waited = max(0.0, (over_at - row["opened_at"]).total_seconds())
-        outcome = replace(outcome, seconds=waited)
+        outcome = replace(outcome, seconds=waited, ended_at=over_at)
         self._recorder.record(transaction, run, key, outcome, now)
         execute(_TAKE, {"wait": wait, "now": now})
         return outcome

@@ -4,12 +4,13 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import and_, bindparam, null, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, null, or_, select, update
 
 from perdure.models import Failure, GoalStatus
 from perdure.stores.database import schema
-from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.engine import Transaction
 from perdure.stores.database.errors import RunNotEnded, UnknownGoal
+from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.reopen import RETRIABLE, PreviousEnd, reopen, undo_reopen
 from perdure.stores.runs.results import add_end_event
@@ -89,11 +90,8 @@ _SILENT: Final = (
 _LAST_EVENT_OF: Final = _LAST_EVENT.where(_GOALS.workflow_id == bindparam("run"))
 
 
-class ControlStore:
+class ControlStore(TenantStore):
     """Stores what is requested of runs, and finds those that may be stuck."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def request(self, workflow_ids: Collection[str], request: ControlRequest | None) -> None:
         """Request that runs be paused or cancelled, or withdraw a request to pause.
@@ -101,12 +99,12 @@ class ControlStore:
         A request to cancel stays, and a run that has ended is not changed. A run that waits is
         executed by no worker, so its status becomes paused at once.
         """
-        runs = {"runs": list(workflow_ids)}
-        if not runs["runs"]:
+        if not workflow_ids:
             return
 
         def store_request(transaction: Transaction) -> None:
             execute = transaction.connection.execute
+            runs = {"runs": self._tenancy.owned(transaction.connection, [*workflow_ids])}
             if request is None:
                 execute(_WITHDRAW_PAUSE, runs)
                 for run in execute(_RESUME_WAITING, runs).scalars().all():
@@ -121,11 +119,14 @@ class ControlStore:
 
     async def open_descendants(self, workflow_id: str) -> list[str]:
         """Return the delegates of a run, at any depth, that have not ended."""
-        parameters = {"run": workflow_id}
-        found = await self._database.read(
-            lambda connection: connection.execute(_OPEN_DESCENDANTS, parameters).scalars().all()
-        )
-        return list(found)
+
+        def fetch(connection: Connection) -> list[str]:
+            # A delegate is its parent's tenant's.
+            runs = self._tenancy.owned(connection, [workflow_id])
+            found = (connection.execute(_OPEN_DESCENDANTS, {"run": run}).scalars() for run in runs)
+            return [descendant for each in found for descendant in each]
+
+        return await self._database.read(fetch)
 
     async def reopen(self, workflow_id: str) -> PreviousEnd:
         """Reopen a run that failed, was cancelled or was terminated; its journal stays.
@@ -139,6 +140,7 @@ class ControlStore:
         """
 
         def reopen_checked(transaction: Transaction) -> PreviousEnd:
+            self._tenancy.check_run(transaction.connection, workflow_id)
             current = transaction.connection.execute(_CURRENT, {"run": workflow_id}).first()
             if current is None:
                 raise UnknownGoal(workflow_id)
@@ -158,6 +160,7 @@ class ControlStore:
         """Close a run again as it was before :meth:`reopen`, because it could not be started."""
 
         def close_again(transaction: Transaction) -> None:
+            self._tenancy.check_run(transaction.connection, workflow_id)
             if not undo_reopen(transaction, workflow_id, previous):
                 return
             ended = previous.columns
@@ -179,16 +182,18 @@ class ControlStore:
         """
         latest = datetime.now(UTC) - longer_than
         parameters = {"latest": latest, "after": after, "limit": limit}
+        query = self._tenancy.limited(_SILENT, _GOALS.tenant)
         found = await self._database.read(
-            lambda connection: connection.execute(_SILENT, parameters).scalars().all()
+            lambda connection: connection.execute(query, parameters).scalars().all()
         )
         return list(found)
 
     async def last_event_at(self, workflow_id: str) -> datetime | None:
         """Return the time of a run's last event; ``None`` when it has ended or is unknown."""
         parameters = {"run": workflow_id}
+        query = self._tenancy.limited(_LAST_EVENT_OF, _GOALS.tenant)
         row = await self._database.read(
-            lambda connection: connection.execute(_LAST_EVENT_OF, parameters).first()
+            lambda connection: connection.execute(query, parameters).first()
         )
         return None if row is None else row.time
 

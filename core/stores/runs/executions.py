@@ -1,6 +1,6 @@
 """The execution store: starting an execution of a run by claiming the run, and suspending it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,17 +9,19 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from perdure.models import Budget, EventType, GoalStatus
 from perdure.stores.database import schema
-from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.engine import Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
+from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
 from perdure.stores.spending.ledger import abandon_requests
+from perdure.telemetry.metrics import recording
 
 _GOALS: Final = schema.goals.c
 _ROOT: Final = schema.goals.alias("root")
 _ROOT_ID: Final = func.coalesce(_GOALS.root, _GOALS.workflow_id)
 _BUDGET: Final = (
-    select(_ROOT_ID, _ROOT.c.budget)
+    select(_ROOT_ID, _ROOT.c.budget, _GOALS.tenant)
     .select_from(schema.goals)
     .outerjoin(_ROOT, _ROOT.c.workflow_id == _ROOT_ID)
     .where(_GOALS.workflow_id == bindparam("run"))
@@ -39,11 +41,8 @@ _REQUESTS: Final = select(_GOALS.workflow_id, _GOALS.request, _GOALS.fence).wher
 )
 
 
-class ExecutionStore:
+class ExecutionStore(TenantStore):
     """Starts and suspends executions of runs."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def start(
         self, claim: Claim, type_: EventType | None, data: Mapping[str, JsonValue]
@@ -56,31 +55,38 @@ class ExecutionStore:
             data: The event's data.
 
         Returns:
-            The claim with the run's budget, and whether another execution had the claim before.
+            The claim with the run's budget and tenant, and whether another execution had the claim
+            before.
 
         Raises:
             Fenced: A later execution has the claim, or the run has ended.
             UnknownGoal: The run has no record.
             StoreUnavailable: The stores do not answer.
         """
+        abandoned: Sequence[tuple[bool, float]] = ()
 
         def claim_run(transaction: Transaction) -> tuple[Claim, bool]:
+            nonlocal abandoned
+            self._tenancy.check_run(transaction.connection, claim.workflow_id)
             is_retry = claim.acquire(transaction)
             parameters = {"run": claim.workflow_id}
             if is_retry:
                 for (stream,) in transaction.connection.execute(_DELETE_STREAMS, parameters).all():
                     event = {"stream": stream}
                     add_event(transaction, claim.workflow_id, "text.withdrawn", event)
-                abandon_requests(transaction, claim.workflow_id)
+                abandoned = abandon_requests(transaction, claim.workflow_id)
                 running = parameters | {"status": GoalStatus.RUNNING.value}
                 transaction.connection.execute(_SET_STATUS, running)
                 if type_ is not None:
                     add_event(transaction, claim.workflow_id, type_, data)
-            root, text = transaction.connection.execute(_BUDGET, parameters).one()
+            root, text, tenant = transaction.connection.execute(_BUDGET, parameters).one()
             budget = Budget.model_validate_json(text) if text else None
-            return replace(claim, root=root, budget=budget), is_retry
+            return replace(claim, root=root, budget=budget, tenant=tenant), is_retry
 
-        return await self._database.write(claim_run)
+        claimed = await self._database.write(claim_run)
+        for is_kept, dollars in abandoned:
+            recording.spent(dollars, "kept" if is_kept else "thrown-away")
+        return claimed
 
     async def suspend(
         self, claim: Claim, status: GoalStatus, type_: EventType, data: Mapping[str, JsonValue]
@@ -93,6 +99,7 @@ class ExecutionStore:
         """
 
         def set_status(transaction: Transaction) -> None:
+            self._tenancy.check_run(transaction.connection, claim.workflow_id)
             claim.check(transaction)
             parameters = {"run": claim.workflow_id, "status": status.value}
             transaction.connection.execute(_SET_STATUS, parameters)
@@ -107,7 +114,8 @@ class ExecutionStore:
             StoreUnavailable: The stores do not answer.
         """
         parameters = {"runs": workflow_ids}
+        query = self._tenancy.limited(_REQUESTS, _GOALS.tenant)
         rows = await self._database.read(
-            lambda connection: connection.execute(_REQUESTS, parameters).all()
+            lambda connection: connection.execute(query, parameters).all()
         )
         return {row.workflow_id: (row.request, row.fence) for row in rows}

@@ -1,10 +1,11 @@
 """The goal store: the record of every run, with its status."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Unpack
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from perdure.models import (
@@ -14,16 +15,26 @@ from perdure.models import (
     Goal,
     GoalRecord,
     GoalStatus,
+    Origin,
     Parameters,
     Progress,
     Result,
+    Score,
+    beginning,
 )
+from perdure.schemas.many_goals import GoalFilter
+from perdure.stores.access.audit import PendingEntry
 from perdure.stores.artifacts.artifact_store import artifacts_of
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import AmbiguousName, UnknownGoal
+from perdure.stores.database.goal_index import index_new_goal
 from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_cursor, starts_with
+from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
+from perdure.stores.runs.goal_filter import conditions
+from perdure.stores.runs.scores import scores_of
+from perdure.telemetry.traces.goal_trace import GoalTrace
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 
@@ -42,12 +53,16 @@ _NEWEST: Final = (
     .order_by(schema.goals.c.started_at.desc(), schema.goals.c.workflow_id.desc())
     .limit(20)
 )
-_BY_NAME: Final = _NEWEST.where(
-    (schema.goals.c.workflow_id == bindparam("name"))
-    | (schema.goals.c.goal_id == bindparam("name"))
-).limit(1)
+# Two queries: for one with OR, SQLite would read the tenant's goals one by one.
+_BY_WORKFLOW_ID: Final = _NEWEST.where(schema.goals.c.workflow_id == bindparam("name"))
+_BY_GOAL_ID: Final = _NEWEST.where(schema.goals.c.goal_id == bindparam("name")).limit(1)
 _BY_PREFIX: Final = _NEWEST.where(
     starts_with(schema.goals.c.workflow_id, "name") | starts_with(schema.goals.c.goal_id, "name")
+)
+_TENANTS: Final = (
+    select(schema.goals.c.workflow_id, schema.goals.c.tenant)
+    .where(schema.goals.c.workflow_id.in_(bindparam("runs", expanding=True)))
+    .order_by(schema.goals.c.workflow_id)
 )
 _SET_VERSION: Final = (
     update(schema.goals)
@@ -56,11 +71,11 @@ _SET_VERSION: Final = (
 )
 
 
-class GoalStore:
+class GoalStore(TenantStore):
     """The records of runs: creates, reads, lists and finds them."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._insert = (
             database.insert(schema.goals)
             .on_conflict_do_nothing()
@@ -73,31 +88,35 @@ class GoalStore:
         workflow_id: str,
         started_at: datetime,
         agent_version: str | None = None,
+        entry: PendingEntry | None = None,
     ) -> None:
         """Create a run's record with its first event, unless there is one.
 
         A delegate's record is created without a version, which a second call adds.
+
+        Args:
+            goal: The goal.
+            workflow_id: The run.
+            started_at: When it was started.
+            agent_version: The version of its agent.
+            entry: What is put into the audit table with it, about this run.
         """
-        row = {
-            "workflow_id": workflow_id,
-            "goal_id": goal.goal_id,
-            "description": goal.description,
-            "agent_type": goal.agent_type,
-            "parameters": _PARAMETERS.dump_json(goal.parameters).decode(),
-            "agent_version": agent_version,
-            "budget": goal.budget.model_dump_json() if goal.budget else None,
-            "status": GoalStatus.RUNNING.value,
-            "started_at": started_at,
-        }
+        row = goal_row(goal, workflow_id, started_at, agent_version)
+        row["tenant"] = self._tenancy.tenant or goal.tenant
 
         def create_record(transaction: Transaction) -> None:
             if transaction.connection.execute(self._insert, row).first() is not None:
                 add_event(transaction, workflow_id, "run.started", {})
+                index_new_goal(transaction, workflow_id, goal.goal_id, goal.description)
             elif agent_version is not None:
                 version = {"run": workflow_id, "version": agent_version}
                 transaction.connection.execute(_SET_VERSION, version)
+            if entry is not None:
+                entry.add(transaction, workflow_id)
 
         await self._database.write(create_record)
+        if entry is not None:
+            entry.mark_stored()
 
     async def set_status(self, workflow_id: str, status: GoalStatus) -> None:
         """Set the status of a run that has not ended.
@@ -113,63 +132,78 @@ class GoalStore:
             .where(schema.goals.c.ended_at.is_(None))
             .values(status=status.value)
         )
-        await self._database.write(lambda transaction: transaction.connection.execute(change))
+
+        def set_status(transaction: Transaction) -> None:
+            self._tenancy.check_run(transaction.connection, workflow_id)
+            transaction.connection.execute(change)
+
+        await self._database.write(set_status)
 
     async def get(self, workflow_id: str) -> GoalRecord:
-        """Return a run with its artifacts and, once it has ended, its result.
+        """Return a run with its artifacts, its scores and, once it has ended, its result.
 
         Raises:
             UnknownGoal: There is none.
         """
 
-        def fetch(connection: Connection) -> tuple[RowMapping | None, tuple[Artifact, ...]]:
+        def fetch(
+            connection: Connection,
+        ) -> tuple[RowMapping | None, tuple[Artifact, ...], tuple[Score, ...]]:
             row = connection.execute(_GET, {"run": workflow_id}).mappings().first()
-            return row, artifacts_of(connection, workflow_id)
+            made = artifacts_of(connection, workflow_id)
+            return row, made, scores_of(connection, workflow_id)
 
-        row, artifacts = await self._database.read(fetch)
-        if row is None:
+        row, artifacts, scores = await self._database.read(fetch)
+        if row is None or self._tenancy.tenant not in {None, row["tenant"]}:
             raise UnknownGoal(workflow_id)
         result = Result.model_validate_json(row["result"]) if row["result"] is not None else None
-        return _record(row).model_copy(update={"result": result, "artifacts": artifacts})
+        update = {"result": result, "artifacts": artifacts, "scores": scores}
+        return _record(row).model_copy(update=update)
+
+    async def by_tenant(self, workflow_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return those of some runs that there are, by whose they are."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_TENANTS, {"runs": [*workflow_ids]}).all()
+        )
+        found: dict[str, list[str]] = {}
+        for workflow_id, tenant in rows:
+            if self._tenancy.tenant in {None, tenant}:
+                found.setdefault(tenant, []).append(workflow_id)
+        return found
 
     async def list(
         self,
         *,
         limit: int = 50,
-        status: GoalStatus | None = None,
-        agent_type: str | None = None,
         before: datetime | PageCursor | None = None,
-        delegated: bool | None = None,
+        **criteria: Unpack[GoalFilter],
     ) -> list[GoalRecord]:
-        """Return runs, newest first, without their results and artifacts.
+        """Return runs, newest first, without their results, artifacts and scores.
+
+        Of a description, and of each parameter, that has more than 1,000 characters they show the
+        beginning; :meth:`get` returns all of it.
 
         Args:
             limit: How many at most.
-            status: Only those of this status.
-            agent_type: Only those of this agent.
             before: Only those started before this time, or that come after this place in the list:
                 the last one's :func:`cursor_of` gives the next page.
-            delegated: Only those that another run delegated, or only those that none did.
+            criteria: Only those that meet these: see :class:`.GoalFilter`.
         """
         goals = schema.goals.c
         query = (
             select(schema.goals)
             .order_by(goals.started_at.desc(), goals.workflow_id.desc())
             .limit(limit)
+            .where(*conditions(self._database, criteria))
         )
-        if status is not None:
-            query = query.where(goals.status == status.value)
-        if agent_type is not None:
-            query = query.where(goals.agent_type == agent_type)
+        query = self._tenancy.limited(query, goals.tenant)
         if before is not None:
             place = before if isinstance(before, PageCursor) else PageCursor(before)
             query = query.where(after_cursor(place, goals.started_at, goals.workflow_id))
-        if delegated is not None:
-            query = query.where(goals.parent.is_not(None) if delegated else goals.parent.is_(None))
         rows = await self._database.read(
             lambda connection: connection.execute(query).mappings().all()
         )
-        return [_record(row) for row in rows]
+        return [_shortened(_record(row)) for row in rows]
 
     async def find(self, name: str) -> str:
         """Return the workflow id of the run that a name stands for.
@@ -184,9 +218,12 @@ class GoalStore:
         """
 
         def fetch(connection: Connection) -> list[tuple[str, str]]:
-            for query in (_BY_NAME, _BY_PREFIX):
-                found = connection.execute(query, {"name": name}).all()
-                if found or len(name) < MIN_PREFIX_LENGTH:
+            for query in (_BY_WORKFLOW_ID, _BY_GOAL_ID, _BY_PREFIX):
+                if query is _BY_PREFIX and len(name) < MIN_PREFIX_LENGTH:
+                    break
+                owned = self._tenancy.limited(query, schema.goals.c.tenant)
+                found = connection.execute(owned, {"name": name}).all()
+                if found:
                     return [(row.workflow_id, row.goal_id) for row in found]
             return []
 
@@ -199,11 +236,41 @@ class GoalStore:
             raise AmbiguousName(name, [workflow_id for workflow_id, _ in found])
         return found[0][0]
 
-    async def counts(self) -> Mapping[GoalStatus, int]:
-        """Return how many runs have each status."""
-        query = select(schema.goals.c.status, func.count()).group_by(schema.goals.c.status)
+    async def counts(self, **criteria: Unpack[GoalFilter]) -> Mapping[GoalStatus, int]:
+        """Return how many runs have each status that any has.
+
+        Args:
+            criteria: Only those that meet these: see :class:`.GoalFilter`.
+        """
+        goals = schema.goals.c
+        query = (
+            select(goals.status, func.count())
+            # All statuses there are, named, so that the index that begins with them is read.
+            .where(goals.status.in_([*GoalStatus]), *conditions(self._database, criteria))
+            .group_by(goals.status)
+        )
+        query = self._tenancy.limited(query, goals.tenant)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return {GoalStatus(status): count for status, count in rows}
+
+
+def goal_row(
+    goal: Goal, workflow_id: str, started_at: datetime, agent_version: str | None
+) -> dict[str, object]:
+    """Return the columns of a new run's record."""
+    return {
+        "workflow_id": workflow_id,
+        "goal_id": goal.goal_id,
+        "description": goal.description,
+        "agent_type": goal.agent_type,
+        "parameters": _PARAMETERS.dump_json(goal.parameters).decode(),
+        "agent_version": agent_version,
+        "budget": goal.budget.model_dump_json() if goal.budget else None,
+        "status": GoalStatus.RUNNING.value,
+        "started_at": started_at,
+        "tenant": goal.tenant,
+        "trace": goal.trace or None,
+    }
 
 
 def _record(row: RowMapping) -> GoalRecord:
@@ -221,9 +288,35 @@ def _record(row: RowMapping) -> GoalRecord:
         agent_version=row["agent_version"],
         budget=Budget.model_validate_json(row["budget"]) if row["budget"] else None,
         parent=row["parent"],
+        tenant=row["tenant"],
+        origin=_origin(row),
+        trace_id=_trace_id(row["trace"]),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
     )
+
+
+def _trace_id(text: str | None) -> str | None:
+    trace = GoalTrace.decode(text or "")
+    return f"{trace.trace_id:032x}" if trace is not None else None
+
+
+def _origin(row: RowMapping) -> Origin | None:
+    if row["made_from"] is None:
+        return None
+    return Origin(workflow_id=row["made_from"], step=row["made_from_step"], by=row["made_by"] or "")
+
+
+def _shortened(record: GoalRecord) -> GoalRecord:
+    parameters = {name: _beginning(value) for name, value in record.parameters.items()}
+    description = beginning(record.description)
+    return record.model_copy(update={"description": description, "parameters": parameters})
+
+
+def _beginning(value: JsonValue) -> JsonValue:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    shown = beginning(text)
+    return value if shown == text else shown
 
 
 def cursor_of(record: GoalRecord) -> PageCursor:

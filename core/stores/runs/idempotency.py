@@ -11,18 +11,21 @@ from perdure.models import Goal
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import InputRefused, KeyConflict
+from perdure.stores.database.tenancy import TenantStore
 
 MAX_KEY_CHARACTERS: Final = 255
 
 _KEYS: Final = schema.idempotency_keys.c
-_SELECT_KEY: Final = select(_KEYS.digest, _KEYS.workflow_id).where(_KEYS.key == bindparam("key"))
+_SELECT_KEY: Final = select(_KEYS.digest, _KEYS.workflow_id).where(
+    _KEYS.tenant == bindparam("owner"), _KEYS.key == bindparam("key")
+)
 
 
-class IdempotencyKeyStore:
+class IdempotencyKeyStore(TenantStore):
     """The idempotency keys that callers sent with their goals."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._insert = database.insert(schema.idempotency_keys).on_conflict_do_nothing()
 
     async def claim(self, key: str, digest: str, workflow_id: str) -> str:
@@ -41,7 +44,9 @@ class IdempotencyKeyStore:
             KeyConflict: It was used with another goal.
         """
         check_key(key)
+        owner = self._tenancy.name
         row = {
+            "tenant": owner,
             "key": key,
             "digest": digest,
             "workflow_id": workflow_id,
@@ -51,7 +56,7 @@ class IdempotencyKeyStore:
         def claim(transaction: Transaction) -> str:
             # On PostgreSQL the insert waits for a concurrent one with the same key.
             transaction.connection.execute(self._insert, row)
-            first = transaction.connection.execute(_SELECT_KEY, {"key": key}).one()
+            first = transaction.connection.execute(_SELECT_KEY, {"owner": owner, "key": key}).one()
             if first.digest != digest:
                 raise KeyConflict(key, first.workflow_id)
             return str(first.workflow_id)
@@ -74,8 +79,14 @@ def check_key(key: str) -> None:
         )
 
 
-def digest_of(goal: Goal) -> str:
-    """Return the SHA-256 of a goal's canonical JSON, the same for any order of its fields."""
-    document = goal.model_dump(mode="json")
+def digest_of(goal: Goal, **more: str | None) -> str:
+    """Return the SHA-256 of a goal's canonical JSON, the same for any order of its fields.
+
+    Args:
+        goal: The goal.
+        more: What else tells one request from another.
+    """
+    # Whose it is is in the key already, and another request has another trace.
+    document = goal.model_dump(mode="json", exclude={"tenant", "trace"}) | more
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

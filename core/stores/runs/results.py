@@ -1,20 +1,26 @@
 """The result store: drafts of results, and the end of each run, stored once."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import bindparam, func, select, update
 
-from perdure.models import EventType, Failure, GoalStatus, Result, ResultReference
+from perdure.models import EventType, Failure, GoalStatus, Result, ResultReference, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import UnknownGoal
 from perdure.stores.database.fencing import Claim
+from perdure.stores.database.goal_index import index_ended_goal
 from perdure.stores.database.retry import with_retries
+from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.delegates import close_delegate_wait
+from perdure.stores.spending.ledger import spending_of
 from perdure.stores.spending.metrics import metric_row, metric_upsert
+from perdure.telemetry.metrics import recording
+from perdure.telemetry.traces.process import is_on
+from perdure.telemetry.traces.recording import goal_ended
 
 MAX_SUMMARY_CHARACTERS: Final = 200
 # The metadata that a result's reference includes; the result has all of it.
@@ -40,7 +46,7 @@ _CLOSE: Final = (
         execution_time=bindparam("execution_time"),
         ended_at=bindparam("ended_at"),
     )
-    .returning(_GOALS.agent_type)
+    .returning(_GOALS.goal_id, _GOALS.agent_type, _GOALS.tenant, _GOALS.trace)
 )
 _ARTIFACTS: Final = (
     select(func.count())
@@ -56,11 +62,21 @@ _REFERENCE: Final = (
 )
 
 
-class ResultStore:
+class _Ended(NamedTuple):
+    """What metrics and the run's span say, of a run whose record was closed just now."""
+
+    goal_id: str
+    agent: str
+    tenant: str
+    trace: str | None
+    spent: Usage
+
+
+class ResultStore(TenantStore):
     """Results of runs."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         upsert = database.insert(schema.results)
         columns = {
             name: upsert.excluded[name] for name in ("result", "summary", "size", "metadata")
@@ -93,6 +109,7 @@ class ResultStore:
         }
 
         def draft(transaction: Transaction) -> None:
+            self._tenancy.check_run(transaction.connection, claim.workflow_id)
             claim.check(transaction)
             transaction.connection.execute(self._upsert, row)
 
@@ -121,25 +138,38 @@ class ResultStore:
         """
         if not status.final:
             raise ValueError(f"{status} is not final")
+        ended_at = datetime.now(UTC)
         end = {
             "run": workflow_id,
             "status": status.value,
             "success": status is GoalStatus.COMPLETED,
             "error": error.model_dump_json() if error else None,
             "execution_time": execution_time,
-            "ended_at": datetime.now(UTC),
+            "ended_at": ended_at,
         }
 
-        def store(transaction: Transaction) -> ResultReference:
-            agent_type: str | None = transaction.connection.execute(_CLOSE, end).scalar()
-            if agent_type is not None:
-                metric = metric_row(workflow_id, agent_type, "execution_time", execution_time)
+        def store(transaction: Transaction) -> tuple[ResultReference, _Ended | None]:
+            ended = None
+            self._tenancy.check_run(transaction.connection, workflow_id)
+            closed = transaction.connection.execute(_CLOSE, end).first()
+            if closed is not None:
+                agent = closed.agent_type
+                metric = metric_row(workflow_id, agent, "execution_time", execution_time)
+                spent = (
+                    spending_of(transaction.connection, workflow_id).spent if is_on() else Usage()
+                )
+                ended = _Ended(closed.goal_id, agent, closed.tenant, closed.trace, spent)
                 transaction.connection.execute(self._metric_upsert, metric)
                 add_end_event(transaction, workflow_id, status, error, execution_time)
                 close_delegate_wait(transaction, workflow_id)
-            return _reference(transaction, workflow_id)
+                index_ended_goal(transaction, workflow_id)
+            return _reference(transaction, workflow_id), ended
 
-        return await self._database.write(store)
+        reference, ended = await self._database.write(store)
+        if ended is not None:
+            recording.goal_ended(ended.agent, ended.tenant, status.value, execution_time)
+            goal_ended(workflow_id, *ended, status, error, ended_at, execution_time)
+        return reference
 
 
 def add_end_event(

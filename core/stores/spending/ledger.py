@@ -1,5 +1,6 @@
 """The ledger: what each run has spent on paid models, what of it was lost, and what was saved."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -7,12 +8,15 @@ from sqlalchemy import Connection, Executable, bindparam, case, func, insert, se
 
 from perdure.agents.steps.errors import BudgetExceeded
 from perdure.agents.steps.keys import StepKey
-from perdure.models import Spending, Usage
+from perdure.models import GoalRecord, Spending, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
+from perdure.stores.database.tenancy import TenantStore
+from perdure.stores.spending.goal_costs import GoalCost, costs_of
 from perdure.stores.spending.run_totals import steps_and_seconds, totals_row, totals_upsert
+from perdure.telemetry.metrics import recording
 
 OPEN: Final = "open"
 KEPT: Final = "kept"
@@ -67,6 +71,7 @@ _ABANDON: Final = (
         output_tokens=case((_IS_RECORDED, _ROWS.output_tokens), else_=0),
         cost=case((_IS_RECORDED, _ROWS.cost), else_=_ROWS.cost * _INPUT_SHARE),
     )
+    .returning(_ROWS.state, _ROWS.cost)
 )
 _SUMS: Final = (
     select(
@@ -82,11 +87,11 @@ _SUMS: Final = (
 _TOTALS: Final = select(schema.totals).where(schema.totals.c.workflow_id == bindparam("run"))
 
 
-class LedgerStore:
+class LedgerStore(TenantStore):
     """The ledgers of all runs."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._add_totals = totals_upsert(database)
 
     def for_execution(self, claim: Claim) -> "StoredLedger":
@@ -98,14 +103,37 @@ class LedgerStore:
         budget = claim.budget
         if budget is None or budget.seconds is None:
             return None
-        _, seconds = await self._database.read(
-            lambda connection: steps_and_seconds(connection, claim.root)
-        )
+
+        def fetch(connection: Connection) -> float:
+            self._tenancy.check_run(connection, claim.workflow_id)
+            return steps_and_seconds(connection, claim.root)[1]
+
+        seconds = await self._database.read(fetch)
         return max(0.0, budget.seconds - seconds)
 
     async def of(self, workflow_id: str) -> Spending:
-        """Return what a run has spent so far, without its delegates."""
-        return await self._database.read(lambda connection: spending_of(connection, workflow_id))
+        """Return what a run has spent so far, without its delegates.
+
+        Raises:
+            UnknownGoal: It is another tenant's.
+        """
+
+        def fetch(connection: Connection) -> Spending:
+            self._tenancy.check_run(connection, workflow_id)
+            return spending_of(connection, workflow_id)
+
+        return await self._database.read(fetch)
+
+    async def costs(self, goals: Sequence[GoalRecord]) -> Mapping[str, GoalCost]:
+        """Return what goals have cost so far, with their delegates, by workflow id.
+
+        A goal that sent no paid model a request is left out.
+        """
+        roots = [goal.workflow_id for goal in goals if goal.parent is None]
+        delegates = [goal.workflow_id for goal in goals if goal.parent is not None]
+        return await self._database.read(
+            lambda connection: costs_of(connection, self._tenancy, roots, delegates)
+        )
 
 
 class StoredLedger:
@@ -128,6 +156,7 @@ class StoredLedger:
         row = {
             "workflow_id": self._claim.workflow_id,
             "root": self._claim.root,
+            "tenant": self._claim.tenant,
             "name": key.name,
             "digest": key.digest,
             "occurrence": key.occurrence,
@@ -165,11 +194,13 @@ class StoredLedger:
                 lambda transaction: transaction.connection.execute(_SETTLE, values)
             )
         )
+        recording.spent(usage.cost, "kept" if kept else "thrown-away")
 
     async def save(self, usage: Usage) -> None:
         """Enter usage that was not paid again; :meth:`close` stores it."""
         self.has_entries = True
         self._saved += usage
+        recording.spent(usage.cost, "saved")
 
     async def left(self) -> int | None:
         """Return how many tokens the budget has left; ``None`` when it does not limit them."""
@@ -222,9 +253,14 @@ class StoredLedger:
         return int(tokens), float(cost)
 
 
-def abandon_requests(transaction: Transaction, workflow_id: str) -> None:
-    """Settle the requests that were in flight when an execution was lost."""
-    transaction.connection.execute(_ABANDON, {"run": workflow_id})
+def abandon_requests(transaction: Transaction, workflow_id: str) -> Sequence[tuple[bool, float]]:
+    """Settle the requests that were in flight when an execution was lost.
+
+    Returns:
+        Whether the outcome of each is in the journal all the same, and its dollars.
+    """
+    rows = transaction.connection.execute(_ABANDON, {"run": workflow_id}).all()
+    return [(state == KEPT, float(cost)) for state, cost in rows]
 
 
 def spending_of(connection: Connection, workflow_id: str) -> Spending:

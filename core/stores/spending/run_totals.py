@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, select
 from perdure.models import Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database
+from perdure.stores.database.tenancy import tenant_of
 
 _TOTALS: Final = schema.totals.c
 _ADDED: Final = ("steps", "seconds", "saved_input_tokens", "saved_output_tokens", "saved_cost")
@@ -17,7 +18,7 @@ _STEPS_AND_SECONDS: Final = select(
 
 def totals_upsert(database: Database) -> Executable:
     """Return the upsert that adds a :func:`totals_row` to a run's totals."""
-    insert = database.insert(schema.totals)
+    insert = database.insert(schema.totals).values(tenant=tenant_of("run"))
     return insert.on_conflict_do_update(
         index_elements=[_TOTALS.workflow_id],
         set_={name: _TOTALS[name] + insert.excluded[name] for name in _ADDED},
@@ -30,6 +31,7 @@ def totals_row(
     """Return the row to be added to a run's totals."""
     saved = saved or Usage()
     return {
+        "run": workflow_id,
         "workflow_id": workflow_id,
         "root": root or workflow_id,
         "steps": steps,

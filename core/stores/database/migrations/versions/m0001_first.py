@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from perdure.stores.database.schema import UtcDateTime
+from perdure.stores.database.columns import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -5,7 +5,7 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-from perdure.stores.database.schema import UtcDateTime
+from perdure.stores.database.columns import UtcDateTime
 
 revision = "0002"
 down_revision = "0001"

@@ -1,0 +1,82 @@
+"""The index of goals: by the words of description, error and result's summary, and by their ids.
+
+Every database is given the words as :mod:`perdure.stores.search.words` makes them, so that all find
+the same. PostgreSQL has a GIN index of them; on SQLite, triggers that the migration makes keep an
+FTS5 index.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import TextClause, bindparam, insert, select, text, update
+
+from perdure.stores.database import schema
+from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.search.words import Term, query_terms, words_of
+
+_GOALS: Final = schema.goals.c
+_WORDS: Final = schema.goal_words.c
+_TEXTS: Final = (
+    select(_GOALS.goal_id, _GOALS.description, _GOALS.error, schema.results.c.summary)
+    .select_from(schema.goals.outerjoin(schema.results))
+    .where(_GOALS.workflow_id == bindparam("run"))
+)
+_INSERT: Final = insert(schema.goal_words)
+_UPDATE: Final = (
+    update(schema.goal_words)
+    .where(_WORDS.workflow_id == bindparam("run"))
+    .values(words=bindparam("found"))
+)
+_MATCHES: Final = "goals.workflow_id IN (SELECT goal_words.workflow_id FROM goal_words WHERE {})"
+_SQLITE: Final = _MATCHES.format(
+    "goal_words.id IN (SELECT rowid FROM goal_words_index WHERE goal_words_index MATCH :searched)"
+)
+_POSTGRESQL: Final = _MATCHES.format(
+    "array_to_tsvector(string_to_array(goal_words.words, ' '))"
+    " @@ CAST(CAST(:searched AS text) AS tsquery)"
+)
+
+
+def index_new_goal(
+    transaction: Transaction, workflow_id: str, goal_id: str, description: str
+) -> None:
+    """Index a run whose record was just created."""
+    words = words_of(workflow_id, goal_id, description)
+    transaction.connection.execute(_INSERT, {"workflow_id": workflow_id, "words": words})
+
+
+def index_ended_goal(transaction: Transaction, workflow_id: str) -> None:
+    """Index a run that has ended anew, by all the words in its record."""
+    execute = transaction.connection.execute
+    words = words_of(workflow_id, *execute(_TEXTS, {"run": workflow_id}).one())
+    if execute(_UPDATE, {"run": workflow_id, "found": words}).rowcount == 0:
+        # A worker of an older version has created it.
+        execute(_INSERT, {"workflow_id": workflow_id, "words": words})
+
+
+def found_by(database: Database, search: str) -> TextClause | None:
+    """Return the condition on ``goals`` that a run has every word of a text, or an id in it.
+
+    Args:
+        database: The database, since each has its own way.
+        search: The text, as :func:`.query_terms` reads it.
+
+    Returns:
+        The condition; ``None`` when the text has no word, so that nothing is found.
+    """
+    terms = query_terms(search)
+    if not terms:
+        return None
+    if database.is_sqlite:
+        return text(_SQLITE).bindparams(searched=_query(terms, '"{}" *', " AND ", " OR "))
+    return text(_POSTGRESQL).bindparams(searched=_query(terms, "'{}':*", " & ", " | "))
+
+
+def _query(terms: Sequence[Term], beginning: str, both: str, either: str) -> str:
+    """Return a query as a database writes it: the beginning of a word, "and", "or"."""
+
+    def written(term: Term) -> str:
+        words = both.join(map(beginning.format, term.words))
+        return f"({either.join([f'({words})', *map(beginning.format, term.ids)])})"
+
+    return both.join(map(written, terms))

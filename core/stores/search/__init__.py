@@ -1,0 +1,1 @@
+"""Finding goals by the words in them."""
