@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import structlog
@@ -14,9 +14,11 @@ from perdure.activities.agent_lookup import find_agent
 from perdure.activities.execution_context import ExecutionContext
 from perdure.activities.execution_watchdog import Execution, ExecutionWatchdog
 from perdure.activities.failures import failed_activity
+from perdure.activities.threads_left import threads_left_reported
+from perdure.activities.uploaded_files import UploadAway, UploadedFiles
 from perdure.agents.execution import clean_up, execute_agent, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
-from perdure.agents.plugins.registry import AgentRegistry, UnknownAgent
+from perdure.agents.plugins.registry import AgentRegistry, MissingAgent
 from perdure.agents.runs.run import Run
 from perdure.agents.steps.errors import BudgetExceeded, failure_from
 from perdure.agents.steps.run_closed import (
@@ -33,10 +35,12 @@ from perdure.agents.steps.run_closed import (
 )
 from perdure.agents.steps.steps import Steps
 from perdure.messages import EXECUTE_ACTIVITY, STORES_AWAY, ExecuteInput, ExecuteOutput
-from perdure.models import EventType, Failure, FailureKind, GoalStatus
+from perdure.models import EventType, Failure, FailureKind, Goal, GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.database.fencing import Claim
+from perdure.telemetry.traces.conventions import END
+from perdure.telemetry.traces.recording import execution as recorded_execution
 
 # Failures that use up no attempt.
 _NOT_COUNTED: Final = frozenset(
@@ -53,6 +57,7 @@ class Execute:
         self._stores = stores
         self._registry = registry
         self._settings = settings
+        self._uploads = UploadedFiles(stores, settings)
         self._watchdog = ExecutionWatchdog(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)
@@ -71,7 +76,19 @@ class Execute:
             self._check_stores(task)
             claim, is_retry = await self._claim_run(task)
             context = ExecutionContext(self._stores, claim, is_retry=is_retry)
-            return await self._execute(task, context)
+            identity = claim.workflow_id, claim.run_id, claim.sequence
+            with recorded_execution(task.goal, *identity, task.attempt) as span:
+                try:
+                    with self._uploads.named_as_given(claim.tenant):
+                        executed = await self._execute(task, context)
+                except Fenced:
+                    span.repeated()  # whoever has taken over has recorded that this one is lost
+                    raise
+                except ApplicationError as error:
+                    span.fail(error.type or "ApplicationError", error.message)
+                    raise
+                span.set({END: _end_of(executed)})
+                return executed
         except (JournalFailed, StoreUnavailable) as error:
             log.info("stores away", workflow_id=activity.info().workflow_id, message=str(error))
             raise _installation_failed(STORES_AWAY, error, FailureKind.STORES_AWAY) from None
@@ -80,6 +97,10 @@ class Execute:
             kind = FailureKind.PERMANENT
             over = Failure(type="Ended", message=str(error), permanent=True, kind=kind)
             raise failed_activity(over, cleaned=True) from None
+        except UploadAway as error:
+            # Another worker may see the file, or this one once it is set up for it.
+            log.warning("upload away", workflow_id=activity.info().workflow_id, message=str(error))
+            raise _installation_failed("UploadAway", error, FailureKind.LOST_WORKER) from None
         except Fenced as error:
             log.info("run taken over", workflow_id=activity.info().workflow_id)
             raise _installation_failed("Fenced", error, FailureKind.LOST_WORKER) from None
@@ -118,7 +139,23 @@ class Execute:
             return await self._stores.executions.start(claim, type_, data)
 
     async def _execute(self, task: ExecuteInput, context: ExecutionContext) -> ExecuteOutput:
-        run = context.run(task.goal, self._settings)
+        if not self._uploads.are_named_by(task.goal):
+            return await self._execute_goal(task.goal, task, context)
+        async with AsyncExitStack() as files:
+            try:
+                async with context.emitter.heartbeats():
+                    parameters = await files.enter_async_context(
+                        self._uploads.local_parameters(task.goal, context.claim.tenant)
+                    )
+            except asyncio.CancelledError:
+                return await self._suspend_early(context)
+            goal = task.goal.model_copy(update={"parameters": parameters})
+            return await self._execute_goal(goal, task, context)
+
+    async def _execute_goal(
+        self, goal: Goal, task: ExecuteInput, context: ExecutionContext
+    ) -> ExecuteOutput:
+        run = context.run(goal, self._settings)
         workflow_id = context.claim.workflow_id
         if context.is_retry:
             made = await self._stores.artifacts.of(workflow_id)
@@ -133,11 +170,12 @@ class Execute:
             context.emitter.heartbeats(),
             self._watchdog.watch(execution),
             _draining(run.steps),
+            threads_left_reported(self._stores, run),
         ):
             agent: AnyAgent | None = None
             try:
                 found = await find_agent(self._registry, self._stores, task.goal.agent_type)
-                agent = create_agent(found.spec, task.goal.parameters, run)
+                agent = create_agent(found.spec, goal.parameters, run)
                 await context.store_draft(
                     await execute_agent(agent, run, on_cancel=_cancellation_reason)
                 )
@@ -175,6 +213,15 @@ class Execute:
         kinds = sorted({wait.kind.value for wait in waits})
         await suspend(context.claim, GoalStatus.WAITING, "run.waiting", {"for": [*kinds]})
         return ExecuteOutput(waits=waits, advanced=run.steps.advanced)
+
+    async def _suspend_early(self, context: ExecutionContext) -> ExecuteOutput:
+        """End an execution that was stopped before its agent was started."""
+        await context.close()
+        if isinstance(_cancellation_reason(), Cancelled):
+            return ExecuteOutput(cancelled=True, cleaned=not context.is_retry)
+        suspend = self._stores.executions.suspend
+        await suspend(context.claim, GoalStatus.RUNNING, "run.yielded", {})
+        return ExecuteOutput(yielded=True)
 
     async def _end(
         self, context: ExecutionContext, run: Run, agent: AnyAgent | None, *, final: bool = True
@@ -228,6 +275,14 @@ def _start_event(task: ExecuteInput) -> tuple[EventType, dict[str, JsonValue]]:
     return "run.resumed", {"after": task.after}
 
 
+def _end_of(executed: ExecuteOutput) -> str:
+    if executed.cancelled:
+        return "cancelled"
+    if executed.waits:
+        return "waiting"
+    return "yielded" if executed.yielded else "finished"
+
+
 def _failure_of(error: BaseException) -> Failure:
     if isinstance(error, Stalled):
         message = f"{error}: see what it waits for, or raise PERDURE_STALL_SECONDS"
@@ -237,9 +292,9 @@ def _failure_of(error: BaseException) -> Failure:
         return Failure(type="StepTooLong", message=str(error), permanent=True, kind=kind)
     if isinstance(error, OutOfTime):
         return failure_from(BudgetExceeded(f"{error}: hand it in again with a larger one"))
-    if isinstance(error, UnknownAgent):
+    if isinstance(error, MissingAgent):
         # Another worker may have it, or this one soon: plugins come and go while goals run.
-        return Failure(type="UnknownAgent", message=str(error), kind=FailureKind.LOST_WORKER)
+        return Failure(type="MissingAgent", message=str(error), kind=FailureKind.LOST_WORKER)
     return failure_from(error)
 
 

@@ -1,6 +1,8 @@
 """The stores, as one execution of a run uses them."""
 
 from perdure.activities.heartbeats import HeartbeatEmitter
+from perdure.agents.cache.folder import cache_folder
+from perdure.agents.cache.run_cache import RunCache
 from perdure.agents.runs.run import Run
 from perdure.models import Goal, Result, Usage
 from perdure.settings import Settings
@@ -26,7 +28,7 @@ class ExecutionContext:
             is_retry: Whether another execution has claimed the run before.
         """
         self.claim = claim
-        self._stores = stores
+        self._stores = stores.of(claim.tenant)
         self.is_retry = is_retry
         self._event_writer = stores.emitter(claim, is_retry=is_retry)
         self.emitter = HeartbeatEmitter(self._event_writer)
@@ -35,16 +37,19 @@ class ExecutionContext:
 
     def run(self, goal: Goal, settings: Settings) -> Run:
         """Return the run that the agent gets."""
+        folder = cache_folder(settings.home / "run-cache", settings.run_cache_bytes)
         return Run(
             goal,
             self._journal,
             self._stores.artifacts.writer(self.claim),
             self.emitter,
-            waits=self._stores.waits.for_execution(self.claim),
+            waits=self._stores.waits.for_execution(self.claim, self._event_writer.drain),
             ledger=self._ledger,
             workflow_id=self.claim.workflow_id,
             model=settings.model,
             responses=self._stores.responses if settings.model_cache else None,
+            cache=RunCache(folder, goal.agent_type, self.claim.tenant),
+            scores=self._stores.scores.writer(self.claim),
         )
 
     async def store_draft(self, result: Result) -> None:

@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from perdure.activities.agent_lookup import check_known
 from perdure.activities.quick_activity import quick_or_later
 from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry
@@ -22,11 +23,12 @@ class Prepare:
     async def prepare_agent_context(self, goal: Goal) -> PrepareOutput:
         """Open the run's record and check its parameters; running it twice changes nothing.
 
-        An agent that is not installed here may be elsewhere, or soon: its execution is tried for
-        about two minutes, on whatever worker takes it.
+        An agent that a worker has, or had, and that is not installed here may be elsewhere, or
+        here again soon: its execution is tried for about two minutes, on whatever worker takes it.
 
         Raises:
             ParametersRefused: The parameters do not fit the agent.
+            UnknownAgent: No worker has ever had an agent of that name.
         """
         info = activity.info()
         workflow_id = info.workflow_id or ""
@@ -39,7 +41,10 @@ class Prepare:
             agent_version=installed.agent_version if installed else None,
         )
         if installed is not None:
-            check_parameters(installed.spec, goal.parameters)
+            uploads = self._stores.of(goal.tenant).uploads
+            check_parameters(installed.spec, uploads.local_parameters(goal))
+        else:
+            await check_known(self._registry, self._stores, goal.agent_type)
         return PrepareOutput(
             agent_version=installed.agent_version if installed else "",
             stores_id=self._stores.stores_id,

@@ -14,7 +14,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
 
     from perdure.messages import (
         CLEAN_UP_ACTIVITY,
@@ -36,6 +36,8 @@ with workflow.unsafe.imports_passed_through():
     from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
     from perdure.workflows.failure_policy import (
         MAX_FAILURES,
+        RETRY,
+        WORKFLOW_FAILURES,
         FailureCause,
         dead_worker_failure,
         record_execution,
@@ -57,12 +59,6 @@ MAX_HISTORY_EVENTS = 4_000
 # A run that waits for something else in every execution never takes an outcome, and never ends.
 MAX_IDLE_WAITS = 5
 
-RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=10),
-    maximum_attempts=MAX_FAILURES[FailureCause.AGENT],
-)
 NO_RETRY = RetryPolicy(maximum_attempts=1)
 # A result is stored however long the disk is full or the stores are away.
 STORE_RETRY = RetryPolicy(
@@ -72,7 +68,7 @@ STORE_RETRY = RetryPolicy(
 )
 
 
-@workflow.defn(name=WORKFLOW_TYPE, failure_exception_types=[ValidationError])
+@workflow.defn(name=WORKFLOW_TYPE, failure_exception_types=WORKFLOW_FAILURES)
 class AgentGoalWorkflow:
     """Prepares, executes and stores one goal."""
 
@@ -231,7 +227,7 @@ class AgentGoalWorkflow:
             "woken": tuple(sorted(self._waits.woken)),
             "paused": self._paused,
         }
-        workflow.continue_as_new(args=[goal, state.model_copy(update=update)])
+        workflow.continue_as_new(args=[goal, state.model_copy(update=update)], retry_policy=RETRY)
 
     async def _end(self, ended: StoreInput) -> ResultReference:
         if self._executed and not self._cleaned and workflow.patched("clean-up"):
@@ -250,6 +246,7 @@ async def _start_child(wait: Wait) -> workflow.ChildWorkflowHandle[AgentGoalWork
         wait.goal,
         id=wait.workflow_id,
         parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+        retry_policy=RETRY,
     )
 
 

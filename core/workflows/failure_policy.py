@@ -1,10 +1,20 @@
-"""What follows from a failed attempt: a retry after a pause, or the end of the goal."""
+"""What follows from a failure: of an attempt, and of the workflow itself.
+
+A failed attempt of a goal is followed by another after a pause, or ends the goal. The goal then
+has a result that says why, and its workflow *completes*: nothing that an agent, a provider or a
+lost worker does fails a workflow. :data:`WORKFLOW_FAILURES` do, which are faults of ours: workflow
+code that raises, input that cannot be read, and a history that the code of a later version no
+longer replays. Temporal would repeat such a workflow task for ever. So the workflow fails, and
+:data:`RETRY` starts another from the beginning: it finds the journal of the first, so every
+recorded step is answered from it and nothing is paid twice.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -41,6 +51,14 @@ MAX_FAILURES = {
     FailureCause.STORES_AWAY: 60,
     FailureCause.THROTTLED: 500,
 }
+RETRY = RetryPolicy(
+    initial_interval=INITIAL_DELAY,
+    backoff_coefficient=2.0,
+    maximum_interval=MAX_DELAY,
+    maximum_attempts=MAX_FAILURES[FailureCause.AGENT],
+)
+# Cancellation and continue-as-new are no Exceptions.
+WORKFLOW_FAILURES = (Exception,)
 _CAUSES = {
     FailureKind.LOST_WORKER: FailureCause.LOST_WORKER,
     FailureKind.STORES_AWAY: FailureCause.STORES_AWAY,

@@ -1,13 +1,18 @@
 """The connection to Temporal: Temporal's own settings, one client a process."""
 
 import asyncio
+import os
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
+
+from perdure.stores.database.retry import until_available
 
 CONNECT_SECONDS: Final = 10
 RPC_TIMEOUT: Final = timedelta(seconds=5)
@@ -20,13 +25,45 @@ _UNREACHABLE: Final = {
 }
 
 
+# A part of the SDK's messages, and what it means.
+_REASONS: Final = (
+    ("ConnectionRefused", "nothing listens there"),
+    ("dns error", "the name of the host is not known"),
+    ("TimedOut", "it does not answer in time"),
+    ("deadline", "it does not answer in time"),
+)
+
+
 class TemporalUnavailable(Exception):
     """The Temporal server does not answer."""
 
 
+class ConfigurationFailed(Exception):
+    """Temporal's own settings cannot be read."""
+
+
 def configured_address() -> str | None:
-    """Return the address that ``TEMPORAL_ADDRESS`` or a Temporal profile names, if any."""
-    return ClientConfig.load_client_connect_config().get("target_host")
+    """Return the address that ``TEMPORAL_ADDRESS`` or a Temporal profile names, if any.
+
+    Raises:
+        ConfigurationFailed: Temporal's own settings cannot be read.
+    """
+    return _configuration().get("target_host")
+
+
+async def connect_when_up(
+    address: Callable[[], str | None], report: Callable[[str], None]
+) -> Client:
+    """Return a client once a server answers, however long that takes.
+
+    Args:
+        address: Returns what :func:`connect` is to connect to; called before each try.
+        report: Takes a line for people, at first and every minute.
+
+    Raises:
+        ConfigurationFailed: Temporal's own settings cannot be read.
+    """
+    return await until_available(lambda: connect(address()), (TemporalUnavailable,), report)
 
 
 async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
@@ -39,8 +76,9 @@ async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
 
     Raises:
         TemporalUnavailable: No server answers there.
+        ConfigurationFailed: Temporal's own settings cannot be read.
     """
-    config = ClientConfig.load_client_connect_config()
+    config = _configuration()
     if address is not None and address != config.get("target_host"):
         # A server of our own: namespace, key and TLS of the settings are meant for another.
         config = {"target_host": address}
@@ -57,9 +95,24 @@ async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
         raise unavailable(config["target_host"], error) from error
 
 
+def _configuration() -> ClientConnectConfig:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        # A message about a file shows the place in it, over several lines.
+        reason = re.sub(r"\s+", " ", str(error).strip())[:200]
+        profile = os.environ.get("TEMPORAL_PROFILE")
+        advice = f"TEMPORAL_PROFILE, which is {profile!r}" if profile else "the settings TEMPORAL_*"
+        raise ConfigurationFailed(
+            f"Temporal's settings cannot be read ({reason}): correct {advice}, or the file that"
+            " TEMPORAL_CONFIG_FILE names"
+        ) from error
+
+
 def unavailable(address: str, error: Exception) -> TemporalUnavailable:
     """Return the error that says a server does not answer, in one sentence."""
-    reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    text = str(error).strip() or type(error).__name__
+    reason = next((reason for part, reason in _REASONS if part in text), text.splitlines()[0][:200])
     return TemporalUnavailable(
         f"no Temporal server answers at {address} ({reason}): start one with perdure dev, or set"
         " TEMPORAL_ADDRESS"

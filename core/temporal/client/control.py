@@ -8,6 +8,7 @@ import structlog
 
 from perdure.messages import PAUSE_SIGNAL, RESUME_SIGNAL
 from perdure.models import Goal, GoalRecord, GoalStatus
+from perdure.redaction import without_secrets
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.errors import RunNotEnded, StateConflict
 from perdure.stores.journal.signals import run_ended_error
@@ -91,6 +92,7 @@ class RunControl:
         record = await self._stores.goals.get(workflow_id)
         if record.status.final:
             return False
+        reason = without_secrets(reason, ())
         what = f"goal {workflow_id} was terminated" + (f" ({reason})" if reason else "")
         await self._end(workflow_id, reason, what)
         for child in await self._stores.control.open_descendants(workflow_id):
@@ -114,6 +116,8 @@ class RunControl:
             agent_type=record.agent_type,
             parameters=record.parameters,
             budget=record.budget,
+            tenant=record.tenant,
+            trace=previous.trace or "",
         )
         started = False
         try:

@@ -5,8 +5,8 @@ from pydantic import JsonValue
 
 from perdure.messages import WAKE_SIGNAL
 from perdure.models import Vote
+from perdure.schemas.approvals import ApprovalRecord
 from perdure.stores import Stores
-from perdure.stores.journal.approvals import ApprovalRecord
 from perdure.stores.journal.signals import signal_wait
 from perdure.stores.journal.wait_ids import wait_id
 from perdure.temporal.client.connection import TemporalUnavailable

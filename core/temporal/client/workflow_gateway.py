@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.messages import TASK_QUEUE, WORKFLOW_TYPE
 from perdure.models import Goal
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
+from perdure.workflows.failure_policy import RETRY
 
 # Every other status, those of later servers included, means that it goes on.
 _ENDED: Final = {
@@ -81,6 +82,7 @@ class WorkflowGateway:
                     task_queue=TASK_QUEUE,
                     id_reuse_policy=reuse,
                     id_conflict_policy=conflict,
+                    retry_policy=RETRY,
                     # Takes effect when this client's process also runs the worker.
                     request_eager_start=True,
                     rpc_timeout=RPC_TIMEOUT,

@@ -58,6 +58,12 @@ class ServerBinary:
     server_version: str
     source: BinarySource
 
+    @property
+    def full_version(self) -> str:
+        """The versions of the command and of its server, in a few words."""
+        server = f" (server {self.server_version})" if self.server_version else ""
+        return self.version + server
+
 
 class ServerUnavailable(Exception):
     """No source gave a Temporal server; the message says why for each, and what to do."""

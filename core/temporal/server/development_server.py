@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from perdure.temporal.server.binary import ServerUnavailable
 from perdure.temporal.server.ports import LOOPBACK, ServerPorts, choose_ports
 from perdure.temporal.server.processes import start_process, stop_process
 from perdure.temporal.server.server_log import ServerLog
+from perdure.temporal.server.state import ServerState, read_schema
 from perdure.temporal.server.state_lock import StateInUse, StateLock
 
 PORT: Final = 7233
@@ -39,6 +40,10 @@ _TUNED_OPTIONS: Final = (
 
 class DevelopmentServerFailed(ServerUnavailable):
     """The embedded server could not be started, or ended by itself."""
+
+
+class HomeInUse(DevelopmentServerFailed):
+    """Another development server uses the home folder."""
 
 
 class _PortTaken(DevelopmentServerFailed):
@@ -98,6 +103,8 @@ async def run_development_server(
     port: int = PORT,
     ui_port: int = UI_PORT,
     tuned: bool = True,
+    version: str = "",
+    while_starting: Callable[[], object] = lambda: None,
 ) -> AsyncIterator[DevelopmentServer]:
     """Run a development server for as long as the block runs.
 
@@ -112,19 +119,26 @@ async def run_development_server(
         port: The port preferred for clients; another when it is taken, and any when 0.
         ui_port: The same for the web UI.
         tuned: Whether to set what makes goals quick; ``False`` for ``start-dev`` as it comes.
+        version: The version of the command and its server; when not given, any is taken to fit the
+            state in ``home``.
+        while_starting: Called while the server's process comes up; again should it need another
+            port. It may block.
 
     Yields:
         The server, once workflows can be started on it.
 
     Raises:
-        DevelopmentServerFailed: Another server uses ``home``, ``home`` cannot be written, or the
-            server does not come up within 30 s.
+        HomeInUse: Another server uses ``home``.
+        DevelopmentServerFailed: ``home`` cannot be written, holds the state of a version whose
+            tables are others, or the server does not come up within 30 s.
     """
     with _state_folder(home) as folder, await _lock(folder) as lock:
-        state = _State(folder)
-        server = await _start(binary, state, lock, (port, ui_port), _TUNED_OPTIONS if tuned else ())
+        state = ServerState(folder)
+        await _check_version(binary, state, version)
+        options = _TUNED_OPTIONS if tuned else ()
+        server = await _start(binary, state, lock, (port, ui_port), options, while_starting)
         try:
-            state.mark_complete()
+            state.mark_complete(version)
             lock.publish(server.address, server.pid)
             yield server
         finally:
@@ -149,11 +163,30 @@ async def _lock(folder: Path) -> StateLock:
             raise _cannot_write(folder, error) from error
         except StateInUse as error:
             if time.monotonic() > deadline:
-                raise DevelopmentServerFailed(
+                raise HomeInUse(
                     f"{folder} is in use by {error}: stop that one, or set PERDURE_HOME to another"
                     " folder"
                 ) from error
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _check_version(binary: Path, state: ServerState, version: str) -> None:
+    """Refuse the state of another version of the server, unless its tables are the same.
+
+    The server lays out a new file, and changes nothing in one that is there.
+    """
+    made_by = state.made_by()
+    if made_by is None or not version or made_by == version:
+        return
+    with TemporaryDirectory(prefix="perdure-", ignore_cleanup_errors=True) as folder:
+        async with run_development_server(binary, Path(folder), port=0, ui_port=0):
+            expected = read_schema(ServerState(Path(folder)).database)
+    if read_schema(state.database) != expected:
+        raise DevelopmentServerFailed(
+            f"{state.database} was made by Temporal {made_by}, and Temporal {version} has other"
+            f" tables: put Temporal {made_by.partition(' ')[0]} on PATH, or move the file away, and"
+            " perdure goals retry GOAL then picks up each goal under way from its journal"
+        )
 
 
 def _cannot_write(folder: Path, error: OSError) -> DevelopmentServerFailed:
@@ -163,41 +196,18 @@ def _cannot_write(folder: Path, error: OSError) -> DevelopmentServerFailed:
     )
 
 
-class _State:
-    """The database file of a server, and whether its tables were ever complete."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.database = folder / "temporal.db"
-        self._unfinished = folder / "temporal.db.unfinished"
-
-    def prepare(self) -> None:
-        """Remove a database whose server was killed before it had created its tables.
-
-        The server creates them only when there is no file, and would fail for ever on such a one.
-        """
-        if self._unfinished.exists():
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
-        elif not self.database.exists():
-            self._unfinished.touch()
-
-    def mark_complete(self) -> None:
-        """Note that the database is complete: a server has served from it."""
-        self._unfinished.unlink(missing_ok=True)
-
-
 async def _start(
     binary: Path,
-    state: _State,
+    state: ServerState,
     lock: StateLock,
     preferred: tuple[int, int],
     options: tuple[str, ...],
+    while_starting: Callable[[], object],
 ) -> DevelopmentServer:
     for attempt in range(_MAX_ATTEMPTS):
         ports = choose_ports(*preferred)
         try:
-            return await _start_once(binary, state, lock, ports, preferred, options)
+            return await _start_once(binary, state, lock, ports, preferred, options, while_starting)
         except _PortTaken:
             if attempt == _MAX_ATTEMPTS - 1:
                 raise
@@ -206,11 +216,12 @@ async def _start(
 
 async def _start_once(
     binary: Path,
-    state: _State,
+    state: ServerState,
     lock: StateLock,
     ports: ServerPorts,
     preferred: tuple[int, int],
     options: tuple[str, ...],
+    while_starting: Callable[[], object],
 ) -> DevelopmentServer:
     command = _command(binary, state.database, ports, options)
     try:
@@ -223,6 +234,7 @@ async def _start_once(
     except OSError as error:
         raise _cannot_write(state.folder, error) from error
     try:
+        while_starting()
         await _until_ready(process, ports, log)
     except BaseException:
         await stop_process(process)

@@ -20,6 +20,7 @@ import structlog
 from temporalio.client import Client
 
 from perdure.settings import Settings
+from perdure.temporal.worker.pool_metrics import PoolMetrics
 from perdure.temporal.worker.recovery import recover
 
 CHECK_SECONDS: Final = 5.0
@@ -42,6 +43,7 @@ class Pool:
     Attributes:
         children: The process id of each running worker, by its slot in the pool.
         working: The slots whose worker is ready and takes goals.
+        metrics: What the workers measure.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Pool:
         """
         self.children: dict[int, int] = {}
         self.working: set[int] = set()
+        self.metrics = PoolMetrics()
         self._client = client
         self._home = settings.home
         self._processes = processes
@@ -125,34 +128,31 @@ class Pool:
             theirs.close()
             self.children[slot] = child.pid
             self._check_memory_after[slot] = time.monotonic() + self._memory_grace[slot]
-            readiness = asyncio.create_task(self._wait_until_ready(ours, slot, ready))
+            listening = asyncio.create_task(self._listen(ours, slot, ready))
             try:
                 status = await child.wait()
                 # Its own children may hold the socket open and write nothing.
-                return readiness.done() and readiness.result(), status
+                return slot in self.working, status
             finally:
-                readiness.cancel()
+                listening.cancel()
+                self.metrics.end(slot)
                 self.working.discard(slot)
                 del self.children[slot]
                 if child.returncode is None:
                     await asyncio.shield(self._stop(child))
 
-    async def _wait_until_ready(
-        self, channel: socket.socket, slot: int, ready: asyncio.Event
-    ) -> bool:
-        """Return whether a worker becomes ready before it ends."""
+    async def _listen(self, channel: socket.socket, slot: int, ready: asyncio.Event) -> None:
+        """Note that a worker is ready, and then what it measures, until it ends."""
         channel.setblocking(False)
-        try:
-            is_ready = await asyncio.get_running_loop().sock_recv(channel, 1) == _READY_MESSAGE
-        except OSError:
-            return False
-        if is_ready:
+        with suppress(OSError):
+            if await asyncio.get_running_loop().sock_recv(channel, 1) != _READY_MESSAGE:
+                return
             ready.set()
             self.working.add(slot)
             # It was meant for now: one that takes a dead one's slot, after a newer version has
             # taken over, must not take the goals back.
             self._environment["PERDURE_MAKE_CURRENT"] = "false"
-        return is_ready
+            await self.metrics.receive(slot, channel)
 
     async def _stop(self, child: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):

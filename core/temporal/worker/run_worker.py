@@ -13,15 +13,21 @@ from perdure.activities.observers import run_observers
 from perdure.agents.plugins.file_watch import watch_files
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
-from perdure.stores import Stores
+from perdure.stores import Stores, StoreUnavailable
+from perdure.telemetry.metrics import recording
 from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.worker.callbacks import CallbackPoster
 from perdure.temporal.worker.housekeeping import run_housekeeping
 from perdure.temporal.worker.loop_watchdog import watch_event_loop
+from perdure.temporal.worker.polling import polling
+from perdure.temporal.worker.presence import report_presence
 from perdure.temporal.worker.recovery import recover
+from perdure.temporal.worker.task_register import executions_running
 from perdure.temporal.worker.versioning import make_current
 from perdure.temporal.worker.worker import build_worker
 
 RECOVER_SECONDS: Final = 5.0
+NEW_AGENTS_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -33,19 +39,30 @@ async def run_worker(
     """Run a worker for as long as the block runs.
 
     Goals of an earlier worker on this machine that died are reassigned first.
+
+    Raises:
+        WorkerFailed: It can take no more goals.
     """
     service = GoalService(client, stores, registry)
+    # Here, where a setting that is wrong ends the worker with a sentence.
+    poster = CallbackPoster(stores, settings) if settings.callback_secret else None
+    # Before it takes a goal: one for an agent that nobody has is refused by any worker.
+    await stores.agents.add(_versions(registry))
     async with (
         watch_event_loop(),
         run_observers(stores.events, registry.observers),
-        build_worker(client, stores, registry, settings),
+        polling(build_worker(client, stores, registry, settings)),
     ):
+        recording.slots(settings.max_concurrent_goals, executions_running)
         if settings.build_id:
             await make_current(client, settings.build_id, replace=settings.make_current)
         background = [
             asyncio.create_task(_recover_regularly(client, settings.home)),
             asyncio.create_task(run_housekeeping(service)),
             asyncio.create_task(watch_files(registry, settings)),
+            asyncio.create_task(_store_new_agents(stores, registry)),
+            asyncio.create_task(report_presence(stores, registry, settings)),
+            asyncio.create_task(_post_callbacks(poster)),
         ]
         try:
             yield
@@ -60,6 +77,29 @@ def log_failed_plugins(registry: AgentRegistry) -> None:
     for plugin in registry.plugins:
         if plugin.failure_message:
             log.warning(plugin.failure_message)
+
+
+def _versions(registry: AgentRegistry) -> dict[str, str]:
+    return {name: agent.agent_version for name, agent in registry.agents.items()}
+
+
+async def _store_new_agents(stores: Stores, registry: AgentRegistry) -> None:
+    """Store the agents that plugin files bring when they are reloaded."""
+    stored = _versions(registry)
+    while True:
+        await asyncio.sleep(NEW_AGENTS_SECONDS)
+        current = _versions(registry)
+        if current != stored:
+            try:
+                await stores.agents.add(current)
+                stored = current
+            except StoreUnavailable as error:
+                log.warning("new agents were not stored", message=str(error))
+
+
+async def _post_callbacks(poster: CallbackPoster | None) -> None:
+    if poster is not None:
+        await poster.run()
 
 
 async def _recover_regularly(client: Client, home: Path) -> None:

@@ -45,6 +45,9 @@ class TaskRegister:
 
     The kernel releases the lock however the process ends, and what was written stays: a register
     that is not locked is that of a dead worker.
+
+    Attributes:
+        running: How many executions go on now.
     """
 
     def __init__(self, home: Path) -> None:
@@ -56,6 +59,7 @@ class TaskRegister:
         Raises:
             OSError: The folder cannot be written.
         """
+        self.running = 0
         folder = home / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         # Made under another name and locked first, or it would be taken for a dead worker's.
@@ -123,11 +127,18 @@ class _RegisterActivityInterceptor(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         task = RegisteredTask(info.task_token, info.workflow_id or "", info.workflow_run_id or "")
         self._register.add(task)
+        self._register.running += 1
         try:
             return await super().execute_activity(input)
         finally:
+            self._register.running -= 1
             loop = asyncio.get_running_loop()
             loop.call_later(REPORTING_SECONDS, self._register.remove, task)
+
+
+def executions_running() -> int:
+    """Return how many executions of agents go on in this process."""
+    return sum(register.running for register in _OPEN)
 
 
 def dead_workers_registers(home: Path) -> Iterator[tuple[Path, list[RegisteredTask]]]:

@@ -24,6 +24,10 @@ from perdure.agents.plugins.registry import AgentRegistry
 from perdure.messages import TASK_QUEUE
 from perdure.settings import Settings
 from perdure.stores import Stores
+from perdure.telemetry.traces.process import is_on
+from perdure.temporal.worker.interceptors.log_context import LogContextInterceptor
+from perdure.temporal.worker.interceptors.measuring import MeasuringInterceptor
+from perdure.temporal.worker.interceptors.tracing import TracingInterceptor
 from perdure.temporal.worker.task_register import RegisterInterceptor
 from perdure.temporal.worker.versioning import DEPLOYMENT
 from perdure.workflows.agent_goal import AgentGoalWorkflow
@@ -40,7 +44,7 @@ LOCAL_ACTIVITY_SLOTS: Final = 200
 def build_worker(
     client: Client, stores: Stores, registry: AgentRegistry, settings: Settings
 ) -> Worker:
-    """Return a worker for the task queue ``ai-agent-queue``; run it with ``async with``.
+    """Return a worker for the task queue ``ai-agent-queue``; run it with :func:`polling`.
 
     Args:
         client: A connected client.
@@ -59,7 +63,12 @@ def build_worker(
             CleanUp(registry).clean_up_agent,
             Store(stores).store_agent_results,
         ],
-        interceptors=[RegisterInterceptor(settings.home)],
+        interceptors=[
+            LogContextInterceptor(),
+            MeasuringInterceptor(),
+            RegisterInterceptor(settings.home),
+            *([TracingInterceptor()] if is_on() else []),
+        ],
         tuner=_slots(settings),
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,

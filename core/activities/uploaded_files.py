@@ -1,0 +1,171 @@
+"""The uploads that a goal names, as files on this machine: read where they lie, or fetched."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from pydantic import JsonValue
+
+from perdure.models import Goal, Parameters
+from perdure.models.uploads import UPLOAD_CONTENT_PATH, UPLOAD_SCHEME, UploadRecord
+from perdure.redaction import renaming
+from perdure.settings import Settings
+from perdure.stores import Stores
+from perdure.stores.artifacts.upload_cache import DamagedUpload, UploadCache
+from perdure.stores.database.errors import UnknownUpload
+
+if TYPE_CHECKING:
+    import httpx
+
+_ID: Final = re.compile(re.escape(UPLOAD_SCHEME) + "([0-9a-f]{32})(?:/.*)?", re.DOTALL)
+_ATTEMPTS: Final = 3
+_PAUSE_SECONDS: Final = 1.0
+_TIMEOUT_SECONDS: Final = 30.0
+
+log = structlog.get_logger()
+
+
+class UploadAway(Exception):
+    """A file that was handed in lies on another machine, and cannot be fetched from there."""
+
+
+class UploadedFiles:
+    """Brings the uploads that goals name to this machine."""
+
+    def __init__(self, stores: Stores, settings: Settings) -> None:
+        self._stores = stores
+        self._api_url = settings.api_url.rstrip("/")
+        self._cache = UploadCache(settings.home / "upload-cache", settings.run_cache_bytes)
+
+    def named_as_given(self, tenant: str) -> AbstractContextManager[None]:
+        """Have texts name a tenant's uploads ``upload:{id}/{name}`` while the block runs.
+
+        Where they lie on this machine is of no use to those who read a goal's error, its events
+        and its result; and the paths that delegates are given have no other name.
+        """
+        folders = (self._stores.of(tenant).uploads.folder, self._cache.folder)
+        paths = {str(path) for folder in folders for path in (folder, folder.resolve())}
+        return renaming([(f"{path}/", UPLOAD_SCHEME) for path in paths])
+
+    @staticmethod
+    def are_named_by(goal: Goal) -> bool:
+        """Return whether a goal's parameters name any upload."""
+        texts = _texts(list(goal.parameters.values()))
+        return any(text.startswith(UPLOAD_SCHEME) for text in texts)
+
+    @asynccontextmanager
+    async def local_parameters(self, goal: Goal, tenant: str) -> AsyncIterator[Parameters]:
+        """Yield a goal's parameters with its uploads as files that are there while the block runs.
+
+        The path of an upload that was removed stays as it is: whoever opens it says that it is not
+        there.
+
+        Args:
+            goal: The goal.
+            tenant: Whose uploads it may name.
+
+        Raises:
+            UploadAway: One lies on another machine and cannot be fetched.
+            StoreUnavailable: The stores do not answer.
+        """
+        stores = self._stores.of(tenant)
+        parameters = stores.uploads.local_parameters(goal)
+        # What is left lies elsewhere, or was removed.
+        matches = map(_ID.fullmatch, _texts(parameters))
+        missing = sorted({match[1] for match in matches if match})
+        if not missing:
+            yield parameters
+            return
+        async with AsyncExitStack() as stack:
+            paths: dict[str, str] = {}
+            for upload_id in missing:
+                try:
+                    record = await stores.upload_records.get(upload_id)
+                except UnknownUpload:
+                    continue
+                stack.enter_context(self._cache.in_use(upload_id))
+                paths[upload_id] = str(await self._fetched(record))
+            yield {name: _replaced(value, paths) for name, value in parameters.items()}
+
+    async def _fetched(self, record: UploadRecord) -> Path:
+        if (found := await asyncio.to_thread(self._cache.find, record)) is not None:
+            return found
+        if not self._api_url:
+            raise UploadAway(
+                f"{record.path} was handed in to an API on another machine: set PERDURE_API_URL on"
+                " this worker to that API's address, or give both the same folder as PERDURE_HOME"
+            )
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._fetch(record)
+            except (UploadAway, DamagedUpload) as error:
+                log.warning("upload not fetched", upload=record.id, message=str(error))
+                if attempt == _ATTEMPTS:
+                    raise UploadAway(str(error)) from None
+                await asyncio.sleep(_PAUSE_SECONDS)
+        raise AssertionError("unreachable")
+
+    async def _fetch(self, record: UploadRecord) -> Path:
+        import httpx
+
+        token = await self._stores.upload_records.token(record.id)
+        url = f"{self._api_url}{UPLOAD_CONTENT_PATH}/{record.id}"
+        headers = {"Authorization": f"Upload {token}"}
+        with self._cache.incoming() as incoming:
+            try:
+                # The token is for that API alone: no redirect, and no proxy of the environment.
+                async with (
+                    httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client,
+                    client.stream("GET", url, headers=headers) as answer,
+                ):
+                    await _save(answer, record, incoming)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise UploadAway(
+                    f"{record.path} cannot be fetched from {self._api_url} ({error!r}): see that"
+                    " PERDURE_API_URL is the address of the API as this worker reaches it"
+                ) from None
+            path = await asyncio.to_thread(self._cache.keep, record, incoming)
+        await asyncio.to_thread(self._cache.make_room)
+        return path
+
+
+async def _save(answer: "httpx.Response", record: UploadRecord, incoming: Path) -> None:
+    if answer.status_code != 200:
+        raise UploadAway(
+            f"{record.path} cannot be fetched from {answer.url.copy_with(path='/')}: it answers"
+            f" with status {answer.status_code}; see that it is the API's address and that it has"
+            " the file"
+        )
+    size = 0
+    with await asyncio.to_thread(incoming.open, "xb") as file:
+        async for chunk in answer.aiter_raw():
+            size += len(chunk)
+            if size > record.size:
+                raise DamagedUpload(record)
+            await asyncio.to_thread(file.write, chunk)
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+
+
+def _replaced(value: JsonValue, paths: dict[str, str]) -> JsonValue:
+    if isinstance(value, str):
+        found = _ID.fullmatch(value)
+        return paths.get(found[1], value) if found else value
+    if isinstance(value, list):
+        return [_replaced(item, paths) for item in value]
+    if isinstance(value, dict):
+        return {name: _replaced(item, paths) for name, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""What is done around every activity of a worker."""
