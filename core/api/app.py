@@ -1,60 +1,80 @@
-"""The FastAPI application: routes, error responses, API keys."""
+"""The FastAPI application of the API: routes, error responses, what is before them."""
 
 from typing import Final
 
-from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-from perdure.api import agents, approvals, control, events, goals, health, pages
-from perdure.api.dependencies import ApiState
-from perdure.api.keys import ApiKeyMiddleware
-from perdure.api.openapi import ApiWithAgentSchemas
-from perdure.api.problems import add_problem_handlers
+from perdure.api.gateway.arrival import ArrivalMiddleware
+from perdure.api.gateway.auditing import AuditMiddleware
+from perdure.api.gateway.authentication import AuthenticationMiddleware
+from perdure.api.gateway.bodies import BodyLimitMiddleware
+from perdure.api.gateway.tracing import TracingMiddleware
+from perdure.api.monitoring import health, metrics
+from perdure.api.openapi import DESCRIPTION, DocumentedApi, operation_id, tags
+from perdure.api.reference import page as reference
+from perdure.api.routes import (
+    access,
+    agents,
+    approvals,
+    artifacts,
+    control,
+    events,
+    goals,
+    installation,
+    many_goals,
+    scores,
+    steps,
+    uploads,
+)
+from perdure.api.routes.dependencies import ApiState
+from perdure.api.routes.problems import add_problem_handlers
 from perdure.settings import Settings
+from perdure.telemetry.traces.process import is_on
+from perdure.temporal.client.callback_urls import CallbackUrls
 from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.client.installation_metrics import InstallationMetrics
 from perdure.version import core_version
 
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+# The routes of many goals before those of one: their last parts are no workflow ids.
+_ROUTES: Final = (
+    agents, many_goals, goals, artifacts, uploads, control, steps, scores, approvals, events,
+    installation, access, health, metrics, reference,
+)  # fmt: skip
 
 
-class RefusedAddress(Exception):
-    """The API would listen on the network without a key."""
-
-
-def create_app(service: GoalService, settings: Settings) -> FastAPI:
+def create_app(service: GoalService, settings: Settings) -> DocumentedApi:
     """Return the application.
 
     Args:
         service: Starts and cancels goals; the routes read its stores.
-        settings: The API keys.
+        settings: The API keys, the trusted proxies.
     """
-    app = ApiWithAgentSchemas(
+    app = DocumentedApi(
         title="Perdure",
         version=core_version(),
-        description="Hand in goals, follow them, take their results.",
+        description=DESCRIPTION,
+        openapi_tags=tags(),
+        generate_unique_id_function=operation_id,
+        # The framework's own pages load their scripts from another host.
+        docs_url=None,
+        redoc_url=None,
+        # Its own spans are of every read, and of its parts: see gateway/tracing.py.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.perdure = ApiState(service)
+    app.state.perdure = ApiState(service, CallbackUrls(settings))
+    app.state.read_metrics = InstallationMetrics(service, settings.home).read
     add_problem_handlers(app)
-    for module in (goals, control, approvals, events, agents, health, pages):
+    for module in _ROUTES:
         app.include_router(module.router)
-    if settings.api_keys:
-        app.add_middleware(ApiKeyMiddleware, digests=settings.api_keys)
-    else:
-        # Without keys only this machine may send requests; a page elsewhere that resolves its own
-        # name to this machine (DNS rebinding) must not.
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
+    # Before the routes; the last one added comes first.
+    if settings.key_rate or settings.tenant_rate or settings.tenant_goals:
+        from perdure.api.gateway.rates import RateLimitMiddleware, RateLimits
 
+        app.add_middleware(RateLimitMiddleware, limits=RateLimits(settings))
+    app.add_middleware(
+        AuthenticationMiddleware, access=lambda: service.stores.access, settings=settings
+    )
+    app.add_middleware(AuditMiddleware, service=service)
+    app.add_middleware(BodyLimitMiddleware)
+    if is_on():
+        app.add_middleware(TracingMiddleware)
+    app.add_middleware(ArrivalMiddleware, trusted=settings.trusted_proxies)
     return app
-
-
-def check_address(settings: Settings) -> None:
-    """Check that the API does not listen on the network without keys.
-
-    Raises:
-        RefusedAddress: It would.
-    """
-    if settings.host not in LOOPBACK and not settings.api_keys:
-        raise RefusedAddress(
-            f"the API does not listen on {settings.host} without keys: make one with perdure api"
-            " --new-key and set PERDURE_API_KEYS, or leave PERDURE_HOST at 127.0.0.1"
-        )

@@ -1,111 +1,119 @@
-"""The OpenAPI document, with the parameters of each installed agent."""
+"""The OpenAPI document: the routes, what they answer with, the parameters of each agent."""
 
 from copy import deepcopy
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
-from perdure.agents.hookspecs.agent_spec import AgentSpec
-from perdure.agents.hookspecs.parameters_schema import schema_of
 from perdure.agents.plugins.registry import AgentRegistry
+from perdure.api.access.paths import is_public
+from perdure.api.access.requirements import SECURITY_SCHEME
+from perdure.api.documentation.agents import add_agents
+from perdure.api.documentation.fields import describe_fields
+from perdure.api.documentation.problems import add_problems
+from perdure.models import Event
+from perdure.schemas.problems import Problem
 
-_COMPONENTS: Final = "#/components/schemas/"
 _Document = dict[str, Any]
 
+DESCRIPTION: Final = """\
+Hand in goals, follow them, take their results.
 
-class ApiWithAgentSchemas(FastAPI):
-    """A FastAPI application whose OpenAPI document has a goal schema for each agent.
+**Keys.** Send a key as `Authorization: Bearer <key>`; `perdure keys create` makes one. Each
+operation says which scope of a key it needs; `admin` includes the others. A key is of a tenant, and
+sees nothing of another's. The API of this machine alone, without keys, needs none.
 
-    The document is made at every request: agents of plugin files are added, changed and removed.
+**Errors** are `application/problem+json` (RFC 9457): a `type` that does not change, a sentence in
+`detail`, and in `errors` the fields at fault. Send a request again after `Retry-After` where an
+error has it.
+
+**Limits.** Where the installation limits rates, `RateLimit` and `RateLimit-Policy` say in each
+answer what is left. Every answer has an `X-Request-ID`, by which logs and the audit table name it.
+
+**Pages.** A list has a cursor, `before` or `after`: hand it in as the parameter of the same name to
+get the next page; it is `null` on the last.
+"""
+
+TAGS: Final = (
+    ("goals", "Start goals, list and show them."),
+    ("control", "Cancel, pause, resume, retry, run again."),
+    ("events", "What happens in a run: as a stream, or as a file."),
+    ("steps", "What a run did step by step, and steps of unknown outcome."),
+    ("scores", "How good what a run did is, as people, programs and its agent say."),
+    ("artifacts", "The files that runs make."),
+    ("uploads", "Files that are handed in for goals."),
+    ("approvals", "What runs ask people."),
+    ("agents", "What is installed."),
+    ("installation", "Workers, and what goals have used."),
+    ("keys", "Keys of the caller's tenant, for admins."),
+    ("audit", "Who did what, for admins."),
+    ("health", "For load balancers, orchestrators and Prometheus."),
+)
+
+
+class DocumentedApi(FastAPI):
+    """A FastAPI application whose OpenAPI document has all answers, and a goal for each agent.
+
+    The agents' part is made at every request: agents of plugin files are added, changed and
+    removed.
     """
 
     def openapi(self) -> _Document:
         """Return the document."""
-        document = deepcopy(super().openapi())
+        document = self.without_agents()
         registry: AgentRegistry = self.state.perdure.service.registry
         if registry.agents:
-            _add_agents(document, [agent.spec for _, agent in sorted(registry.agents.items())])
+            add_agents(document, [agent.spec for _, agent in sorted(registry.agents.items())])
         return document
 
-
-def _add_agents(document: _Document, specs: list[AgentSpec]) -> None:
-    schemas = document["components"]["schemas"]
-    body = document["paths"]["/api/execute-goal"]["post"]["requestBody"]["content"]
-    goal = schemas[body["application/json"]["schema"]["$ref"].removeprefix(_COMPONENTS)]
-    goals: dict[str, str] = {}
-    for spec in specs:
-        schemas |= _parameter_schemas(spec)
-        schemas[f"{spec.name}.goal"] = _goal_schema(spec, goal)
-        goals[spec.name] = f"{_COMPONENTS}{spec.name}.goal"
-    body["application/json"]["schema"] = {
-        "title": "Goal",
-        "oneOf": [{"$ref": reference} for reference in goals.values()],
-        "discriminator": {"propertyName": "agent_type", "mapping": goals},
-    }
-    examples = {spec.name: example for spec in specs if (example := _example(spec))}
-    if examples:
-        body["application/json"]["examples"] = examples
+    def without_agents(self) -> _Document:
+        """Return the document of what the API is whatever is installed."""
+        if self.openapi_schema is None:
+            document = super().openapi()  # which keeps it as that attribute
+            _add_security(document)
+            add_problems(document)
+            # What no route returns as a model: problems, and events as they are streamed.
+            for model in (Problem, Event):
+                document["components"]["schemas"] |= _schemas_of(model)
+            describe_fields(document)
+        return deepcopy(super().openapi())
 
 
-def _parameter_schemas(spec: AgentSpec) -> _Document:
-    """Return the component schemas of an agent's parameters, named after the agent."""
-    name = f"{spec.name}.parameters"
-    if spec.parameters is None:
-        return {name: {"type": "object", "title": name, "maxProperties": 0}}
-    schema = _with_prefix(deepcopy(dict(schema_of(spec.parameters))), f"{_COMPONENTS}{name}.")
-    definitions = {f"{name}.{part}": inner for part, inner in schema.pop("$defs", {}).items()}
-    if "properties" in schema:
-        # An unknown parameter is refused, unless the agent's model allows any.
-        schema.setdefault("additionalProperties", False)
-    return {name: schema, **definitions}
+def operation_id(route: APIRoute) -> str:
+    """Return the name of an operation, as generated clients have it: that of its function."""
+    return route.name
 
 
-def _with_prefix(schema: Any, prefix: str) -> Any:
-    """Return a schema whose references begin with ``prefix`` instead of ``#/$defs/``."""
-    if isinstance(schema, list):
-        return [_with_prefix(item, prefix) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: value.replace("#/$defs/", prefix)
-        if key == "$ref" and isinstance(value, str)
-        else {name: inner.replace("#/$defs/", prefix) for name, inner in value.items()}
-        if key == "mapping" and isinstance(value, dict)
-        else _with_prefix(value, prefix)
-        for key, value in schema.items()
-    }
+def tags() -> list[dict[str, str]]:
+    """Return the groups of operations, in their order."""
+    return [{"name": name, "description": description} for name, description in TAGS]
 
 
-def _goal_schema(spec: AgentSpec, goal: _Document) -> _Document:
-    required = [*goal["required"]]
-    if _required_parameters(spec):
-        required.append("parameters")
-    return {
-        **goal,
-        "title": f"Goal of {spec.name}",
-        "description": spec.description,
-        "required": required,
-        "properties": {
-            **goal["properties"],
-            "agent_type": {"type": "string", "const": spec.name, "title": "Agent Type"},
-            "parameters": {"$ref": f"{_COMPONENTS}{spec.name}.parameters"},
-        },
-    }
+def _schemas_of(model: type[BaseModel]) -> _Document:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), model.__name__: schema}
 
 
-def _required_parameters(spec: AgentSpec) -> list[str]:
-    fields = spec.parameters.model_fields.items() if spec.parameters else ()
-    return [field.alias or name for name, field in fields if field.is_required()]
+def _add_security(document: _Document) -> None:
+    """Document what a request has to carry: a key, or nothing where the API is this machine's.
 
-
-def _example(spec: AgentSpec) -> _Document | None:
-    """Return a complete example goal, for an agent whose parameters are all optional."""
-    if not spec.examples or _required_parameters(spec):
-        return None
-    value = {
-        "goal_id": f"try-{spec.name}",
-        "description": spec.examples[0],
-        "agent_type": spec.name,
-        "parameters": {},
-    }
-    return {"summary": spec.description, "value": value}
+    Which scope of it a route needs, the route itself has said.
+    """
+    document["security"] = [{SECURITY_SCHEME: []}, {}]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if is_public(path):
+                operation["security"] = []
+            elif "security" in operation:
+                # Of several scopes one is enough.
+                operation["security"] = [
+                    *(
+                        {scheme: [scope]}
+                        for entry in operation["security"]
+                        for scheme, scopes in entry.items()
+                        for scope in scopes
+                    ),
+                    {},
+                ]

@@ -1,0 +1,122 @@
+"""How many requests a key and a tenant may send, and how many goals a tenant may start.
+
+The counters are those of this process: with several, each allows as many. What is left is said in
+the fields ``RateLimit`` and ``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers-10).
+"""
+
+import math
+import time
+from typing import Final
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from perdure.api.access.principals import Principal
+from perdure.api.access.quotas import GoalQuota, TooManyRequests
+from perdure.api.problems.types import ProblemType
+from perdure.api.routes.problems import problem
+from perdure.settings import Settings
+
+_UNIT: Final = {"goals": "goals", "key": "requests", "tenant": "requests"}
+
+
+class RateLimits:
+    """Counts the requests of each key and tenant, and the goals that each tenant starts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._policies: dict[str, RateLimitItem] = {
+            name: RateLimitItemPerSecond(rate.amount, rate.seconds)
+            for name, rate in (
+                ("key", settings.key_rate),
+                ("tenant", settings.tenant_rate),
+                ("goals", settings.tenant_goals),
+            )
+            if rate is not None
+        }
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    async def use(self, name: str, whose: str) -> None:
+        """Count one use of a policy.
+
+        Raises:
+            TooManyRequests: There were as many as it allows already.
+        """
+        policy = self._policies.get(name)
+        if policy is None or await self._limiter.hit(policy, name, whose):
+            return
+        stats = await self._limiter.get_window_stats(policy, name, whose)
+        raise TooManyRequests(
+            f"this {'key' if name == 'key' else 'tenant'} may have {policy.amount}"
+            f" {_UNIT[name]} in {policy.get_expiry()} seconds, and has had them: send it again"
+            " after the seconds in Retry-After",
+            _seconds_until(stats.reset_time),
+        )
+
+    async def fields(self, principal: Principal) -> dict[str, str]:
+        """Return the header fields that say what is left to a caller; none without policies."""
+        left, policies = [], []
+        for name, policy in self._policies.items():
+            whose = _whose(name, principal)
+            if whose is None:
+                continue
+            stats = await self._limiter.get_window_stats(policy, name, whose)
+            left.append(f'"{name}";r={stats.remaining};t={_seconds_until(stats.reset_time)}')
+            policies.append(f'"{name}";q={policy.amount};w={policy.get_expiry()}')
+        if not policies:
+            return {}
+        return {"RateLimit": ", ".join(left), "RateLimit-Policy": ", ".join(policies)}
+
+    def goal_quota(self, principal: Principal) -> GoalQuota:
+        """Return what a route that starts a goal awaits first."""
+
+        async def use() -> None:
+            await self.use("goals", principal.tenant)
+
+        return use
+
+
+class RateLimitMiddleware:
+    """Answers 429 to whoever has sent as many requests as they may."""
+
+    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 -- ASGI
+        principal: Principal | None = scope.get("state", {}).get("principal")
+        if principal is None:
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_fields(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(await self._limits.fields(principal))
+            await send(message)
+
+        try:
+            for name in ("key", "tenant"):
+                whose = _whose(name, principal)
+                if whose is not None:
+                    await self._limits.use(name, whose)
+        except TooManyRequests as error:
+            response = problem(ProblemType.TOO_MANY_REQUESTS, str(error))
+            response.headers["Retry-After"] = str(error.retry_after)
+            await response(scope, receive, send_with_fields)
+            return
+        scope["state"]["goal_quota"] = self._limits.goal_quota(principal)
+        await self._app(scope, receive, send_with_fields)
+
+
+def _whose(policy: str, principal: Principal) -> str | None:
+    """Return whose requests a policy counts; people who sign in have a key's rate each."""
+    if policy != "key":
+        return principal.tenant
+    return principal.key_id or f"{principal.tenant}/{principal.name}"
+
+
+def _seconds_until(moment: float) -> int:
+    return max(math.ceil(moment - time.time()), 1)

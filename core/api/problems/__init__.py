@@ -1,0 +1,1 @@
+"""The kinds of errors that the API answers with."""

@@ -1,0 +1,1 @@
+"""The page of the API's reference, ``/docs``: everything that it loads ships in this folder."""

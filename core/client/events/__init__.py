@@ -1,0 +1,1 @@
+"""The events of a run, followed over connections that may break."""

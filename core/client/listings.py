@@ -1,0 +1,20 @@
+"""The lists that come in pages."""
+
+from typing import Final
+
+from perdure.client.operations import Listing
+from perdure.client.requests import access, approvals, files, goals
+
+GOALS: Final = Listing(goals.list_page, lambda page: page.goals, "before", lambda page: page.before)
+DEAD_LETTERS: Final = Listing(
+    goals.dead_letters, lambda page: page.goals, "before", lambda page: page.before
+)
+UPLOADS: Final = Listing(
+    files.list_uploads, lambda page: page.uploads, "before", lambda page: page.before
+)
+APPROVALS: Final = Listing(
+    approvals.list_page, lambda page: page.approvals, "after", lambda page: page.after
+)
+AUDIT: Final = Listing(
+    access.list_audit, lambda page: page.entries, "before", lambda page: page.before
+)
