@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import print_json, print_table, styled_status
+from perdure.cli.backends.opening import run_with_backend
+from perdure.cli.output.event_text import numbered, one_line
+from perdure.cli.output.printing import print_json, print_table, print_text, styled_status
 from perdure.cli.runtime.completion import complete_approvals
-from perdure.cli.runtime.connections import open_decisions, run_with_stores
 from perdure.cli.runtime.errors import handle_errors
-from perdure.cli.runtime.event_loop import run_async
 from perdure.cli.runtime.options import json_option
 
 if TYPE_CHECKING:
-    from perdure.settings import Settings
-    from perdure.stores import Stores
-    from perdure.stores.journal.approvals import ApprovalRecord
+    from perdure.cli.backends.backend import Backend
+    from perdure.schemas.approvals import ApprovalRecord
 
 approval_argument = click.argument("approval", shell_complete=complete_approvals)
 all_option = click.option("--all", "show_all", is_flag=True, help="Those that are decided too.")
@@ -30,7 +29,7 @@ reason_option = click.option("--reason", default="", help="Why, in your words.")
 @click.pass_context
 @handle_errors
 def approvals(context: click.Context, show_all: bool, as_json: bool) -> None:
-    """List what goals ask people, and answer it.
+    """List what goals ask people and is not decided yet, and answer it.
 
     APPROVAL is an id, or the beginning of one, 6 characters or more.
     """
@@ -48,11 +47,8 @@ def list_approvals(show_all: bool, as_json: bool) -> None:
 
 
 def _list(show_all: bool, as_json: bool) -> None:
-    async def print_approvals(stores: "Stores", _: "Settings") -> None:
-        from perdure.stores.journal.approvals import ApprovalStatus
-
-        status = None if show_all else ApprovalStatus.OPEN
-        records = await stores.approvals.list(limit=500, status=status)
+    async def print_approvals(backend: "Backend") -> None:
+        records = await backend.approvals(decided_too=show_all)
         if as_json:
             print_json({"approvals": [approval.model_dump(mode="json") for approval in records]})
             return
@@ -63,14 +59,14 @@ def _list(show_all: bool, as_json: bool) -> None:
                     approval.approval_id,
                     approval.status.value,
                     f"{approval.asked_at.astimezone():%Y-%m-%d %H:%M:%S}",
-                    approval.question[:60],
+                    numbered(one_line(approval.question[:60]), approval.number),
                     approval.workflow_id,
                 ]
                 for approval in records
             ],
         )
 
-    run_with_stores(print_approvals)
+    run_with_backend(print_approvals)
 
 
 @approvals.command()
@@ -80,11 +76,11 @@ def _list(show_all: bool, as_json: bool) -> None:
 def show(approval: str, as_json: bool) -> None:
     """Show what is asked, with all that the answer depends on."""
 
-    async def print_approval(stores: "Stores", _: "Settings") -> None:
-        record = await stores.approvals.get(await stores.approvals.find(approval))
+    async def print_approval(backend: "Backend") -> None:
+        record = await backend.approval(await backend.find_approval(approval))
         _print_approval(record, as_json)
 
-    run_with_stores(print_approval)
+    run_with_backend(print_approval)
 
 
 @approvals.command()
@@ -95,7 +91,7 @@ def show(approval: str, as_json: bool) -> None:
 @handle_errors
 def approve(approval: str, by: str | None, reason: str, as_json: bool) -> None:
     """Say yes. It counts at once, whether a server and a worker run or not."""
-    run_async(_vote(approval, True, by, reason, as_json))
+    _vote(approval, True, by, reason, as_json)
 
 
 @approvals.command()
@@ -106,18 +102,20 @@ def approve(approval: str, by: str | None, reason: str, as_json: bool) -> None:
 @handle_errors
 def refuse(approval: str, by: str | None, reason: str, as_json: bool) -> None:
     """Say no, which decides."""
-    run_async(_vote(approval, False, by, reason, as_json))
+    _vote(approval, False, by, reason, as_json)
 
 
-async def _vote(approval: str, approved: bool, by: str | None, reason: str, as_json: bool) -> None:
-    from datetime import UTC, datetime
+def _vote(approval: str, approved: bool, by: str | None, reason: str, as_json: bool) -> None:
+    async def vote(backend: "Backend") -> None:
+        record = await backend.vote(
+            await backend.find_approval(approval),
+            by=by or getpass.getuser(),
+            approved=approved,
+            reason=reason,
+        )
+        _print_approval(record, as_json)
 
-    from perdure.models import Vote
-
-    vote = Vote(by=by or getpass.getuser(), approved=approved, reason=reason, at=datetime.now(UTC))
-    async with open_decisions() as (stores, decisions):
-        record = await decisions.vote(await stores.approvals.find(approval), vote)
-    _print_approval(record, as_json)
+    run_with_backend(vote)
 
 
 def _print_approval(approval: "ApprovalRecord", as_json: bool) -> None:
@@ -125,16 +123,16 @@ def _print_approval(approval: "ApprovalRecord", as_json: bool) -> None:
         print_json(approval)
         return
     click.echo(f"{styled_status(approval.status.value)}  {approval.approval_id}")
-    click.echo(f"asked      {approval.question}")
-    click.echo(f"by         {approval.workflow_id}")
+    print_text(f"asked      {numbered(approval.question, approval.number)}")
+    print_text(f"by         {approval.workflow_id}")
     if approval.data is not None:
-        click.echo(json.dumps(approval.data, indent=2, ensure_ascii=False))
+        print_text(json.dumps(approval.data, indent=2, ensure_ascii=False))
     if approval.of:
-        click.echo(f"of         {', '.join(approval.of)}")
+        print_text(f"of         {', '.join(approval.of)}")
     if approval.needed > 1:
-        click.echo(f"needs      {approval.needed} who say yes")
+        print_text(f"needs      {approval.needed} who say yes")
     if approval.expires_at is not None:
-        click.echo(f"expires    {approval.expires_at.astimezone():%Y-%m-%d %H:%M:%S}")
+        print_text(f"expires    {approval.expires_at.astimezone():%Y-%m-%d %H:%M:%S}")
     for vote in approval.votes:
         reason = f": {vote.reason}" if vote.reason else ""
-        click.echo(f"{'yes' if vote.approved else 'no':10} {vote.by}{reason}")
+        print_text(f"{'yes' if vote.approved else 'no':10} {vote.by}{reason}")

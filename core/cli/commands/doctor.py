@@ -2,36 +2,56 @@
 
 import platform
 import sys
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from perdure.cli.output.printing import print_json, print_table
-from perdure.cli.runtime.errors import error_message, handle_errors
+from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import run_async
 from perdure.cli.runtime.options import json_option
+from perdure.cli.runtime.server_choice import this_machine_only
 
 if TYPE_CHECKING:
+    from perdure.agents.plugins.registry import AgentRegistry
     from perdure.models import Check
     from perdure.settings import Settings
+    from perdure.stores import Stores
+
+THREADS_LEFT_DAYS: Final = 7
 
 
 @click.command()
+@click.option(
+    "--model",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Ask this model, or the one that PERDURE_MODEL names, for a word, a call of a tool and a"
+    " stream, and say what it can; nothing else is looked for.",
+)
 @json_option
 @handle_errors
-def doctor(as_json: bool) -> None:
+@this_machine_only
+def doctor(model: str | None, as_json: bool) -> None:
     """Look for every part that Perdure and its agents need; status 1 when one is missing."""
-    checks = run_async(_run_checks())
+    checks, statuses = run_async(_run_checks() if model is None else _ask_model(model))
     missing = any(check.required and not check.found for check in checks)
+
+    def status(check: "Check") -> str:
+        return statuses.get(check.part, "found" if check.found else "missing")
+
     if as_json:
-        print_json({"checks": [check.model_dump() for check in checks], "ok": not missing})
+        shown = [check.model_dump() | {"status": status(check)} for check in checks]
+        print_json({"checks": shown, "ok": not missing})
     else:
         print_table(
             ["part", "status", "version", "where", "what to do"],
             [
                 [
                     check.part,
-                    "found" if check.found else "missing",
+                    status(check),
                     check.version,
                     check.where,
                     "" if check.found else check.advice,
@@ -42,19 +62,36 @@ def doctor(as_json: bool) -> None:
     sys.exit(1 if missing else 0)
 
 
-async def _run_checks() -> "list[Check]":
+async def _ask_model(name: str) -> "tuple[list[Check], dict[str, str]]":
+    """Return what a model can, and the status of what it cannot but need not."""
+    from perdure.cli.model_checks.checking import check_model
+
+    checks = await check_model(name)
+    return checks, {check.part: "yes" if check.found else "no" for check in checks}
+
+
+async def _run_checks() -> "tuple[list[Check], dict[str, str]]":
+    """Return every check, and the status of plugins that people or settings left out."""
     from perdure.models import Check
     from perdure.settings import Settings
+    from perdure.temporal.installation import load_agents
     from perdure.version import core_version
 
     settings = Settings()
-    return [
+    registry = load_agents(settings)
+    statuses: dict[str, str] = {
+        plugin.distribution: plugin.status
+        for plugin in registry.plugins
+        if plugin.status in {"denied", "disabled"}
+    }
+    checks = [
         Check(part="Python", found=True, version=platform.python_version(), where=sys.executable),
         Check(part="perdure", found=True, version=core_version(), where=_package_path()),
-        await _check_stores(settings),
+        *await _check_stores(settings),
         *await _check_temporal(settings),
-        *_check_plugins(settings),
+        *await _check_plugins(registry),
     ]
+    return checks, statuses
 
 
 def _package_path() -> str:
@@ -63,15 +100,38 @@ def _package_path() -> str:
     return str(perdure.__path__[0])
 
 
-async def _check_stores(settings: "Settings") -> "Check":
+async def _check_stores(settings: "Settings") -> "list[Check]":
     from perdure.models import Check
     from perdure.stores import StoreUnavailable, open_stores
 
     try:
         async with open_stores(settings) as stores:
-            return Check(part="stores", found=True, where=stores.database.url)
+            found = Check(part="stores", found=True, where=stores.database.url)
+            return [found, *await check_threads(stores)]
     except StoreUnavailable as error:
-        return Check(part="stores", found=False, where=str(settings.home), advice=str(error))
+        missing = Check(part="stores", found=False, where=str(settings.home), advice=str(error))
+        return [missing]
+
+
+async def check_threads(stores: "Stores") -> "list[Check]":
+    """Return a check for each agent whose steps have gone on after their goals of late."""
+    from perdure.models import Check
+    from perdure.stores.spending.metrics import THREADS_LEFT_METRIC
+
+    return [
+        Check(
+            part=f"{total.agent_type}: steps that end with their goals",
+            found=False,
+            advice=f"in the last {THREADS_LEFT_DAYS} days plain step functions went on after their"
+            f" goals had ended or been interrupted (functions: {total.total:.0f}, goals:"
+            f" {total.count}): give them a time limit, or run programs with run.command",
+            required=False,
+        )
+        for total in await stores.metrics.totals(
+            since=datetime.now(UTC) - timedelta(days=THREADS_LEFT_DAYS)
+        )
+        if total.name == THREADS_LEFT_METRIC
+    ]
 
 
 async def _check_temporal(settings: "Settings") -> "list[Check]":
@@ -104,11 +164,10 @@ async def _check_temporal(settings: "Settings") -> "list[Check]":
     return checks
 
 
-def _check_plugins(settings: "Settings") -> "list[Check]":
+async def _check_plugins(registry: "AgentRegistry") -> "list[Check]":
+    from perdure.cli.agent_checks.checking import run_agent_checks
     from perdure.models import Check
-    from perdure.temporal.installation import load_agents
 
-    registry = load_agents(settings)
     checks = [
         Check(
             part=plugin.distribution,
@@ -120,17 +179,8 @@ def _check_plugins(settings: "Settings") -> "list[Check]":
         )
         for plugin in registry.plugins
     ]
-    for name, agent in sorted(registry.agents.items()):
-        if agent.spec.check is None:
-            continue
-        try:
-            checks += [
-                check.model_copy(update={"part": f"{name}: {check.part}"})
-                for check in agent.spec.check()
-            ]
-        except Exception as error:  # noqa: BLE001 -- a plugin's check may raise anything
-            advice = error_message(error) or repr(error)
-            checks.append(Check(part=f"{name}: check", found=False, advice=advice))
+    with_check = [name for name, agent in sorted(registry.agents.items()) if agent.spec.check]
+    checks += await run_agent_checks(with_check)
     if not registry.agents:
         checks.append(
             Check(

@@ -11,6 +11,7 @@ from perdure.cli.output.printing import print_json, print_message
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import run_async, until_stopped
 from perdure.cli.runtime.options import json_option
+from perdure.cli.runtime.server_choice import this_machine_only
 
 if TYPE_CHECKING:
     from perdure.testing import ChatRequest, ModelServer, Reply
@@ -28,6 +29,7 @@ def testing() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen.")
 @json_option
 @handle_errors
+@this_machine_only
 def serve_model(script: Path, port: int, as_json: bool) -> None:
     """Serve a model that answers by SCRIPT, a YAML file, until Ctrl-C.
 

@@ -3,14 +3,31 @@
 import logging
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import print_json, print_message
+from perdure.cli.output.printing import print_json
+from perdure.cli.runtime.command_settings import settings_with_files
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import exit_after, run_async, until_stopped
-from perdure.cli.runtime.options import json_option
+from perdure.cli.runtime.logs import report
+from perdure.cli.runtime.measuring import measured, metrics_sent, metrics_served
+from perdure.cli.runtime.options import json_option, plugin_option
+from perdure.cli.runtime.server_choice import this_machine_only
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from temporalio.client import Client
+
+    from perdure.settings import Settings
+    from perdure.telemetry.metrics.families import Family
+
+_NOT_SERVED = {"metrics_address": None}
 
 
 @click.command()
@@ -31,81 +48,146 @@ from perdure.cli.runtime.options import json_option
     help="Let this version get the goals from now on, in place of the one that is current.",
 )
 @click.option("--supervised", is_flag=True, hidden=True)
+@plugin_option
 @json_option
 @handle_errors
+@this_machine_only
 def worker(
-    processes: int, build_id: str | None, make_current: bool, supervised: bool, as_json: bool
+    processes: int,
+    build_id: str | None,
+    make_current: bool,
+    supervised: bool,
+    plugin_files: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Run goals until Ctrl-C or SIGTERM.
 
-    Connects to TEMPORAL_ADDRESS, or to the server of a running perdure dev. When it stops, agents
-    reach the end of a step; their goals go on at another worker.
+    Connects to TEMPORAL_ADDRESS, or to the server of a running perdure dev, and waits for it, and
+    for the database, while it does not answer. When it stops, agents reach the end of a step; their
+    goals go on at another worker.
     """
+    settings = settings_with_files(plugin_files)
     # In the environment, where a pool's workers find them too.
     if build_id is not None:
         os.environ["PERDURE_BUILD_ID"] = build_id
     if make_current:
         os.environ["PERDURE_MAKE_CURRENT"] = "true"
+    if plugin_files:
+        os.environ["PERDURE_PLUGIN_FILES"] = ",".join(map(str, settings.plugin_files))
     if processes > 1:
         run_async(_run_pool(processes, as_json), log_level=logging.INFO)
     else:
-        run_async(_run_one(supervised, as_json), log_level=logging.INFO)
+        run_async(_run_one(supervised, as_json), log_level=logging.INFO, traced=True)
 
 
 async def _run_one(supervised: bool, as_json: bool) -> None:
+    from perdure.agents.plugins.hooks.printable import shortened
     from perdure.messages import TASK_QUEUE
     from perdure.settings import Settings
     from perdure.stores import open_stores
-    from perdure.temporal.client.connection import connect
-    from perdure.temporal.installation import installation_address, load_agents
+    from perdure.temporal.client.namespace import claim_namespace
+    from perdure.temporal.installation import load_agents, uses_own_server
     from perdure.temporal.worker.run_worker import log_failed_plugins, run_worker
 
     settings = Settings()
-    # Before any plugin is loaded: it might read the pipe, or start a process that inherits it.
-    supervisor = _take_supervisor_pipe() if supervised else None
+    shutdown_seconds = settings.drain_seconds + 5
+    supervisor: int | None = None
+    supervision: Coroutine[object, object, None] | None = None
+    if supervised:
+        # Before any plugin is loaded: it might read the pipe, or start a process that inherits it.
+        supervisor = _take_supervisor_pipe()
+        # From now on, and not only once it works: it may wait long for Temporal.
+        ended = _watch_supervisor(supervisor, shutdown_seconds)
+        supervision = _wait_for(ended)
     registry = load_agents(settings)
     log_failed_plugins(registry)
-    async with open_stores(settings) as stores:
-        client = await connect(installation_address(settings.home))
+    async with (
+        AsyncExitStack() as stack,
+        measured() as instruments,
+        open_stores(settings, report) as stores,
+        metrics_served(
+            # One of a pool sends them to the supervisor instead.
+            settings if supervisor is None else settings.model_copy(update=_NOT_SERVED),
+            stores,
+            instruments.families,
+        ) as metrics_url,
+    ):
+        client = await _connect(settings)
+        embedded = uses_own_server(settings.home, client)
+        await claim_namespace(client, stores, settings, report, embedded=embedded)
         async with run_worker(client, stores, registry, settings):
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
             if supervisor is not None:
                 with suppress(OSError):  # the supervisor has ended, and the worker drains at once
                     os.write(supervisor, b"\n")
+                if settings.metrics_address is not None:
+                    # Until the worker has drained.
+                    await stack.enter_async_context(metrics_sent(supervisor, instruments.families))
             elif as_json:
-                print_json({"address": address, "task_queue": TASK_QUEUE, "agents": agents})
+                document = {"address": address, "task_queue": TASK_QUEUE, "agents": agents}
+                print_json(document | _metrics_field(metrics_url))
             else:
-                click.echo(f"Working on {TASK_QUEUE} at {address}: {', '.join(agents) or 'none'}")
-            shutdown_seconds = settings.drain_seconds + 5
-            watched = (
-                None if supervisor is None else _until_supervisor_ends(supervisor, shutdown_seconds)
-            )
-            await until_stopped(watched, shutdown_seconds=shutdown_seconds)
-            print_message("stopping")
+                click.echo(f"Working on {TASK_QUEUE} at {address}: {shortened(agents) or 'none'}")
+                _print_metrics_url(metrics_url)
+            await until_stopped(supervision, shutdown_seconds=shutdown_seconds)
+            report("stopping")
 
 
 async def _run_pool(processes: int, as_json: bool) -> None:
     from perdure.messages import TASK_QUEUE
     from perdure.settings import Settings
-    from perdure.temporal.client.connection import connect
-    from perdure.temporal.installation import installation_address
+    from perdure.stores import open_stores
+    from perdure.telemetry.metrics.families import added_up
+    from perdure.temporal.client.namespace import claim_namespace
+    from perdure.temporal.installation import uses_own_server
     from perdure.temporal.worker.pool import KILL_AFTER_SECONDS, Pool
 
     settings = Settings()
-    client = await connect(installation_address(settings.home))
-    address = client.service_client.config.target_host
-    pool = Pool(client, settings, processes)
+    # Here too: workers that refuse the namespace would be replaced again and again.
+    async with measured() as instruments, open_stores(settings, report) as stores:
+        client = await _connect(settings)
+        address = client.service_client.config.target_host
+        embedded = uses_own_server(settings.home, client)
+        await claim_namespace(client, stores, settings, report, embedded=embedded)
+        pool = Pool(client, settings, processes)
 
-    def ready() -> None:
-        pids = [pool.children[place] for place in sorted(pool.children)]
-        if as_json:
-            print_json({"address": address, "task_queue": TASK_QUEUE, "processes": pids})
-        else:
-            click.echo(f"Working on {TASK_QUEUE} at {address} with {processes} processes")
+        def families() -> "list[Family]":
+            return added_up([instruments.families(), pool.metrics.families()])
 
-    shutdown_seconds = settings.drain_seconds + KILL_AFTER_SECONDS + 5
-    await until_stopped(pool.run(ready), shutdown_seconds=shutdown_seconds)
+        async with metrics_served(settings, stores, families) as metrics_url:
+
+            def ready() -> None:
+                pids = [pool.children[place] for place in sorted(pool.children)]
+                if as_json:
+                    document = {"address": address, "task_queue": TASK_QUEUE, "processes": pids}
+                    print_json(document | _metrics_field(metrics_url))
+                else:
+                    click.echo(f"Working on {TASK_QUEUE} at {address} with {processes} processes")
+                    _print_metrics_url(metrics_url)
+
+            shutdown_seconds = settings.drain_seconds + KILL_AFTER_SECONDS + 5
+            await until_stopped(pool.run(ready), shutdown_seconds=shutdown_seconds)
+
+
+def _metrics_field(url: str | None) -> dict[str, object]:
+    return {} if url is None else {"metrics": url}
+
+
+def _print_metrics_url(url: str | None) -> None:
+    if url is not None:
+        click.echo(f"Metrics at {url}")
+
+
+async def _connect(settings: "Settings") -> "Client":
+    """Connect to Temporal once it answers; another perdure dev may start meanwhile."""
+    from perdure.temporal.client.connection import connect_when_up
+    from perdure.temporal.installation import installation_address
+
+    def address() -> str | None:
+        return installation_address(settings.home, lasting=True)
+
+    return await connect_when_up(address, report)
 
 
 def _take_supervisor_pipe() -> int:
@@ -117,8 +199,8 @@ def _take_supervisor_pipe() -> int:
     return pipe
 
 
-async def _until_supervisor_ends(supervisor: int, shutdown_seconds: float) -> None:
-    """Return when the supervisor has ended, which closes the pipe."""
+def _watch_supervisor(supervisor: int, shutdown_seconds: float) -> "asyncio.Event":
+    """Return an event that is set when the supervisor has ended, which closes the pipe."""
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -133,4 +215,8 @@ async def _until_supervisor_ends(supervisor: int, shutdown_seconds: float) -> No
         loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=read, name="supervisor", daemon=True).start()
-    await ended.wait()
+    return ended
+
+
+async def _wait_for(event: "asyncio.Event") -> None:
+    await event.wait()

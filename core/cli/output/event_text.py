@@ -14,9 +14,13 @@ Data = Mapping[str, "JsonValue"]
 
 FINAL_EVENTS: Final = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
 MAX_DATA_CHARACTERS: Final = 200
+VALUE_CHARACTERS: Final = 100
 
-# They would move the cursor or colour the terminal: agents and models wrote the text.
-_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# They would move the cursor or colour the terminal, or turn the direction of what follows round:
+# agents and models wrote the text.
+_CONTROL_CHARACTERS: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def describe(event: "Event", *, with_percentage: bool = True) -> str:
@@ -55,12 +59,29 @@ def format_usage(tokens: int, cost: float) -> str:
     return f"{tokens:,} tokens" + (f", ${cost:.3f}" if cost else "")
 
 
+def is_thinking(stream: str) -> bool:
+    """Return whether a text is the thinking of a model."""
+    from perdure.models.events import THINKING_SUFFIX
+
+    return stream.endswith(THINKING_SUFFIX)
+
+
 def usage_of(event: "Event") -> tuple[int, float]:
     """Return the tokens and the dollars of a usage event."""
     parts = (event.data.get("input_tokens"), event.data.get("output_tokens"))
     cost = event.data.get("cost")
     tokens = sum(part for part in parts if isinstance(part, int))
     return tokens, float(cost) if isinstance(cost, int | float) else 0.0
+
+
+def step_label(data: Data) -> str:
+    """Return a step's name, with its number where others of that name came before: ``look (3)``."""
+    return numbered(str(data["step"]), data.get("number"))
+
+
+def numbered(name: str, number: "JsonValue") -> str:
+    """Return a name with its number where others of that name came before: ``look (3)``."""
+    return f"{name} ({number})" if isinstance(number, int) and number > 1 else name
 
 
 def _data_text(data: Data) -> str:
@@ -73,7 +94,9 @@ def _value_text(value: "JsonValue") -> str:
 
 
 def _activity(data: Data) -> str:
-    return str(data.get("message") or data.get("step") or "working")
+    if message := data.get("message"):
+        return str(message)
+    return step_label(data) if data.get("step") else "working"
 
 
 def _reason(data: Data) -> str:
@@ -95,7 +118,25 @@ def _throttled(data: Data) -> str:
 def _step_completed(data: Data) -> str:
     seconds = data.get("seconds")
     duration = f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""
-    return f"{data['step']} done{duration}"
+    return f"{step_label(data)} done{duration}"
+
+
+def _step_settled(data: Data) -> str:
+    outcome = "was done" if data["done"] else "was not done, and is executed again"
+    return f"{data['by']} settled {step_label(data)}: it {outcome}"
+
+
+def _tool_returned(data: Data) -> str:
+    seconds = data.get("seconds")
+    duration = f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+    if "error" in data:
+        return f"{data['tool']} failed{duration}{_beginning(data['error'])}"
+    return f"{data['tool']} returned{duration}{_beginning(data.get('result'))}"
+
+
+def _beginning(value: "JsonValue") -> str:
+    text = str(value or "")
+    return f": {text[:VALUE_CHARACTERS]}{'…' * (len(text) > VALUE_CHARACTERS)}" if text else ""
 
 
 def _approval_requested(data: Data) -> str:
@@ -104,7 +145,8 @@ def _approval_requested(data: Data) -> str:
     who = f", of {', '.join(map(str, of))}" if isinstance(of, list) and of else ""
     until = f", until {data['expires_at']}" if data.get("expires_at") else ""
     command = f"perdure approvals approve {data['approval_id']}"
-    return f"asks: {data['question']}  ({command}{several}{who}{until})"
+    question = numbered(str(data["question"]), data.get("number"))
+    return f"asks: {question}  ({command}{several}{who}{until})"
 
 
 def _approval_decided(data: Data) -> str:
@@ -121,12 +163,14 @@ def _approval_decided(data: Data) -> str:
 _DESCRIPTIONS: Final[Mapping[str, Callable[[Data], str]]] = {
     "progress": lambda data: f"{data['percentage']:3.0f} %  {_activity(data)}",
     "artifact": lambda data: f"made {data['name']}",
-    "step.started": lambda _: "",
+    "step.started": lambda data: f"{step_label(data)} started",
     "step.completed": _step_completed,
-    "step.failed": lambda data: f"{data['step']} failed{_reason(data)}",
+    "step.failed": lambda data: f"{step_label(data)} failed{_reason(data)}",
+    "step.settled": _step_settled,
     "text.delta": lambda _: "",
     "text.withdrawn": lambda _: "the text is withdrawn: what wrote it broke off",
-    "tool.called": lambda data: f"calls {data['tool']}",
+    "tool.called": lambda data: f"calls {data['tool']}{_beginning(data.get('arguments'))}",
+    "tool.returned": _tool_returned,
     "usage": lambda _: "",
     "approval.requested": _approval_requested,
     "approval.decided": _approval_decided,

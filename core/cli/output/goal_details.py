@@ -1,56 +1,21 @@
-"""The details of a goal: what it has spent, and what it waits for."""
+"""The details of a goal: its last steps, what it has spent, what it waits for, what is unknown."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
+from perdure.cli.output.event_text import numbered, one_line, step_label
+from perdure.cli.output.printing import print_text
+
 if TYPE_CHECKING:
-    from perdure.models import GoalRecord, Spending, Usage
-    from perdure.stores import Stores
-    from perdure.stores.journal.waits import OpenWait
+    from perdure.models import Score, Usage
+    from perdure.schemas.steps import GoalDetails, OnceStep, RecentStep, WaitDetails
 
 
-@dataclass(frozen=True)
-class GoalDetails:
-    """What a goal has spent, and what it waits for.
-
-    Attributes:
-        spending: The ledger's sums.
-        waits: What it waits for; nothing once it has ended.
-    """
-
-    spending: "Spending"
-    waits: "list[OpenWait]"
-
-    def as_json(self) -> dict[str, object]:
-        """Return the details as ``--json`` prints them."""
-        return {
-            "spending": self.spending.model_dump(mode="json"),
-            "waits": [
-                {
-                    "wait_id": wait.wait_id,
-                    "kind": wait.kind.value,
-                    "about": wait.about,
-                    "workflow_id": wait.child,
-                    "until": wait.until.isoformat() if wait.until else None,
-                    "opened_at": wait.opened_at.isoformat(),
-                    "over": wait.is_over,
-                }
-                for wait in self.waits
-            ],
-        }
-
-
-async def load_goal_details(stores: "Stores", record: "GoalRecord") -> GoalDetails:
-    """Return what a goal has spent and what it waits for."""
-    spending = await stores.ledger.of(record.workflow_id)
-    waits = [] if record.status.final else await stores.waits.pending(record.workflow_id)
-    return GoalDetails(spending, waits)
-
-
-def print_goal_details(details: GoalDetails) -> None:
+def print_goal_details(details: "GoalDetails") -> None:
     """Print the details for people; nothing for a part that is empty."""
+    for step in details.steps:
+        print_text(f"step       {_step_text(step)}")
     spending = details.spending
     if spending.requests or spending.steps:
         work = f"{spending.steps} steps, {spending.seconds:.1f} s at work"
@@ -61,20 +26,46 @@ def print_goal_details(details: GoalDetails) -> None:
         if usage.tokens_used:
             click.echo(f"{label:10} {_usage_text(usage)}")
     for wait in details.waits:
-        click.echo(f"waits for  {_wait_text(wait)}")
+        print_text(f"waits for  {_wait_text(wait)}")
+    for unknown in details.unknown_steps:
+        print_text(f"unknown    {_unknown_text(unknown)}")
+
+
+def score_text(score: "Score") -> str:
+    """Return a score as one line, such as ``accuracy 0.75, by ann: one figure is wrong``."""
+    value = score.value if isinstance(score.value, str) else f"{score.value:g}"
+    if isinstance(score.value, bool):
+        value = "true" if score.value else "false"
+    step = f" of step {score.step}" if score.step else ""
+    who = f"the agent {score.by}" if score.by_agent else score.by
+    comment = f": {score.comment}" if score.comment else ""
+    return one_line(f"{score.name} {value}{step}, by {who}{comment}")
+
+
+def _step_text(step: "RecentStep") -> str:
+    if step.seconds is None:
+        return one_line(f"{step.label}  {step.status}")
+    return one_line(f"{step.label}  {step.status} in {step.seconds:.1f} s")
 
 
 def _usage_text(usage: "Usage") -> str:
     return f"{usage.tokens_used:,} tokens, {usage.cost:.4f} $"
 
 
-def _wait_text(wait: "OpenWait") -> str:
+def _unknown_text(step: "OnceStep") -> str:
+    label = step_label({"step": step.step, "number": step.number})
+    begun = f"{step.begun_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"whether step {label}, begun {begun}, took effect: perdure goals settle ({step.key})"
+
+
+def _wait_text(wait: "WaitDetails") -> str:
     until = f", until {wait.until.astimezone():%Y-%m-%d %H:%M:%S}" if wait.until else ""
-    if wait.is_over:
-        return f"its turn: {wait.kind.value} {wait.about!r} is there"
+    about = numbered(repr(wait.about), wait.number)
+    if wait.over:
+        return f"its turn: {wait.kind.value} {about} is there"
     texts = {
-        "approval": f"an answer to {wait.about!r}{until}: perdure approvals show {wait.wait_id}",
-        "delegate": f"the goal {wait.child} that it delegated to {wait.about}",
+        "approval": f"an answer to {about}{until}: perdure approvals show {wait.wait_id}",
+        "delegate": f"the goal {wait.workflow_id} that it delegated to {wait.about}",
         "signal": f"the signal {wait.about!r}{until}",
     }
     return texts.get(wait.kind.value, f"a while{until}")

@@ -15,7 +15,7 @@ from perdure.cli.output.event_text import (
     FINAL_EVENTS,
     describe,
     format_usage,
-    one_line,
+    is_thinking,
     strip_controls,
     usage_of,
 )
@@ -31,7 +31,15 @@ MAX_STREAM_CHARACTERS: Final = 4_000
 
 # Events that only change the bar or the streaming text, and print no line above them.
 _WITHOUT_LINE: Final = frozenset(
-    {"progress", "run.started", "run.resumed", "run.waiting", "run.paused", "tool.called"}
+    {
+        "progress",
+        "run.started",
+        "run.resumed",
+        "run.waiting",
+        "run.paused",
+        "tool.called",
+        "tool.returned",
+    }
     | {"step.started", "step.completed", "text.delta", "text.withdrawn", "usage"}
 )
 
@@ -91,7 +99,7 @@ class LiveView:
         elif event.type in FINAL_EVENTS:
             self._end(name, event)
         elif event.type == "step.started":
-            self._show_activity(name, one_line(str(event.data.get("step", ""))))
+            self._show_activity(name, line.removesuffix(" started"))
         else:
             if event.type == "progress":
                 self._show_progress(name, event)
@@ -103,14 +111,17 @@ class LiveView:
 
     def render(self) -> RenderableType:
         """Return what the terminal shows now."""
-        texts = list(self._text.values())[-MAX_STREAMS:]
+        texts = [
+            Text(text, style="dim" if is_thinking(stream) else "")
+            for (_, stream), text in list(self._text.items())[-MAX_STREAMS:]
+        ]
         height = max(1, self._console.height - len(self._tasks) - 2)
         lines = min(MAX_STREAM_LINES, max(1, height // max(1, len(texts))))
         return Group(self._bars, *(self._tail(text, lines) for text in texts))
 
-    def _tail(self, text: str, lines: int) -> RenderableType:
+    def _tail(self, text: Text, lines: int) -> RenderableType:
         width = max(10, self._console.width - 4)
-        return Padding(Text("\n").join(Text(text).wrap(self._console, width)[-lines:]), (0, 2))
+        return Padding(Text("\n").join(text.wrap(self._console, width)[-lines:]), (0, 2))
 
     def _show_activity(self, name: str, activity: str) -> None:
         if activity:

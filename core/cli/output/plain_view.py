@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from perdure.cli.output.event_text import FINAL_EVENTS, describe, format_usage, one_line, usage_of
+from perdure.cli.output.event_text import (
+    FINAL_EVENTS,
+    describe,
+    format_usage,
+    is_thinking,
+    one_line,
+    usage_of,
+)
 
 if TYPE_CHECKING:
     from perdure.models import Event
@@ -34,7 +41,7 @@ class PlainView:
         if event.type == "text.withdrawn":
             streams.pop(str(event.data.get("stream")), None)
         for stream in list(streams):
-            self._write(name, f"| {streams.pop(stream)}")
+            self._write_text(name, stream, streams.pop(stream))
         line = describe(event)
         if event.type in FINAL_EVENTS and self._tokens.get(name):
             line += f"  ({format_usage(self._tokens[name], self._cost[name])})"
@@ -50,7 +57,7 @@ class PlainView:
                 end = MAX_LINE_CHARACTERS if end < 0 else end
             if end < 0:
                 break
-            self._write(name, f"| {text[:end]}")
+            self._write_text(name, stream, text[:end])
             text = text[end:].removeprefix("\n").removeprefix(" ")
         streams[stream] = text
 
@@ -58,6 +65,10 @@ class PlainView:
         tokens, cost = usage_of(event)
         self._tokens[name] = self._tokens.get(name, 0) + tokens
         self._cost[name] = self._cost.get(name, 0.0) + cost
+
+    def _write_text(self, name: str, stream: str, text: str) -> None:
+        if text.strip():
+            self._write(name, f"| {'thinking: ' * is_thinking(stream)}{text}")
 
     def _write(self, name: str, line: str) -> None:
         if line.strip("| "):

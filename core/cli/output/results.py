@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.printing import format_size, styled_status
+from perdure.cli.output.event_text import one_line
+from perdure.cli.output.printing import format_size, print_text, styled_status
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
     from perdure.models import GoalRecord
     from perdure.stores import Stores
 
@@ -18,30 +21,59 @@ class UnwritableFolder(Exception):
     """The result cannot be written to the folder that was named."""
 
 
-async def save_result(stores: "Stores", record: "GoalRecord", folder: Path) -> Path:
-    """Write a goal's artifacts, and ``result.json``, into a folder and return it.
+async def copy_artifacts(stores: "Stores", record: "GoalRecord", folder: Path) -> None:
+    """Copy a goal's artifacts from the artifact store into a folder.
+
+    Args:
+        stores: Where they are.
+        record: The goal.
+        folder: The folder, which is made where it is not there.
 
     Raises:
-        UnwritableFolder: The folder cannot be written.
-        UnknownArtifact: A file of the goal is not in this artifact store.
+        UnknownArtifact: One is not in this artifact store; none is copied then.
+        OSError: The folder cannot be written.
     """
     import asyncio
 
-    sources = [
-        (stores.artifacts.path(artifact.digest), artifact.name) for artifact in record.artifacts
-    ]
+    files = [(stores.artifacts.path(each.digest), each.name) for each in record.artifacts]
+    await asyncio.to_thread(_write_files, files, folder)
+
+
+def _write_files(files: "Iterable[tuple[Path, str]]", folder: Path) -> None:
+    """Copy files into a folder, each with the relative path that it gets there."""
+    for source, name in files:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Not made of the target's name, which may be as long as a name can be.
+        temporary = target.with_name(f".{os.getpid()}.unfinished")
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+
+
+async def save_result(
+    record: "GoalRecord",
+    folder: Path,
+    save_artifacts: "Callable[[GoalRecord, Path], Awaitable[None]]",
+) -> Path:
+    """Write a goal's artifacts, and ``result.json``, into a folder and return it.
+
+    Args:
+        record: The goal.
+        folder: The folder.
+        save_artifacts: Writes the artifacts into it.
+
+    Raises:
+        UnwritableFolder: The folder cannot be written.
+        UnknownArtifact: A file of the goal is not in the artifact store.
+    """
+    import asyncio
 
     def write() -> None:
-        for source, name in sources:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}")
-            shutil.copyfile(source, temporary)
-            temporary.replace(target)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "result.json").write_text(record.model_dump_json(indent=2), encoding="utf-8")
 
     try:
+        await save_artifacts(record, folder)
         await asyncio.to_thread(write)
     except OSError as error:
         raise UnwritableFolder(
@@ -51,9 +83,11 @@ async def save_result(stores: "Stores", record: "GoalRecord", folder: Path) -> P
     return folder
 
 
-def default_folder(home: Path, record: "GoalRecord") -> Path:
-    """Return the folder for a goal's files when none was named."""
-    return home / "results" / record.workflow_id
+def default_folder(workflow_id: str) -> Path:
+    """Return the folder for a run's files when none was named: it is below ``PERDURE_HOME``."""
+    from perdure.settings import Settings
+
+    return Settings().home / "results" / workflow_id
 
 
 def print_result(record: "GoalRecord", folder: Path | None) -> None:
@@ -66,9 +100,12 @@ def print_result(record: "GoalRecord", folder: Path | None) -> None:
     seconds = f" in {record.execution_time:.1f} s" if record.execution_time is not None else ""
     click.echo(f"{styled_status(record.status.value)}{seconds}  {record.workflow_id}")
     if record.error is not None:
-        click.echo(f"{record.error.type}: {record.error.message}")
+        print_text(f"{record.error.type}: {record.error.message}")
     if record.result is not None and record.result.summary:
-        click.echo(f"\n{record.result.summary}\n")
+        print_text(f"\n{record.result.summary}\n")
+    if record.result is not None and (reason := record.result.metadata.get("way_reason")):
+        part = "In part by rules" if record.result.metadata.get("way") == "both" else "By rules"
+        click.echo(one_line(f"{part}, without a model: {reason}") + "\n")
     if record.artifacts:
         click.echo(
             f"Files in {folder}"
@@ -76,4 +113,4 @@ def print_result(record: "GoalRecord", folder: Path | None) -> None:
             else f"Files: perdure goals result {record.workflow_id} writes them"
         )
     for artifact in record.artifacts:
-        click.echo(f"  {artifact.name}  ({format_size(artifact.size)})")
+        print_text(f"  {artifact.name}  ({format_size(artifact.size)})")

@@ -4,14 +4,23 @@ import functools
 import signal
 import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import click
 
-from perdure.cli.output.printing import JSON_PRINTED, print_json
+from perdure.cli.output.printing import JSON_PRINTED, print_json, print_message
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+# The other types of problems are called as the errors that they stand for.
+_NAMES: Final = {
+    "invalid-parameters": "ParametersRefused",
+    "invalid-request": "InputRefused",
+    "stores-unavailable": "StoreUnavailable",
+    "unauthorized": "Unauthenticated",
+}
 
 
 class WrongInput(Exception):
@@ -34,12 +43,20 @@ def handle_errors(function: Callable[P, T]) -> Callable[P, T]:
                 raise
             # A command that has printed its document, such as dev when ready, prints no second.
             if kwargs.get("as_json") and JSON_PRINTED not in click.get_current_context().meta:
-                print_json({"error": {"type": type(error).__name__, "message": message}})
+                print_json({"error": {"type": error_name(error), "message": message}})
             else:
-                click.echo(f"perdure: {message}", err=True)
+                print_message(f"perdure: {message}")
             sys.exit(1)
 
     return run
+
+
+def error_name(error: Exception) -> str:
+    """Return the name of an error: what a server refused has the one that it has here."""
+    problem = getattr(error, "type", "")
+    if not (type(error).__module__.startswith("perdure.client.") and problem):
+        return type(error).__name__
+    return _NAMES.get(problem) or "".join(map(str.title, problem.split("-")))
 
 
 def error_message(error: Exception) -> str | None:

@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -27,14 +28,36 @@ class _Shutdown:
 _shutdown: Final = _Shutdown()
 
 
-def run_async(main: Coroutine[object, object, T], *, log_level: int = logging.WARNING) -> T:
+def run_async(
+    main: Coroutine[object, object, T], *, log_level: int = logging.WARNING, traced: bool = False
+) -> T:
     """Run a command's coroutine in an event loop of its own.
 
     SIGTERM ends it like Ctrl-C: by cancellation, so that everything is stopped in order.
+
+    Args:
+        main: The coroutine.
+        log_level: From which level on is logged.
+        traced: Whether the command runs goals, or starts them, and records that where the
+            environment says where to.
+
+    Raises:
+        ValidationError: A setting is wrong.
+        TelemetryRefused: Traces are asked for in a way that cannot be followed.
     """
     import asyncio
 
-    configure_logs(log_level)
+    from perdure.settings import Settings
+
+    try:
+        configure_logs(log_level, Settings().log_levels or {})
+        if traced:
+            from perdure.telemetry.traces.process import start
+
+            start()
+    except Exception:
+        main.close()  # or Python warns that it was never awaited
+        raise
     try:
         with asyncio.Runner() as runner:
             return runner.run(_cancel_on_sigterm(main))
@@ -43,7 +66,12 @@ def run_async(main: Coroutine[object, object, T], *, log_level: int = logging.WA
     finally:
         # A Temporal client that dies during interpreter shutdown can abort the process
         # (sdk-python#300); here it dies while the interpreter is whole.
-        gc.collect()
+        if "temporalio" in sys.modules:
+            gc.collect()
+        if traced:
+            from perdure.telemetry.traces.process import stop
+
+            stop()
 
 
 async def until_stopped(
@@ -79,6 +107,19 @@ def exit_after(seconds: float | None = None) -> None:
     timer = threading.Timer(seconds, _exit_now, [seconds])
     timer.daemon = True
     timer.start()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end what blocks the event loop, such as the import of a plugin, at once."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def clear_cancellation() -> None:

@@ -25,3 +25,9 @@ plugin_option = click.option(
 )
 
 goal_argument = click.argument("goal", shell_complete=complete_goals)
+
+goals_argument = click.argument(
+    "goals", metavar="[GOAL]...", nargs=-1, shell_complete=complete_goals
+)
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask before goals that fit are taken.")

@@ -1,40 +1,42 @@
 """``perdure goals cancel, pause, resume, terminate, signal``."""
 
-import json
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from perdure.cli.output.printing import print_json
-from perdure.cli.runtime.connections import open_decisions
+from perdure.cli.arguments.json_input import read_json
+from perdure.cli.backends.opening import run_with_backend
+from perdure.cli.commands.goals.action import run_goal_action
+from perdure.cli.commands.goals.filter_options import criteria_of, filter_options
+from perdure.cli.commands.goals.many import act_on_many
+from perdure.cli.output.printing import print_json, print_text
 from perdure.cli.runtime.errors import WrongInput, handle_errors
-from perdure.cli.runtime.event_loop import run_async
-from perdure.cli.runtime.goal_action import run_goal_action
-from perdure.cli.runtime.options import goal_argument, json_option
-from perdure.cli.runtime.watch import watch_to_end, watch_when_embedded
+from perdure.cli.runtime.options import goal_argument, goals_argument, json_option, yes_option
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from perdure.models import GoalRecord
-    from perdure.temporal.session import Session
+    from perdure.cli.backends.backend import Backend, Control
 
 
 @click.command()
-@goal_argument
+@goals_argument
+@filter_options
+@yes_option
 @json_option
 @handle_errors
-def cancel(goal: str, as_json: bool) -> None:
-    """Ask a goal to stop; what it made by then is kept."""
+def cancel(goals: tuple[str, ...], yes: bool, as_json: bool, **options: Any) -> None:
+    """Ask goals to stop; what they made by then is kept.
 
-    async def action(session: "Session", record: "GoalRecord") -> str:
-        requested = await session.service.control.cancel(record.workflow_id)
-        if requested and session.server is not None:
-            await watch_to_end(session, record.agent_type, record.workflow_id, quiet=True)
-        status = (await session.stores.goals.get(record.workflow_id)).status
-        return status.value if status.final else "cancelling"
-
-    run_async(run_goal_action(goal, action, as_json, unless_ended=True))
+    Name them, or give options: then every goal that fits and has not ended is meant.
+    """
+    criteria = criteria_of(**options)
+    if bool(goals) == bool(criteria):
+        raise WrongInput("name the goal to cancel, or say which with --status, --search …")
+    if len(goals) != 1:
+        found = criteria or None
+        sys.exit(act_on_many("cancel", goals, found, confirmed=yes, as_json=as_json))
+    (goal,) = goals
+    run_goal_action(goal, lambda control, run: control.cancel(run), as_json, unless_ended=True)
 
 
 @click.command()
@@ -44,11 +46,11 @@ def cancel(goal: str, as_json: bool) -> None:
 def pause(goal: str, as_json: bool) -> None:
     """Let a goal stop at its next step boundary, until it is resumed."""
 
-    async def action(session: "Session", record: "GoalRecord") -> str:
-        await session.service.control.pause(record.workflow_id)
+    async def action(control: "Control", workflow_id: str) -> str:
+        await control.pause(workflow_id)
         return "pausing"
 
-    run_async(run_goal_action(goal, action, as_json))
+    run_goal_action(goal, action, as_json)
 
 
 @click.command()
@@ -58,12 +60,12 @@ def pause(goal: str, as_json: bool) -> None:
 def resume(goal: str, as_json: bool) -> None:
     """Let a paused goal go on."""
 
-    async def action(session: "Session", record: "GoalRecord") -> str:
-        await session.service.control.resume(record.workflow_id)
-        await watch_when_embedded(session, record, quiet=as_json)
+    async def action(control: "Control", workflow_id: str) -> str:
+        await control.resume(workflow_id)
+        await control.watch_when_temporary([workflow_id], quiet=as_json)
         return "resuming"
 
-    run_async(run_goal_action(goal, action, as_json))
+    run_goal_action(goal, action, as_json)
 
 
 @click.command()
@@ -76,12 +78,9 @@ def terminate(goal: str, reason: str, as_json: bool) -> None:
 
     What it made by then is kept, and perdure goals retry picks it up again.
     """
-
-    async def action(session: "Session", record: "GoalRecord") -> str:
-        await session.service.control.terminate(record.workflow_id, reason)
-        return (await session.stores.goals.get(record.workflow_id)).status.value
-
-    run_async(run_goal_action(goal, action, as_json, unless_ended=True))
+    run_goal_action(
+        goal, lambda control, run: control.terminate(run, reason), as_json, unless_ended=True
+    )
 
 
 @click.command()
@@ -95,25 +94,14 @@ def signal(goal: str, name: str, data: str, as_json: bool) -> None:
 
     No server needs to run: the goal finds the signal when it goes on.
     """
-    run_async(_signal(goal, name, _read_json(data), as_json))
+    value = read_json("--data", data)
 
+    async def send(backend: "Backend") -> None:
+        workflow_id = await backend.find_goal(goal)
+        number = await backend.signal(workflow_id, name, value)
+        if as_json:
+            print_json({"workflow_id": workflow_id, "name": name, "number": number})
+        else:
+            print_text(f"sent  {name} {number}  {workflow_id}")
 
-async def _signal(goal: str, name: str, data: "JsonValue", as_json: bool) -> None:
-    async with open_decisions() as (stores, decisions):
-        workflow_id = await stores.goals.find(goal)
-        number = await decisions.signal(workflow_id, name, data)
-    if as_json:
-        print_json({"workflow_id": workflow_id, "name": name, "number": number})
-    else:
-        click.echo(f"sent  {name} {number}  {workflow_id}")
-
-
-def _read_json(text: str) -> "JsonValue":
-    try:
-        value: JsonValue = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise WrongInput(
-            f"--data {text[:60]!r} is not JSON ({error.msg}): write text with quotes, '\"like"
-            " this\"'"
-        ) from error
-    return value
+    run_with_backend(send)

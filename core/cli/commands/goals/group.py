@@ -2,27 +2,34 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from perdure.cli.backends.opening import run_with_backend
+from perdure.cli.commands.goals.again import again
 from perdure.cli.commands.goals.control import cancel, pause, resume, signal, terminate
+from perdure.cli.commands.goals.delete import delete
+from perdure.cli.commands.goals.filter_options import criteria_of, filter_options
 from perdure.cli.commands.goals.retry import dead_letters, retry
-from perdure.cli.output.goal_details import load_goal_details, print_goal_details
-from perdure.cli.output.printing import print_json, print_message, print_table
+from perdure.cli.commands.goals.score import score
+from perdure.cli.commands.goals.settle import settle
+from perdure.cli.commands.goals.trace import trace
+from perdure.cli.output.goal_details import print_goal_details, score_text
+from perdure.cli.output.printing import (
+    json_line,
+    print_json,
+    print_message,
+    print_table,
+    print_text,
+)
 from perdure.cli.output.results import default_folder, print_result, save_result
-from perdure.cli.runtime.connections import find_goal_record, run_with_stores, settings_with_files
 from perdure.cli.runtime.errors import handle_errors
-from perdure.cli.runtime.event_loop import run_async
 from perdure.cli.runtime.options import goal_argument, json_option, plugin_option
-from perdure.cli.runtime.watch import watch_to_end
 
 if TYPE_CHECKING:
-    from perdure.models import GoalRecord
-    from perdure.settings import Settings
-    from perdure.stores import Stores
-
-STATUSES = ("running", "waiting", "paused", "completed", "failed", "cancelled", "terminated")
+    from perdure.cli.backends.backend import Backend
+    from perdure.models import GoalRecord, Origin
 
 
 @click.group()
@@ -34,25 +41,51 @@ def goals() -> None:
     """
 
 
-for command in (cancel, pause, resume, terminate, signal, retry, dead_letters):
+for command in (
+    trace,
+    cancel,
+    pause,
+    resume,
+    terminate,
+    signal,
+    settle,
+    score,
+    retry,
+    again,
+    dead_letters,
+    delete,
+):
     goals.add_command(command)
 
 
 @goals.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only those with this status.")
-@click.option("--agent", help="Only those of this agent.")
+@filter_options
+@click.option(
+    "--delegated/--not-delegated",
+    default=None,
+    help="Only those that another goal delegated, or only those that none did.",
+)
+@click.option("--parent", metavar="GOAL", help="Only those that this goal delegated.")
+@click.option("--tenant", help="Only those of this tenant; of all when not given.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
 @json_option
 @handle_errors
-def list_goals(status: str | None, agent: str | None, limit: int, as_json: bool) -> None:
+def list_goals(
+    delegated: bool | None,
+    parent: str | None,
+    tenant: str | None,
+    limit: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """List goals, newest first."""
 
-    async def print_goals(stores: "Stores", _: "Settings") -> None:
-        from perdure.models import GoalStatus
-
-        records = await stores.goals.list(
-            limit=limit, status=GoalStatus(status) if status else None, agent_type=agent
-        )
+    async def print_goals(backend: "Backend") -> None:
+        criteria = criteria_of(**options)
+        criteria["delegated"] = delegated
+        if parent is not None:
+            criteria["parent"] = await backend.find_goal(parent)
+        records = await backend.goals(criteria, tenant=tenant, limit=limit)
         if as_json:
             print_json({"goals": [record.model_dump(mode="json") for record in records]})
             return
@@ -61,7 +94,7 @@ def list_goals(status: str | None, agent: str | None, limit: int, as_json: bool)
             [_row(record) for record in records],
         )
 
-    run_with_stores(print_goals)
+    run_with_backend(print_goals)
 
 
 def _row(record: "GoalRecord") -> list[str]:
@@ -80,24 +113,43 @@ def _row(record: "GoalRecord") -> list[str]:
 @json_option
 @handle_errors
 def show(goal: str, as_json: bool) -> None:
-    """Show a goal: status, progress, spending, what it waits for."""
+    """Show a goal: status, progress, last steps, spending, what it waits for or is unknown."""
 
-    async def print_goal(stores: "Stores", _: "Settings") -> None:
-        record = await find_goal_record(goal, stores)
-        details = await load_goal_details(stores, record)
+    async def print_goal(backend: "Backend") -> None:
+        record = await backend.goal(await backend.find_goal(goal))
+        details = await backend.goal_details(record.workflow_id)
         if as_json:
-            print_json(record.model_dump(mode="json") | details.as_json())
+            print_json(record.model_dump(mode="json") | details.model_dump(mode="json"))
             return
-        click.echo(f"goal       {record.goal_id}")
-        click.echo(f"agent      {record.agent_type}  ({record.agent_version or 'not run yet'})")
-        click.echo(f"asked      {record.description}")
-        click.echo(f"parameters {record.parameters}")
+        print_text(f"goal       {record.goal_id}")
+        print_text(f"agent      {record.agent_type}  ({record.agent_version or 'not run yet'})")
+        print_text(f"asked      {record.description}")
+        print_text(f"parameters {json_line(record.parameters)}")
+        if record.origin is not None:
+            print_text(f"made from  {_origin_text(record.origin)}")
+        if record.trace_id is not None:
+            print_text(f"trace      {_trace_text(record.trace_id)}")
         if record.progress is not None:
-            click.echo(f"progress   {record.progress.percentage:.0f} %  {record.progress.message}")
+            print_text(f"progress   {record.progress.percentage:.0f} %  {record.progress.message}")
         print_goal_details(details)
+        for one in record.scores:
+            print_text(f"score      {score_text(one)}")
+        if record.result is not None and record.result.data:
+            print_text(f"data       {json_line(record.result.data)}")
         print_result(record, None)
 
-    run_with_stores(print_goal)
+    run_with_backend(print_goal)
+
+
+def _trace_text(trace_id: str) -> str:
+    from perdure.settings import Settings
+
+    return Settings().trace_address(trace_id) or trace_id
+
+
+def _origin_text(origin: "Origin") -> str:
+    step = f", from step {origin.step}" if origin.step else ""
+    return f"{origin.workflow_id}{step}" + (f", by {origin.by}" if origin.by else "")
 
 
 @goals.command("watch")
@@ -107,29 +159,23 @@ def show(goal: str, as_json: bool) -> None:
 @handle_errors
 def watch_goal(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """Follow a goal to its end; starts the embedded server when the goal needs it to go on."""
-    sys.exit(run_async(_watch(goal, plugin_files, as_json)))
 
-
-async def _watch(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> int:
-    from perdure.stores import open_stores
-    from perdure.temporal.session import open_session
-
-    settings = settings_with_files(plugin_files)
-    async with open_stores(settings) as stores:
-        record = await find_goal_record(goal, stores)
-        workflow_id = record.workflow_id
-    if record.status.final:
+    async def watch(backend: "Backend") -> int:
+        workflow_id = await backend.find_goal(goal)
+        record = await backend.goal(workflow_id)
+        if not record.status.final:
+            async with backend.control() as control:
+                if not await control.watch(workflow_id, record.agent_type, quiet=as_json):
+                    print_message(
+                        f"\nthe goal is not stopped by this: perdure goals cancel {workflow_id}"
+                        " stops it"
+                    )
+                    return 130
+            record = await backend.goal(workflow_id)
         _print_result(record, as_json)
         return 0 if record.success else 1
-    async with open_session(settings, print_message) as session:
-        if not await watch_to_end(session, record.agent_type, workflow_id, quiet=as_json):
-            print_message(
-                f"\nthe goal is not stopped by this: perdure goals cancel {workflow_id} stops it"
-            )
-            return 130
-        record = await session.stores.goals.get(workflow_id)
-    _print_result(record, as_json)
-    return 0 if record.success else 1
+
+    sys.exit(run_with_backend(watch, plugin_files))
 
 
 def _print_result(record: "GoalRecord", as_json: bool) -> None:
@@ -151,12 +197,14 @@ def _print_result(record: "GoalRecord", as_json: bool) -> None:
 def result(goal: str, output: Path | None, as_json: bool) -> None:
     """Write a goal's files and print its result."""
 
-    async def save(stores: "Stores", settings: "Settings") -> None:
-        record = await find_goal_record(goal, stores)
-        folder = await save_result(stores, record, output or default_folder(settings.home, record))
+    async def save(backend: "Backend") -> None:
+        record = await backend.goal(await backend.find_goal(goal))
+        folder = await save_result(
+            record, output or default_folder(record.workflow_id), backend.save_artifacts
+        )
         if as_json:
             print_json(record.model_dump(mode="json") | {"folder": str(folder)})
         else:
             print_result(record, folder)
 
-    run_with_stores(save)
+    run_with_backend(save)

@@ -1,65 +1,71 @@
 """``perdure goals retry, dead-letters``: goals that failed for good, and their retry."""
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from perdure.cli.output.printing import print_json, print_message, print_table
-from perdure.cli.runtime.connections import run_with_stores
+from perdure.cli.backends.opening import run_with_backend
+from perdure.cli.commands.goals.action import run_goal_action
+from perdure.cli.commands.goals.filter_options import criteria_of, filter_options
+from perdure.cli.commands.goals.many import act_on_many
+from perdure.cli.output.printing import print_json, print_table
 from perdure.cli.runtime.errors import WrongInput, handle_errors
-from perdure.cli.runtime.event_loop import run_async
-from perdure.cli.runtime.goal_action import run_goal_action
-from perdure.cli.runtime.options import json_option
-from perdure.cli.runtime.watch import watch_when_embedded
+from perdure.cli.runtime.options import goals_argument, json_option, yes_option
 
 if TYPE_CHECKING:
+    from perdure.cli.backends.backend import Backend, Control
     from perdure.models import GoalRecord
-    from perdure.settings import Settings
-    from perdure.stores import Stores
-    from perdure.temporal.session import Session
 
 
 @click.command()
-@click.argument("goal", required=False)
+@goals_argument
 @click.option("--all", "all_failed", is_flag=True, help="Every goal that failed.")
-@click.option("--agent", help="With --all: only those of this agent.")
+@filter_options
+@yes_option
 @json_option
 @handle_errors
-def retry(goal: str | None, all_failed: bool, agent: str | None, as_json: bool) -> None:
-    """Pick up a goal that failed, was cancelled or terminated; it goes on from its journal.
+def retry(
+    goals: tuple[str, ...], all_failed: bool, yes: bool, as_json: bool, **options: Any
+) -> None:
+    """Pick up goals that failed, were cancelled or terminated; they go on from their journals.
 
-    What it has paid for is not paid again.
+    Name them, or give --all or other options: then every goal that failed, or has the status that
+    you give, and fits is meant. What they have paid for is not paid again.
     """
-    if all_failed == (goal is not None) or (agent and not all_failed):
-        raise WrongInput("name the goal to retry, or give --all (with --agent, if you like)")
-    if goal is None:
-        run_async(_retry_all(agent, as_json))
+    criteria = criteria_of(**options)
+    if bool(goals) == bool(all_failed or criteria):
+        raise WrongInput("name the goal to retry, or give --all, or say which with --search …")
+    if all_failed and not criteria.keys() - {"agent_type"}:
+        _retry_all(criteria.get("agent_type"), as_json)
         return
+    if len(goals) != 1:
+        found = None if goals else criteria
+        sys.exit(act_on_many("retry", goals, found, confirmed=yes or all_failed, as_json=as_json))
+    (goal,) = goals
 
-    async def action(session: "Session", record: "GoalRecord") -> str:
-        await session.service.control.retry(record.workflow_id)
-        await watch_when_embedded(session, record, quiet=as_json)
+    async def action(control: "Control", workflow_id: str) -> str:
+        await control.retry(workflow_id)
+        await control.watch_when_temporary([workflow_id], quiet=as_json)
         return "started"
 
-    run_async(run_goal_action(goal, action, as_json))
+    run_goal_action(goal, action, as_json)
 
 
-async def _retry_all(agent: str | None, as_json: bool) -> None:
-    from perdure.settings import Settings
-    from perdure.temporal.session import open_session
+def _retry_all(agent: str | None, as_json: bool) -> None:
+    async def retry_each(backend: "Backend") -> None:
+        async with backend.control() as control:
+            retried = await control.retry_all(agent)
+            if not as_json:
+                for workflow_id in retried:
+                    click.echo(f"started  {workflow_id}")
+            await control.watch_when_temporary(retried, quiet=as_json)
+        if as_json:
+            print_json({"workflow_ids": retried})
+        elif not retried:
+            click.echo("No goal has failed that could be picked up.")
 
-    async with open_session(Settings(), print_message) as session:
-        retried = await session.service.control.retry_all(agent)
-        if not as_json:
-            for workflow_id in retried:
-                click.echo(f"started  {workflow_id}")
-        for workflow_id in retried:
-            record = await session.stores.goals.get(workflow_id)
-            await watch_when_embedded(session, record, quiet=as_json)
-    if as_json:
-        print_json({"workflow_ids": retried})
-    elif not retried:
-        click.echo("No goal has failed that could be picked up.")
+    run_with_backend(retry_each, traced="perdure goals retry")
 
 
 @click.command("dead-letters")
@@ -73,11 +79,13 @@ def dead_letters(agent: str | None, limit: int, as_json: bool) -> None:
     perdure goals retry picks one up, or with --all every one.
     """
 
-    async def print_dead_letters(stores: "Stores", _: "Settings") -> None:
+    async def print_dead_letters(backend: "Backend") -> None:
         from perdure.models import GoalStatus
 
-        records = await stores.goals.list(
-            limit=limit, status=GoalStatus.FAILED, agent_type=agent, delegated=False
+        records = await backend.goals(
+            {"status": GoalStatus.FAILED, "agent_type": agent, "delegated": False},
+            tenant=None,
+            limit=limit,
         )
         if as_json:
             print_json({"goals": [record.model_dump(mode="json") for record in records]})
@@ -87,7 +95,7 @@ def dead_letters(agent: str | None, limit: int, as_json: bool) -> None:
             [_dead_letter_row(record) for record in records],
         )
 
-    run_with_stores(print_dead_letters)
+    run_with_backend(print_dead_letters)
 
 
 def _dead_letter_row(record: "GoalRecord") -> list[str]:

@@ -8,12 +8,14 @@ import click
 from perdure.cli.output.printing import print_json, print_table
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.options import json_option
+from perdure.cli.runtime.server_choice import this_machine_only
 
 
 @click.command()
 @click.argument("plugin", metavar="PATH|NAME")
 @json_option
 @handle_errors
+@this_machine_only
 def check(plugin: str, as_json: bool) -> None:
     """Check a plugin; status 1 when something fails.
 

@@ -4,7 +4,9 @@ import dataclasses
 
 import click
 
+from perdure.cli.backends.opening import run_with_backend
 from perdure.cli.commands.plugins.check import check
+from perdure.cli.commands.plugins.disable import disable, enable
 from perdure.cli.commands.plugins.new import new
 from perdure.cli.output.printing import print_json, print_table, styled_status
 from perdure.cli.runtime.errors import handle_errors
@@ -22,14 +24,15 @@ def plugins(context: click.Context, as_json: bool) -> None:
 
 
 plugins.add_command(check)
+plugins.add_command(disable)
+plugins.add_command(enable)
 plugins.add_command(new)
 
 
 def _list(as_json: bool) -> None:
-    from perdure.settings import Settings
-    from perdure.temporal.installation import load_agents
+    from perdure.agents.plugins.hooks.printable import shortened
 
-    installed = load_agents(Settings()).plugins
+    installed = run_with_backend(lambda backend: backend.plugins())
     if as_json:
         print_json({"plugins": [dataclasses.asdict(plugin) for plugin in installed]})
         return
@@ -43,7 +46,7 @@ def _list(as_json: bool) -> None:
                 plugin.distribution,
                 plugin.version,
                 plugin.status,
-                ", ".join(plugin.agents),
+                shortened(plugin.agents),
                 ", ".join(plugin.hooks),
             ]
             for plugin in installed

@@ -14,6 +14,7 @@ import click
 from perdure.cli.output.printing import print_json
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.options import json_option
+from perdure.cli.runtime.server_choice import this_machine_only
 
 # The name of the template's own agent; the new name replaces it.
 TEMPLATE_NAME: Final = "my-agent"
@@ -45,6 +46,7 @@ class FolderRefused(Exception):
 )
 @json_option
 @handle_errors
+@this_machine_only
 def new(name: str, directory: Path, as_json: bool) -> None:
     """Make a package with the agent NAME, its tests and all it needs to be published.
 

@@ -1,0 +1,1 @@
+"""What commands are given: parameters of agents, budgets, JSON."""

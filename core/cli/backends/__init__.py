@@ -1,0 +1,1 @@
+"""What commands work on: the installation of this machine, or a server over its HTTP API."""

@@ -1,0 +1,1 @@
+"""The requests by which ``perdure doctor --model`` finds out what a model can."""

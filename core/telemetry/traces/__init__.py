@@ -1,0 +1,1 @@
+"""Traces: their names, how a goal's spans hang together, what records and exports them."""
