@@ -12,3 +12,10 @@ class TestAnalysis(AgentContract):
     description = "Profile the sales"
     parameters = {"path": str(SALES)}
     bad_parameters = ({"path": "/nowhere/sales.csv"}, {"path": str(SALES), "table": "orders"})
+
+
+class TestQuestions(AgentContract):
+    agent = "analysis"
+    description = "Which region sold most in 2024? What is the average prise?"
+    parameters = {"path": str(SALES)}
+    bad_parameters = ({"path": "/nowhere/sales.csv"},)

@@ -113,7 +113,11 @@ async def test_a_damaged_database_is_refused(database: Path) -> None:
     [
         ("sales.csv", PICTURE, "is a PNG picture, not a table"),
         ("sales.parquet", b"%PDF-1.7\n", "is a PDF document, not a table"),
-        ("sales.xlsx", b"PK\x03\x04rest", "is a ZIP archive or an Office document"),
+        ("sales.xlsx", b"PK\x03\x04rest", "is damaged and cannot be unpacked as zip"),
+        ("sales.csv.gz", b"\x1f\x8b\x08rest", "is damaged and cannot be unpacked as gzip"),
+        ("sales.csv.zst", b"\x28\xb5\x2f\xfdrest", "is damaged and cannot be unpacked as"),
+        ("sales.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "cannot be read as a workbook"),
+        ("sales.duckdb", bytes(8) + b"DUCK" + bytes(64), "cannot be read as a DuckDB database"),
         ("empty.csv", b"", "is empty"),
         ("blank.csv", b"\n \n", "is empty"),
         ("header.csv", b"a,b,c\n", "has columns (a, b, c) but no row"),
@@ -136,7 +140,7 @@ async def test_a_file_that_is_no_table_is_refused_in_one_sentence(
 async def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     assert "there is no file" in await refusal(tmp_path / "nowhere.csv")
     assert "is a folder" in await refusal(tmp_path)
-    assert "no SQLite database" in await refusal(SALES, table="sales")
+    assert "holds one table and has no table" in await refusal(SALES, table="sales")
 
 
 @pytest.fixture
@@ -155,7 +159,7 @@ def ordinary_user() -> Iterator[None]:
 def test_an_unreadable_file_is_refused(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> None:
-    from perdure_analysis.source import look_at
+    from perdure_analysis.loading.source import look_at
 
     file = tmp_path_factory.mktemp("locked") / "sales.csv"
     file.write_text("a,b\n1,2\n")
@@ -166,7 +170,7 @@ def test_an_unreadable_file_is_refused(
 
 
 async def test_wrong_parameters_are_refused() -> None:
-    with pytest.raises(ParametersRefused, match="path: Field required"):
+    with pytest.raises(ParametersRefused, match="give the file in path"):
         await rehearse("analysis", "Profile", {})
     with pytest.raises(ParametersRefused, match="depth: no such parameter"):
         await rehearse("analysis", "Profile", {"path": "x", "depth": 3})

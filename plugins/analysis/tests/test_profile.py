@@ -16,9 +16,9 @@ import pytest
 
 from perdure.agents import AgentSpec, Progress, StepFailed
 from perdure.testing import Rehearsal, rehearse
-from perdure_analysis import charts
-from perdure_analysis.chart_choice import Picture
 from perdure_analysis.plugin import check, register_agents
+from perdure_analysis.profile import charts
+from perdure_analysis.profile.chart_choice import Picture
 
 SALES = Path(__file__).parents[3] / "examples" / "analysis" / "sales.csv"
 GOAL = "Profile the sales"
@@ -158,13 +158,13 @@ async def test_a_file_that_changes_in_mid_run_is_noticed(
     file = tmp_path / "sales.csv"
     file.write_bytes(SALES.read_bytes())
     journal = MemoryJournal()
-    agent = "perdure_analysis.agent.relate"
+    agent = "perdure_analysis.analysis.relate"
     with monkeypatch.context() as patch:
         patch.setattr(agent, _break)
         with pytest.raises(StepFailed, match="went away"):
             await rehearse("analysis", GOAL, {"path": str(file)}, journal=journal)
     file.write_bytes(SALES.read_bytes() + b"1,2024-01-01,North,Kitchen,Kettle,shop,1,1,0,1,5\n")
-    with pytest.raises(StepFailed, match="changed while it was being profiled"):
+    with pytest.raises(StepFailed, match="changed while it was being read"):
         await rehearse("analysis", GOAL, {"path": str(file)}, journal=journal)
 
 
@@ -226,7 +226,7 @@ async def test_odd_tables_are_profiled_too(content: str, says: str, tmp_path: Pa
 
 
 def test_registering_imports_nothing_heavy() -> None:
-    heavy = ("duckdb", "altair", "vl_convert", "pandas", "numpy")
+    heavy = ("duckdb", "altair", "vl_convert", "pandas", "numpy", "markdown_it", "pydantic_ai")
     program = (
         "import sys, perdure_analysis.plugin as p; p.register_agents();"
         f" print([name for name in {heavy} if name in sys.modules])"
@@ -248,4 +248,7 @@ def test_the_doctor_finds_every_library() -> None:
         ("duckdb", True, True),
         ("altair", True, True),
         ("vl-convert-python", True, True),
+        ("python-calamine", True, True),
+        ("olefile", True, True),
+        ("markdown-it-py", True, True),
     ]

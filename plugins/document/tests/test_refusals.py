@@ -9,7 +9,7 @@ import pytest
 
 from perdure.agents import InputError, ParametersRefused, StepFailed
 from perdure.testing import rehearse
-from perdure_document.source import LARGEST_BYTES, look_at
+from perdure_document.reading.source import LARGEST_BYTES, look_at
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "document"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -141,5 +141,11 @@ def test_an_unreadable_file_is_refused(
 
 
 async def test_wrong_parameters_are_refused() -> None:
-    with pytest.raises(ParametersRefused, match="path: Field required"):
+    with pytest.raises(ParametersRefused, match="path, or paths, is needed"):
         await rehearse("document", "Summarise", {})
+
+
+async def test_text_that_nests_without_end_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "deep.md"
+    file.write_text("*a " * 2_000 + "b*" * 2_000)
+    assert "cannot be read as MARKDOWN (maximum recursion depth exceeded" in await refusal(file)

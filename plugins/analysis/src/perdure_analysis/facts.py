@@ -1,6 +1,7 @@
 """What is found out about a table: what steps return and ``profile.json`` holds.
 
-Shares are 0 to 1. Rows are numbered from 1, a header not counted. Statistics are rounded to ten
+Shares are 0 to 1. Rows are numbered from 1, a header not counted. Values of the table are exact,
+and so are sums of values that have few digits after the point. Other statistics are rounded to ten
 significant digits, so that the order in which threads add numbers up does not show.
 """
 
@@ -8,15 +9,36 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Kind = Literal["number", "date", "category", "text", "boolean", "identifier", "nested", "empty"]
+Kind = Literal[
+    "number",
+    "date",
+    "time",
+    "duration",
+    "category",
+    "text",
+    "boolean",
+    "identifier",
+    "binary",
+    "nested",
+    "empty",
+]
+# A whole number of any length stays one: as a float it would lose digits.
+Number = int | float
 Unit = Literal["day", "week", "month", "quarter", "year"]
-Format = Literal["csv", "json", "parquet", "sqlite"]
+Format = Literal["csv", "json", "parquet", "sqlite", "duckdb", "excel", "ods"]
 
 
 class Fact(BaseModel):
     """The base of everything here: immutable, unknown fields refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Packing(Fact):
+    """How a file was packed: its ``kind``, and which ``member`` of an archive it is."""
+
+    kind: str
+    member: str = ""
 
 
 class Source(Fact):
@@ -30,7 +52,12 @@ class Source(Fact):
         modified: When it was last changed, in nanoseconds since 1970: a retry sees by it that it
             still reads the same file.
         encoding: Python's name of a text file's encoding; empty for a binary format.
-        table: Which table of an SQLite database.
+        table: Which table of a database or workbook.
+        packed: How the table's file lies in this one, from the outside in; empty for a file that
+            is not compressed.
+        notes: What a reader of the report must know of how the table was found.
+        parts: The files, where there are several: ``path`` is their folder then.
+        keys: The columns to join them by, as they were asked for.
     """
 
     path: str
@@ -40,6 +67,42 @@ class Source(Fact):
     modified: int
     encoding: str = ""
     table: str | None = None
+    packed: tuple[Packing, ...] = ()
+    notes: tuple[str, ...] = ()
+    parts: tuple["Source", ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+class FilePart(Fact):
+    """One of several files: its name, its rows, and how many lines were left out."""
+
+    name: str
+    rows: int
+    left_out: int = 0
+
+
+class Key(Fact):
+    """Columns by which the tables of two files can be joined.
+
+    Attributes:
+        first: One file.
+        second: The other; the first and others once they are joined.
+        columns: Which column of the first goes with which of the second.
+        first_matched: The share of the first one's rows that have a match.
+        second_matched: The share of the second one's rows that have a match.
+        first_unique: Whether no value repeats in the first.
+        second_unique: Whether no value repeats in the second.
+        used: Whether the tables were joined by it.
+    """
+
+    first: str
+    second: str
+    columns: tuple[tuple[str, str], ...]
+    first_matched: float
+    second_matched: float
+    first_unique: bool
+    second_unique: bool
+    used: bool = False
 
 
 class Loaded(Fact):
@@ -50,12 +113,16 @@ class Loaded(Fact):
         columns: Name and DuckDB type of every column.
         left_out: How many lines or rows of the file could not be read as rows.
         notes: Decisions taken while reading that a reader of the report must know.
+        parts: The files, where there were several.
+        keys: By what several files were joined, or can be.
     """
 
     rows: int
     columns: dict[str, str]
     left_out: int = 0
     notes: tuple[str, ...] = ()
+    parts: tuple[FilePart, ...] = ()
+    keys: tuple[Key, ...] = ()
 
 
 class ValueCount(Fact):
@@ -70,7 +137,7 @@ class Outlier(Fact):
     """A value beyond the fences, and one row that holds it."""
 
     row: int
-    value: float
+    value: Number
 
 
 class Bin(Fact):
@@ -82,7 +149,7 @@ class Bin(Fact):
 
 
 class Numbers(Fact):
-    """The facts about a column of numbers.
+    """The facts about a column of numbers, or of durations in seconds.
 
     Attributes:
         lower_fence: First quartile less 1.5 times the distance between the quartiles.
@@ -93,16 +160,19 @@ class Numbers(Fact):
         not_finite: Infinite values, NaN, and those beyond 1e100, which count as missing.
         bins: Equal-width bars between three times the quartile distance on both sides; what lies
             outside is in ``beyond_bins``.
+        decimals: How many digits after the point every value has at most; ``None`` where the values
+            are binary fractions of no particular length. Sums and means are exact where it is set.
+        exact: In digits, those of ``minimum``, ``maximum`` and ``total`` that a double rounds.
     """
 
-    minimum: float
-    lower_quartile: float
-    median: float
-    mean: float
-    upper_quartile: float
-    maximum: float
+    minimum: Number
+    lower_quartile: Number
+    median: Number
+    mean: Number
+    upper_quartile: Number
+    maximum: Number
     standard_deviation: float | None
-    total: float
+    total: Number
     zeros: int
     negatives: int
     lower_fence: float
@@ -112,10 +182,12 @@ class Numbers(Fact):
     not_finite: int = 0
     bins: tuple[Bin, ...] = ()
     beyond_bins: int = 0
+    decimals: int | None = None
+    exact: dict[str, str] = {}
 
 
 class Dates(Fact):
-    """The first and last of a column of dates or times, in ISO 8601."""
+    """The first and last of a column of dates or times of day, in ISO 8601."""
 
     earliest: str
     latest: str
@@ -143,6 +215,7 @@ class Column(Fact):
         missing: NULL, or text that is blank.
         distinct: Different values, missing ones not counted.
         top: The most frequent values, for columns in which values repeat.
+        years: The first and the last, for columns that hold years as whole numbers.
     """
 
     name: str
@@ -155,6 +228,7 @@ class Column(Fact):
     numbers: Numbers | None = None
     dates: Dates | None = None
     texts: Texts | None = None
+    years: tuple[int, int] | None = None
 
 
 class Columns(Fact):
@@ -192,7 +266,7 @@ class Group(Fact):
 
     value: str
     rows: int
-    measure: float
+    measure: Number
     share: float | None
 
 
@@ -245,7 +319,7 @@ class Point(Fact):
 
     start: str
     rows: int
-    value: float | None
+    value: Number | None
     complete: bool = True
 
 

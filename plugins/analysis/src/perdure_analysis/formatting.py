@@ -69,7 +69,15 @@ def code(text: str) -> str:
     return f"`{flat}`"
 
 
-def cell(text: str) -> str:
-    """Write any text so that it fits a Markdown table's cell and is not taken for mark-up."""
-    flat = re.sub(r"\s+", " ", text).strip()
+def cell(text: str, *, edges: bool = False) -> str:
+    """Write any text so that it fits a Markdown table's cell and is not taken for mark-up.
+
+    Args:
+        text: The text.
+        edges: Whether blanks at its ends stay, for a piece of a sentence.
+    """
+    flat = re.sub(r"\s+", " ", text)
+    if edges:
+        return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", flat)
+    flat = flat.strip()
     return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", flat) or "(blank)"

@@ -14,10 +14,10 @@ def register_agents() -> Iterable[AgentSpec]:
     return [
         AgentSpec(
             name="analysis",
-            description="Profiles a CSV, Parquet, JSON or SQLite table: a report with pictures.",
+            description="Profiles tables of files and databases, and answers questions about them.",
             agent=AnalysisAgent,
             parameters=AnalysisParameters,
-            examples=("Profile the sales", "What stands out in the sensor readings?"),
+            examples=("Profile the sales", "Which region sold most in 2024?"),
             check=check,
         )
     ]
@@ -25,7 +25,10 @@ def register_agents() -> Iterable[AgentSpec]:
 
 def check() -> Iterable[Check]:
     """Say which of the libraries that do the work are there, without importing them."""
-    for part in ("duckdb", "altair", "vl-convert-python"):
+    for part in (
+        *("duckdb", "altair", "vl-convert-python", "python-calamine", "olefile"),
+        "markdown-it-py",
+    ):
         try:
             found = version(part)
         except PackageNotFoundError:

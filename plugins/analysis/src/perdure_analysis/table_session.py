@@ -1,12 +1,11 @@
 """The table of a run: loaded when a step first needs it, kept until the agent ends."""
 
 import threading
-from pathlib import Path
 
-from perdure.agents import InputError
-from perdure_analysis.database import Database
+from perdure.agents import InputFile
+from perdure_analysis.database.connection import Database
 from perdure_analysis.facts import Loaded, Source
-from perdure_analysis.loading import load
+from perdure_analysis.several.combining import load_several
 
 
 class TableSession:
@@ -27,10 +26,11 @@ class TableSession:
             if self._closed:
                 raise RuntimeError("the run has ended: its table is gone")
             if self._opened is None:
-                _refuse_another(source)
+                for part in source.parts or (source,):
+                    InputFile.unchanged(part.path, part.size, part.modified)
                 database = Database()
                 try:
-                    self._opened = database, load(database, source)
+                    self._opened = database, load_several(database, source)
                 except BaseException:
                     database.close()
                     raise
@@ -46,17 +46,3 @@ class TableSession:
             if self._opened is not None and self._opened is not opened:
                 self._opened[0].close()
             self._opened = None
-
-
-def _refuse_another(source: Source) -> None:
-    try:
-        status = Path(source.path).stat()
-    except OSError as error:
-        raise InputError(
-            f"{source.path} went away while it was being profiled: put it back and hand the goal"
-            " in again"
-        ) from error
-    if (status.st_size, status.st_mtime_ns) != (source.size, source.modified):
-        raise InputError(
-            f"{source.path} changed while it was being profiled: hand the goal in again"
-        )

@@ -7,12 +7,25 @@ from typing import Final
 _BLANKS: Final = re.compile(r"\s+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<>]|(?<!\w)_|_(?!\w))")
+_QUALIFIED: Final = re.compile(r" (?=(?:in|nested|of|on|outside|that|with|without)\b)")
+_HISSING: Final = re.compile(r"(?:s|x|z|ch|sh)$")
+_CONSONANT_Y: Final = re.compile(r"[^aeiou]y$")
 _LINE_START: Final = re.compile(r"^(#{1,6}(?=\s|$)|[-+](?=\s)|=+$|-{3,}$|\d+(?=[.)]\s))")
 
 
 def counted(count: int, one: str) -> str:
-    """Write a count and its noun: ``1 row``, ``1,200 rows``."""
-    return f"{count:,} {one if count == 1 else one + 's'}"
+    """Write a count and its noun: ``1 row``, ``1,200 rows``, ``2 charts without data``."""
+    if count == 1:
+        return f"1 {one}"
+    noun = _QUALIFIED.split(one, maxsplit=1)[0]
+    plural = " or ".join(map(_plural, noun.split(" or ")))
+    return f"{count:,} {plural}{one.removeprefix(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if _HISSING.search(noun):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if _CONSONANT_Y.search(noun) else f"{noun}s"
 
 
 def flat(text: str) -> str:

@@ -14,7 +14,7 @@ def register_agents() -> Iterable[AgentSpec]:
     return [
         AgentSpec(
             name="document",
-            description="Extracts a PDF, Office, HTML or text file as Markdown and summarises it.",
+            description="Extracts, summarises, compares and redacts documents, and fills schemas.",
             agent=DocumentAgent,
             parameters=DocumentParameters,
             examples=("Extract and summarise the report", "What do the slides say about costs?"),
@@ -25,10 +25,24 @@ def register_agents() -> Iterable[AgentSpec]:
 
 def check() -> Iterable[Check]:
     """Say which of the libraries that read documents are there, without importing them."""
-    for part in ("pypdfium2", "python-docx", "python-pptx", "openpyxl", "lxml"):
+    for part in (
+        *("babel", "charset-normalizer", "docling-slim", "lxml", "markdown-it-py"),
+        *("mdit-py-plugins", "openpyxl", "pikepdf", "pypdfium2", "python-docx"),
+        *("python-oxmsg", "python-pptx", "typst"),
+    ):
         try:
             found = version(part)
         except PackageNotFoundError:
             yield Check(part=part, found=False, advice="pip install --upgrade perdure-document")
         else:
             yield Check(part=part, found=True, version=found)
+    for part in ("rapidocr", "onnxruntime"):
+        try:
+            yield Check(part=part, found=True, version=version(part), required=False)
+        except PackageNotFoundError:
+            yield Check(
+                part=part,
+                found=False,
+                advice="for text in scans: pip install 'perdure-document[ocr]'",
+                required=False,
+            )

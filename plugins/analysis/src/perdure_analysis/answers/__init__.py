@@ -1,0 +1,1 @@
+"""Answers to questions: SQL, the rows it yields, and sentences about them."""

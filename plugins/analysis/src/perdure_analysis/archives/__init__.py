@@ -1,0 +1,1 @@
+"""Files inside compressed files and archives."""

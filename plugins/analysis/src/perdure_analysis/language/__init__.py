@@ -1,0 +1,1 @@
+"""The words of questions: columns, values, periods, and what to reckon."""

@@ -1,0 +1,1 @@
+"""What a table is like: its columns, relations, trends, findings and charts."""

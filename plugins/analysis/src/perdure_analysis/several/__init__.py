@@ -1,0 +1,1 @@
+"""Several files as one table: below each other, or joined."""

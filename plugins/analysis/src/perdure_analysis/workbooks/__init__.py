@@ -1,0 +1,1 @@
+"""Tables in the sheets of workbooks: Excel and OpenDocument."""

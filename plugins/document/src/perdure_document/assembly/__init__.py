@@ -1,0 +1,1 @@
+"""Assembling one report of several documents."""

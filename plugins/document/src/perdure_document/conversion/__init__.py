@@ -1,0 +1,1 @@
+"""Converting documents to DOCX and PDF."""

@@ -1,0 +1,1 @@
+"""Extracting documents: clean Markdown, their structure, and a summary of each."""

@@ -1,0 +1,1 @@
+"""Filling a JSON schema from a document, each value with the place and the words it comes from."""

@@ -1,0 +1,1 @@
+"""Reading PDFs: their pages as lines, and what the lines make."""

@@ -1,0 +1,1 @@
+"""The process that reads a PDF: it puts together what stands on its pages."""

@@ -1,0 +1,1 @@
+"""Number formats: how a workbook shows a value."""

@@ -1,0 +1,1 @@
+"""Reading OpenDocument files: texts, presentations, spreadsheets."""

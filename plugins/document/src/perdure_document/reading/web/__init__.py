@@ -1,0 +1,1 @@
+"""Web pages: what people see of them, in reading order."""

@@ -1,0 +1,1 @@
+"""Recognising dates, amounts, numbers of accounts and cards, phones and e-mail in text."""

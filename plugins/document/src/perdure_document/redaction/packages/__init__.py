@@ -1,0 +1,1 @@
+"""Redacting Word documents and workbooks: every part of their packages."""

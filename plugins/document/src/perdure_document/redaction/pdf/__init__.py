@@ -1,0 +1,1 @@
+"""Redacting PDFs: pages that say the text are made anew, everything beside pages is left out."""

@@ -1,0 +1,1 @@
+"""What people and programs read of what was done: web pages, JSON and its schema."""

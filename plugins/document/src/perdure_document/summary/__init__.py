@@ -1,0 +1,1 @@
+"""Summarising a document by its own sentences."""

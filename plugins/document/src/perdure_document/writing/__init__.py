@@ -1,0 +1,1 @@
+"""Writing a document as Markdown, and as JSON for programs."""
