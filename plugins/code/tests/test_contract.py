@@ -31,3 +31,21 @@ class TestCodeWithTests(AgentContract):
             "from sums import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
         )
         cls.parameters = {"path": str(folder)}
+
+
+class TestCodeFixing(AgentContract):
+    """A repository with a fault that a small edit mends; locating it is a part of that."""
+
+    agent = "code"
+    description = "Make the tests pass"
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def a_repository(cls, tmp_path_factory: pytest.TempPathFactory) -> None:
+        folder = tmp_path_factory.mktemp("limits")
+        (folder / "limits.py").write_text("def over(n):\n    return n >= 10\n")
+        (folder / "test_limits.py").write_text(
+            "from limits import over\n\n\ndef test_over():\n    assert over(11)\n\n\n"
+            "def test_at():\n    assert not over(10)\n"
+        )
+        cls.parameters = {"path": str(folder), "task": "fix", "search_seconds": 5}

@@ -1,8 +1,10 @@
 """What the agent answers from the examples, and that it quotes nothing but what is there."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,10 @@ from pydantic import JsonValue
 
 from perdure.agents import InputError
 from perdure.testing import MemoryJournal, Rehearsal, rehearse
-from perdure_research import agent
-from perdure_research.facts import Location, Source
 from perdure_research.parameters import ResearchParameters
 from perdure_research.plugin import check, register_agents
-from perdure_research.source_reader import read_source
+from perdure_research.reading.plain_text import read_plain
+from perdure_research.reading.readings import read_bytes
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "research"
 CAUSES = (
@@ -79,8 +80,8 @@ async def test_every_quote_stands_word_for_word_in_its_source(depth: str) -> Non
             assert one["line"] == line
             assert f"line {line}" in one["place"]
         else:
-            source = await read_source(Location(name=path.name, address=str(path)))
-            assert any(one["quote"] in block.text for block in source.blocks)
+            content = path.read_bytes()  # noqa: ASYNC240
+            assert one["quote"] in read_bytes(path.name, content).content.text
         if path.suffix == ".pdf":
             assert f"page {one['page']}" in one["place"]
         assert "\n".join(f"> {line}" for line in one["quote"].split("\n")) in report
@@ -111,14 +112,18 @@ async def test_the_same_sources_give_the_same_answer() -> None:
     assert first.result == second.result
 
 
-async def test_the_same_text_counts_once_and_is_not_quoted_twice(tmp_path: Path) -> None:
+async def test_the_same_text_counts_once_and_the_same_words_are_one_claim(tmp_path: Path) -> None:
     said = "Gulls lose their way because the fog hides the harbour lights."
     (tmp_path / "a.txt").write_text(said)
     (tmp_path / "b.txt").write_text(said)
     (tmp_path / "c.txt").write_text(said + " It was a long year.")
     rehearsal = await research("Why do gulls lose their way?", tmp_path)
-    assert len(citations(rehearsal)) == 1
-    assert "2 sources read" in rehearsal.files["report.md"].decode()
+    (cited,) = citations(rehearsal)
+    assert cited["quote"] == said
+    assert [Path(one).name for one in cited["also"]] == ["c.txt"]
+    report = rehearsal.files["report.md"].decode()
+    assert "2 sources read, 1 of them quoted" in report
+    assert "The same words stand in" in report
 
 
 @pytest.mark.parametrize("second", ["They carry bridges away because ice is heavy.", "They rest."])
@@ -166,7 +171,7 @@ async def test_a_retry_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.M
     journal = MemoryJournal()
     given: dict[str, JsonValue] = {"sources": [str(source)]}
     with monkeypatch.context() as broken:
-        broken.setattr(agent, "write_report", break_down)
+        broken.setattr("perdure_research.research.write_report", break_down)
         with pytest.raises(OSError, match="disk is full"):
             await rehearse("research", "Why do bridges fail?", given, journal=journal)
     known = set(await journal.load())
@@ -178,25 +183,65 @@ async def test_a_retry_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("sources", [[], [" "]])
 async def test_without_sources_there_is_nothing_to_read(sources: list[str]) -> None:
-    expected = "research has nothing to read: set the parameter sources to folders, files or URLs"
+    expected = (
+        "research has nothing to read: set the parameter sources to folders, files or URLs, or"
+        " search to a provider"
+    )
     with pytest.raises(InputError) as refused:
         await research(QUESTION, *sources)
     assert str(refused.value) == expected
 
 
-async def test_when_nothing_answers_it_says_how_much_was_read() -> None:
-    with pytest.raises(InputError, match="nothing in the 5 sources read answers"):
-        await research("Which cheese goes with quince?", EXAMPLES)
+async def test_when_nothing_answers_that_is_the_answer() -> None:
+    rehearsal = await research("Which cheese goes with quince?", EXAMPLES)
+    assert rehearsal.result.data["status"] == "not-said"
+    assert rehearsal.result.summary == (
+        "The sources do not speak of “quince”."
+        " None of the 5 sources answers “Which cheese goes with quince?”."
+    )
+    assert citations(rehearsal) == []
+    assert rehearsal.result.data["claims"] == []
+
+
+async def test_the_report_holds_positions_archived_texts_and_its_schema() -> None:
+    rehearsal = await research(QUESTION, EXAMPLES)
+    report = json.loads(rehearsal.files["report.json"])
+    schema = json.loads(rehearsal.files["report.schema.json"])
+    assert set(schema["properties"]) == set(report)
+    archives = {one["id"]: one["archive"] for one in report["sources"]}
+    assert len(archives) == 5
+    for one in report["citations"]:
+        text = rehearsal.files[archives[one["source_id"]]].decode()
+        assert text[one["start"] : one["end"]] == one["quote"]
+    numbers = {one["number"] for one in report["citations"]}
+    assert all(set(claim["citations"]) <= numbers for claim in report["claims"])
+    with zipfile.ZipFile(io.BytesIO(rehearsal.files["sources.zip"])) as archive:
+        assert {f"{one}.txt" for one in archives} == set(archive.namelist())
+
+
+async def test_the_page_needs_no_other_file_and_shows_sides_beside_each_other(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.txt").write_text("The drug is safe for children under six. <script>x</script>")
+    (tmp_path / "b.txt").write_text("The drug is not safe for children under six.")
+    rehearsal = await research("Is the drug safe for children?", tmp_path)
+    page = rehearsal.files["report.html"].decode()
+    assert page.count('<div class="side">') == 2
+    assert "<script" not in page
+    assert "http" not in page.partition("<body>")[2]
+    assert rehearsal.result.data["status"] == "contradicting"
+    assert "is safe" in rehearsal.result.summary
+    assert "is not safe" in rehearsal.result.summary
 
 
 def test_the_plugin_imports_little_and_says_what_it_needs() -> None:
     code = (
         "import sys, perdure_research.plugin as p; list(p.check());"
-        "print([m for m in ('httpx','lxml','trafilatura','pypdfium2') if m in sys.modules])"
+        "print([m for m in ('httpx','lxml','charset_normalizer','pypdfium2') if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
-    assert all(part.found for part in check())
+    assert all(part.found for part in check() if part.required)
     assert [spec.name for spec in register_agents()] == ["research"]
 
 
@@ -205,13 +250,16 @@ def test_relative_sources_are_made_absolute_by_the_command_line() -> None:
     assert schema["items"]["format"] == "path"
 
 
-async def test_markdown_keeps_headings_lines_and_leaves_code_out(tmp_path: Path) -> None:
-    path = tmp_path / "a.md"
-    path.write_text("# Top\n\nOne.\n\n## Inner\n\n- Item one\n\n```\nno = quote\n```\nLast line.\n")
-    source: Source = await read_source(Location(name="a.md", address=str(path)))
-    told = [(block.text, block.heading, block.line) for block in source.blocks]
+def test_markdown_keeps_headings_lines_and_code() -> None:
+    text = "# Top\n\nOne.\n\n## Inner\n\n- Item one\n\n```\nno = quote\n```\nLast line.\n"
+    content = read_plain(text, markdown=True).content
+    assert content.text == text
+    told = [(content.of(one), one.form, one.heading, one.line) for one in content.blocks]
     assert told == [
-        ("One.", ("Top",), 3),
-        ("Item one", ("Top", "Inner"), 7),
-        ("Last line.", ("Top", "Inner"), 12),
+        ("Top", "heading", (), 1),
+        ("One.", "paragraph", ("Top",), 3),
+        ("Inner", "heading", ("Top",), 5),
+        ("Item one", "item", ("Top", "Inner"), 7),
+        ("no = quote", "code", ("Top", "Inner"), 10),
+        ("Last line.", "paragraph", ("Top", "Inner"), 12),
     ]

@@ -1,11 +1,18 @@
 """What this distribution brings to Perdure; imported by every command, so it imports little."""
 
+import shutil
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 from perdure.agents import AgentSpec, Check, hookimpl
 from perdure_code.agent import CodeAgent
 from perdure_code.parameters import CodeParameters
+
+_PROGRAMS: Final = {
+    "bwrap": "to run the tests of repositories in a sandbox: install the package bubblewrap",
+    "git": "to fetch repositories: install the package git",
+}
 
 
 @hookimpl
@@ -32,3 +39,12 @@ def check() -> Iterable[Check]:
             yield Check(part=part, found=False, advice="pip install --upgrade perdure-code")
         else:
             yield Check(part=part, found=True, version=found)
+    for program, advice in _PROGRAMS.items():
+        where = shutil.which(program)
+        yield Check(
+            part=program,
+            found=where is not None,
+            where=where or "",
+            advice="" if where else advice,
+            required=False,
+        )

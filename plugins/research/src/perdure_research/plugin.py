@@ -30,13 +30,23 @@ def register_agents() -> Iterable[AgentSpec]:
 
 def check() -> Iterable[Check]:
     """Say which of the libraries that do the work are there, without importing the heavy ones."""
-    for part in ("trafilatura", "pypdfium2", "httpx", "lxml"):
+    for part in ("charset-normalizer", "lxml", "pypdfium2", "snowballstemmer"):
         try:
             found = version(part)
         except PackageNotFoundError:
             yield Check(part=part, found=False, advice="pip install --upgrade perdure-research")
         else:
             yield Check(part=part, found=True, version=found)
+    for part in ("tokenizers", "wordllama"):
+        try:
+            yield Check(part=part, found=True, version=version(part), required=False)
+        except PackageNotFoundError:
+            yield Check(
+                part=part,
+                found=False,
+                advice="for answers in other words: pip install 'perdure-research[semantic]'",
+                required=False,
+            )
     yield Check(
         part="SQLite with FTS5",
         found=_searches(),

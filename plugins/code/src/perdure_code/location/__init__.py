@@ -1,0 +1,1 @@
+"""Where the fault is: the lines ranked by what failing and passing tests execute."""

@@ -1,0 +1,1 @@
+"""Working with a model: its tools, its rounds, and when they end."""

@@ -1,0 +1,1 @@
+"""What a model changes: files over those of the repository, each edit checked."""

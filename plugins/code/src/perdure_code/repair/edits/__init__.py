@@ -1,0 +1,1 @@
+"""The small edits: each module yields those of one kind for a statement."""

@@ -1,0 +1,1 @@
+"""What is found out about a repository without running it, and its report."""

@@ -1,0 +1,1 @@
+"""A repository's syntax by tree-sitter: what it defines, imports and exports, in six languages."""

@@ -1,0 +1,1 @@
+"""What the agent can be given to do, one task a module."""

@@ -1,0 +1,1 @@
+"""Running a repository's own tests, and what came of them."""

@@ -1,0 +1,1 @@
+"""Answers: which sentences answer a question, and where they stand."""

@@ -1,0 +1,1 @@
+"""How well what a source states answers a question."""

@@ -1,0 +1,1 @@
+"""What a question asks: its kind, and the words that an answer must hold."""

@@ -1,0 +1,1 @@
+"""What exactly is answered: figures, dates, names, yes or no; and whether two answers agree."""

@@ -1,0 +1,1 @@
+"""Documents that the document agent reads, where it is installed."""

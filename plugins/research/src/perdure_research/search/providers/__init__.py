@@ -1,0 +1,1 @@
+"""Search providers: each speaks the API of one service."""
