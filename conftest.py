@@ -26,6 +26,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+def pytest_collection_finish() -> None:
+    """Take what was imported for the run out of the garbage collector's sight.
+
+    A full collection of a test process, on a machine with other work, otherwise stops a workflow
+    for longer than the two seconds after which the SDK calls it deadlocked.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let no test pass by skipping where CI is set."""

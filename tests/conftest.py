@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from temporalio.service import RPCError
 
 from perdure.settings import Settings
+from perdure.temporal.client.connection import connect
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
+from perdure.testing import ModelServer
 from tests.support.installation import Install, installations
 from tests.support.postgresql import PostgreSQL, run_postgresql
+
+_shared_servers: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +30,24 @@ def server_binary() -> Path:
 async def server(server_binary: Path) -> AsyncIterator[DevelopmentServer]:
     """Run one server for the whole test run."""
     async with run_development_server(server_binary, port=0, ui_port=0) as running:
+        _shared_servers.append(running.address)
         yield running
+        _shared_servers.remove(running.address)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_goal_left_behind() -> Iterator[None]:
+    """End what the tests of a file leave on the shared server: later workers would take it up."""
+    yield
+    for address in _shared_servers:
+        asyncio.run(_terminate_all(address))
+
+
+async def _terminate_all(address: str) -> None:
+    client = await connect(address)
+    async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
+        with suppress(RPCError):  # it has just ended
+            await client.get_workflow_handle(execution.id).terminate("its test is over")
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +55,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test a home of its own, away from the user's."""
     home = tmp_path / "home"
     monkeypatch.setenv("PERDURE_HOME", str(home))
-    for name in ("TEMPORAL_ADDRESS", "PERDURE_DATABASE_URL", "PERDURE_API_KEYS"):
+    for name in ("TEMPORAL_ADDRESS", "PERDURE_DATABASE_URL", "PERDURE_API_KEYS", "PERDURE_MODEL"):
         monkeypatch.delenv(name, raising=False)
     return home
 
@@ -42,6 +65,25 @@ async def install(server: DevelopmentServer, own_home: Path) -> AsyncIterator[In
     """Return a function that sets up stores and a worker for some agents."""
     async with installations(own_home, server.address) as install:
         yield install
+
+
+@pytest.fixture(scope="session")
+def scripted_models() -> Iterator[ModelServer]:
+    """Serve one scripted model for the whole run: event loops keep their connections to it."""
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def model_server(
+    scripted_models: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModelServer]:
+    """Return a scripted model, named for one test only: other tests are to find none."""
+    for name, value in scripted_models.environment.items():
+        monkeypatch.setenv(name, value)
+    scripted_models.answers()
+    yield scripted_models
+    scripted_models.answers()
 
 
 @pytest.fixture(scope="session")

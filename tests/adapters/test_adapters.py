@@ -1,18 +1,29 @@
 """What all three adapters keep to, with the real libraries and a scripted endpoint over HTTP."""
 
 import importlib
+import json
 import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from perdure.agents import StepFailed, Usage
 from perdure.models import FailureKind
-from perdure.testing import ChatRequest, ModelServer, Reply, breaks_off, refuses, says
+from perdure.testing import (
+    ChatRequest,
+    ModelServer,
+    Reply,
+    ToolCall,
+    breaks_off,
+    calls,
+    refuses,
+    says,
+)
 from tests.support.agent_executions import AgentExecutions
+from tests.support.chat_endpoint import ChatEndpoint
 from tests.support.library_agents import ANSWER, LIBRARIES, Tools, library_agent, script
 from tests.support.model_executions import BudgetLedger
 
@@ -81,6 +92,17 @@ async def test_parallel_tools_are_steps(begin: Begin, tmp_path: Path) -> None:
     assert sorted(names) == ["tool count", "tool find", "tool slow"]
     called = [data["tool"] for data in executions.events("tool.called")]
     assert called == ["find", "count", "slow"]
+    arguments = [json.loads(str(data["arguments"])) for data in executions.events("tool.called")]
+    assert arguments == [{"what": "Oslo"}] * 3
+    returned = executions.events("tool.returned")
+    assert sorted(str(data["result"]) for data in returned) == [
+        "count of Oslo is done",
+        "find of Oslo is done",
+        "slow of Oslo is done",
+    ]
+    assert all(isinstance(data["seconds"], float) for data in returned)
+    calls = {data["tool_call_id"]: data["tool"] for data in executions.events("tool.called")}
+    assert {data["tool_call_id"]: data["tool"] for data in returned} == calls
 
 
 async def test_cut_off_after_any_step_it_pays_nothing_twice(
@@ -132,6 +154,40 @@ async def test_a_budget_limits_the_answers(begin: Begin) -> None:
         await executions.execute()
     assert failed.value.failure.kind is FailureKind.BUDGET
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("streams", ["refused", "ignored"])
+async def test_a_provider_without_streams_is_asked_as_it_can(
+    library: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    streams: Literal["refused", "ignored"],
+) -> None:
+    chat = ChatEndpoint({"content": ANSWER}, streams=streams)
+    async with chat.serve() as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        executions = AgentExecutions(library_agent(library, AsyncTools(tmp_path)))
+        result = await executions.execute_twice()
+    assert result.summary == ANSWER
+    assert chat.streamed == [True, False]
+    assert executions.emitter.texts == {}
+    assert result.usage.tokens_used == 18
+
+
+async def test_readers_learn_of_every_call_what_came_of_it(begin: Begin) -> None:
+    def script(request: ChatRequest) -> Reply:
+        if request.messages[-1]["role"] == "tool":
+            return says(ANSWER)
+        return calls(ToolCall("find", {"wrong": 1}), ToolCall("find", {"what": "Oslo"}))
+
+    _, executions = begin(script)
+    await executions.execute()
+    called = [data["tool_call_id"] for data in executions.events("tool.called")]
+    returned = {data["tool_call_id"]: data for data in executions.events("tool.returned")}
+    assert set(returned) == set(called)
+    assert ["error" in returned[call] for call in called] == [True, False]
+    assert len(executions.events("tool.returned")) == 2
 
 
 @pytest.mark.parametrize(

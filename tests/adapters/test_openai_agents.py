@@ -84,6 +84,7 @@ async def test_whom_it_hands_off_to_is_durable_too(serve: "Serve", by_function: 
     assert result.usage.tokens_used == server.billed
     called = [data["tool"] for data in executions.events("tool.called")]
     assert called == ["transfer_to_counter", "count"]
+    assert [data["tool"] for data in executions.events("tool.returned")] == called
 
 
 async def test_an_agent_that_is_a_tool_is_durable_step_by_step(serve: "Serve") -> None:
@@ -161,10 +162,10 @@ async def test_tools_get_a_context_and_their_failures_are_told_to_the_model(serv
         )
 
     serve(script)
-    result = await AgentExecutions(
-        durable_agent(Agent(name="Guide", tools=[fail]), parameters=Wish)
-    ).execute_twice()
+    executions = AgentExecutions(durable_agent(Agent(name="Guide", tools=[fail]), parameters=Wish))
+    result = await executions.execute_twice()
     assert "error occurred" in result.summary
+    assert [data["error"] for data in executions.events("tool.returned")] == ["no such place"]
     assert tried == [10]
 
 

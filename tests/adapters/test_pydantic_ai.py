@@ -1,7 +1,7 @@
 """What is pydantic-ai's own: structured output, retries, dependencies, approvals, pictures."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from pydantic import BaseModel
@@ -9,7 +9,7 @@ from pydantic_ai import Agent, CallDeferred, ModelRetry, RunContext, ToolReturn
 from pydantic_ai.messages import BinaryContent, ModelMessagesTypeAdapter
 
 from perdure.adapters.pydantic_ai import durable
-from perdure.agents import AgentSpec, Goal, Run
+from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.agents.steps.run_closed import Suspended
 from perdure.testing import ChatRequest, Reply, ToolCall, calls, says
 from tests.support.agent_executions import AgentExecutions
@@ -118,6 +118,59 @@ async def test_pictures_and_further_content_of_a_tool_are_journaled(serve: "Serv
     executions = AgentExecutions(durable_agent(Agent(tools=[draw])))
     assert (await executions.execute_twice()).summary == "Seen"
     assert len(server.requests) == 2
+
+
+async def test_bytes_and_files_of_tools_are_sent_and_shown(serve: "Serve") -> None:
+    async def read(what: str) -> list[bytes]:
+        return [b"\x89PNG\xff"]
+
+    async def draw(what: str) -> BinaryContent:
+        return BinaryContent(b"\x89PNG\xff", media_type="image/png")
+
+    def script(request: ChatRequest) -> Reply:
+        if any(message["role"] == "tool" for message in request.messages):
+            return says("Done.")
+        return calls(ToolCall("read", {"what": "Oslo"}), ToolCall("draw", {"what": "Oslo"}))
+
+    serve(script)
+    executions = AgentExecutions(durable_agent(Agent(tools=[read, draw])))
+    await executions.execute_twice()
+    returned = {data["tool"]: data["result"] for data in executions.events("tool.returned")}
+    assert returned == {"read": '["iVBOR_8="]', "draw": "[image/png, 5 bytes]"}
+
+
+@pytest.mark.parametrize("end_strategy", ["early", "exhaustive"])
+async def test_calls_beside_the_output_are_not_left_open(
+    serve: "Serve", end_strategy: "Literal['early', 'exhaustive']"
+) -> None:
+    async def find(what: str) -> str:
+        return what
+
+    async def own(run: Run, goal: Goal) -> Result:
+        agent = Agent(output_type=City, tools=[find], end_strategy=end_strategy)
+        return Result(summary=(await agent.run("Hi", model=run.model)).output.name)
+
+    output = ToolCall("final_result", {"name": "Oslo"})
+    serve([calls(ToolCall("find", {"what": "Oslo"}), output)])
+    executions = AgentExecutions(AgentSpec(name="own", description="Finds.", agent=own))
+    assert (await executions.execute_twice()).summary == "Oslo"
+    (returned,) = executions.events("tool.returned")
+    assert "sent no result" in str(returned["error"])
+
+
+async def test_a_tool_that_ends_the_agent_has_its_error_in_the_events(serve: "Serve") -> None:
+    async def find(what: str) -> str:
+        raise ValueError("no such place")
+
+    async def own(run: Run, goal: Goal) -> Result:
+        return Result(summary=(await Agent(tools=[find]).run("Hi", model=run.model)).output)
+
+    serve([calls(ToolCall("find", {"what": "Oslo"}))])
+    executions = AgentExecutions(AgentSpec(name="own", description="Finds.", agent=own))
+    with pytest.raises(ValueError, match="no such place"):
+        await executions.execute()
+    (returned,) = executions.events("tool.returned")
+    assert "no such place" in str(returned["error"])
 
 
 @pytest.mark.parametrize("approved", [True, False])

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,7 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model
 
 from perdure.agents import Goal, PermanentError, Run
+from perdure.agents.events.step_events import StepEvents
 from perdure.agents.model_calls import model_factory
 from perdure.agents.model_calls.model_factory import durable_model
 from perdure.agents.model_calls.responses import decode_response, encode_response
@@ -86,7 +87,7 @@ async def test_a_second_execution_asks_nothing(executions: ModelExecutions, stre
                 )
                 outputs.append(result.output)
                 histories.append(result.all_messages())
-        assert {request.streamed for request in server.requests} == {streamed}
+        assert {request.streamed for request in server.requests} == {True}
         assert len(server.requests) == len(await executions.journal.load()) >= 3
         assert server.wasted_requests == 0
         assert executions.ledger.spent.tokens_used == server.billed
@@ -151,7 +152,8 @@ async def test_readers_see_a_stream_as_it_comes(executions: ModelExecutions) -> 
 
     with ModelServer([Reply("abcdefgh", gate=gate, gate_after=2)]) as server:
         async with executions.model(server) as model:
-            model._emitter = WatchedEmitter()
+            watched = WatchedEmitter()
+            model._events = StepEvents(watched)
 
             async def ask() -> list[str]:
                 async with agent.run_stream("Spell", model=model) as stream:
@@ -163,7 +165,7 @@ async def test_readers_see_a_stream_as_it_comes(executions: ModelExecutions) -> 
             assert not server.requests[0].complete
             gate.set()
             assert (await asking)[-1] == "abcdefgh"
-            (stream,) = model._emitter.texts.items()
+            (stream,) = watched.texts.items()
             assert stream[1] == "abcdefgh"
             assert stream[0].startswith("model gpt-4o-mini#")
         async with executions.model(server) as model:
@@ -208,7 +210,12 @@ async def test_an_event_handler_sees_the_same_in_every_execution(
     assert "function_tool_call" in kinds[0]
 
 
-async def test_tool_calls_and_usage_are_emitted_once(executions: ModelExecutions) -> None:
+def without_seconds(event: tuple[str, Mapping[str, object]]) -> tuple[str, dict[str, object]]:
+    type_, data = event
+    return type_, {name: value for name, value in data.items() if name != "seconds"}
+
+
+async def test_tool_calls_and_usage_are_emitted(executions: ModelExecutions) -> None:
     agent = guided()
     with ModelServer(guide) as server:
         async with executions.model(server) as model:
@@ -216,6 +223,15 @@ async def test_tool_calls_and_usage_are_emitted_once(executions: ModelExecutions
         told = executions.events("tool.called")
         assert [data["tool"] for data in told] == ["find", "count", "count"]
         assert all(str(data["tool_call_id"]).startswith("call_") for data in told)
+        arguments = [json.loads(str(data["arguments"])) for data in told]
+        assert arguments == [{"what": "Oslo"}, {"what": "Oslo"}, {"what": "Oslo, fewer"}]
+        returned = executions.events("tool.returned")
+        ids = [data["tool_call_id"] for data in told]
+        assert [data["tool_call_id"] for data in returned] == ids
+        assert returned[0]["result"] == "Oslo is found"
+        assert returned[1]["error"] == "fewer, please"
+        assert json.loads(str(returned[2]["result"])) == {"of": 11}
+        assert all(isinstance(data["seconds"], float) for data in returned)
         usage = executions.events("usage")
         assert len(usage) == len(server.requests)
         assert usage[0]["model"] == "gpt-4o-mini"
@@ -223,9 +239,35 @@ async def test_tool_calls_and_usage_are_emitted_once(executions: ModelExecutions
         cost = usage[0]["cost"]
         assert isinstance(cost, float)
         assert cost > 0
+        emitted = [(type_, dict(data)) for type_, data in executions.emitter.events]
         async with executions.model(server) as model:
             await agent.run("Tell me of Oslo", model=model)
-        assert executions.emitter.events == []
+        # The same again, each of which the store keeps once.
+        assert list(map(without_seconds, executions.emitter.events)) == list(
+            map(without_seconds, emitted)
+        )
+
+
+async def test_a_tool_is_timed_and_its_long_values_are_cut(executions: ModelExecutions) -> None:
+    agent = Agent()
+
+    @agent.tool_plain
+    async def read(path: str) -> str:
+        await asyncio.sleep(0.3)
+        return "x" * 100_000
+
+    script = [calls(ToolCall("read", {"path": "y" * 100_000})), says("Read.")]
+    with ModelServer(script) as server:
+        async with executions.model(server) as model:
+            await agent.run("Read it", model=model)
+    (called,), (returned,) = executions.events("tool.called"), executions.events("tool.returned")
+    for text in (called["arguments"], returned["result"]):
+        assert isinstance(text, str)
+        assert len(text) == 2_001
+        assert text.endswith("…")
+    seconds = returned["seconds"]
+    assert isinstance(seconds, float)
+    assert seconds >= 0.3
 
 
 async def test_an_emitter_that_fails_loses_no_paid_answer(executions: ModelExecutions) -> None:
@@ -238,7 +280,7 @@ async def test_an_emitter_that_fails_loses_no_paid_answer(executions: ModelExecu
 
     with ModelServer([says("Heard.")]) as server:
         async with executions.model(server) as model:
-            model._emitter = FailingEmitter()
+            model._events = StepEvents(FailingEmitter())
             async with Agent().run_stream("Hi", model=model) as stream:
                 assert await stream.get_output() == "Heard."
         assert server.wasted_requests == 0
@@ -274,7 +316,7 @@ async def test_an_answer_to_a_run_that_was_closed_meanwhile_is_kept(
                 async def emit_text(self, stream: str, delta: str) -> None:
                     executions.steps.close(Cancelled("by somebody"))
 
-            model._emitter = ClosingEmitter()
+            model._events = StepEvents(ClosingEmitter())
             with pytest.raises(Cancelled):
                 async with Agent().run_stream("Hi", model=model):
                     pass

@@ -17,11 +17,12 @@ import pytest
 
 from perdure.activities import observers
 from perdure.agents import AgentSpec, Event, hookspecs
-from perdure.agents.plugins.discovery import EVENT_LOG, Candidate
+from perdure.agents.plugins.distributions.candidate import Candidate
+from perdure.agents.plugins.distributions.discovery import EVENT_LOG
 from perdure.agents.plugins.hooks.caller import PluginHooks
 from perdure.agents.plugins.hooks.errors import PluginError
 from perdure.agents.plugins.hooks.signatures import hooks_of
-from perdure.agents.plugins.loading import LoadedPlugin, load_plugin
+from perdure.agents.plugins.loading.load_plugin import LoadedPlugin, load_plugin
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
 from perdure.version import core_version

@@ -27,3 +27,16 @@ def test_what_a_later_version_adds_is_left_aside(
 def test_a_misspelt_field_of_a_result_is_an_error() -> None:
     with pytest.raises(ValidationError, match="sumary"):
         Result.model_validate({"sumary": "done"})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"description": "Read caf\udce9.csv."},
+        {"parameters": {"paths": ["a.csv", "caf\udce9.csv"]}},
+        {"parameters": {"caf\udce9.csv": 1}},
+    ],
+)
+def test_a_goal_with_what_is_no_character_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="half a surrogate pair, which is no character"):
+        Goal.model_validate(GOAL | fields)

@@ -1,16 +1,21 @@
 """Plugin files: loaded like a plugin, each version on its own, the last good one kept."""
 
+import asyncio
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from perdure.agents.plugins.files import CurrentObservers, load_file
+from perdure.agents.plugins.file_watch import watch_files
 from perdure.agents.plugins.hooks.errors import PluginError
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.plugins.loading.files import CurrentObservers, load_file
+from perdure.agents.plugins.registry import AgentRegistry
 from perdure.models import Event
+from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.testing import rehearse
+from tests.support.until import until_async
 
 SECONDS = 10.0
 GREETER = b"""
@@ -49,7 +54,7 @@ def register_observers():
 
 @pytest.fixture(autouse=True)
 def _no_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.agents.plugins.registry.find_candidates", list)
+    monkeypatch.setattr("perdure.agents.plugins.trial.survey.find_candidates", list)
 
 
 def registry_with(*files: Path) -> AgentRegistry:
@@ -151,3 +156,93 @@ async def test_an_observer_that_fails_keeps_no_event_from_the_next() -> None:
     with pytest.raises(ValueError, match="full"):
         await observers.on_event(event)
     assert heard == ["run.started"]
+
+
+IMPORTS = b"""
+import json
+import words
+import shapes.round
+from perdure.agents import Goal, Result, Run, agent, hookimpl
+from shapes import square
+
+@agent
+async def greeter(run: Run, goal: Goal) -> Result:
+    "Greets."
+    from late import LATE
+
+    parts = words.WORD, shapes.round.NAME, square.NAME, LATE, json.dumps([1])
+    return Result(summary=" ".join(parts))
+
+@hookimpl
+def register_agents():
+    return [greeter]
+"""
+
+
+def with_neighbours(folder: Path, word: str, name: str = "greeter") -> Path:
+    """Return a plugin file that imports what is beside it."""
+    (folder / "shapes").mkdir(parents=True)
+    (folder / "words.py").write_text(
+        f"from words_of import WORD as THEIRS\nWORD = {word!r} + THEIRS\n"
+    )
+    (folder / "words_of.py").write_text("WORD = '!'\n")
+    (folder / "json.py").write_text("raise RuntimeError('not what anybody means')\n")
+    (folder / "late.py").write_text("LATE = 'late'\n")
+    (folder / "shapes" / "__init__.py").write_text("from .round import NAME as FIRST\n")
+    (folder / "shapes" / "round.py").write_text("NAME = 'circle'\n")
+    (folder / "shapes" / "square.py").write_text("from . import FIRST\nNAME = FIRST + '-box'\n")
+    path = folder / "my_agent.py"
+    path.write_bytes(IMPORTS.replace(b"greeter", name.encode()))
+    return path
+
+
+async def test_a_file_imports_what_is_beside_it(tmp_path: Path) -> None:
+    """Each file has its own neighbours, each version its state of them; no library is hidden."""
+    first = with_neighbours(tmp_path / "one", "hello")
+    second = with_neighbours(tmp_path / "two", "howdy", "other")
+    registry = registry_with(first, second)
+    assert not [plugin.reason for plugin in registry.plugins if plugin.reason]
+    for name, word in (("greeter", "hello"), ("other", "howdy")):
+        result = (await rehearse(registry.agent(name).spec, "x")).result
+        assert result.summary == f"{word}! circle circle-box late [1]"
+    assert "words" not in sys.modules
+
+    old = registry.agent("greeter")
+    (first.parent / "words.py").write_text("WORD = 'salut'\n")
+    reload(registry, first, first.read_bytes())
+    assert (await rehearse(old.spec, "x")).result.summary.startswith("hello! ")
+    assert (await rehearse(registry.agent("greeter").spec, "x")).result.summary.startswith("salut ")
+
+
+async def test_a_file_is_reloaded_when_what_it_imports_changes(tmp_path: Path) -> None:
+    path = with_neighbours(tmp_path / "one", "hello")
+    (path.parent / "words_of.py").unlink()
+    registry = registry_with(path)
+    assert "needs the module words_of" in only(registry).reason
+    settings = Settings(plugin_files=(path,))
+    watching = asyncio.create_task(watch_files(registry, settings))
+    try:
+
+        async def greets(with_: str) -> None:
+            async def does() -> bool:
+                if "greeter" not in registry.agents:
+                    return False
+                result = (await rehearse(registry.agent("greeter").spec, "x")).result
+                return result.summary.startswith(with_)
+
+            await until_async(does, f"the greeting {with_!r}")
+
+        (path.parent / "words_of.py").write_text("WORD = '?'\n")
+        await greets("hello? circle ")
+        (path.parent / "shapes" / "round.py").write_text("NAME = 'ring'\n")
+        await greets("hello? ring ring-box ")
+        (path.parent / "words.py").write_text("def (\n")
+        await until_async(lambda: "SyntaxError" in only(registry).reason, "the failure")
+        await greets("hello? ring ")  # the last good version, late.py included
+        (path.parent / "words.py").write_text("WORD = 'fine'\n")
+        await greets("fine ring ")
+        (path.parent / "late.py").write_text("LATE = 'later'\n")
+        await greets("fine ring ring-box later")
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from perdure.agents.plugins.registry import AgentRegistry, Plugin, UnknownAgent
+from perdure.agents.plugins.registry import AgentRegistry, UnknownAgent
+from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 
 GOOD = """
@@ -133,7 +134,7 @@ import importlib.metadata, sys
 import perdure.agents
 from perdure.cli import main
 assert "importlib_metadata" not in sys.modules, "imported before plugins are looked for"
-from perdure.agents.plugins.discovery import find_candidates
+from perdure.agents.plugins.distributions.discovery import find_candidates
 from perdure.version import core_version
 find_candidates()
 assert "importlib_metadata" in sys.modules

@@ -43,19 +43,13 @@ async def test_a_finished_step_answers_from_the_journal() -> None:
 
 
 async def test_the_first_execution_gets_what_is_in_the_journal() -> None:
-    """A mapping with whole numbers as keys is text in JSON, in the first execution too."""
     journal = MemoryJournal()
 
-    def untyped():  # type: ignore[no-untyped-def]
-        return {1: (2, 3)}
-
-    def typed() -> dict[int, tuple[int, int]]:
-        return {1: (2, 3)}
+    def pair() -> list[int]:
+        return (2, 3)  # type: ignore[return-value]
 
     for _ in range(2):
-        run = a_run(journal)
-        assert await run.step("untyped", untyped) == {"1": [2, 3]}
-        assert await run.step("typed", typed) == {1: (2, 3)}
+        assert await a_run(journal).step("pair", pair) == [2, 3]
 
 
 async def test_a_changed_input_or_version_is_another_step() -> None:
@@ -247,6 +241,110 @@ async def test_names_too_long_for_the_stores_are_refused_before_anything_is_done
 async def test_an_artifact_stays_in_its_folder(name: str) -> None:
     with pytest.raises(PermanentError, match="relative path"):
         await a_run().artifact(name, b"x")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("a", "a/b", "artifact name 'a' would be a file and, of 'a/b', the folder"),
+        ("a/b", "a", "artifact name 'a' would be a file and, of 'a/b', the folder"),
+        ("a/b/c/d", "a/b", "artifact name 'a/b' would be a file and, of 'a/b/c/d', the folder"),
+        ("A", "a/b", "artifact name 'A' would be a file and, of 'a/b', the folder"),
+        ("Report.md", "report.md", "artifact names 'Report.md' and 'report.md' are one file"),
+        ("Charts/a", "charts/A", "artifact names 'Charts/a' and 'charts/A' are one file"),
+        ("Zürich", "Zu\u0308rich", "are one file"),
+        ("x", "result.json", "artifact name 'result.json' is taken"),
+        ("x", "./Result.JSON", "artifact name 'Result.JSON' is taken"),
+        ("x", "result.json/a", "artifact name 'result.json/a' is taken"),
+    ],
+)
+async def test_artifacts_are_files_of_their_own_everywhere(
+    first: str, second: str, message: str
+) -> None:
+    artifacts = MemoryArtifacts()
+    run = Run(GOAL, artifacts=artifacts)
+    await run.artifact(first, b"1")
+    with pytest.raises(PermanentError, match=message):
+        await run.artifact(second, b"2")
+    assert list(artifacts.files.values()) == [b"1"]
+    # What goes on is not disturbed by what was refused.
+    await run.artifact(first, b"3")
+    await run.artifact("other/result.json", b"4")
+
+    # In a later execution, which finds what the stores have, it is the same.
+    later = Run(GOAL, artifacts=artifacts)
+    later.artifacts.update(run.artifacts)
+    with pytest.raises(PermanentError, match=message):
+        await later.artifact(second, b"2")
+    assert set(later.artifacts) == set(run.artifacts)
+
+
+async def test_artifacts_that_are_not_one_file_are_made() -> None:
+    run = Run(GOAL)
+    names = ["a", "ab", "b/a", "b/c", "B/d", "a.b/c", "c/result.json", "results.json"]
+    for name in (*names, *names, "./a", "b//a"):
+        await run.artifact(name, b"")
+    assert list(run.artifacts) == names
+
+
+async def test_the_files_of_a_run_and_of_its_delegates_are_read_again() -> None:
+    made = Run(GOAL)
+    artifact = await made.artifact("a.txt", "what it says")
+    assert await made.read_artifact(artifact) == b"what it says"
+    artifacts = MemoryArtifacts()
+    artifacts.add_of_delegates([b"what it says"])
+    assert await Run(GOAL, artifacts=artifacts).read_artifact(artifact) == b"what it says"
+    with pytest.raises(PermanentError, match=r"artifact 'a\.txt' is not in the stores"):
+        await Run(GOAL).read_artifact(artifact)
+
+
+async def test_two_artifacts_that_collide_are_not_written_at_once() -> None:
+    run = Run(GOAL)
+    outcomes = await asyncio.gather(
+        *(run.artifact(name, b"") for name in ("a/b", "a", "a/b", "A/B")), return_exceptions=True
+    )
+    assert [isinstance(outcome, PermanentError) for outcome in outcomes] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+async def test_a_name_is_free_when_its_file_was_not_written(tmp_path: Path) -> None:
+    run = Run(GOAL)
+    with pytest.raises(FileNotFoundError):
+        await run.artifact("a", tmp_path / "missing")
+    await run.artifact("a/b", b"")
+    assert list(run.artifacts) == ["a/b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a\0b", "control character"),
+        ("a\nb", "control character"),
+        ("\ud800", "half a surrogate pair"),
+        ("invoice\u202efdp.exe", "turns the direction of text round"),
+        ("a\u2066b", "turns the direction of text round"),
+        ("a/" + "ü" * 128, "256 bytes"),
+    ],
+)
+async def test_a_name_that_no_file_can_have_is_refused(name: str, message: str) -> None:
+    with pytest.raises(PermanentError, match=message):
+        await a_run().artifact(name, b"")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["", "text", "text/", "text/html\r\nSet-Cookie: a=b", "text/html; x=\0", "\u202e/x", "a/b;\n"],
+)
+async def test_what_is_no_media_type_is_refused(media_type: str) -> None:
+    run = a_run()
+    with pytest.raises(PermanentError, match="is no media type"):
+        await run.artifact("a.txt", b"", media_type=media_type)
+    kept = await run.artifact("a.txt", b"", media_type='text/plain; charset="utf-8"')
+    assert kept.media_type == 'text/plain; charset="utf-8"'
 
 
 async def test_artifacts_come_from_text_bytes_and_files(tmp_path: Path) -> None:

@@ -10,14 +10,15 @@ import pytest_asyncio
 from pydantic import BaseModel, Field
 
 from perdure.agents import AgentSpec, Goal, InputError, Result, Run
-from perdure.api.app import create_app
 from perdure.api.server import listen, serve
+from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.development_server import DevelopmentServer
 from perdure.temporal.worker.worker import build_worker
+from perdure.web.site import create_site
 from tests.support.plugins import registry_of
 
 
@@ -56,18 +57,26 @@ async def serve_api(own_home: Path) -> AsyncIterator[ServeApi]:
     async with AsyncExitStack() as stack:
 
         async def start(
-            address: str, *, worker: bool = True, **settings_given: object
+            address: str,
+            *,
+            worker: bool = True,
+            agent: AgentSpec = ECHO,
+            left_out: tuple[Plugin, ...] = (),
+            limited: bool = False,
+            listen_port: int = 0,
+            **settings_given: object,
         ) -> httpx.AsyncClient:
             settings = Settings.model_validate({"home": own_home, **settings_given})
-            registry = registry_of(ECHO, name="perdure-echo")
+            registry = registry_of(agent, name="perdure-echo", left_out=left_out)
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(address, lazy=True)
-            service = GoalService(client, stores, registry)
+            roots = settings.file_roots or (() if limited else None)
+            service = GoalService(client, stores, registry, roots)
             if worker:
                 connected = await connect(address)
                 await stack.enter_async_context(build_worker(connected, stores, registry, settings))
             url = await stack.enter_async_context(
-                serve(create_app(service, settings), listen(settings.host, 0), settings)
+                serve(create_site(service, settings), listen(settings.host, listen_port), settings)
             )
             return await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
 

@@ -131,11 +131,53 @@ async def test_pages(api: httpx.AsyncClient, stores: Stores) -> None:
     ids = [await ask(stores, f"run{number}") for number in range(3)]
     said = {"approved": False, "by": "ann"}
     await api.post(f"/api/approvals/{ids[2]}", json=said)
-    first = (await api.get("/api/approvals", params={"limit": 2})).json()
+    open_ones = (await api.get("/api/approvals")).json()["approvals"]
+    assert [one["approval_id"] for one in open_ones] == [ids[1], ids[0]]
+    pages: dict[str, str] = {"limit": "2", "status": "all"}
+    first = (await api.get("/api/approvals", params=pages)).json()
     assert [one["approval_id"] for one in first["approvals"]] == [ids[1], ids[0]]
-    rest = (await api.get("/api/approvals", params={"limit": 2, "after": first["after"]})).json()
+    pages["after"] = first["after"]
+    rest = (await api.get("/api/approvals", params=pages)).json()
+    refused = (await api.get("/api/approvals", params={"status": "refused"})).json()
+    assert refused["approvals"] == rest["approvals"]
+    assert (await api.get("/api/approvals", params={"status": "lost"})).status_code == 422
     assert [one["approval_id"] for one in rest["approvals"]] == [ids[2]]
     assert rest["after"] is None
     of_run = (await api.get("/api/approvals", params={"workflow_id": "run1"})).json()
     assert [one["approval_id"] for one in of_run["approvals"]] == [ids[1]]
     assert (await api.get("/api/approvals", params={"after": "x"})).status_code == 422
+
+
+async def test_equal_questions_are_told_apart_and_long_ones_are_cut(
+    api: httpx.AsyncClient, stores: Stores
+) -> None:
+    await ask(stores)
+    claim, _ = await stores.executions.start(Claim("run", "r", 2, datetime.now(UTC)), None, {})
+    long = ApprovalRequest("Publish?", "<x>" * 1_000_000, None, (), 1)
+    wait = await stores.waits.for_execution(claim).open(StepKey("ask", "0" * 64, 1), long)
+    assert isinstance(wait, Wait)
+
+    second, first = (await api.get("/api/approvals")).json()["approvals"]
+    assert (first["number"], second["number"]) == (1, 2)
+    assert second["shortened"]
+    assert second["data"].endswith("… (3,000,002 characters in all)")
+    whole = (await api.get(f"/api/approvals/{wait.id}")).json()
+    assert (whole["data"], whole["number"], whole["shortened"]) == ("<x>" * 1_000_000, 2, False)
+    page = (await api.get("/goals/run")).text
+    assert "Publish? (2)" in page
+    assert f'href="/approvals/{wait.id}"' in page
+    assert len(page) < 30_000
+
+
+async def test_a_goals_details_say_what_it_waits_for(
+    api: httpx.AsyncClient, stores: Stores
+) -> None:
+    approval = await ask(stores)
+    await stores.goals.set_status("run", GoalStatus.WAITING)
+    details = (await api.get("/api/goals/run/details")).json()
+    (wait,) = details["waits"]
+    assert (wait["wait_id"], wait["kind"], wait["about"]) == (approval, "approval", "Publish?")
+    assert (wait["over"], wait["workflow_id"]) == (False, None)
+    assert details["spending"]["requests"] == 0
+    assert (details["steps"], details["unknown_steps"]) == ([], [])
+    assert (await api.get("/api/goals/none/details")).status_code == 404

@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from perdure.agents.plugins.registry import AgentRegistry
-from perdure.api import events
 from perdure.api.app import create_app
+from perdure.api.routes import events
 from perdure.api.server import listen, serve
 from perdure.models import Goal, GoalStatus
 from perdure.settings import Settings

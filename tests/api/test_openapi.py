@@ -141,3 +141,28 @@ def test_the_list_of_agents_holds_each_schema() -> None:
     for spec in SPECS:
         expected = spec.parameters.model_json_schema() if spec.parameters else None
         assert listed[spec.name].parameters_schema == expected
+
+
+def test_everything_that_is_taken_and_answered_is_described(document: dict[str, Any]) -> None:
+    answers = document["components"]["responses"]
+    names = [
+        operation["operationId"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+    ]
+    assert "execute_goal" in names
+    assert len({*names}) == len(names)
+    tags = {tag["name"] for tag in document["tags"]}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["description"], (method, path)
+            assert {*operation["tags"]} <= tags, (method, path)
+            for parameter in operation.get("parameters", ()):
+                described = "description" in parameter or "description" in parameter["schema"]
+                assert described, (method, path, parameter["name"])
+            for status, response in operation["responses"].items():
+                answer = answers.get(response.get("$ref", "").rpartition("/")[2], response)
+                assert answer["description"] not in {"", "Validation Error"}, (path, status)
+    run = document["components"]["schemas"]["GoalRecord"]
+    assert "Attributes:" not in run["description"]
+    assert run["properties"]["success"]["description"].endswith("`null` while it has not ended.")

@@ -1,5 +1,6 @@
 """The pages: a goal handed in through the form of its agent, and what is told of it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from html.parser import HTMLParser
 
@@ -54,7 +55,7 @@ async def form(api: httpx.AsyncClient) -> dict[str, str]:
 
 
 async def test_a_goal_is_handed_in_through_its_agents_form(api: httpx.AsyncClient) -> None:
-    assert 'href="/agents/echo"' in (await api.get("/")).text
+    assert 'href="/agents/echo"' in (await api.get("/agents")).text
     filled = await form(api)
     assert filled["parameters.depth"] == "quick"
     filled |= {"description": "say <b>it</b>", "parameters.depth": "comprehensive"}
@@ -70,6 +71,27 @@ async def test_a_goal_is_handed_in_through_its_agents_form(api: httpx.AsyncClien
     assert "say &lt;b&gt;it&lt;/b&gt;" in shown
     assert f"/api/goals/{workflow_id}/artifacts/notes/echo.md" in shown
     assert place in (await api.get("/goals")).text
+
+
+async def test_pages_and_their_files_are_compressed_for_who_takes_it(
+    api: httpx.AsyncClient,
+) -> None:
+    plain = await api.get("/agents", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    sizes = set()
+    for _ in range(20):
+        page = await api.get("/agents", headers={"Accept-Encoding": "gzip, br"})
+        assert page.headers["content-encoding"] == "gzip"
+        assert "Accept-Encoding" in page.headers["vary"]
+        assert page.text.startswith(plain.text[:15])
+        sizes.add(int(page.headers["content-length"]))
+    assert max(sizes) < len(plain.content) / 2
+    assert len(sizes) > 1  # how long it is says nothing of the secrets in it
+    for path in set(re.findall(r"/static/[\w./-]+", plain.text)):
+        whole = await api.get(path, headers={"Accept-Encoding": "identity"})
+        sent = await api.get(path, headers={"Accept-Encoding": "gzip"})
+        assert sent.content == whole.content
+        assert int(sent.headers["content-length"]) <= int(whole.headers["content-length"])
 
 
 async def test_a_form_that_is_sent_twice_hands_in_one_goal(api: httpx.AsyncClient) -> None:
@@ -92,7 +114,8 @@ async def test_what_does_not_fit_is_shown_beside_its_field(api: httpx.AsyncClien
     assert "&#39;quick&#39; or &#39;comprehensive&#39;" in answer.text
     answer = await api.post("/agents/echo", data=filled | {"goal_id": "a b"})
     assert answer.status_code == 422
-    assert "goal_id: " in answer.text
+    assert Form(answer.text).invalid == ["goal_id"]
+    assert "“a b” is no such name" in answer.text
 
 
 async def test_a_page_elsewhere_hands_nothing_in(api: httpx.AsyncClient) -> None:

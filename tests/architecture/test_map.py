@@ -79,6 +79,7 @@ def test_no_folder_holds_too_many_modules() -> None:
     modules = {
         name_of(folder): [path.name for path in folder.glob("*.py") if path.stem != "__init__"]
         for folder in FOLDERS
+        if folder.name != "versions"  # of migrations: one is added with each, and none goes
     }
     full = {folder: sorted(names) for folder, names in modules.items() if len(names) > MODULES}
     assert not full, f"more than {MODULES} modules are two folders: {full}"

@@ -45,8 +45,10 @@ async def echo(run: Run, goal: Goal) -> Result:
             pass
     if given["block"]:
         await run.step("block", block, given["block"], given["text"])
-    if given["ask"] and not await run.approve(given["ask"], {"paid": paid}):
-        raise InputError("somebody said no: ask something else")
+    if given["ask"]:
+        asked = [run.approve(given["ask"], {"paid": paid}) for _ in range(given["times"])]
+        if not all(await asyncio.gather(*asked)):
+            raise InputError("somebody said no: ask something else")
     if given["signal"]:
         return Result(data={"got": await run.wait_for(given["signal"]), "paid": paid})
     if given["fail"] and not Path("sales.csv").exists():

@@ -1,6 +1,7 @@
 """``perdure approvals`` and the commands that control goals, with a server and without."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,30 @@ def test_a_question_is_shown_and_answered(perdure: Any, start_dev: Any) -> None:
     assert perdure.json("approvals", "--all")["approvals"] == [said]
     again = perdure.json("approvals", "refuse", beginning, "--by", "bob", status=1)
     assert "decided already" in again["error"]["message"]
+
+
+def test_equal_questions_are_numbered_wherever_they_are_shown(perdure: Any, start_dev: Any) -> None:
+    start_dev()
+    workflow_id = hand_in(perdure, "ask=Same?", "times=2", "text=hi")
+    until(lambda: stands(perdure, workflow_id, "waiting"))
+    listed = perdure("approvals").stdout
+    assert "\tSame?\t" in listed
+    assert "\tSame? (2)\t" in listed
+    asked = {one["number"]: one["approval_id"] for one in perdure.json("approvals")["approvals"]}
+    assert "asked      Same? (2)" in perdure("approvals", "show", asked[2]).stdout
+
+    perdure("approvals", "approve", asked[1])
+    shown = perdure("goals", "show", workflow_id).stdout
+    assert f"waits for  an answer to 'Same?' (2): perdure approvals show {asked[2]}" in shown
+    assert "step       pay  completed in 0.0 s" in shown
+    perdure("approvals", "approve", asked[2])
+    goal = until(lambda: stands(perdure, workflow_id, "completed"))
+    assert {(step["step"], step["number"]) for step in goal["steps"]} == {
+        ("pay", 1),
+        ("approve", 1),
+        ("approve", 2),
+    }
+    assert "step       approve (2)  completed" in perdure("goals", "show", workflow_id).stdout
 
 
 def test_an_answer_needs_no_server(perdure: Any, start_dev: Any) -> None:
@@ -113,6 +138,37 @@ def test_pause_resume_terminate(perdure: Any, start_dev: Any) -> None:
     assert "has ended" in perdure("goals", "pause", workflow_id).stderr
 
 
+def test_many_are_cancelled_and_retried(perdure: Any, start_dev: Any) -> None:
+    start_dev()
+    runs = [hand_in(perdure, "signal=go") for _ in range(3)]
+    for run in runs:
+        until(partial(stands, perdure, run, "waiting"))
+    first, second, third = runs
+    told = perdure.json("goals", "cancel", first, second)
+    assert {goal["workflow_id"]: goal["status"] for goal in told["goals"]} == {
+        first: "cancelling",
+        second: "cancelling",
+    }
+    until(lambda: stands(perdure, first, "cancelled") and stands(perdure, second, "cancelled"))
+    # Nobody is there to be asked.
+    assert "give --yes" in perdure("goals", "cancel", "--status", "waiting").stderr
+    told = perdure.json("goals", "retry", "--status", "cancelled", "--search", second, "--yes")
+    assert [goal["status"] for goal in told["goals"]] == ["started"]
+    until(lambda: stands(perdure, second, "waiting"))
+    done = perdure("goals", "retry", first, third)
+    assert done.returncode == 1
+    assert f"started  {first}\nleft  {third}" in done.stdout
+    assert "has not ended" in done.stderr
+    told = perdure.json("goals", "cancel", "--search", "no such words", "--yes")
+    assert told == {"goals": [], "more": False}
+    told = perdure.json("goals", "cancel", "--status", "waiting", "--since", "1h", "--yes")
+    assert third in [goal["workflow_id"] for goal in told["goals"]]
+    found = perdure.json("goals", "list", "--search", third, "--not-delegated")["goals"]
+    assert [goal["workflow_id"] for goal in found] == [third]
+    assert perdure.json("goals", "list", "--tenant", "acme")["goals"] == []
+    assert "is no time" in perdure("goals", "list", "--since", "soon").stderr
+
+
 def test_a_retry_without_a_server_sees_the_goal_through(perdure: Any) -> None:
     done = perdure("run", "echo", "say it", "-p", "fail=true", "--goal-id", "sales-2026")
     assert done.returncode == 1
@@ -127,6 +183,8 @@ def test_a_retry_without_a_server_sees_the_goal_through(perdure: Any) -> None:
     [
         (["goals", "retry"], "name the goal to retry, or give --all"),
         (["goals", "retry", "x", "--all"], "name the goal to retry, or give --all"),
+        (["goals", "cancel"], "name the goal to cancel, or say which"),
+        (["goals", "cancel", "x", "--agent", "echo"], "name the goal to cancel, or say which"),
         (["goals", "signal", "nothing", "go"], "no goal 'nothing' is on record"),
         (["goals", "pause", "nothing"], "no goal 'nothing' is on record"),
         (["approvals", "show", "nothing"], "no approval 'nothing' is on record"),

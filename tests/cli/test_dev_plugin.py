@@ -135,6 +135,24 @@ def test_run_takes_a_file_with_a_server_of_its_own(perdure: Any, file: Path) -> 
     assert "gone.py" in missing.stderr
 
 
+def test_run_refuses_a_file_whose_agent_another_plugin_has(
+    perdure: Any, start_dev: StartDev, file: Path
+) -> None:
+    file.write_text(SOURCE.replace("weather", "echo"))
+    reason = (
+        f"perdure: {file} is not used: agent name 'echo' is claimed by perdure-echo already: choose"
+        " another, or leave that one out, PERDURE_PLUGINS_DENY=perdure-echo\n"
+    )
+    asked = ("run", "echo", "x", "--plugin", "my_agent.py")
+    refused = perdure(*asked)
+    assert (refused.returncode, refused.stderr) == (1, reason)
+    done = perdure.json(*asked, PERDURE_PLUGINS_DENY="perdure-echo")
+    assert done["result"]["summary"] == "rain"
+    start_dev("--plugin", "my_agent.py", "--port", "0", "--temporal-port", "0")
+    assert perdure(*asked).stderr == reason
+    assert perdure.json("run", "echo", "x", "-p", "text=hi")["result"]["summary"] == "said hi"
+
+
 def test_watch_goes_on_with_a_goal_whose_run_was_killed(perdure: Any, file: Path) -> None:
     gate = perdure.folder / "gate"
     asked = ("run", "weather", "x", "--plugin", str(file), "-p", f"gate={gate}")

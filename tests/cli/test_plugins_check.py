@@ -1,8 +1,10 @@
 """``perdure plugins check``: each thing that can be wrong with a plugin, and plugins that pass."""
 
 import json
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -291,6 +293,18 @@ def test_what_was_not_compared_is_not_said_to_be_the_same(
         "from perdure.agents import Run, execution",
         "from perdure.adapters.langgraph.calls import Calls",
         "import perdure.stores",
+        "from perdure import stores",
+        "from perdure.agents import plugins",
+        "import importlib; importlib.import_module('perdure.stores')",
+        "import importlib; importlib.import_module(name='perdure.stores')",
+        "import importlib; importlib.import_module('.stores', 'perdure')",
+        "import importlib as it; it.import_module('perdure.' + 'stores')",
+        "from importlib import import_module as load; load(f'perdure.stores')",
+        "__import__('perdure.stores')",
+        "import pkgutil; pkgutil.resolve_name('perdure.stores:Stores')",
+        "import perdure.agents; perdure.agents.plugins.registry",
+        "import perdure.agents as api; api.plugins",
+        "from perdure import agents; agents.plugins.registry.AgentRegistry",
     ],
 )
 def test_internals_are_named_however_they_are_imported(
@@ -300,3 +314,52 @@ def test_internals_are_named_however_they_are_imported(
     verdict = next(one for one in check_plugin(named) if one.check == "imports")
     assert verdict.verdict == "failed"
     assert "which may change at any time" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import perdure.agents as api; api.Run.step",
+        "from perdure import agents; agents.Goal",
+        "import perdure.adapters.pydantic_ai as adapter; adapter.durable",
+        "import importlib; importlib.import_module('perdure.agents')",
+        "import importlib; importlib.import_module('json')",
+    ],
+)
+def test_what_is_public_may_be_imported_in_any_way(
+    line: str, installed: Callable[[Moss], str]
+) -> None:
+    named = installed(does(PYDANTIC, f"{PYDANTIC}\n{line}"))
+    verdict = next(one for one in check_plugin(named) if one.check == "imports")
+    assert (verdict.verdict, verdict.sentence) == ("ok", "2 files import nothing internal")
+
+
+@pytest.mark.parametrize("top_level", ["", "perdure_moss\nmoss_parts\n"])
+def test_internals_are_named_in_a_distribution_of_single_modules(
+    top_level: str, installed: Callable[[Moss], str], tmp_path: Path
+) -> None:
+    internal = "from perdure.agents.plugins.registry import AgentRegistry"
+    installed(Moss(entry_points="[perdure]\nmoss = perdure_moss\n", tests=""))
+    site = tmp_path / "site"
+    shutil.rmtree(site / "perdure_moss")
+    (site / "perdure_moss.py").write_text(PLUGIN if top_level else f"{internal}\n{PLUGIN}")
+    (site / "moss_parts.py").write_text(internal)
+    (site / "perdure_moss-1.0.dist-info" / "top_level.txt").write_text(top_level)
+    verdict = next(one for one in check_plugin("moss") if one.check == "imports")
+    file = "moss_parts.py" if top_level else "perdure_moss.py"
+    assert verdict.verdict == "failed"
+    assert verdict.sentence.startswith(f"{file}, line 1 imports perdure.agents.plugins.registry")
+
+
+def test_an_import_that_does_not_end_is_one_answer(
+    installed: Callable[[Moss], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_PLUGIN_IMPORT_SECONDS", "3")
+    slow = does("class Moss", "import time\n\ntime.sleep(100)\n\n\nclass Moss")
+    started = time.monotonic()
+    verdicts = {one.check: one for one in check_plugin(installed(slow))}
+    assert time.monotonic() - started < 60
+    assert verdicts["loading"].verdict == "failed"
+    assert "took longer than 3 s: move slow work into the agent" in verdicts["loading"].sentence
+    assert "import time" not in verdicts
+    assert verdicts["tests"].verdict == "not checked"

@@ -47,9 +47,13 @@ def test_the_package_says_what_it_is_and_what_it_fits(perdure: Any) -> None:
     assert set(told["files"]) == {
         str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
     }
-    assert {".gitignore", ".github/workflows/tests.yml", "LICENSE", "README.md"} < set(
-        told["files"]
-    )
+    assert {
+        ".gitignore",
+        ".github/workflows/ci.yml",
+        ".github/workflows/release.yml",
+        "LICENSE",
+        "README.md",
+    } < set(told["files"])
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     assert project["name"] == told["distribution"] == "perdure-rain-watch"
     assert project["keywords"] == ["perdure-plugin"]

@@ -6,15 +6,18 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+import pytest_asyncio
+from prometheus_client.parser import text_string_to_metric_families
 
-from perdure.temporal.server.development_server import DevelopmentServer
+from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
 from tests.support.command_line import CommandLine
 from tests.support.processes import is_running, read_document
 from tests.support.until import until
@@ -23,13 +26,15 @@ from tests.support.until import until
 class PoolProcess:
     """A ``perdure worker --processes 2`` that is ready."""
 
-    def __init__(self, perdure: CommandLine, address: str) -> None:
+    def __init__(self, perdure: CommandLine, address: str, **environment: str) -> None:
         self.process = perdure.start(
             *("worker", "--processes", "2", "--json"),
             TEMPORAL_ADDRESS=address,
             PERDURE_DRAIN_SECONDS="2",  # the agent that these workers execute never ends by itself
+            **environment,
         )
-        self.children: list[int] = read_document(self.process)["processes"]
+        self.document: dict[str, Any] = read_document(self.process)
+        self.children: list[int] = self.document["processes"]
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -40,15 +45,22 @@ class PoolProcess:
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(server_binary: Path) -> AsyncIterator[DevelopmentServer]:
+    """Run a server of these tests' own: they kill whoever executes, which must be their goal."""
+    async with run_development_server(server_binary, port=0, ui_port=0) as running:
+        yield running
+
+
 @pytest.fixture
 def start_pool(
     perdure: CommandLine, server: DevelopmentServer
-) -> Iterator[Callable[[], PoolProcess]]:
+) -> Iterator[Callable[..., PoolProcess]]:
     """Return a function that starts a pool at the tests' server."""
     pools: list[PoolProcess] = []
 
-    def start() -> PoolProcess:
-        pools.append(PoolProcess(perdure, server.address))
+    def start(**environment: str) -> PoolProcess:
+        pools.append(PoolProcess(perdure, server.address, **environment))
         return pools[-1]
 
     yield start
@@ -82,9 +94,9 @@ def _executing(home: Path) -> int:
     """Return which worker has an execution open, by the register that its process holds."""
     for process in psutil.process_iter(["pid", "open_files"]):
         for file in process.info["open_files"] or []:
-            # Whoever recovers a dead worker's register has it open too, and removes it.
+            # Whoever looks whether a worker is dead has its register open too, to read.
             register = Path(file.path)
-            if register.parent != home / "workers" or not register.exists():
+            if file.mode != "a" or register.parent != home / "workers" or not register.exists():
                 continue
             with suppress(FileNotFoundError):
                 lines = [line[0] for line in register.read_text().splitlines()]
@@ -155,3 +167,33 @@ def test_a_supervisor_that_is_killed_loses_nothing(
     document = _delivered(run)
     assert document["result"]["data"]["paid"] == 1
     assert (tmp_path / "sign.bill").read_text() == "x"
+
+
+def test_a_pool_answers_with_the_metrics_of_all_its_processes(
+    start_pool: Callable[..., PoolProcess],
+    goal: Callable[[], "subprocess.Popen[str]"],
+    tmp_path: Path,
+) -> None:
+    pool = start_pool(PERDURE_METRICS_ADDRESS="127.0.0.1:0")
+
+    def metrics() -> dict[str, float]:
+        """Return the sums of the samples by name."""
+        sums: dict[str, float] = {}
+        text = httpx.get(pool.document["metrics"]).raise_for_status().text
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+        return sums
+
+    (tmp_path / "sign").touch()
+    for run in (goal(), goal()):
+        _delivered(run)
+    until(lambda: metrics().get("perdure_goals_ended_total") == 2)
+    until(lambda: metrics().get("perdure_worker_slots") == 2_000)
+    assert metrics()["temporal_workflow_completed_total"] == 2
+    for worker in pool.children:
+        os.kill(worker, signal.SIGKILL)
+    # The others bring their own slots; what these had counted stays.
+    until(lambda: metrics().get("perdure_worker_slots", 0.0) < 2_000)
+    until(lambda: metrics().get("perdure_worker_slots") == 2_000)
+    assert metrics()["perdure_goals_ended_total"] == 2

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,13 @@ def test_a_goal_without_any_server(perdure: Any, own_home: Path) -> None:
     listed = perdure.json("goals", "list")["goals"]
     assert [(goal["agent_type"], goal["status"]) for goal in listed] == [("echo", "completed")]
     workflow_id = listed[0]["workflow_id"]
-    assert perdure.json("goals", "show", workflow_id)["result"]["data"]["tags"] == ["a", "b"]
+    record = perdure.json("goals", "show", workflow_id)
+    assert record["result"]["data"]["tags"] == ["a", "b"]
+    # What the agent's model made of them, not the texts that were typed.
+    assert record["parameters"] == {"text": "hello", "times": 2, "tags": ["a", "b"]}
+    shown = perdure("goals", "show", workflow_id).stdout
+    assert 'parameters {"text": "hello", "times": 2, "tags": ["a", "b"]}\n' in shown
+    assert 'data       {"tags": ["a", "b"], "paid": ' in shown
     saved = perdure.json("goals", "result", listed[0]["goal_id"])
     assert Path(saved["folder"]) == own_home / "results" / workflow_id
     assert (own_home / "results" / workflow_id / "echo.txt").exists()
@@ -71,6 +79,27 @@ def test_what_is_wrong_is_said_in_one_line_before_any_server_starts(
     assert sentence in perdure.json(*arguments, status=1)["error"]["message"]
 
 
+def test_parameters_are_refused_before_anything_heavy_is_imported(perdure: Any) -> None:
+    code = """if True:
+        import atexit, sys
+        atexit.register(lambda: print({"temporalio", "sqlalchemy", "httpx"} & set(sys.modules)))
+        sys.argv = ["perdure", "run", "echo", "x", "--param", "times=many"]
+        from perdure.cli.main import main
+        main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=perdure.folder,
+        env=perdure.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "times: Input should be a valid integer" in done.stderr
+    assert done.stdout == "set()\n", "what takes a second to import is imported for a running goal"
+
+
 def test_a_home_that_cannot_be_written(perdure: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = perdure("run", "echo", "x", PERDURE_HOME=str(tmp_path / "file" / "home"))
@@ -97,7 +126,7 @@ def test_a_server_that_accepts_and_never_answers(perdure: Any) -> None:
     [
         ("PERDURE_PORT", "99999", "PERDURE_PORT"),
         ("PERDURE_PORT", "many", "PERDURE_PORT: Input should be a valid integer"),
-        ("PERDURE_DATABASE_URL", "mysql://x", "use sqlite:/// or postgresql+asyncpg://"),
+        ("PERDURE_DATABASE_URL", "mysql://x", "use sqlite:/// or postgresql://"),
         ("PERDURE_DATABASE_URL", "nonsense", "PERDURE_DATABASE_URL"),
     ],
 )

@@ -56,13 +56,48 @@ def lines(events: Iterable[TypeAndData], capsys: pytest.CaptureFixture[str]) -> 
         ("run.yielded", {}, "goes to another worker"),
         ("run.retrying", {"attempt": 2}, "trying again, attempt 2"),
         ("run.retried", {}, "taken up again"),
+        (
+            "step.settled",
+            {"step": "send", "number": 2, "done": True, "by": "ann"},
+            "ann settled send (2): it was done",
+        ),
+        (
+            "step.settled",
+            {"step": "send", "done": False, "by": "ann"},
+            "ann settled send: it was not done, and is executed again",
+        ),
         ("run.terminated", {"reason": "too dear"}, "terminated: too dear"),
         ("run.failed", {"message": "no file"}, "failed: no file"),
         ("progress", {"percentage": 30.0, "message": "3\npages"}, " 30 %  3 pages"),
-        ("step.started", {"step": "search"}, ""),
+        ("progress", {"percentage": 3.0, "step": "look", "number": 3}, "  3 %  look (3)"),
+        ("progress", {"percentage": 3.0, "message": "", "step": None}, "  3 %  working"),
+        (
+            "approval.requested",
+            {"question": "same?", "number": 2, "approval_id": "ab"},
+            "asks: same? (2)  (perdure approvals approve ab)",
+        ),
+        ("step.started", {"step": "search", "number": 1}, "search started"),
+        ("step.started", {"step": "search", "number": 3}, "search (3) started"),
+        (
+            "step.completed",
+            {"step": "search", "number": 2, "seconds": 0.2},
+            "search (2) done in 0.2 s",
+        ),
         ("step.completed", {"step": "search", "seconds": 1.26}, "search done in 1.3 s"),
         ("step.failed", {"step": "search"}, "search failed"),
+        ("step.failed", {"step": "search", "number": 2}, "search (2) failed"),
         ("tool.called", {"tool": "browse", "url": "x"}, "calls browse"),
+        (
+            "tool.called",
+            {"tool": "find", "arguments": '{"what": "Oslo"}'},
+            'calls find: {"what": "Oslo"}',
+        ),
+        ("tool.returned", {"tool": "find", "result": "x" * 500}, f"find returned: {'x' * 100}…"),
+        (
+            "tool.returned",
+            {"tool": "find", "error": "no such place", "seconds": 2.04},
+            "find failed in 2.0 s: no such place",
+        ),
         ("artifact", {"name": "chart.svg"}, "made chart.svg"),
         (
             "approval.requested",
@@ -121,6 +156,20 @@ def test_text_comes_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown[-3:] == [" 50 %  half", "| End", "completed  (1,235 tokens, $0.031)"]
 
 
+def test_thinking_is_told_from_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    events: list[TypeAndData] = [
+        ("text.delta", {"stream": "s.thinking", "text": "Six times\n\nseven"}),
+        ("text.delta", {"stream": "s", "text": "It is 42."}),
+        ("step.completed", {"step": "s"}),
+    ]
+    assert lines(events, capsys) == [
+        "| thinking: Six times",
+        "| thinking: seven",
+        "| It is 42.",
+        "s done",
+    ]
+
+
 def test_withdrawn_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     events: list[TypeAndData] = [
         ("text.delta", {"stream": "s", "text": "Said\nnot yet said"}),
@@ -147,8 +196,10 @@ class Screen:
             self.view.show(name, event(type_, data))
 
     def seen(self) -> str:
-        with self.console.capture() as captured:
-            self.console.print(self.view.render())
+        # On a console of its own: the view's thread draws on the other meanwhile.
+        console = Console(file=io.StringIO(), force_terminal=True, width=100, height=50)
+        with console.capture() as captured:
+            console.print(self.view.render())
         return captured.get()
 
 

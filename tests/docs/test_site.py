@@ -16,18 +16,21 @@ from urllib.parse import unquote, urlsplit
 
 import click
 import pytest
-from fastapi import FastAPI
 
 import perdure.agents
 import perdure.testing
 from perdure.agents import hookspecs
 from perdure.api.app import create_app
 from perdure.cli.main import perdure as command_line
+from perdure.client import AsyncClient
+from perdure.client.connection.server import KEY_VARIABLE, SERVER_VARIABLE
+from perdure.client.operations import AsyncResource
 from perdure.settings import Settings
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-SOURCES: Final = sorted(DOCS.rglob("*.md"))
+# What the site shows of agents' results may be Markdown too, and is no page.
+SOURCES: Final = [page for page in sorted(DOCS.rglob("*.md")) if "_static" not in page.parts]
 
 # What a browser fetches by itself, as against what a reader may click on.
 FETCHED: Final = {
@@ -168,6 +171,21 @@ def test_no_hook_is_missing(site: Path) -> None:
         assert opening.replace("``", "") in told
 
 
+async def test_no_method_of_the_client_is_missing(site: Path) -> None:
+    told = text_of(site, "reference/client.html")
+    async with AsyncClient("http://127.0.0.1") as client:
+        parts = {name: part for name, part in vars(client).items() if not name.startswith("_")}
+    methods = 0
+    for name, part in parts.items():
+        if isinstance(part, AsyncResource):
+            assert f"client.{name}" in told
+            for method in vars(type(part)):
+                if not method.startswith("_"):
+                    methods += 1
+                    assert f" {method}(" in told, f"{name}.{method}"
+    assert methods > 40
+
+
 def test_no_adapter_is_missing(site: Path) -> None:
     anchors = Page(site / "reference" / "adapters.html").anchors
     for name in ("langgraph", "openai_agents", "pydantic_ai"):
@@ -193,7 +211,7 @@ def test_examples_of_docstrings_are_python(site: Path, page: str) -> None:
 
 def test_no_route_and_no_field_is_missing(site: Path) -> None:
     told = text_of(site, "reference/http.html")
-    document = FastAPI.openapi(create_app(None, Settings()))  # type: ignore[arg-type]
+    document = create_app(None, Settings()).without_agents()  # type: ignore[arg-type]
     for path, methods in document["paths"].items():
         for method in methods:
             assert f"{method.upper()} {path}" in told
@@ -232,5 +250,6 @@ def test_commands_and_options_that_are_named_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_that_are_named_exist(page: Path) -> None:
     known = {f"PERDURE_{name.upper()}" for name in Settings.model_fields}
+    known |= {SERVER_VARIABLE, KEY_VARIABLE}
     named = set(re.findall(r"\bPERDURE_[A-Z_]+\b", page.read_text(encoding="utf-8")))
     assert named <= known

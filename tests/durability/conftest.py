@@ -106,7 +106,7 @@ class Workers:
 @pytest_asyncio.fixture(loop_scope="session")
 async def workers(install: Install, fork_server: ForkServer) -> AsyncIterator[Workers]:
     """Return an installation whose workflows run here, and whose agents in other processes."""
-    here = await install(spec_elsewhere("paying"), work=False)
+    here = await install(spec_elsewhere("paying"), spec_elsewhere("commanding"), work=False)
     workers = Workers(here, fork_server)
     async with here.workflow_worker():
         try:

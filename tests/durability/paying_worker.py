@@ -8,6 +8,7 @@ pid of who did it.
 import asyncio
 import os
 import signal
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -76,6 +77,15 @@ async def paying(run: Run, goal: Goal) -> Result:
     return Result(summary="paid", data={"paid": paid})
 
 
+async def commanding(run: Run, goal: Goal) -> Result:
+    """Run a program that ends at once, and then one that starts others and goes on for ever."""
+    script = str(Path(__file__).with_name("starting_program.py"))
+    counted = await run.command(["sh", "-c", "echo ran >> ran; cat ran"], cwd=ORDER["home"])
+    await place("between")
+    ended = await run.command([sys.executable, script, ORDER["home"]], name="serve")
+    return Result(summary=counted.stdout + ended.stdout)
+
+
 async def work(order: Order) -> None:
     """Execute goals until killed."""
     ORDER.update(order)
@@ -88,8 +98,10 @@ async def work(order: Order) -> None:
 
     ExecutionStore.start = start_late  # type: ignore[method-assign, assignment]
     settings = Settings(home=Path(order["home"]))
-    spec = AgentSpec(name="paying", description="", agent=paying)
-    registry = registry_of(spec)
+    registry = registry_of(
+        AgentSpec(name="paying", description="", agent=paying),
+        AgentSpec(name="commanding", description="", agent=commanding),
+    )
     async with open_stores(settings) as stores:
         execute = Execute(stores, registry, settings)
         async with Worker(

@@ -1,41 +1,19 @@
 """Once means once: lost journal entries, intents, keys, results, inputs that vary."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from functools import partial
 
 import pytest
 
 from perdure.agents import Agent, AgentSpec, Goal, Progress, Result, Run
+from perdure.cli.output.results import copy_artifacts, save_result
 from perdure.models import Failure, GoalStatus
 from perdure.stores.database import retry
-from tests.support.installation import Install, Installation
+from tests.support.installation import Install
+from tests.support.journal_outage import Journal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-class Journal:
-    """Takes the journal away, and puts it back, as a full disk or an operator might."""
-
-    def __init__(self) -> None:
-        self.here: Installation | None = None
-        self.is_away = False
-
-    def take_away(self) -> None:
-        if not self.is_away:
-            self._execute("ALTER TABLE steps RENAME TO steps_away")
-        self.is_away = True
-
-    def put_back(self) -> None:
-        self._execute("ALTER TABLE steps_away RENAME TO steps")
-        self.is_away = False
-
-    def _execute(self, statement: str) -> None:
-        assert self.here is not None
-        path = self.here.settings.home / "perdure.db"
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            database.execute(statement)
 
 
 async def test_no_later_step_starts_when_the_journal_did_not_take_one(
@@ -200,12 +178,12 @@ async def test_a_caught_failure_stays_and_the_one_that_ends_the_agent_goes(
 
 
 async def test_values_are_the_journals_in_the_first_execution_too(install: Install) -> None:
-    """A value that JSON changes would make the next step another one in the second execution."""
+    """A value that its annotation changes would make the next step another one next time."""
     paid: list[object] = []
     tries: list[int] = []
 
-    def odd() -> dict[object, object]:
-        return {1: (2, 3)}
+    def odd() -> dict[int, list[int]]:
+        return {1: (2, 3)}  # type: ignore[dict-item]
 
     async def chained(run: Run, goal: Goal) -> Result:
         value = await run.step("odd", odd)
@@ -350,3 +328,26 @@ async def test_a_file_that_the_stores_did_not_take_is_not_done_without(
     assert output.success
     assert [artifact.name for artifact in record.artifacts] == ["report.md"]
     assert len(executions) == 2
+
+
+async def test_artifacts_of_all_attempts_have_names_of_their_own(install: Install) -> None:
+    tries: list[int] = []
+
+    async def agent(run: Run, goal: Goal) -> Result:
+        tries.append(1)
+        await run.artifact("report.md", f"try {len(tries)}")
+        if len(tries) == 1:
+            await run.artifact("parts", "one file")
+            raise ConnectionError("cut off")
+        await run.artifact("parts/one.md", "several")
+        return Result(summary="unreachable")
+
+    here = await install(AgentSpec(name="parted", description="", agent=agent))
+    output, record = await here.finish(await here.start("parted"))
+    assert output.error is not None
+    assert "artifact name 'parts' would be a file and, of 'parts/one.md'" in output.error.message
+    assert len(tries) == 2
+    save = partial(copy_artifacts, here.stores)
+    folder = await save_result(record, here.settings.home / "result", save)
+    assert {path.name for path in folder.iterdir()} == {"report.md", "parts", "result.json"}
+    assert (folder / "report.md").read_text() == "try 2"

@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.models import Goal, GoalRecord, Vote
+from perdure.schemas.approvals import ApprovalStatus
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.errors import StateConflict
-from perdure.stores.journal.approvals import ApprovalStatus
 from perdure.temporal.client.connection import TemporalUnavailable, connect
 from perdure.temporal.client.goal_service import GoalService
 from tests.faults.agents import AGENTS, register_agents

@@ -13,6 +13,7 @@ SECONDS = 240
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("server_binary")  # which takes minutes on a machine that has none
 def test_goals_end_well_whatever_happens(tmp_path: Path) -> None:
     # The tests are found below the current folder, which a safe path would leave out.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}

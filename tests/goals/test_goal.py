@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,17 @@ from perdure.agents import (
     Progress,
     Result,
     Run,
+    StepFailed,
     UnknownAgent,
     Usage,
 )
 from perdure.messages import TASK_QUEUE
 from perdure.models import GoalStatus
 from perdure.stores.database import retry
+from perdure.temporal.worker.run_worker import run_worker
 from perdure.workflows import failure_policy
+from perdure.workflows.agent_goal import AgentGoalWorkflow
+from tests.support.plugins import registry_of
 from tests.support.until import until_async
 
 if TYPE_CHECKING:
@@ -74,7 +79,7 @@ async def test_a_goal_completes_and_its_result_is_stored(install: "Install") -> 
     assert record.success is True
     assert record.result.data == {"words": 3}
     assert [artifact.name for artifact in record.artifacts] == ["report.md"]
-    assert record.progress == Progress(percentage=90, message="written", step="count")
+    assert record.progress == Progress(percentage=90, message="written")
     assert record.agent_version == "perdure-test 1.0"
     assert await here.stores.artifacts.read(record.artifacts[0].digest) == b"# Report"
     assert await here.stores.metrics.of(workflow_id) == {"execution_time": output.execution_time}
@@ -457,14 +462,65 @@ async def test_an_agent_missing_at_every_worker_ends_in_a_recorded_failure(
     lost = failure_policy.FailureCause.LOST_WORKER
     monkeypatch.setitem(failure_policy.MAX_FAILURES, lost, 3)
     here = await install(_plain())
+    await here.stores.agents.add({"removed": "perdure-removed 1.2.3"})
     goal = Goal(goal_id="gone", description="x", agent_type="removed")
     output = await here.client.execute_workflow(
         "AgentGoalWorkflow", goal, id="goal-gone", task_queue=TASK_QUEUE
     )
-    assert output["error"]["type"] == "UnknownAgent"
-    assert "choose one of plain" in output["error"]["message"]
+    assert output["error"]["type"] == "MissingAgent"
+    assert "pip install perdure-removed" in output["error"]["message"]
     record = await here.stores.goals.get("goal-gone")
     assert record.status is GoalStatus.FAILED
+    # It was waited for: three executions found it missing.
+    assert (await here.events("goal-gone")).count("run.retrying") == 2
+
+
+async def test_an_agent_that_nobody_ever_had_fails_at_once(install: "Install") -> None:
+    """A misspelt goal, and a misspelt delegate, with the sentence that lists what exists."""
+
+    async def parent(run: Run, goal: Goal) -> Result:
+        try:
+            await run.delegate("plane", "x")
+        except StepFailed as error:
+            return Result(summary=str(error))
+        return Result(summary="nothing failed")
+
+    spec = AgentSpec(name="parent", description="", agent=parent)
+    here = await install(_plain(), spec)
+    goal = Goal(goal_id="misspelt", description="x", agent_type="planes")
+    output = await here.client.execute_workflow(
+        "AgentGoalWorkflow", goal, id="goal-misspelt", task_queue=TASK_QUEUE
+    )
+    assert output["error"]["type"] == "UnknownAgent"
+    assert "choose one of parent, plain" in output["error"]["message"]
+    history = await here.client.get_workflow_handle("goal-misspelt").fetch_history()
+    executed = [event.activity_task_scheduled_event_attributes for event in history.events]
+    assert "execute_agent_task" not in {one.activity_type.name for one in executed}
+
+    started = time.monotonic()
+    _, record = await here.finish(await here.start("parent"))
+    assert record.result is not None
+    assert "no agent 'plane' is installed: choose one of parent, plain" in record.result.summary
+    assert time.monotonic() - started < 30  # it took two minutes
+
+
+async def test_an_agent_that_another_worker_has_is_waited_for(
+    install: "Install", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it never ran: every worker that starts stores which agents it has."""
+    monkeypatch.setattr(failure_policy, "MAX_DELAY", timedelta(seconds=0.2))
+    rare = AgentSpec(name="rare", description="", agent=_plain().agent)
+    here = await install(_plain(), work=False)
+    async with run_worker(here.client, here.stores, registry_of(rare), here.settings):
+        pass
+    async with here.worker():
+        goal = Goal(goal_id="rare", description="x", agent_type="rare")
+        handle = await here.client.start_workflow(
+            AgentGoalWorkflow.run, goal, id="goal-rare", task_queue=TASK_QUEUE
+        )
+        await here.until_event("goal-rare", "run.retrying")
+    async with here.worker(rare):
+        assert (await handle.result()).success
 
 
 def _plain() -> AgentSpec:

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.worker import Interceptor, Replayer, UnsandboxedWorkflowRunner
 
 from perdure.messages import WorkflowState
+from perdure.temporal.worker.interceptors.tracing import TracingInterceptor
 from perdure.workflows import agent_goal
-from perdure.workflows.agent_goal import AgentGoalWorkflow
+from tests.support.replay import ReplayedWorkflow
 
 # A history that ends because it is long was recorded where that begins sooner.
 SHORT = {"continued-as-new", "continued-from-another"}
@@ -38,16 +39,20 @@ def test_there_are_histories_of_every_kind() -> None:
     }
 
 
+@pytest.mark.parametrize("interceptors", [[], [TracingInterceptor()]], ids=["plain", "traced"])
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: f"{file.parent.name}-{file.stem}")
-async def test_it_replays(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_replays(
+    file: Path, interceptors: list[Interceptor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     if file.stem in SHORT:
         monkeypatch.setattr(agent_goal, "MAX_HISTORY_EVENTS", 30)
     text = await asyncio.to_thread(file.read_text)
     history = WorkflowHistory.from_json(file.stem, text)
     replayer = Replayer(
-        workflows=[AgentGoalWorkflow],
+        workflows=[ReplayedWorkflow],
         data_converter=pydantic_data_converter,
         workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=interceptors,
     )
     await replayer.replay_workflow(history)
 
@@ -65,6 +70,10 @@ async def test_a_workflow_that_would_differ_is_noticed() -> None:
     """The test above can fail: a history whose activity has another name does not replay."""
     text = next(file for file in HISTORIES if file.stem == "completed").read_text()
     history = WorkflowHistory.from_json("changed", text.replace("execute_agent_task", "other"))
-    replayer = Replayer(workflows=[AgentGoalWorkflow], data_converter=pydantic_data_converter)
+    replayer = Replayer(
+        workflows=[ReplayedWorkflow],
+        data_converter=pydantic_data_converter,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
     with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
         await replayer.replay_workflow(history)

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import JsonValue
 
 from perdure.agents.steps.journal import ApprovalRequest
 from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait
 from perdure.models import GoalStatus, Vote
+from perdure.schemas.approvals import ApprovalStatus
 from perdure.stores import Stores
 from perdure.stores.database.errors import (
     AmbiguousName,
@@ -21,7 +23,7 @@ from perdure.stores.database.errors import (
 )
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.paging import PageCursor
-from perdure.stores.journal.approvals import ApprovalStatus, cursor_of
+from perdure.stores.journal.approvals import cursor_of
 
 RequestApproval = Callable[..., Awaitable[str]]
 
@@ -200,6 +202,64 @@ async def test_the_list_shows_open_ones_first_in_pages(
     assert paged == expected
 
 
+async def open_approval(
+    stores: Stores, claim: Claim, request: ApprovalRequest, occurrence: int = 0
+) -> str:
+    waits = stores.waits.for_execution(claim)
+    wait = await waits.open(StepKey("approve", request.question[:64], occurrence), request)
+    assert isinstance(wait, Wait)
+    return wait.id
+
+
+async def test_equal_questions_are_numbered(stores: Stores, run: str) -> None:
+    claim, _ = await stores.executions.start(Claim(run, "r", 1, datetime.now(UTC)), None, {})
+    same = ApprovalRequest("same?", None, None, (), 1)
+    ids = [await open_approval(stores, claim, same, occurrence) for occurrence in range(3)]
+    other = await open_approval(stores, claim, ApprovalRequest("other?", None, None, (), 1))
+    numbers = dict(zip((*ids, other), (1, 2, 3, 1), strict=True))
+
+    await stores.approvals.vote(ids[0], vote_of("ann"))
+    listed = await stores.approvals.list(status=ApprovalStatus.OPEN)
+    assert {one.approval_id: one.number for one in listed} == {
+        approval: number for approval, number in numbers.items() if approval != ids[0]
+    }
+    for approval, number in numbers.items():
+        assert (await stores.approvals.get(approval)).number == number
+    assert (await stores.approvals.vote(ids[2], vote_of("ann"))).number == 3
+    waits = await stores.waits.pending(run)
+    assert {wait.wait_id: wait.number for wait in waits} == numbers
+    events = [event.data for event in await stores.events.after(run, 0) if "of" in event.data]
+    assert {event["approval_id"]: event["number"] for event in events} == numbers
+
+
+async def test_a_list_shows_the_beginning_of_what_is_long(stores: Stores, run: str) -> None:
+    claim, _ = await stores.executions.start(Claim(run, "r", 1, datetime.now(UTC)), None, {})
+    data: JsonValue = {"pages": ["ü" * 4_000_000]}
+    approval = await open_approval(
+        stores, claim, ApprovalRequest("why? " * 300_000, data, None, (), 1)
+    )
+    short = await open_approval(stores, claim, ApprovalRequest("short?", ["a"], None, (), 1))
+
+    listed = {one.approval_id: one for one in await stores.approvals.list()}
+    assert (listed[short].data, listed[short].shortened) == (["a"], False)
+    assert listed[short] == await stores.approvals.get(short)
+    shown = listed[approval]
+    assert shown.shortened
+    assert shown.question.endswith("… (1,500,000 characters in all)")
+    assert isinstance(shown.data, str)
+    assert shown.data.startswith('{"pages":["üüü')
+    assert shown.data.endswith("… (4,000,014 characters in all)")
+    assert len(shown.question) == len(shown.data) == 1_000
+
+    whole = await stores.approvals.get(approval)
+    assert (whole.question, whole.data, whole.shortened) == ("why? " * 300_000, data, False)
+    assert (await stores.approvals.vote(approval, vote_of("ann"))).data == data
+    [wait, _] = await stores.waits.pending(run)
+    assert wait.about == shown.question
+    [event] = [e for e in await stores.events.after(run, 0) if e.data.get("number") == 1][:1]
+    assert event.data["question"] == shown.question
+
+
 async def test_ids_may_be_cut_short(stores: Stores, request_approval: RequestApproval) -> None:
     ids = [await request_approval(run=f"r{number}") for number in range(3)]
     assert await stores.approvals.find(ids[0][:8]) == ids[0]
@@ -214,3 +274,18 @@ async def test_ids_may_be_cut_short(stores: Stores, request_approval: RequestApp
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(InputRefused, match="no place in a list"):
         PageCursor.parse(text, grouped=True)
+
+
+async def test_an_approval_waits_for_those_who_may_vote_and_have_not(
+    stores: Stores, request_approval: RequestApproval
+) -> None:
+    asked = await request_approval(of=("Ann", "ben"), needed=2)
+    anybody = await request_approval()
+    assert await stores.approvals.count_open() == 2
+    await stores.approvals.vote(asked, vote_of("ann"))
+    approval = await stores.approvals.get(asked)
+    assert [approval.waits_for(name) for name in ("ANN", "ben", "zoe")] == [False, True, False]
+    assert (await stores.approvals.get(anybody)).waits_for("zoe")
+    decided = await stores.approvals.vote(asked, vote_of("ben"))
+    assert not decided.waits_for("ben")
+    assert await stores.approvals.count_open() == 1

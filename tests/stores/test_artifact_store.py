@@ -30,6 +30,7 @@ async def test_a_file_is_stored_by_its_digest(
     path = settings.home / "artifacts" / "sha256" / digits[:2] / digits
     assert stores.artifacts.path(artifact.digest) == path
     assert await stores.artifacts.read(artifact.digest) == b"# Report"
+    assert await writer.read(artifact) == b"# Report"
     assert await stores.artifacts.of(run) == (artifact,)
 
 

@@ -143,11 +143,13 @@ async def test_a_write_that_reads_first_waits_for_no_other_to_spoil_it(tmp_path:
 
 
 async def test_closing_ends_every_thread_and_every_write(settings: Settings) -> None:
+    others = set(threading.enumerate())
     async with open_stores(settings) as stores:
         writes = [asyncio.create_task(_execute_goal(stores, f"run{n}")) for n in range(5)]
         await asyncio.gather(*writes)
 
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("store-")]
+    left = set(threading.enumerate()) - others
+    assert not [thread for thread in left if thread.name.startswith("store-")]
 
 
 async def test_stores_that_nobody_closed_do_not_keep_a_process(settings: Settings) -> None:

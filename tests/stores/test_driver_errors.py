@@ -130,9 +130,16 @@ async def test_a_database_in_no_folder_is_named(tmp_path: Path) -> None:
         ("nonsense", "is not an address: write sqlite:///"),
         ("sqlite://", "in memory, where nothing lasts"),
         ("sqlite:///:memory:", "in memory, where nothing lasts"),
+        ("sqlite:////tmp/what?.db", "write %3F for one that belongs to the file's name"),
         ("mysql://u:secret@h/d", "names mysql: use sqlite:/// or"),
-        ("postgresql://u:secret@h/d", "names postgresql: use sqlite:/// or"),
+        ("postgresql+psycopg2://u:secret@h/d", "names postgresql.psycopg2: use sqlite:/// or"),
+        ("postgresql://u:secret@h:port/d", "is not an address"),
         ("postgresql+asyncpg://u:secret@127.0.0.1:1/d", "127.0.0.1:1/d .*up and reachable"),
+        ("postgres://u:secret@127.0.0.1:1/d", "127.0.0.1:1/d .*up and reachable"),
+        (
+            "postgresql://u:secret@127.0.0.1:1/d?sslmode=verify-full&sslrootcert=/no/x.pem",
+            "names the file /no/x.pem as sslrootcert, which is not there",
+        ),
     ],
 )
 async def test_an_address_that_leads_nowhere_is_explained(
@@ -143,6 +150,46 @@ async def test_an_address_that_leads_nowhere_is_explained(
             pass
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("sslmode=maybe", "sslmode.*: correct it in PERDURE_DATABASE_URL"),
+        ("sslmode=require", "rejected SSL upgrade.*: turn on TLS there, or take sslmode out"),
+        ("channel_binding=require", '"channel_binding".*: take it out of PERDURE_DATABASE_URL'),
+    ],
+)
+async def test_an_option_of_an_address_that_does_not_work_is_explained(
+    postgresql: PostgreSQL, tmp_path: Path, options: str, says: str
+) -> None:
+    settings = Settings(home=tmp_path, database_url=f"{postgresql.url()}?{options}")
+
+    with pytest.raises(StoreUnavailable, match=says):
+        async with open_stores(settings):
+            pass
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "?sslmode=prefer&application_name=goals", "?prepared_statement_cache_size=0"],
+)
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+async def test_addresses_as_providers_write_them(
+    postgresql_url: str, tmp_path: Path, scheme: str, options: str
+) -> None:
+    address = postgresql_url.replace("postgresql+asyncpg", scheme) + options
+
+    async with open_stores(Settings(home=tmp_path, database_url=address)) as stores:
+        assert await stores.database.is_up()
+
+
+@pytest.mark.parametrize("name", ["a?b", "a b", "a#b", "a%20b", "ä:@", "a&b=c", "'q'"])
+async def test_a_home_of_any_name(tmp_path: Path, name: str) -> None:
+    async with open_stores(Settings(home=tmp_path / name)) as stores:
+        assert await stores.database.is_up()
+
+    assert (tmp_path / name / "perdure.db").is_file()
 
 
 async def test_a_database_that_does_not_exist_is_named(

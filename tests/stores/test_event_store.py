@@ -89,3 +89,27 @@ async def test_a_cancelled_write_is_whole_or_absent_and_hurts_no_other(
     events = await stores.events.after(run, 1)
     assert [event.number for event in events] == list(range(2, last.number + 1))
     assert {event.data["n"] for event in events} >= {*range(1, 60, 2), 60}
+
+
+async def test_the_last_steps_of_a_run_are_known_by_their_numbers(stores: Stores, run: str) -> None:
+    async def tell(end: str, step: str, **data: float) -> None:
+        await stores.events.append(run, f"step.{end}", {"step": step, **data})  # type: ignore[arg-type]
+
+    assert await stores.events.recent_steps(run) == []
+    for number in range(1, 12):
+        await tell("started", "look", number=number)
+        await stores.events.append(run, "progress", {"percentage": number})
+        await tell("completed", "look", number=number, seconds=0.5)
+    await tell("failed", "publish", number=1, seconds=2.0)
+    await tell("started", "look", number=12)
+    await tell("started", "of an older version")
+
+    steps = await stores.events.recent_steps(run)
+    assert len(steps) == 10
+    assert [(step.label, step.status, step.seconds) for step in steps[-4:]] == [
+        ("look (11)", "completed", 0.5),
+        ("publish", "failed", 2.0),
+        ("look (12)", "started", None),
+        ("of an older version", "started", None),
+    ]
+    assert steps[0].label == "look (5)"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from pydantic import JsonValue
 
 from perdure.models import Artifact, Goal, Progress
 from perdure.settings import Settings
@@ -52,6 +53,23 @@ async def test_the_last_progress_is_in_the_record(
         ("progress", {"percentage": 50, "message": "half", "step": "count"}),
         ("artifact", FILE.model_dump()),
     ]
+
+
+async def test_a_long_message_is_cut(
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
+) -> None:
+    item = Progress(percentage=10, message="ü" * 3_000_000, step="s" * 5_000)
+    await stores.emitter(claim, is_retry=False).emit(item)
+    # An earlier execution emitted it.
+    again = stores.emitter(await start_execution(run, 2), is_retry=True)
+    await again.emit(Progress(percentage=10, message="ü" * 3_000_000))
+
+    [event] = [event for event in await stores.events.after(run, 0) if event.type == "progress"]
+    stored = (await stores.goals.get(run)).progress
+    assert stored == Progress.model_validate(event.data) == item
+    assert stored.message.startswith("ü" * 900)
+    assert stored.message.endswith("ü… (3,000,000 characters in all)")
+    assert len(stored.message) == len(str(stored.step)) == 1_000
 
 
 async def test_an_execution_emits_only_what_none_before_it_emitted(
@@ -202,3 +220,46 @@ async def test_throttled_progress_is_stored_now_and_then(
     await emitter.close()
 
     assert await percentages(stores, run) == list(range(20))
+
+
+async def test_what_a_tool_returned_is_stored_once(
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
+) -> None:
+    def returned(call_id: str, seconds: float) -> dict[str, JsonValue]:
+        return {"tool": "find", "tool_call_id": call_id, "result": "it", "seconds": seconds}
+
+    emitter = stores.emitter(claim, is_retry=False)
+    await emitter.emit_event("tool.returned", returned("a", 1.5))
+    later = stores.emitter(await start_execution(run, 2), is_retry=True)
+    await later.emit_event("tool.returned", returned("a", 0.1))
+    await later.emit_event("tool.returned", returned("b", 0.2))
+
+    events = [event for event in await stores.events.after(run, 0) if event.type == "tool.returned"]
+    assert [event.data for event in events] == [returned("a", 1.5), returned("b", 0.2)]
+
+
+async def test_what_a_model_request_emits_again_is_stored_once(
+    stores: Stores, run: str, claim: Claim, start_execution: StartExecution
+) -> None:
+    """Some providers give every call the same id."""
+    called: dict[str, JsonValue] = {"tool": "find", "tool_call_id": "call_0", "arguments": "{}"}
+    failed: dict[str, JsonValue] = {"tool": "find", "tool_call_id": "call_0", "error": "no"}
+    returned: dict[str, JsonValue] = {"tool": "find", "tool_call_id": "call_0", "result": "it"}
+    usage: dict[str, JsonValue] = {"step": "model", "number": 1, "input_tokens": 7}
+
+    emitter = stores.emitter(claim, is_retry=False)
+    await emitter.emit_event("usage", usage)
+    await emitter.emit_event("tool.called", {"step": "model", "number": 1, **called})
+    await emitter.emit_event("tool.returned", failed)
+    later = stores.emitter(await start_execution(run, 2), is_retry=True)
+    await later.emit_event("usage", {**usage, "number": 2})
+    await later.emit_event("tool.called", {"step": "model", "number": 2, **called})
+    await later.emit_event("tool.returned", returned)
+    await later.emit_event("tool.called", {"step": "model", "number": 3, **called})
+    await later.emit_event("tool.returned", returned)
+
+    events = await stores.events.after(run, 0)
+    types = [event.type for event in events if event.type in {"usage", "tool.called"}]
+    assert types == ["usage", "tool.called", "tool.called"]
+    results = [event.data for event in events if event.type == "tool.returned"]
+    assert results == [failed, returned, returned]

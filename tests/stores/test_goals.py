@@ -105,6 +105,25 @@ async def test_the_list_is_newest_first_in_pages(stores: Stores) -> None:
     assert await stores.goals.counts() == {GoalStatus.COMPLETED: 1, GoalStatus.RUNNING: 4}
 
 
+async def test_a_list_shows_the_beginning_of_what_is_long(stores: Stores) -> None:
+    parameters = {"text": "ü" * 40_000, "rows": [{"n": n} for n in range(1_000)], "few": [1, 2]}
+    goal = Goal.model_validate(
+        {"goal_id": "g", "description": "d" * 30_000, "agent_type": "a", "parameters": parameters}
+    )
+    await stores.goals.create(goal, "run", STARTED)
+
+    [listed] = await stores.goals.list()
+    assert listed.description.endswith("ddd… (30,000 characters in all)")
+    assert listed.parameters["few"] == [1, 2]
+    text, rows = listed.parameters["text"], listed.parameters["rows"]
+    assert str(text).endswith("üüü… (40,000 characters in all)")
+    assert str(rows).startswith('[{"n": 0}, {"n": 1}')
+    assert {len(str(shown)) for shown in (listed.description, text, rows)} == {1_000}
+
+    whole = await stores.goals.get("run")
+    assert (whole.description, whole.parameters) == (goal.description, parameters)
+
+
 async def test_a_goal_is_found_by_its_own_name_or_by_its_runs(stores: Stores) -> None:
     for number in (1, 2):
         await stores.goals.create(
@@ -180,3 +199,25 @@ async def test_what_was_stored_is_there_after_a_restart(
 
     async with open_stores(settings) as reopened:
         assert await reopened.goals.get("run") == before
+
+
+async def test_runs_of_several_statuses_and_since_a_time(stores: Stores) -> None:
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    for number, name in enumerate(("old", "waiting", "paused", "failed")):
+        await stores.goals.create(goal, name, STARTED + timedelta(hours=number))
+    await stores.goals.set_status("waiting", GoalStatus.WAITING)
+    await stores.goals.set_status("paused", GoalStatus.PAUSED)
+    await stores.results.store("failed", GoalStatus.FAILED, Failure(type="E", message="m"), 1.0)
+
+    parked = await stores.goals.list(status=(GoalStatus.WAITING, GoalStatus.PAUSED))
+    late = await stores.goals.list(since=STARTED + timedelta(hours=2))
+
+    assert [record.workflow_id for record in parked] == ["paused", "waiting"]
+    assert [record.workflow_id for record in late] == ["failed", "paused"]
+    assert await stores.goals.counts(since=STARTED + timedelta(hours=2)) == {
+        GoalStatus.PAUSED: 1,
+        GoalStatus.FAILED: 1,
+    }
+    assert await stores.goals.counts(agent_type="b") == {}
+    assert await stores.goals.counts(delegated=True) == {}
+    assert sum((await stores.goals.counts(agent_type="a", delegated=False)).values()) == 4

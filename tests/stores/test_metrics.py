@@ -1,6 +1,7 @@
 """The metric store."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -30,6 +31,9 @@ async def test_totals_over_all_runs(
         MetricTotal("analysis", "rows", 2, 5.0, 3.0),
         MetricTotal("code", "rows", 1, 7.0, 7.0),
     ]
+    now = datetime.now(UTC)
+    assert len(await stores.metrics.totals(since=now - timedelta(minutes=5))) == 2
+    assert await stores.metrics.totals(since=now) == []
 
 
 async def test_an_agents_own_execution_time_keeps_no_run_from_ending(

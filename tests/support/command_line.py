@@ -71,14 +71,18 @@ class CommandLine:
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    def journaled(self) -> bool:
-        """Return whether the step ``pay`` is in the journal: only then is it never paid again."""
+    def journaled(self, times: int = 1) -> bool:
+        """Return whether steps ``pay`` are in the journal: only then is none paid again.
+
+        Args:
+            times: How many, of all goals together.
+        """
         # Read only, so that whoever asks too soon makes no empty database.
         place = Path(self.environment["PERDURE_HOME"]) / "perdure.db"
         try:
             with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as database:
                 found = database.execute("SELECT count(*) FROM steps WHERE name = 'pay'")
-                return bool(found.fetchone()[0])
+                return int(found.fetchone()[0]) >= times
         except sqlite3.OperationalError:  # it is not there, or not yet laid out
             return False
 

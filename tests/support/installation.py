@@ -25,14 +25,15 @@ from perdure.activities.store import Store
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.messages import TASK_QUEUE, ExecuteOutput, GoalOutput
 from perdure.models import Budget, Event, GoalRecord, GoalStatus, Parameters, Vote
+from perdure.schemas.approvals import ApprovalRecord
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
-from perdure.stores.journal.approvals import ApprovalRecord
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.worker.worker import build_worker
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 from tests.support.plugins import registry_of
+from tests.support.replay import ReplayedWorkflow
 from tests.support.until import LIMIT_SECONDS, until_async
 
 T = TypeVar("T")
@@ -204,7 +205,7 @@ class Installation:
             text = json.dumps(without_traces(document), indent=1)
             (Path(folder) / f"{kind}.json").write_text(text + "\n")
         replayer = Replayer(
-            workflows=[AgentGoalWorkflow],
+            workflows=[ReplayedWorkflow],
             data_converter=pydantic_data_converter,
             # As workers run it; and what a test has set in the workflow's module counts here too.
             workflow_runner=UnsandboxedWorkflowRunner(),

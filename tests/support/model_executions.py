@@ -116,7 +116,7 @@ class ModelExecutions:
         self.time = FakeClock()
         self.breakers = CircuitBreakers(self.time.clock)
         self.cache: ResponseCache | None = None
-        self._timeouts = ResponseTimeouts(silence, silence)
+        self.timeouts = ResponseTimeouts(silence, silence)
         self.steps = Steps(self.journal, MemoryWaits())
         self._budget = BudgetGuard(self.ledger)
 
@@ -147,7 +147,7 @@ class ModelExecutions:
             self.emitter,
             breakers=self.breakers,
             cache=self.cache,
-            timeouts=self._timeouts,
+            timeouts=self.timeouts,
             clock=self.time.clock,
         )
         async with model:

@@ -3,17 +3,21 @@
 from pathlib import Path
 
 from perdure.agents import AgentSpec, Observer
-from perdure.agents.plugins.loading import LoadedPlugin
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.plugins.loading.load_plugin import LoadedPlugin
+from perdure.agents.plugins.registry import AgentRegistry
+from perdure.schemas.plugins import Plugin
 
 
 def registry_of(
-    *specs: AgentSpec, observers: tuple[Observer, ...] = (), name: str = "perdure-test"
+    *specs: AgentSpec,
+    observers: tuple[Observer, ...] = (),
+    name: str = "perdure-test",
+    left_out: tuple[Plugin, ...] = (),
 ) -> AgentRegistry:
-    """Return a registry as if one plugin had brought these agents."""
+    """Return a registry as if one plugin had brought these agents, and others were left out."""
     names = tuple(spec.name for spec in specs)
     plugin = Plugin(name, "1.0", name.replace("-", "_"), "loaded", agents=names)
-    return AgentRegistry.from_loaded({plugin: LoadedPlugin((), specs, observers)}, [])
+    return AgentRegistry.from_loaded({plugin: LoadedPlugin((), specs, observers)}, [*left_out])
 
 
 def install_plugin(

@@ -45,7 +45,7 @@ class Idle:
         if goal.description == "fail":
             from temporalio.exceptions import ApplicationError
 
-            raise ApplicationError("it was asked to fail")
+            raise ApplicationError("it was asked to fail", non_retryable=True)
         return "done"
 
     @workflow.signal

@@ -5,8 +5,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,48 @@ async def test_a_database_that_was_never_completed_is_created_anew(
     async with run_development_server(binary, home, port=0, ui_port=0) as server:
         await start_workflow(server, "any")
     assert not (home / "temporal.db.unfinished").exists()
+
+
+async def test_the_state_of_another_version_is_used_when_its_tables_are_the_same(
+    binary: Path, home: Path
+) -> None:
+    async with run_development_server(binary, home, port=0, ui_port=0, version="1.4.0") as server:
+        await start_workflow(server, "kept")
+    assert (home / "temporal.version").read_text() == "1.4.0\n"
+    async with run_development_server(binary, home, port=0, ui_port=0, version="1.5.1") as server:
+        assert await has_workflow(server, "kept")
+    assert (home / "temporal.version").read_text() == "1.5.1\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE later (id INTEGER PRIMARY KEY)",
+        "DROP TABLE nexus_endpoints",
+        "ALTER TABLE task_queues ADD COLUMN later INTEGER",
+    ],
+)
+async def test_the_state_of_another_version_is_refused_when_its_tables_are_others(
+    binary: Path, home: Path, change: str
+) -> None:
+    made_by = "1.4.0 (server 1.28.0)"
+    async with run_development_server(binary, home, port=0, ui_port=0, version=made_by):
+        pass
+    with closing(sqlite3.connect(home / "temporal.db")) as database:
+        database.execute(change)
+    before = (home / "temporal.db").read_bytes()
+
+    with pytest.raises(DevelopmentServerFailed) as raised:
+        async with run_development_server(binary, home, port=0, ui_port=0, version="1.5.1"):
+            pass
+
+    message = str(raised.value)
+    assert f"temporal.db was made by Temporal {made_by}, and Temporal 1.5.1 has other" in message
+    assert "put Temporal 1.4.0 on PATH, or move the file away" in message
+    assert (home / "temporal.db").read_bytes() == before
+    # Whoever has that version again goes on.
+    async with run_development_server(binary, home, port=0, ui_port=0, version=made_by):
+        pass
 
 
 async def test_a_server_that_dies_is_noticed(binary: Path, home: Path) -> None:

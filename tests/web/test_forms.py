@@ -6,8 +6,9 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from perdure.agents import InputPath
 from perdure.models import Parameters
-from perdure.web.forms import PARAMETER_PREFIX, form_fields, read_form
+from perdure.web.forms.fields import PARAMETER_PREFIX, form_fields, is_first, read_form
 
 
 class Colour(Enum):
@@ -32,6 +33,10 @@ class Everything(BaseModel):
     named: Literal["1", "2"] = "1"
     colour: Colour = Colour.BLUE
     words: list[str] = Field(default_factory=list)
+    kinds: list[Literal["one", "two"]] = []
+    levels: list[Literal[1, 2]] = []
+    path: InputPath | None = None
+    paths: tuple[InputPath, ...] = ()
     places: list[Place] = Field(default_factory=list)
     limits: dict[str, int] = Field(default_factory=dict)
 
@@ -64,6 +69,10 @@ def test_each_type_has_its_field() -> None:
         "named": "choice",
         "colour": "choice",
         "words": "lines",
+        "kinds": "choices",
+        "levels": "choices",
+        "path": "file",
+        "paths": "files",
         "places": "json",
         "limits": "json",
     }
@@ -86,6 +95,10 @@ def test_an_unchanged_field_is_the_default() -> None:
         ({"level": "1", "named": "2"}, {"level": 1, "named": "2"}),
         ({"colour": "red", "depth": "thorough"}, {"colour": "red", "depth": "thorough"}),
         ({"words": "one\r\n two \r\n\r\n"}, {"words": ["one", "two"]}),
+        ({"kinds": "two\none"}, {"kinds": ["two", "one"]}),
+        ({"levels": "2"}, {"levels": [2]}),
+        ({"path": " upload:1/a b.pdf "}, {"path": "upload:1/a b.pdf"}),
+        ({"paths": "a.pdf\r\nupload:1/b.pdf\r\n"}, {"paths": ["a.pdf", "upload:1/b.pdf"]}),
         ({"places": '[{"town": "Rom"}]'}, {"places": [{"town": "Rom"}]}),
         ({"limits": '{"a": 1}'}, {"limits": {"a": 1}}),
         ({"maybe": "12"}, {"maybe": "12"}),
@@ -104,3 +117,30 @@ def test_a_value_that_cannot_be_read_stays_text() -> None:
     assert (read["count"], read["limits"], read["text"]) == ("many", "{", "")
     read = read_form(SCHEMA, filled(share="NaN", limits="[" * 100_000))
     assert (read["share"], read["limits"]) == ("NaN", "[" * 100_000)
+
+
+def test_a_field_says_what_it_is_and_what_it_takes() -> None:
+    class Described(BaseModel):
+        json_schema: str = ""
+        memory_mb: int = Field(5, ge=1, le=9, description="memory", examples=[2, 4])
+        share: float = Field(0.5, le=1)
+        named: str = Field("", title="What to call it")
+
+    memory, share = (form_fields(Described.model_json_schema())[place] for place in (1, 2))
+    assert [field.label for field in form_fields(Described.model_json_schema())] == [
+        "JSON schema",
+        "Memory MB",
+        "Share",
+        "What to call it",
+    ]
+    assert (memory.description, memory.examples) == ("memory (1 to 9)", ("2", "4"))
+    assert share.description == "1 at most"
+
+
+def test_what_was_filled_in_is_not_hidden() -> None:
+    def first(**changes: str) -> list[str]:
+        fields = form_fields(SCHEMA, filled(**changes))
+        return [field.name for number, field in enumerate(fields) if is_first(field, number)]
+
+    assert first(text="x") == ["text", "maybe", "count", "share", "path", "paths"]
+    assert "limits" in first(text="x", limits="{}")

@@ -1,0 +1,19 @@
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="weather", description="Tells the weather.", agent=weather)]
+
+
+_first = register_agents
+
+
+@hookimpl
+def register_agents():  # noqa: F811 -- that is the case
+    return [*_first()]

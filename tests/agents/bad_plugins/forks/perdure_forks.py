@@ -1,0 +1,16 @@
+import os
+
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+os.fork()
+
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="weather", description="Tells the weather.", agent=weather)]

@@ -1,0 +1,11 @@
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="weather", description="Tells \ud800 the weather.", agent=weather)]

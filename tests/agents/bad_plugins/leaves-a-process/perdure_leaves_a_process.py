@@ -1,0 +1,17 @@
+import multiprocessing
+import time
+
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(60,)).start()
+
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="weather", description="Tells the weather.", agent=weather)]

@@ -1,0 +1,13 @@
+import threading
+
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+@hookimpl
+def register_agents():
+    threading.Event().wait()

@@ -1,0 +1,12 @@
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+
+async def weather(run: Run, goal: Goal) -> Result:
+    """Tells the weather."""
+    return Result(summary="It rains.")
+
+
+@hookimpl
+def register_agents():
+    while True:
+        yield AgentSpec(name="weather", description="Tells the weather.", agent=weather)

@@ -1,0 +1,148 @@
+"""The spans of goals, as a real collector receives them."""
+
+import asyncio
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from perdure.testing import ModelServer, Reply, ToolCall
+from tests.support.collector import Collector, Span
+from tests.support.command_line import CommandLine
+from tests.support.processes import read_document
+from tests.support.until import until_async
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+CALLER = "b7ad6b7169203331"
+HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+
+
+def tree(spans: list[Span], root: str) -> list[Any]:
+    """Return what hangs under a span, as names with what hangs under them, in order of time.
+
+    Executions that only waited, and took nothing, are left out: how many there are between two
+    delegates that end is for the clock to say.
+    """
+    found = sorted((span for span in spans if span.parent_id == root), key=lambda one: one.began)
+    nodes = [(span, tree(spans, span.span_id)) for span in found]
+    return [
+        (span.name, below) if below else span.name
+        for span, below in nodes
+        if below or span.attributes.get("perdure.execution.end") != "waiting"
+    ]
+
+
+def check_whole(spans: list[Span], *roots: str) -> None:
+    """Check that no span is there twice, and none hangs under one that is not there."""
+    counted = Counter(span.span_id for span in spans)
+    assert [one for one, times in counted.items() if times > 1] == []
+    known = {*counted, *roots}
+    assert [span.name for span in spans if span.parent_id and span.parent_id not in known] == []
+
+
+def of_trace(spans: list[Span], trace_id: str = TRACE) -> list[Span]:
+    return [span for span in spans if span.trace_id == trace_id]
+
+
+def has(name: str, times: int = 1) -> Any:
+    return lambda spans: sum(span.name == name for span in of_trace(spans)) >= times
+
+
+async def test_a_goal_is_one_trace_from_the_request_to_its_steps(
+    traced: CommandLine, collector: Collector
+) -> None:
+    traced.start("worker")
+    url = read_document(traced.start("api", "--port", "0", "--json"))["api_url"]
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        goal = {"goal_id": "g", "description": "go", "agent_type": "lead"}
+        await client.get("/api/goals", headers=HEADERS)  # has no span: it starts nothing
+        response = await client.post("/api/execute-goal?wait=60", json=goal, headers=HEADERS)
+        record = response.raise_for_status().json()
+    spans = of_trace(await collector.until(has("POST /api/execute-goal"), "the request's span"))
+    spans = of_trace(await collector.until(has("invoke_workflow lead"), "the goal's span"))
+    check_whole(spans, CALLER)
+    assert tree(spans, CALLER) == [
+        (
+            "POST /api/execute-goal",
+            [("invoke_workflow lead", [("invoke_agent lead", ["first", "deadly"])])],
+        )
+    ]
+    assert record["trace_id"] == TRACE
+    template = "https://traces.example/{trace_id}"
+    shown = traced("goals", "show", record["workflow_id"], PERDURE_TRACE_URL=template)
+    assert f"trace      https://traces.example/{TRACE}\n" in shown.stdout
+    by_name = {span.name: span for span in spans}
+    goal_span = by_name["invoke_workflow lead"]
+    assert goal_span.attributes["perdure.goal.id"] == "g"
+    assert goal_span.attributes["perdure.workflow.id"] == record["workflow_id"]
+    assert goal_span.attributes["perdure.status"] == "completed"
+    assert goal_span.attributes["gen_ai.operation.name"] == "invoke_workflow"
+    assert by_name["invoke_agent lead"].attributes["perdure.attempt"] == "1"
+    assert goal_span.began <= by_name["first"].began <= by_name["first"].ended <= goal_span.ended
+
+
+async def test_a_trace_holds_over_a_killed_worker_delegates_an_approval_and_a_model_stream(
+    traced: CommandLine, collector: Collector, model_server: ModelServer, tmp_path: Path
+) -> None:
+    call = ToolCall("look_up", {"word": "x"})
+    model_server.answers([Reply(tool_calls=(call,)), Reply("fine")])
+    sign = tmp_path / "die"
+    worker = traced.start("worker")
+    url = read_document(traced.start("api", "--port", "0", "--json"))["api_url"]
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        goal: dict[str, Any] = {"goal_id": "g", "description": "go", "agent_type": "lead"}
+        goal["parameters"] = {"dies_once": str(sign)}
+        response = await client.post("/api/execute-goal", json=goal, headers=HEADERS)
+        workflow_id = response.raise_for_status().json()["workflow_id"]
+        await collector.until(has("first"), "the span of the first step")
+        sign.touch()
+        await asyncio.to_thread(worker.wait, 60)
+        second = traced.start("worker")
+
+        async def asked() -> Any:
+            return (await client.get("/api/approvals")).json()["approvals"]
+
+        approvals = await until_async(asked, "the question")
+        second.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(second.communicate, timeout=60)
+        traced.start("worker")
+        vote = f"/api/approvals/{approvals[0]['approval_id']}"
+        await client.post(vote, json={"approved": True, "by": "me"})
+        await collector.until(has("invoke_workflow lead"), "the goal's span")
+        record = (await client.get(f"/api/goals/{workflow_id}")).json()
+    assert record["status"] == "completed", record
+    spans = of_trace(await collector.until(has("POST /api/execute-goal"), "the request's span"))
+    check_whole(spans, CALLER)
+    helper = ("invoke_workflow helper", [("invoke_agent helper", ["work"])])
+    assert tree(spans, CALLER) == [
+        (
+            "POST /api/execute-goal",
+            [
+                (
+                    "invoke_workflow lead",
+                    [
+                        ("invoke_agent lead", ["first"]),
+                        ("invoke_agent lead", ["deadly"]),
+                        helper,
+                        helper,
+                        "approve",
+                        (
+                            "invoke_agent lead",
+                            ["chat scripted", "execute_tool look_up", "chat scripted"],
+                        ),
+                    ],
+                )
+            ],
+        )
+    ]
+    executions = [span for span in spans if span.name == "invoke_agent lead"]
+    assert [span.attributes.get("perdure.execution.end") for span in executions].count("lost") == 1
+    last = max(executions, key=lambda one: one.began)
+    # Steps and waits that were done before are no work of this execution.
+    assert last.events.count("perdure.step.answered_from_journal") == 4
+    chat = next(span for span in spans if span.name == "chat scripted")
+    assert chat.attributes["gen_ai.request.stream"] is True
+    assert int(chat.attributes["gen_ai.usage.output_tokens"]) > 0
+    assert "gen_ai.input.messages" not in chat.attributes
