@@ -3,11 +3,26 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import history, journal, overhead, plugins, recovery, startup, stream, waste
+from benchmarks import (
+    agents,
+    history,
+    journal,
+    observability,
+    overhead,
+    plugins,
+    recovery,
+    startup,
+    stream,
+    waste,
+)
+from benchmarks.api import measure
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
+    "agents": agents.main,
+    "api": measure.main,
     "history": history.main,
     "journal": journal.main,
+    "observability": observability.main,
     "overhead": overhead.main,
     "plugins": plugins.main,
     "recovery": recovery.main,

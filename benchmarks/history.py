@@ -9,9 +9,10 @@ from temporalio.client import Client
 
 from benchmarks.verdict import Figure, print_verdict, report
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.plugins.loading import LoadedPlugin
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.plugins.loading.load_plugin import LoadedPlugin
+from perdure.agents.plugins.registry import AgentRegistry
 from perdure.cli.runtime.event_loop import run_async
+from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect

@@ -16,11 +16,12 @@ from pydantic import BaseModel
 from sqlalchemy import event
 
 from perdure.agents import Agent, AgentSpec, Progress, Result
-from perdure.agents.plugins.loading import LoadedPlugin
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.plugins.loading.load_plugin import LoadedPlugin
+from perdure.agents.plugins.registry import AgentRegistry
 from perdure.api.app import create_app
 from perdure.api.server import listen, serve
 from perdure.cli.runtime.event_loop import run_async
+from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect

@@ -21,11 +21,12 @@ from pydantic_ai import Agent
 from temporalio.exceptions import ActivityError
 
 from perdure.agents import AgentSpec, Goal, Result, Run
-from perdure.agents.plugins.loading import LoadedPlugin
-from perdure.agents.plugins.registry import AgentRegistry, Plugin
+from perdure.agents.plugins.loading.load_plugin import LoadedPlugin
+from perdure.agents.plugins.registry import AgentRegistry
 from perdure.agents.steps.memory import MemoryJournal
 from perdure.cli.runtime.event_loop import run_async
 from perdure.messages import WorkflowState
+from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect

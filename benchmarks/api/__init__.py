@@ -1,0 +1,1 @@
+"""The HTTP API and its pages, measured over real HTTP: ``python -m benchmarks api``."""

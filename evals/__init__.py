@@ -1,0 +1,1 @@
+"""The agents tried on files and questions whose right answers are known."""

@@ -1,0 +1,1 @@
+"""Whether the analysis agent's figures and answers are right."""

@@ -1,0 +1,1 @@
+"""Whether the code agent finds and mends faults, and does no harm."""

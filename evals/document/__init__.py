@@ -1,0 +1,1 @@
+"""How well the document agent reads: words, cells, fields, scans."""

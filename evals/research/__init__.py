@@ -1,0 +1,1 @@
+"""Whether the research agent's answers are right, and its citations true."""
