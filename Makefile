@@ -27,11 +27,20 @@ demo: install ## Set up and run one goal per bundled agent on a real Temporal se
 # The environment `all` runs every test on .venv's own Python, so that py311 or its like need not.
 .PHONY: test
 test: install ## Set up and run every test (TOX="-e lint,core" runs some)
-	$(BIN)/tox run --skip-env "^$$($(BIN)/python -c 'import sys; print("py%d%d" % sys.version_info[:2])')$$" $(TOX)
+	$(BIN)/tox run-parallel --parallel 2 --result-json .tox/result.json --skip-env "^$$($(BIN)/python -c 'import sys; print("py%d%d" % sys.version_info[:2])')$$" $(TOX) \
+		|| { $(BIN)/python deploy/failed-tests .tox/result.json; exit 1; }
 
 .PHONY: faults
 faults: install ## Run 3,000 goals while workers, server, stores and models fail (PERDURE_FAULT_SEED=... repeats)
 	$(BIN)/python -m tests.faults
+
+.PHONY: requests
+requests: install ## Send the API what its OpenAPI document allows, and what it does not (EXAMPLES=... an operation)
+	PERDURE_SCHEMA_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest -q tests/api/test_generated_requests.py
+
+.PHONY: evals
+evals: install ## Try the agents on what has known answers (MODEL=... asks one; PEERS=1 compares)
+	$(BIN)/python -m evals $(if $(MODEL),--model $(MODEL)) $(if $(PEERS),--peers)
 
 .PHONY: docs
 docs: install ## Build the documentation's site into build/docs
@@ -43,11 +52,12 @@ dist: install ## Build every distribution into dist/, check it, and install each
 	@sh deploy/build-distributions
 
 .PHONY: lint
-lint: install ## Check style, formatting, types and import rules
+lint: install ## Check style, formatting, types, import rules and workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/lint-workflows
 
 .PHONY: clean
 clean: ## Remove everything that make install, make test and builds made

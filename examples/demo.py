@@ -11,16 +11,17 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from perdure.cli.output.printing import print_table, print_message
-from perdure.cli.output.results import save_result
+from perdure.cli.output.results import copy_artifacts, save_result
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import run_async
-from perdure.cli.runtime.watch import open_view, watch_goals
+from perdure.cli.runtime.watch import View, open_view
 from perdure.models import GoalRecord
 from perdure.settings import Settings
-from perdure.stores import open_stores
+from perdure.stores import Stores, open_stores
 from perdure.temporal.installation import RunningInstallation, read_installation
 from perdure.temporal.server.binary import ensure_server_binary
 
@@ -94,6 +95,12 @@ def hand_in(api_url: str, agent: str) -> str:
         raise DemoFailed(json.load(error)["detail"]) from error
 
 
+async def watch(stores: Stores, agent: str, workflow_id: str, view: View) -> None:
+    """Show the events of a goal until it has ended."""
+    async for event in stores.events.follow(workflow_id):
+        view.show(agent, event)
+
+
 async def demo() -> int:
     """Run the demo and return its exit status."""
     os.environ.pop("TEMPORAL_ADDRESS", None)
@@ -105,10 +112,10 @@ async def demo() -> int:
         print(f"Temporal pages  {running.ui_url}", flush=True)
         ids = {agent: await asyncio.to_thread(hand_in, running.api_url, agent) for agent in GOALS}
         with open_view(list(ids), quiet=False) as view:
-            await watch_goals(stores, ids, view)
+            await asyncio.gather(*(watch(stores, *goal, view) for goal in ids.items()))
         records = {agent: await stores.goals.get(ids[agent]) for agent in ids}
         for agent, record in records.items():
-            await save_result(stores, record, PLACE / "results" / agent)
+            await save_result(record, PLACE / "results" / agent, partial(copy_artifacts, stores))
     show(records)
     return 0 if all(record.success for record in records.values()) else 1
 
