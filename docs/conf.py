@@ -13,7 +13,7 @@ project_copyright = "the authors of Perdure"
 version = release = version_of("perdure")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "reference"]
-exclude_patterns = ["_ext"]
+exclude_patterns = ["_ext", "_static"]
 
 myst_heading_anchors = 3
 smartquotes = False  # what is quoted may be typed

@@ -12,7 +12,7 @@ from typing import Final
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from reference import adapters, api, commands, hooks, http, settings
+from reference import adapters, api, client, commands, hooks, http, problems, settings
 
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "adapters": adapters.markdown,
@@ -22,6 +22,8 @@ GENERATED: Final[dict[str, Callable[[], str]]] = {
     "settings": settings.markdown,
     "commands": commands.markdown,
     "http": http.markdown,
+    "problems": problems.markdown,
+    "client": client.markdown,
 }
 
 _MARK: Final = re.compile(r"^% generated: (.+)$", re.MULTILINE)

@@ -53,6 +53,9 @@ def _entry(module: ModuleType, name: str, kind: str) -> str:
             entry = f".. py:data:: {place}\n\n   {words}"
         case _:
             entry = f".. autoclass:: {place}\n   :members:\n   :exclude-members: model_config"
+            if kind == "Classes":
+                # What stands in a base class that is not public; other libraries' say nothing here.
+                entry += "\n   :inherited-members: ABC, BaseModel, Generic"
     return f"### {name}\n\n```{{eval-rst}}\n{entry}\n```\n"
 
 

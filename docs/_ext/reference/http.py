@@ -2,14 +2,16 @@
 
 from typing import Any, Final, cast
 
-from fastapi import FastAPI
-
 from perdure.api.app import create_app
 from perdure.settings import Settings
 from perdure.temporal.client.goal_service import GoalService
 from reference.docstrings import attributes, opening
 
 _BODY: Final = "application/json"
+_COMMON: Final = (
+    "Beside what stands at each route, these are answered where they apply: `422`, `408` and `413`"
+    " by those that take something, the others by all but `/healthz` and `/readyz`."
+)
 
 
 def document() -> dict[str, Any]:
@@ -17,11 +19,11 @@ def document() -> dict[str, Any]:
 
     No service is needed to describe it.
     """
-    return FastAPI.openapi(create_app(cast("GoalService", None), Settings(_env_file=None)))
+    return create_app(cast("GoalService", None), Settings(_env_file=None)).without_agents()
 
 
 def markdown() -> str:
-    """Return one section for each route, then one for each body."""
+    """Return one section for each route, what any of them may answer, then one for each body."""
     told = document()
     routes = [
         _route(f"{method.upper()} {path}", operation)
@@ -29,26 +31,50 @@ def markdown() -> str:
         for method, operation in methods.items()
     ]
     bodies = [_body(name, schema) for name, schema in sorted(told["components"]["schemas"].items())]
-    return "\n".join(["## Routes\n", *routes, "## Bodies\n", *filter(None, bodies)])
+    common = ["## Problems of every route\n", _COMMON, "", *_answers(_common(told)), ""]
+    return "\n".join(["## Routes\n", *routes, *common, "## Bodies\n", *filter(None, bodies)])
+
+
+def _common(told: dict[str, Any]) -> dict[str, Any]:
+    """Return the problems that routes share, by status."""
+    shared = told["components"]["responses"]
+    statuses = {
+        answer["$ref"].rpartition("/")[2]: status
+        for methods in told["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if "$ref" in answer
+    }
+    return {statuses[name]: shared[name] for name in sorted(shared, key=lambda one: statuses[one])}
 
 
 def _route(name: str, operation: dict[str, Any]) -> str:
     parts = [f"### {name}\n", opening(operation.get("description")), ""]
+    scopes = [
+        scope for one in operation.get("security", []) for names in one.values() for scope in names
+    ]
+    if scopes:
+        parts += [f"Needs the scope `{'`, `'.join(scopes)}`.", ""]
     given = [
         f"| `{one['name']}` | {one['in']} | {_type(one['schema'])} | {one.get('description', '')} |"
         for one in operation.get("parameters", [])
     ]
     if "requestBody" in operation:
-        schema = operation["requestBody"]["content"][_BODY]["schema"]
-        given.append(f"| | body | {_type(schema)} | |")
+        ((kind, body),) = operation["requestBody"]["content"].items()
+        given.append(f"| | body | {_type(body['schema']) if kind == _BODY else kind} | |")
     if given:
         parts += ["| takes | in | type | |", "|---|---|---|---|", *given, ""]
-    parts += ["| answers | with |", "|---|---|"]
-    for status, answer in operation["responses"].items():
+    own = {status: one for status, one in operation["responses"].items() if "$ref" not in one}
+    return "\n".join([*parts, *_answers(own), ""])
+
+
+def _answers(answers: dict[str, Any]) -> list[str]:
+    rows = ["| answers | with |", "|---|---|"]
+    for status, answer in answers.items():
         schema = answer.get("content", {}).get(_BODY, {}).get("schema")
         shown = _type(schema) if schema else ", ".join(answer.get("content", {}))
-        parts.append(f"| {status} | {answer['description']}{': ' + shown if shown else ''} |")
-    return "\n".join([*parts, ""])
+        rows.append(f"| {status} | {answer['description']}{': ' + shown if shown else ''} |")
+    return rows
 
 
 def _body(name: str, schema: dict[str, Any]) -> str:
