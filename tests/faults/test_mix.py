@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 240
+# Ten times what an idle machine takes: one that runs other tests beside it is slow, not wrong.
+SECONDS = 570
 
 
 @pytest.mark.slow
@@ -17,7 +18,7 @@ SECONDS = 240
 def test_goals_end_well_whatever_happens(tmp_path: Path) -> None:
     # The tests are found below the current folder, which a safe path would leave out.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    options = ("--goals", "60", "--pause", "0.7", "--patience", "90")
+    options = ("--goals", "60", "--pause", "0.7", "--patience", "400")
     command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "cluster"))
     with subprocess.Popen(
         command,
