@@ -63,6 +63,11 @@ class Session:
     lender: RunningInstallation | None = None
 
     @property
+    def is_borrowed(self) -> bool:
+        """Whether its server is that of another command of this home, which may end."""
+        return self.server is None and configured_address() is None
+
+    @property
     def is_temporary(self) -> bool:
         """Whether its server ends with this command, or with another that follows a goal."""
         return self.server is not None or (self.lender is not None and self.lender.command == "run")

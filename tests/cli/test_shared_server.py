@@ -7,8 +7,38 @@ from typing import Any
 
 import pytest
 
+from tests.support.plugins import install_plugin
 from tests.support.processes import read_document, read_line
 from tests.support.until import until
+
+# Its parameters are checked when a goal is prepared, and once more just before it is started.
+HELD = """
+import time
+import traceback
+from pathlib import Path
+from pydantic import BaseModel, field_validator
+from perdure.agents import AgentSpec, Goal, Result, Run, hookimpl
+
+class Parameters(BaseModel):
+    gate: Path
+
+    @field_validator("gate")
+    @classmethod
+    def hold(cls, gate):
+        callers = {Path(frame.f_code.co_filename).stem for frame, _ in traceback.walk_stack(None)}
+        if "goal_service" in callers:
+            gate.with_name("held").touch()
+            while not gate.exists():
+                time.sleep(0.05)
+        return gate
+
+async def held(run: Run, goal: Goal) -> Result:
+    return Result(summary="went on")
+
+@hookimpl
+def register_agents():
+    return [AgentSpec(name="held", description="Waits.", agent=held, parameters=Parameters)]
+"""
 
 
 def ended(process: Any) -> Any:
@@ -75,3 +105,20 @@ def test_dev_waits_for_the_end_of_a_run(perdure: Any, tmp_path: Path) -> None:
 def test_two_runs_that_start_at_once(perdure: Any) -> None:
     runs = [perdure.start("run", "echo", f"{number}", "--json") for number in range(3)]
     assert all(ended(run)["success"] for run in runs)
+
+
+def test_a_goal_starts_when_the_run_whose_server_it_found_has_just_ended(
+    perdure: Any, tmp_path: Path
+) -> None:
+    install_plugin(tmp_path / "site", "perdure-held", HELD)
+    perdure.environment["PERDURE_PLUGINS_ALLOW"] = "perdure-echo,perdure-held"
+    gates = tmp_path / "first", tmp_path / "second"
+    first = perdure.start("run", "echo", "x", "-p", f"wait_for={gates[0]}", "--json")
+    until(perdure.journaled, "the first goal to run")
+    second = perdure.start("run", "held", "y", "-p", f"gate={gates[1]}", "--json")
+    until((tmp_path / "held").exists, "the second goal to be about to start")
+    first.send_signal(signal.SIGKILL)
+    first.wait(timeout=60)
+    gates[1].touch()
+    assert ended(second)["result"]["summary"] == "went on"
+    assert len(perdure.json("goals", "list", "--agent", "held")["goals"]) == 1

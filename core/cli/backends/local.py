@@ -80,8 +80,9 @@ class LocalBackend:
             raise NoInstallation(
                 "no server runs that could go on with the goal: start one, perdure dev"
             )
-        async with open_session(self._settings, print_message) as session:
-            yield LocalControl(session)
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(open_session(self._settings, print_message))
+            yield LocalControl(session, None if lasting else stack)
 
     async def find_goal(self, name: str) -> str:  # noqa: D102 -- as the protocol has it
         return await (await self._stores()).goals.find(name)

@@ -1,5 +1,6 @@
 """Starting and controlling goals in a session of this machine, which may be all that runs them."""
 
+import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from perdure.schemas.many_goals import GoalFilter, GoalOutcome, ManyGoalsRespons
 
 if TYPE_CHECKING:
     import asyncio
+    from contextlib import AsyncExitStack
 
     from pydantic import JsonValue
 
+    from perdure.stores.access.audit import PendingEntry
     from perdure.temporal.client.many_runs import ManyOutcomes
     from perdure.temporal.session import Session
 
@@ -26,9 +29,15 @@ class LocalControl:
 
     Args:
         session: The session.
+        stack: Closes another session, where the command whose server this one uses ends before a
+            goal has been started there. Without one, that start fails.
     """
 
-    def __init__(self, session: "Session") -> None:
+    def __init__(self, session: "Session", stack: "AsyncExitStack | None" = None) -> None:
+        self._stack = stack
+        self._use(session)
+
+    def _use(self, session: "Session") -> None:
         self._session = session
         self._service = session.service
         self._goals = session.stores.goals
@@ -43,8 +52,25 @@ class LocalControl:
         details: dict[str, JsonValue] = {"agent_type": goal.agent_type}
         async with self._audit.doing("goal.start", goal.goal_id, details, goal.tenant) as action:
             entry = await self._audit.with_record(action)
-            workflow_id = action.subject = await self._service.start(goal, entry=entry)
+            workflow_id = action.subject = await self._start(goal, entry)
         return workflow_id
+
+    async def _start(self, goal: Goal, entry: "PendingEntry") -> str:
+        from perdure.temporal.client.connection import TemporalUnavailable
+        from perdure.temporal.session import open_session
+
+        if self._stack is None or not self._session.is_borrowed:
+            return await self._service.start(goal, entry=entry)
+        # With a key it is one run, should the server have started it and ended before it said so.
+        key = f"start-{uuid.uuid4()}"
+        while True:
+            try:
+                return await self._service.start(goal, key, entry=entry)
+            except TemporalUnavailable:
+                if not self._session.is_borrowed:
+                    raise
+                session = open_session(self._session.settings, print_message)
+                self._use(await self._stack.enter_async_context(session))
 
     async def run_again(  # noqa: D102 -- as the protocol has it
         self,
