@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field
 
-from perdure.models import Failure, Goal, GoalStatus, Model, ResultReference
+from perdure.models import DEFAULT_POOL, Failure, Goal, GoalStatus, Model, ResultReference
 
 WORKFLOW_TYPE = "AgentGoalWorkflow"
-TASK_QUEUE = "ai-agent-queue"
+TASK_QUEUE = "ai-agent-queue"  # of the default pool; see task_queue()
 PREPARE_ACTIVITY = "prepare_agent_context"
 EXECUTE_ACTIVITY = "execute_agent_task"
 STORE_ACTIVITY = "store_agent_results"
@@ -22,6 +22,11 @@ STORES_AWAY = "StoreUnavailable"
 WAKE_SIGNAL = "wake"
 PAUSE_SIGNAL = "pause"
 RESUME_SIGNAL = "resume"
+
+
+def task_queue(pool: str | None) -> str:
+    """Return the task queue of a pool of workers: ``ai-agent-queue-gpu`` for ``gpu``."""
+    return TASK_QUEUE if pool in {None, DEFAULT_POOL} else f"{TASK_QUEUE}-{pool}"
 
 
 class Message(Model):

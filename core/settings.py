@@ -5,6 +5,7 @@ read by ``temporalio.envconfig`` and not here.
 """
 
 import logging
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple, Self
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 MIN_SECRET_CHARACTERS: Final = 24
 
 _SCOPES: Final = ("read", "submit", "approve", "metrics", "admin")
+_NAME: Final = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _UNITS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -106,6 +108,11 @@ class Settings(BaseSettings):
             step when their worker stops; then the step is cancelled, and executed again elsewhere.
         memory_target: ``PERDURE_MEMORY_TARGET``: the part of this machine's memory, from 0 to 1,
             above which a worker starts no further goals.
+        pool: ``PERDURE_POOL``: the pool that a worker belongs to, such as ``gpu``: it runs the
+            goals of that pool, and no others.
+        agent_pools: ``PERDURE_AGENT_POOLS``: comma-separated, which pool runs the goals of which
+            agent, such as ``code=sandbox, analysis=gpu``, where a goal does not say; it goes
+            before what the agents' plugins say. For the API, the command line and workers.
         build_id: ``PERDURE_BUILD_ID``: the version of what a worker runs, for Temporal's worker
             versioning; without one it is off.
         make_current: ``PERDURE_MAKE_CURRENT``: make this version the current one, which gets the
@@ -178,6 +185,8 @@ class Settings(BaseSettings):
     stall_seconds: Annotated[float, Field(gt=0)] = 900.0
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0
     memory_target: Annotated[float, Field(gt=0, le=1)] = 0.85
+    pool: Annotated[str, Field(pattern=f"^{_NAME}$", max_length=64)] = "default"
+    agent_pools: Annotated[dict[str, str], NoDecode, Field(default_factory=dict)]
     build_id: str = ""
     make_current: bool = False
     model: str = ""
@@ -257,6 +266,18 @@ class Settings(BaseSettings):
         if not amount.isdecimal() or int(amount) < 1 or unit not in _UNITS:
             raise ValueError(f"write a rate as 600/minute, with one of {', '.join(_UNITS)}")
         return Rate(int(amount), _UNITS[unit])
+
+    @field_validator("agent_pools", mode="before")
+    @classmethod
+    def _read_pools(cls, pools: object) -> object:
+        if not isinstance(pools, str):
+            return pools
+        entries = [entry.partition("=") for entry in pools.split(",") if entry.strip()]
+        named = {agent.strip(): pool.strip() for agent, _, pool in entries}
+        for agent, pool in named.items():
+            if not all(re.fullmatch(_NAME, name) for name in (agent, pool)):
+                raise ValueError(f"{agent}={pool}: write it as code=sandbox, analysis=gpu")
+        return named
 
     @field_validator("log_levels", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from sqlalchemy import Table, insert
 
 from perdure.models import Failure, GoalStatus
 from perdure.stores import Stores
-from perdure.stores.database import schema
+from perdure.stores.database import access_schema, schema
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.goal_index import index_ended_goal
 
@@ -64,7 +64,7 @@ class _Rows:
         rows += [(schema.spending, row) for row in self._spent(run, parent or run, started)]
         rows.append((schema.totals, self._totals(run, parent or run)))
         if not is_delegated:
-            rows.append((schema.audit, self._start(run, started)))
+            rows.append((access_schema.audit, self._start(run, started)))
         return rows
 
     def _spent(self, run: str, root: str, started: datetime) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ def agent(
     description: str | None = None,
     examples: tuple[str, ...] = (),
     check: Callable[[], Iterable[Check]] | None = None,
+    pool: str | None = None,
 ) -> Callable[[AgentFunction[M]], AgentSpec]: ...
 
 
@@ -36,6 +37,7 @@ def agent(
     description: str | None = None,
     examples: tuple[str, ...] = (),
     check: Callable[[], Iterable[Check]] | None = None,
+    pool: str | None = None,
 ) -> AgentSpec | Callable[[AgentFunction[M]], AgentSpec]:
     """Make an async function an agent; works with and without brackets.
 
@@ -48,6 +50,7 @@ def agent(
         description: What it does; the first line of the function's docstring when not given.
         examples: Descriptions of goals it is good at.
         check: Called by ``perdure doctor``; returns checks of what the agent needs on this machine.
+        pool: The pool of workers that runs its goals; see :class:`~perdure.agents.AgentSpec`.
 
     Returns:
         The specification, to be returned from the hook ``register_agents``. The function itself is
@@ -71,6 +74,7 @@ def agent(
             parameters=_parameters_model(decorated),
             examples=examples,
             check=check,
+            pool=pool,
         )
 
     return specify if function is None else specify(function)

@@ -63,6 +63,7 @@ class AsyncGoals(AsyncResource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> StartResponse: ...
@@ -77,6 +78,7 @@ class AsyncGoals(AsyncResource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float,
@@ -91,6 +93,7 @@ class AsyncGoals(AsyncResource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float = 0,
@@ -105,6 +108,7 @@ class AsyncGoals(AsyncResource):
                 paths one, or several.
             goal_id: A name of your own for it; one is made when it is not given.
             budget: What it may use at most.
+            pool: The pool of workers that is to run it.
             callback_url: Where to post an event when it ends or asks something.
             idempotency_key: The same key again returns the run started first. One is made when it
                 is not given, so that nothing is started twice when a response is lost.
@@ -119,6 +123,7 @@ class AsyncGoals(AsyncResource):
                 parameters=with_uploads(parameters, files, uploads),
                 goal_id=goal_id,
                 budget=budget,
+                pool=pool,
                 callback_url=callback_url,
                 idempotency_key=idempotency_key,
                 wait=wait,
@@ -134,6 +139,7 @@ class AsyncGoals(AsyncResource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> GoalRecord:
@@ -145,6 +151,7 @@ class AsyncGoals(AsyncResource):
             files=files,
             goal_id=goal_id,
             budget=budget,
+            pool=pool,
             callback_url=callback_url,
             idempotency_key=idempotency_key,
             wait=_WAIT_SECONDS,

@@ -65,6 +65,7 @@ class Goals(Resource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> StartResponse: ...
@@ -79,6 +80,7 @@ class Goals(Resource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float,
@@ -93,6 +95,7 @@ class Goals(Resource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float = 0,
@@ -107,6 +110,7 @@ class Goals(Resource):
                 paths one, or several.
             goal_id: A name of your own for it; one is made when it is not given.
             budget: What it may use at most.
+            pool: The pool of workers that is to run it.
             callback_url: Where to post an event when it ends or asks something.
             idempotency_key: The same key again returns the run started first. One is made when it
                 is not given, so that nothing is started twice when a response is lost.
@@ -121,6 +125,7 @@ class Goals(Resource):
                 parameters=with_uploads(parameters, files, uploads),
                 goal_id=goal_id,
                 budget=budget,
+                pool=pool,
                 callback_url=callback_url,
                 idempotency_key=idempotency_key,
                 wait=wait,
@@ -136,6 +141,7 @@ class Goals(Resource):
         files: Files | None = None,
         goal_id: str | None = None,
         budget: Budget | None = None,
+        pool: str | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> GoalRecord:
@@ -147,6 +153,7 @@ class Goals(Resource):
             files=files,
             goal_id=goal_id,
             budget=budget,
+            pool=pool,
             callback_url=callback_url,
             idempotency_key=idempotency_key,
             wait=_WAIT_SECONDS,

@@ -11,6 +11,7 @@ from perdure.models.events import Event, EventType, Progress
 from perdure.models.failures import Failure, FailureKind
 from perdure.models.goals import (
     AGENT_NAME_PATTERN,
+    DEFAULT_POOL,
     MAX_AGENT_NAME_CHARACTERS,
     MAX_DESCRIPTION_CHARACTERS,
     MAX_PARAMETERS_BYTES,
@@ -23,6 +24,7 @@ from perdure.models.goals import (
     GoalStatus,
     Origin,
     Parameters,
+    PoolName,
 )
 from perdure.models.results import Artifact, Result, ResultReference
 from perdure.models.scores import Score, ScoreContent, ScoreValue
@@ -32,6 +34,7 @@ from perdure.models.usage import Spending, Usage
 
 __all__ = [
     "AGENT_NAME_PATTERN",
+    "DEFAULT_POOL",
     "DEFAULT_TENANT",
     "MAX_AGENT_NAME_CHARACTERS",
     "MAX_DESCRIPTION_CHARACTERS",
@@ -55,6 +58,7 @@ __all__ = [
     "Model",
     "Origin",
     "Parameters",
+    "PoolName",
     "Progress",
     "Result",
     "ResultReference",

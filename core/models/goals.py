@@ -28,6 +28,12 @@ AgentName = Annotated[
 ]
 GoalId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
+PoolName = Annotated[
+    str, StringConstraints(pattern=AGENT_NAME_PATTERN, max_length=MAX_AGENT_NAME_CHARACTERS)
+]
+# The workers that belong to no other pool.
+DEFAULT_POOL = "default"
+
 Parameters = dict[str, JsonValue]
 
 
@@ -58,6 +64,8 @@ class GoalContent(LastingModel):
         agent_type: The name of an installed agent.
         parameters: The agent's own settings, checked against its parameters model.
         budget: What it may use at most.
+        pool: The pool of workers that is to run it; where the installation or the agent says, when
+            not given.
     """
 
     goal_id: GoalId
@@ -70,6 +78,10 @@ class GoalContent(LastingModel):
     agent_type: AgentName
     parameters: Parameters = Field(default_factory=dict)
     budget: Budget | None = None
+    # Left out of the JSON where it is not given: older workers do not know it.
+    pool: Annotated[
+        PoolName | None, Field(exclude_if=lambda pool: pool in {None, DEFAULT_POOL})
+    ] = None
 
     @field_validator("description")
     @classmethod
@@ -160,6 +172,7 @@ class GoalRecord(Model):
         agent_version: Distribution and version of the plugin that ran it, such as
             ``perdure-research 0.1.0``.
         budget: What it may use at most.
+        pool: The pool of workers that runs it.
         parent: The run that delegated it.
         tenant: Whose it is.
         origin: The run that it was made from, where it was made from one.
@@ -173,6 +186,7 @@ class GoalRecord(Model):
     agent_type: str
     parameters: Parameters = Field(default_factory=dict)
     budget: Budget | None = None
+    pool: str = DEFAULT_POOL
     parent: str | None = None
     tenant: str = DEFAULT_TENANT
     origin: Origin | None = None

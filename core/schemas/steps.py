@@ -90,12 +90,14 @@ class GoalDetails(BaseModel):
         spending: What it has used so far, without its delegates.
         waits: What it waits for; nothing once it has ended.
         unknown_steps: Its steps of unknown outcome; none while a worker executes it.
+        missing_pool: The pool of workers that is to run it, where no worker of it is there.
     """
 
     steps: list[RecentStep]
     spending: Spending
     waits: list[WaitDetails]
     unknown_steps: list[OnceStep]
+    missing_pool: str | None = None
 
 
 class UnknownSteps(BaseModel):

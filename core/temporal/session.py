@@ -12,8 +12,10 @@ from typing import Final
 from temporalio.client import Client
 
 from perdure.agents.plugins.registry import AgentRegistry
+from perdure.models import DEFAULT_POOL
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
+from perdure.temporal.client.agent_pools import AgentPools
 from perdure.temporal.client.connection import TemporalUnavailable, configured_address, connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.client.namespace import claim_namespace
@@ -50,6 +52,7 @@ class Session:
         registry: The agents.
         client: The Temporal client.
         service: Starts and cancels goals.
+        pools: Which pools of workers run the goals of which agents.
         server: The embedded server, when this session started it.
         lender: The command whose embedded server this session uses.
     """
@@ -59,6 +62,7 @@ class Session:
     registry: AgentRegistry
     client: Client
     service: GoalService
+    pools: AgentPools
     server: DevelopmentServer | None = None
     lender: RunningInstallation | None = None
 
@@ -113,9 +117,10 @@ async def _open(
                     raise
                 continue  # the command whose server it was has ended meanwhile
             registry = load_agents(settings)
+            pools = AgentPools(settings.agent_pools, of_plugins=not embedded)
             lender = read_installation(settings.home) if configured_address() is None else None
-            service = GoalService(client, stores, registry, settings.file_roots)
-            return Session(settings, stores, registry, client, service, lender=lender)
+            service = GoalService(client, stores, registry, settings.file_roots, pools)
+            return Session(settings, stores, registry, client, service, pools, lender=lender)
         try:
             return await stack.enter_async_context(_published_session(settings, report))
         except HomeInUse:
@@ -184,7 +189,10 @@ async def embedded_session(
         registry = load_agents(settings)
         # Whoever stops an embedded server waits for it at a terminal.
         drain = min(settings.drain_seconds, EMBEDDED_DRAIN_SECONDS)
-        embedded = settings.model_copy(update={"drain_seconds": drain})
-        await stack.enter_async_context(run_worker(client, stores, registry, embedded))
-        service = GoalService(client, stores, registry, settings.file_roots)
-        yield Session(settings, stores, registry, client, service, server)
+        # Its worker is the only one there need be, so it is of the default pool, and takes all.
+        update = {"drain_seconds": drain, "pool": DEFAULT_POOL}
+        embedded = settings.model_copy(update=update)
+        pools = AgentPools(settings.agent_pools, of_plugins=False)
+        await stack.enter_async_context(run_worker(client, stores, registry, embedded, pools))
+        service = GoalService(client, stores, registry, settings.file_roots, pools)
+        yield Session(settings, stores, registry, client, service, pools, server)

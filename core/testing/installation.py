@@ -19,6 +19,7 @@ from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent, insta
 from perdure.models import Artifact, Budget, Event, Goal, GoalRecord, Result, Vote, beginning
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
+from perdure.temporal.client.agent_pools import AgentPools
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.binary import ensure_server_binary
@@ -212,8 +213,9 @@ class Installation:
                 run_development_server(binary.path, settings.home, port=0, ui_port=0)
             )
             client = await connect(server.address)
-            await stack.enter_async_context(run_worker(client, stores, registry, settings))
-            service = GoalService(client, stores, registry)
+            pools = AgentPools(of_plugins=False)
+            await stack.enter_async_context(run_worker(client, stores, registry, settings, pools))
+            service = GoalService(client, stores, registry, pools=pools)
             agents = registry.agents
             assert isinstance(agents, dict)
             yield _RunningParts(stores, service, agents)

@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         StoreInput,
         Wait,
         WorkflowState,
+        task_queue,
     )
     from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
     from perdure.workflows.failure_policy import (
@@ -245,6 +246,7 @@ async def _start_child(wait: Wait) -> workflow.ChildWorkflowHandle[AgentGoalWork
         AgentGoalWorkflow.run,
         wait.goal,
         id=wait.workflow_id,
+        task_queue=task_queue(wait.goal.pool),
         parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
         retry_policy=RETRY,
     )

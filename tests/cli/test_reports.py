@@ -32,7 +32,7 @@ def test_workers_and_usage(perdure: Any, own_home: Path) -> None:
     assert "No worker runs" in perdure("workers").stdout
     asyncio.run(_fill(own_home))
     shown = perdure("workers").stdout
-    assert "7@box\talive\t2 of 5\t0.1.0\tb1\t" in shown
+    assert "7@box\tdefault\talive\t2 of 5\t0.1.0\tb1\t" in shown
     assert perdure.json("workers")["workers"][0]["free"] == 3
 
     shown = perdure("usage", "--by", "agent").stdout

@@ -15,12 +15,12 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from perdure.messages import TASK_QUEUE
-from perdure.models import Goal
+from perdure.models import DEFAULT_POOL, Goal
 from perdure.settings import Settings
 from perdure.temporal.client.connection import connect
 from perdure.temporal.server.development_server import run_development_server
 from perdure.temporal.worker.pool import Pool
-from perdure.temporal.worker.versioning import DEPLOYMENT, current_build, make_current
+from perdure.temporal.worker.versioning import current_build, deployment_name, make_current
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 from tests.support.plugins import install_plugin
 from tests.support.until import until_async
@@ -191,7 +191,7 @@ async def test_a_worker_that_takes_a_dead_ones_place_does_not_take_the_goals_bac
         client = await connect(server.address)
         assert await current_build(client) == "old"
         newer = WorkerDeploymentConfig(
-            version=WorkerDeploymentVersion(DEPLOYMENT, "new"),
+            version=WorkerDeploymentVersion(deployment_name(DEFAULT_POOL), "new"),
             use_worker_versioning=True,
             default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
         )

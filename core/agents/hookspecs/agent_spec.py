@@ -25,6 +25,9 @@ class AgentSpec:
         parameters: The Pydantic model of its parameters; ``None`` when it takes none.
         examples: Descriptions of goals it is good at.
         check: Called by ``perdure doctor``; returns what it looked for on this machine.
+        pool: The pool of workers that runs its goals, such as ``gpu``, where neither the goal nor
+            the installation (``PERDURE_AGENT_POOLS``) says another; any worker of one machine's own
+            server, as of ``perdure dev``, runs them too.
 
     Raises:
         ValueError: A field is not as described; the message names it.
@@ -36,6 +39,7 @@ class AgentSpec:
     parameters: type[BaseModel] | None = None
     examples: tuple[str, ...] = ()
     check: Callable[[], Iterable[Check]] | None = None
+    pool: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.name) > MAX_AGENT_NAME_CHARACTERS:
@@ -47,6 +51,11 @@ class AgentSpec:
             raise ValueError(
                 f"agent name {self.name!r} must be lower-case words joined by hyphens, such as"
                 " 'market-survey'"
+            )
+        if self.pool is not None and not re.fullmatch(AGENT_NAME_PATTERN, self.pool):
+            raise ValueError(
+                f"agent {self.name!r}: pool {self.pool!r} must be lower-case words joined by"
+                " hyphens, such as 'gpu'"
             )
         if inspect.isclass(self.agent):
             if not issubclass(self.agent, Agent):

@@ -82,8 +82,8 @@ class Control(Protocol):
     async def retry_many(self, runs: "Sequence[str] | GoalFilter") -> "ManyGoalsResponse":
         """Retry the runs that are named, or those that a filter fits."""
 
-    async def has_worker(self) -> bool:
-        """Return whether a worker is there to take goals."""
+    async def missing_pool(self, workflow_id: str) -> str | None:
+        """Return the pool that is to run a goal, where no worker of it is there."""
 
     async def watch(self, workflow_id: str, name: str, *, quiet: bool) -> bool:
         """Show a run under a name to its end.
@@ -137,6 +137,7 @@ class Backend(Protocol):
         params: Sequence[str],
         goal_id: str,
         budget: "Budget | None",
+        pool: str | None,
     ) -> "Goal":
         """Return the goal that a command line describes, with its files where the agent finds them.
 
@@ -146,6 +147,7 @@ class Backend(Protocol):
             params: ``NAME=VALUE`` each.
             goal_id: The goal's name.
             budget: What it may use at most.
+            pool: The pool of workers that is to run it.
 
         Raises:
             UnknownAgent: There is no such agent.

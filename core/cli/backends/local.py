@@ -118,6 +118,7 @@ class LocalBackend:
         params: Sequence[str],
         goal_id: str,
         budget: "Budget | None",
+        pool: str | None,
     ) -> "Goal":
         """Check a goal before a server is started for it; see :class:`.Backend`.
 
@@ -139,6 +140,7 @@ class LocalBackend:
             agent_type=agent_type,
             parameters=typed_parameters(spec, read_parameters(params, spec.parameters)),
             budget=budget,
+            pool=pool,
         )
 
     async def _agent(self, name: str) -> "InstalledAgent":

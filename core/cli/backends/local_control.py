@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from perdure.cli.backends.audit import LocalAudit
 from perdure.cli.output.printing import print_message
 from perdure.cli.runtime.watch import View, watch_in_view
-from perdure.models import Budget, Goal, Parameters
+from perdure.models import DEFAULT_POOL, Budget, Goal, Parameters
 from perdure.schemas.control import RunAgainResponse
 from perdure.schemas.many_goals import GoalFilter, GoalOutcome, ManyGoalsResponse
 
@@ -143,9 +143,13 @@ class LocalControl:
             done.extend(_done(outcomes))
         return _response(outcomes)
 
-    async def has_worker(self) -> bool:
-        """Return whether a worker is there to take goals: an embedded server has one."""
-        return self._session.server is not None or await self._service.has_worker()
+    async def missing_pool(self, workflow_id: str) -> str | None:
+        """Return the goal's pool if no worker of it is there: an embedded server has one."""
+        from perdure.temporal.client.goal_details import goal_details
+
+        missing = (await goal_details(self._session.stores, workflow_id)).missing_pool
+        has_own = self._session.server is not None and missing == DEFAULT_POOL
+        return None if has_own else missing
 
     async def watch(self, workflow_id: str, name: str, *, quiet: bool) -> bool:
         """Show a run to its end, and see to it that it goes on.

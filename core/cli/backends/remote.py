@@ -75,9 +75,16 @@ class RemoteBackend:
         params: Sequence[str],
         goal_id: str,
         budget: Budget | None,
+        pool: str | None,
     ) -> Goal:
         """Upload the files that a goal names here; see :class:`.Backend`."""
-        goal = Goal(goal_id=goal_id, description=description, agent_type=agent_type, budget=budget)
+        goal = Goal(
+            goal_id=goal_id,
+            description=description,
+            agent_type=agent_type,
+            budget=budget,
+            pool=pool,
+        )
         agent = await self._agent(agent_type)
         types = SchemaTypes(agent.parameters_schema)
         parameters = read_values(params, types)

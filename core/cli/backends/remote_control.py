@@ -31,6 +31,7 @@ class RemoteControl:
             parameters=goal.parameters,
             goal_id=goal.goal_id,
             budget=goal.budget,
+            pool=goal.pool,
         )
         return started.workflow_id
 
@@ -81,13 +82,12 @@ class RemoteControl:
             return await self._goals.retry_many(filter=_criteria(runs))
         return await self._goals.retry_many([*runs])
 
-    async def has_worker(self) -> bool:
-        """Return whether a worker is there to take goals, or it cannot be seen."""
+    async def missing_pool(self, workflow_id: str) -> str | None:
+        """Return the goal's pool if no worker of it is there; nothing where it cannot be seen."""
         try:
-            workers = (await self._client.workers.list()).workers
+            return (await self._goals.details(workflow_id)).missing_pool
         except ClientError:  # the goal is started: whoever follows it is told what is wrong
-            return True
-        return any(worker.alive for worker in workers)
+            return None
 
     async def watch(self, workflow_id: str, name: str, *, quiet: bool) -> bool:
         """Show a run to its end, over as many connections as it takes."""

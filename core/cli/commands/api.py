@@ -60,6 +60,7 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
     from perdure.api.access.address import check_address
     from perdure.api.server import listen, serve
     from perdure.stores import open_stores
+    from perdure.temporal.client.agent_pools import AgentPools
     from perdure.temporal.client.connection import connect
     from perdure.temporal.client.goal_service import GoalService
     from perdure.temporal.client.namespace import claim_when_up
@@ -85,7 +86,8 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
             await claiming
         registry = load_agents(settings)
         # A key is for goals, and for no file that was not handed in.
-        service = GoalService(client, stores, registry, settings.file_roots or ())
+        pools = AgentPools(settings.agent_pools, of_plugins=not embedded)
+        service = GoalService(client, stores, registry, settings.file_roots or (), pools)
         app = create_site(service, settings)
         async with (
             serve(app, listener, settings) as url,

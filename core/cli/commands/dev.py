@@ -76,7 +76,9 @@ async def _serve(settings: "Settings", port: int | None, temporal_port: int, as_
         for message in (*session.server.notes, *_plugin_failures(session.registry)):
             report(message)
         roots = settings.file_roots or (Path.cwd(),)
-        service = GoalService(session.client, session.stores, session.registry, roots)
+        service = GoalService(
+            session.client, session.stores, session.registry, roots, session.pools
+        )
         app = create_site(service, settings)
         listener = _listen_on_free_port(settings.host, settings.port if port is None else port)
         async with (

@@ -107,7 +107,7 @@ async def _check_stores(settings: "Settings") -> "list[Check]":
     try:
         async with open_stores(settings) as stores:
             found = Check(part="stores", found=True, where=stores.database.url)
-            return [found, *await check_threads(stores)]
+            return [found, *await check_threads(stores), *await _check_pools(stores)]
     except StoreUnavailable as error:
         missing = Check(part="stores", found=False, where=str(settings.home), advice=str(error))
         return [missing]
@@ -131,6 +131,24 @@ async def check_threads(stores: "Stores") -> "list[Check]":
             since=datetime.now(UTC) - timedelta(days=THREADS_LEFT_DAYS)
         )
         if total.name == THREADS_LEFT_METRIC
+    ]
+
+
+async def _check_pools(stores: "Stores") -> "list[Check]":
+    """Return a check for each pool whose goals wait for a worker."""
+    from perdure.models import Check
+    from perdure.models.workers import pool_without_worker
+
+    waiting, there = await stores.goals.running_by_pool(), await stores.workers.pools()
+    return [
+        Check(
+            part=f"worker of the pool {pool}",
+            found=False,
+            advice=f"goals that wait for one: {count:,}; {pool_without_worker(pool)}",
+            required=False,
+        )
+        for pool, count in waiting.items()
+        if pool not in there
     ]
 
 

@@ -38,6 +38,12 @@ def _describe(agent: str, plugin_files: tuple[Path, ...]) -> "AgentDescription":
     help="A parameter of the agent; a value that is no plain text is given as JSON.",
 )
 @budget_option
+@click.option(
+    "--pool",
+    metavar="NAME",
+    help="The pool of workers that is to run it; where the installation or the agent says, when not"
+    " given.",
+)
 @click.option("--goal-id", help="Your own name for the goal.")
 @click.option(
     "--output",
@@ -53,6 +59,7 @@ def run(
     description: str,
     params: tuple[str, ...],
     budgets: tuple[str, ...],
+    pool: str | None,
     goal_id: str | None,
     output: Path | None,
     plugin_files: tuple[Path, ...],
@@ -76,6 +83,7 @@ def run(
             params=params,
             goal_id=goal_id or f"{agent}-{time.strftime('%Y%m%d-%H%M%S')}",
             budget=limits,
+            pool=pool,
         )
         async with backend.control(lasting=detach) as control:
             workflow_id = await control.start(goal)
@@ -103,10 +111,11 @@ async def _follow(
     Returns:
         The exit status: 0 when the goal completed, 1 when not, 130 after Ctrl-C.
     """
-    if not await control.has_worker():
-        print_message(
-            "no worker is there to take the goal: start one, perdure worker; the goal waits for it"
-        )
+    from perdure.models.workers import pool_without_worker
+
+    missing_pool = await control.missing_pool(workflow_id)
+    if missing_pool is not None:
+        print_message(pool_without_worker(missing_pool))
     if not await control.watch(workflow_id, goal.agent_type, quiet=as_json):
         _print_what_goes_on(control, workflow_id, as_json)
         return 130

@@ -39,6 +39,11 @@ _NOT_SERVED = {"metrics_address": None}
     help="How many worker processes to run; one that dies is replaced, its goals go on at once.",
 )
 @click.option(
+    "--pool",
+    metavar="NAME",
+    help="The pool that this worker belongs to: it runs the goals of that pool, and no others.",
+)
+@click.option(
     "--build-id",
     help="The version of what this worker runs: Temporal then knows workers of each version apart.",
 )
@@ -54,6 +59,7 @@ _NOT_SERVED = {"metrics_address": None}
 @this_machine_only
 def worker(
     processes: int,
+    pool: str | None,
     build_id: str | None,
     make_current: bool,
     supervised: bool,
@@ -66,8 +72,10 @@ def worker(
     for the database, while it does not answer. When it stops, agents reach the end of a step; their
     goals go on at another worker.
     """
-    settings = settings_with_files(plugin_files)
     # In the environment, where a pool's workers find them too.
+    if pool is not None:
+        os.environ["PERDURE_POOL"] = pool
+    settings = settings_with_files(plugin_files)
     if build_id is not None:
         os.environ["PERDURE_BUILD_ID"] = build_id
     if make_current:
@@ -82,14 +90,16 @@ def worker(
 
 async def _run_one(supervised: bool, as_json: bool) -> None:
     from perdure.agents.plugins.hooks.printable import shortened
-    from perdure.messages import TASK_QUEUE
+    from perdure.messages import task_queue
     from perdure.settings import Settings
     from perdure.stores import open_stores
+    from perdure.temporal.client.agent_pools import AgentPools
     from perdure.temporal.client.namespace import claim_namespace
     from perdure.temporal.installation import load_agents, uses_own_server
     from perdure.temporal.worker.run_worker import log_failed_plugins, run_worker
 
     settings = Settings()
+    queue = task_queue(settings.pool)
     shutdown_seconds = settings.drain_seconds + 5
     supervisor: int | None = None
     supervision: Coroutine[object, object, None] | None = None
@@ -115,7 +125,8 @@ async def _run_one(supervised: bool, as_json: bool) -> None:
         client = await _connect(settings)
         embedded = uses_own_server(settings.home, client)
         await claim_namespace(client, stores, settings, report, embedded=embedded)
-        async with run_worker(client, stores, registry, settings):
+        pools = AgentPools(settings.agent_pools, of_plugins=not embedded)
+        async with run_worker(client, stores, registry, settings, pools):
             address = client.service_client.config.target_host
             agents = sorted(registry.agents)
             if supervisor is not None:
@@ -125,17 +136,17 @@ async def _run_one(supervised: bool, as_json: bool) -> None:
                     # Until the worker has drained.
                     await stack.enter_async_context(metrics_sent(supervisor, instruments.families))
             elif as_json:
-                document = {"address": address, "task_queue": TASK_QUEUE, "agents": agents}
+                document = {"address": address, "task_queue": queue, "agents": agents}
                 print_json(document | _metrics_field(metrics_url))
             else:
-                click.echo(f"Working on {TASK_QUEUE} at {address}: {shortened(agents) or 'none'}")
+                click.echo(f"Working on {queue} at {address}: {shortened(agents) or 'none'}")
                 _print_metrics_url(metrics_url)
             await until_stopped(supervision, shutdown_seconds=shutdown_seconds)
             report("stopping")
 
 
 async def _run_pool(processes: int, as_json: bool) -> None:
-    from perdure.messages import TASK_QUEUE
+    from perdure.messages import task_queue
     from perdure.settings import Settings
     from perdure.stores import open_stores
     from perdure.telemetry.metrics.families import added_up
@@ -144,6 +155,7 @@ async def _run_pool(processes: int, as_json: bool) -> None:
     from perdure.temporal.worker.pool import KILL_AFTER_SECONDS, Pool
 
     settings = Settings()
+    queue = task_queue(settings.pool)
     # Here too: workers that refuse the namespace would be replaced again and again.
     async with measured() as instruments, open_stores(settings, report) as stores:
         client = await _connect(settings)
@@ -160,10 +172,10 @@ async def _run_pool(processes: int, as_json: bool) -> None:
             def ready() -> None:
                 pids = [pool.children[place] for place in sorted(pool.children)]
                 if as_json:
-                    document = {"address": address, "task_queue": TASK_QUEUE, "processes": pids}
+                    document = {"address": address, "task_queue": queue, "processes": pids}
                     print_json(document | _metrics_field(metrics_url))
                 else:
-                    click.echo(f"Working on {TASK_QUEUE} at {address} with {processes} processes")
+                    click.echo(f"Working on {queue} at {address} with {processes} processes")
                     _print_metrics_url(metrics_url)
 
             shutdown_seconds = settings.drain_seconds + KILL_AFTER_SECONDS + 5

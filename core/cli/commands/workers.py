@@ -30,10 +30,11 @@ def workers(as_json: bool) -> None:
             click.echo("No worker runs: start one with perdure worker, or all with perdure dev")
             return
         print_table(
-            ["worker", "status", "slots", "version", "build", "started", "seen", "agents"],
+            ["worker", "pool", "status", "slots", "version", "build", "started", "seen", "agents"],
             [
                 [
                     worker.identity,
+                    worker.pool,
                     "alive" if worker.alive else "lost",
                     f"{worker.used} of {worker.slots}",
                     worker.version,

@@ -27,6 +27,10 @@ def print_goal_details(details: "GoalDetails") -> None:
             click.echo(f"{label:10} {_usage_text(usage)}")
     for wait in details.waits:
         print_text(f"waits for  {_wait_text(wait)}")
+    if details.missing_pool is not None:
+        from perdure.models.workers import pool_without_worker
+
+        print_text(f"waits for  a worker: {pool_without_worker(details.missing_pool)}")
     for unknown in details.unknown_steps:
         print_text(f"unknown    {_unknown_text(unknown)}")
 

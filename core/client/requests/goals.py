@@ -26,6 +26,7 @@ def start(
     parameters: Mapping[str, JsonValue] | None = None,
     goal_id: str | None = None,
     budget: Budget | None = None,
+    pool: str | None = None,
     callback_url: str | None = None,
     idempotency_key: str | None = None,
     wait: float = 0,
@@ -38,6 +39,7 @@ def start(
         parameters: The agent's parameters.
         goal_id: A name of your own for it; one is made when it is not given.
         budget: What it may use at most.
+        pool: The pool of workers that is to run it.
         callback_url: Where to post an event when it ends or asks something.
         idempotency_key: The same key again returns the run started first; one is made when it is
             not given, so that a request whose response was lost can be sent again.
@@ -51,6 +53,8 @@ def start(
     }
     if budget is not None:
         body["budget"] = budget.model_dump(mode="json", exclude_none=True)
+    if pool is not None:
+        body["pool"] = pool
     if callback_url is not None:
         body["callback_url"] = callback_url
     return Request(

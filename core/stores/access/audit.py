@@ -10,13 +10,13 @@ from sqlalchemy import RowMapping, bindparam, insert, or_, select, update
 
 from perdure.redaction import data_without_secrets
 from perdure.schemas.access import AuditEntry, StoredAuditEntry
-from perdure.stores.database import schema
+from perdure.stores.database import access_schema, schema
 from perdure.stores.database.engine import Database, Transaction
 
 MAX_SUBJECT_CHARACTERS: Final = 300
 
-_AUDIT: Final = schema.audit.c
-_INSERT: Final = insert(schema.audit)
+_AUDIT: Final = access_schema.audit.c
+_INSERT: Final = insert(access_schema.audit)
 _START: Final = "goal.start"
 _REFUSED: Final = 400  # the status of a response with which nothing was started, or a higher one
 # The first who did it: a request that is sent again starts nothing.
@@ -103,7 +103,7 @@ class AuditLog:
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        query = select(schema.audit).order_by(_AUDIT.number.desc()).limit(limit)
+        query = select(access_schema.audit).order_by(_AUDIT.number.desc()).limit(limit)
         if before is not None:
             query = query.where(_AUDIT.number < before)
         for column, value in (

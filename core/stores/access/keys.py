@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, literal, or_, 
 from perdure.models import DEFAULT_TENANT
 from perdure.schemas.access import MAX_NAME_CHARACTERS, KeyRecord
 from perdure.stores.access.secrets import digest_of, is_digest_of, new_secret
-from perdure.stores.database import schema
+from perdure.stores.database import access_schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import InputRefused, UnknownKey
 from perdure.stores.database.tenancy import check_tenant
@@ -22,15 +22,17 @@ MAX_LISTED: Final = 500
 _PREFIX: Final = "perdure_"
 _ID_BYTES: Final = 6
 
-_KEYS: Final = schema.api_keys.c
-_BY_ID: Final = select(schema.api_keys).where(_KEYS.key_id == bindparam("key"))
-_ANY: Final = select(literal(1)).select_from(schema.api_keys).limit(1)
+_KEYS: Final = access_schema.api_keys.c
+_BY_ID: Final = select(access_schema.api_keys).where(_KEYS.key_id == bindparam("key"))
+_ANY: Final = select(literal(1)).select_from(access_schema.api_keys).limit(1)
 _LIST: Final = (
-    select(schema.api_keys).order_by(_KEYS.created_at.desc(), _KEYS.key_id.desc()).limit(MAX_LISTED)
+    select(access_schema.api_keys)
+    .order_by(_KEYS.created_at.desc(), _KEYS.key_id.desc())
+    .limit(MAX_LISTED)
 )
-_INSERT: Final = insert(schema.api_keys)
+_INSERT: Final = insert(access_schema.api_keys)
 _USE: Final = (
-    update(schema.api_keys)
+    update(access_schema.api_keys)
     .where(
         _KEYS.key_id == bindparam("key"),
         or_(_KEYS.last_used_at.is_(None), _KEYS.last_used_at < bindparam("before")),
@@ -38,7 +40,7 @@ _USE: Final = (
     .values(last_used_at=bindparam("now"))
 )
 _REVOKE: Final = (
-    update(schema.api_keys)
+    update(access_schema.api_keys)
     .where(_KEYS.key_id == bindparam("key"), _KEYS.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )

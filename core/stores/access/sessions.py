@@ -8,18 +8,18 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from perdure.models.base import Model
 from perdure.stores.access.secrets import digest_of, new_secret
-from perdure.stores.database import schema
+from perdure.stores.database import access_schema
 from perdure.stores.database.engine import Database, Transaction
 
 SESSION_LIFETIME: Final = timedelta(hours=12)
 
-_SESSIONS: Final = schema.sessions.c
-_VALID: Final = select(schema.sessions).where(
+_SESSIONS: Final = access_schema.sessions.c
+_VALID: Final = select(access_schema.sessions).where(
     _SESSIONS.digest == bindparam("digest"), _SESSIONS.expires_at > bindparam("now")
 )
-_INSERT: Final = insert(schema.sessions)
-_END: Final = delete(schema.sessions).where(_SESSIONS.digest == bindparam("digest"))
-_SWEEP: Final = delete(schema.sessions).where(_SESSIONS.expires_at <= bindparam("now"))
+_INSERT: Final = insert(access_schema.sessions)
+_END: Final = delete(access_schema.sessions).where(_SESSIONS.digest == bindparam("digest"))
+_SWEEP: Final = delete(access_schema.sessions).where(_SESSIONS.expires_at <= bindparam("now"))
 
 
 class SessionRecord(Model):

@@ -68,6 +68,8 @@ goals = Table(
     Column("made_by", PlainText),
     # Who handed it in over HTTP, or the run at the top of its tree: as in the audit table.
     Column("started_by", PlainText),
+    # The pool of workers that runs it, unless it is the default one.
+    Column("pool", String(64)),
     # Where it stands in its trace; see core/telemetry/traces/goal_trace.py.
     Column("trace", String(640)),
     tenant_column(),
@@ -264,6 +266,8 @@ agents = Table(
     Column("name", String(64), primary_key=True),
     Column("agent_version", String(200), nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
+    # The pool of workers that runs its goals, unless it is the default one or they say which.
+    Column("pool", String(64)),
 )
 
 # The worker processes that run, and those that were lost of late.
@@ -275,6 +279,7 @@ workers = Table(
     Column("pid", Integer, nullable=False),
     Column("version", String(64), nullable=False),
     Column("build_id", String(255), nullable=False),
+    Column("pool", String(64), nullable=False, server_default="default"),
     Column("agents", Text, nullable=False),
     Column("slots", Integer, nullable=False),
     Column("used", Integer, nullable=False),
@@ -394,57 +399,4 @@ daily_scores = Table(
     Column("name", String(64), primary_key=True),
     *count_columns("count", "numbers"),
     *sum_columns("total"),
-)
-
-# The API's keys: of each its digest, never the key. A revoked one stays, so that what it did can be
-# traced; while there was never any, an API that listens on this machine alone asks for none.
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("key_id", String(16), primary_key=True),
-    Column("digest", String(64), nullable=False),
-    Column("name", PlainText, nullable=False),
-    Column("scopes", String(64), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime),
-    Column("last_used_at", UtcDateTime),
-    Column("revoked_at", UtcDateTime),
-    tenant_column(),
-    Index(None, "tenant", "created_at"),
-)
-
-# Who is signed in to the pages. The digest is that of the cookie's value.
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("digest", String(64), primary_key=True),
-    Column("name", PlainText, nullable=False),
-    Column("scopes", String(64), nullable=False),
-    # The key that they signed in with: without it the session ends.
-    Column("key_id", String(80)),
-    Column("started_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-    tenant_column(),
-    Index(None, "expires_at"),
-)
-
-# Who did what; the database itself refuses to change or delete a row.
-audit = Table(
-    "audit",
-    metadata,
-    Column(
-        "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    ),
-    Column("at", UtcDateTime, nullable=False),
-    Column("who", PlainText, nullable=False),
-    Column("key_id", String(80)),
-    Column("address", String(64), nullable=False),
-    Column("action", String(32), nullable=False),
-    Column("subject", PlainText, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("request_id", String(128), nullable=False),
-    Column("details", Text, nullable=False),
-    tenant_column(),
-    Index(None, "tenant", "number"),
-    Index(None, "subject", "number"),
 )

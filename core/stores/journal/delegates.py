@@ -43,6 +43,7 @@ _CHILD: Final = (
     .outerjoin(schema.results, schema.results.c.workflow_id == _GOALS.workflow_id)
     .where(_GOALS.workflow_id == bindparam("run"))
 )
+_POOL: Final = select(schema.agents.c.pool).where(schema.agents.c.name == bindparam("agent"))
 _CLOSE_WAIT: Final = (
     update(schema.waits)
     .where(_WAITS.child == bindparam("run"), _WAITS.over_at.is_(None))
@@ -81,6 +82,7 @@ def create_delegate(
     child = f"goal-{goal.goal_id}-{child_uuid(wait)}"
     row = {
         "workflow_id": child,
+        "pool": execute(_POOL, {"agent": goal.agent_type}).scalar(),
         "goal_id": goal.goal_id,
         "description": goal.description,
         "agent_type": goal.agent_type,
@@ -115,6 +117,7 @@ def delegated_goal(child: RowMapping) -> Goal:
         description=child["description"],
         agent_type=child["agent_type"],
         parameters=_PARAMETERS.validate_json(child["parameters"]),
+        pool=child["pool"],
         tenant=child["tenant"],
         trace=child["trace"] or "",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import bindparam, select
@@ -9,6 +10,7 @@ from sqlalchemy import bindparam, select
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 
+_DEFAULT: Final[Mapping[str, str]] = MappingProxyType({})
 _AGENTS: Final = schema.agents.c
 _SELECT_VERSION: Final = select(_AGENTS.agent_version).where(_AGENTS.name == bindparam("agent"))
 
@@ -24,14 +26,16 @@ class AgentStore:
             set_={
                 "agent_version": insert.excluded.agent_version,
                 "seen_at": insert.excluded.seen_at,
+                "pool": insert.excluded.pool,
             },
         )
 
-    async def add(self, versions: Mapping[str, str]) -> None:
+    async def add(self, versions: Mapping[str, str], pools: Mapping[str, str] = _DEFAULT) -> None:
         """Store that a worker has these agents.
 
         Args:
             versions: Distribution and version of each, by the agent's name.
+            pools: The pools of workers that run those whose goals others than the default one run.
 
         Raises:
             StoreUnavailable: The database does not answer.
@@ -39,7 +43,12 @@ class AgentStore:
         now = datetime.now(UTC)
         # In one order, so that workers that start at once do not wait for each other in a circle.
         rows = [
-            {"name": name, "agent_version": versions[name], "seen_at": now}
+            {
+                "name": name,
+                "agent_version": versions[name],
+                "seen_at": now,
+                "pool": pools.get(name),
+            }
             for name in sorted(versions)
         ]
         if not rows:

@@ -9,6 +9,7 @@ from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from perdure.models import (
+    DEFAULT_POOL,
     Artifact,
     Budget,
     Failure,
@@ -64,6 +65,11 @@ _TENANTS: Final = (
     .where(schema.goals.c.workflow_id.in_(bindparam("runs", expanding=True)))
     .order_by(schema.goals.c.workflow_id)
 )
+_RUNNING_BY_POOL: Final = (
+    select(schema.goals.c.pool, func.count())
+    .where(schema.goals.c.status == GoalStatus.RUNNING.value)
+    .group_by(schema.goals.c.pool)
+)
 _SET_VERSION: Final = (
     update(schema.goals)
     .where(schema.goals.c.workflow_id == bindparam("run"), schema.goals.c.agent_version.is_(None))
@@ -117,6 +123,16 @@ class GoalStore(TenantStore):
         await self._database.write(create_record)
         if entry is not None:
             entry.mark_stored()
+
+    async def running_by_pool(self) -> Mapping[str, int]:
+        """Return how many runs are running, by the pool of workers that runs them.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        query = self._tenancy.limited(_RUNNING_BY_POOL, schema.goals.c.tenant)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {pool or DEFAULT_POOL: count for pool, count in rows}
 
     async def set_status(self, workflow_id: str, status: GoalStatus) -> None:
         """Set the status of a run that has not ended.
@@ -268,9 +284,15 @@ def goal_row(
         "budget": goal.budget.model_dump_json() if goal.budget else None,
         "status": GoalStatus.RUNNING.value,
         "started_at": started_at,
+        "pool": stored_pool(goal.pool),
         "tenant": goal.tenant,
         "trace": goal.trace or None,
     }
+
+
+def stored_pool(pool: str | None) -> str | None:
+    """Return the column of a goal's pool: nothing for the default one."""
+    return None if pool == DEFAULT_POOL else pool
 
 
 def _record(row: RowMapping) -> GoalRecord:
@@ -287,6 +309,7 @@ def _record(row: RowMapping) -> GoalRecord:
         progress=Progress.model_validate_json(row["progress"]) if row["progress"] else None,
         agent_version=row["agent_version"],
         budget=Budget.model_validate_json(row["budget"]) if row["budget"] else None,
+        pool=row["pool"] or DEFAULT_POOL,
         parent=row["parent"],
         tenant=row["tenant"],
         origin=_origin(row),

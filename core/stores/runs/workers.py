@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, bindparam, delete, select
 
+from perdure.models import DEFAULT_POOL
 from perdure.models.workers import WorkerRecord
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
@@ -36,6 +37,7 @@ class WorkerProcess:
         build_id: The build id; empty without worker versioning.
         slots: How many goals it may run at once.
         started_at: When it started.
+        pool: The pool of workers that it belongs to.
     """
 
     worker_id: str
@@ -45,6 +47,7 @@ class WorkerProcess:
     build_id: str
     slots: int
     started_at: datetime
+    pool: str = DEFAULT_POOL
 
 
 class WorkerStore:
@@ -76,6 +79,7 @@ class WorkerStore:
             "pid": worker.pid,
             "version": worker.version[:64],
             "build_id": worker.build_id[:255],
+            "pool": worker.pool,
             "agents": _AGENTS.dump_json(dict(agents)).decode(),
             "slots": worker.slots,
             "used": used,
@@ -100,6 +104,14 @@ class WorkerStore:
             lambda transaction: transaction.connection.execute(_DELETE, parameters)
         )
 
+    async def pools(self) -> set[str]:
+        """Return the pools that have a worker.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        return {worker.pool for worker in await self.list() if worker.alive}
+
     async def list(self) -> list[WorkerRecord]:
         """Return the workers that are there or were lost within a day, the oldest first.
 
@@ -119,6 +131,7 @@ def _record(row: RowMapping, now: datetime) -> WorkerRecord:
         identity=f"{row['pid']}@{row['host']}",
         version=row["version"],
         build_id=row["build_id"],
+        pool=row["pool"],
         agents=_AGENTS.validate_json(row["agents"]),
         slots=row["slots"],
         used=row["used"],

@@ -116,6 +116,7 @@ class RunControl:
             agent_type=record.agent_type,
             parameters=record.parameters,
             budget=record.budget,
+            pool=record.pool,
             tenant=record.tenant,
             trace=previous.trace or "",
         )

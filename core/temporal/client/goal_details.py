@@ -1,5 +1,6 @@
 """What a run does, waits for and has used, as the command line and the API show it."""
 
+from perdure.models import GoalStatus
 from perdure.schemas.steps import GoalDetails, WaitDetails
 from perdure.stores import Stores
 from perdure.stores.journal.waits import OpenWait
@@ -13,11 +14,15 @@ async def goal_details(stores: Stores, workflow_id: str) -> GoalDetails:
     """
     record = await stores.goals.get(workflow_id)
     waits = [] if record.status.final else await stores.waits.pending(workflow_id)
+    missing_pool = None
+    if record.status is GoalStatus.RUNNING and record.pool not in await stores.workers.pools():
+        missing_pool = record.pool
     return GoalDetails(
         steps=await stores.events.recent_steps(workflow_id),
         spending=await stores.ledger.of(workflow_id),
         waits=[_wait(wait) for wait in waits],
         unknown_steps=await stores.once_steps.unknown(workflow_id),
+        missing_pool=missing_pool,
     )
 
 

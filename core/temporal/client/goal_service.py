@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from perdure.activities.agent_lookup import find_agent
 from perdure.agents.parameters import typed_parameters
 from perdure.agents.plugins.registry import AgentRegistry
-from perdure.messages import TASK_QUEUE
 from perdure.models import Budget, Goal, GoalRecord, Parameters
 from perdure.redaction import holds_api_key
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
@@ -28,7 +24,8 @@ from perdure.stores.database.errors import InputRefused
 from perdure.stores.runs.idempotency import check_key, digest_of
 from perdure.stores.runs.reruns import Rerun
 from perdure.telemetry.traces.entrances import new_goal
-from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
+from perdure.temporal.client.agent_pools import AgentPools
+from perdure.temporal.client.connection import RPC_TIMEOUT
 from perdure.temporal.client.control import RunControl
 from perdure.temporal.client.decisions import DecisionService
 from perdure.temporal.client.many_runs import ManyRuns
@@ -37,6 +34,7 @@ from perdure.temporal.client.workflow_gateway import WorkflowGateway
 
 # So many views by tenant are kept, as of the stores.
 _MAX_VIEWS: Final = 1000
+_ANY_POOLS: Final = AgentPools()
 
 
 class GoalService:
@@ -57,6 +55,7 @@ class GoalService:
         stores: Stores,
         registry: AgentRegistry,
         file_roots: Sequence[Path] | None = None,
+        pools: AgentPools = _ANY_POOLS,
     ) -> None:
         """Bind it to an installation.
 
@@ -66,10 +65,12 @@ class GoalService:
             registry: The agents.
             file_roots: The folders that the paths of goals may lie in, beside files that were
                 handed in; any when ``None``.
+            pools: Which pools of workers run the goals of which agents.
         """
         self.registry = registry
         self._client = client
         self._file_roots = file_roots
+        self._pools = pools
         self._gateway = WorkflowGateway(client)
         self._views: dict[str, GoalService] = {}
         self._bind(stores)
@@ -143,7 +144,12 @@ class GoalService:
         if callback_url is not None:
             await self.stores.callbacks.add(workflow_id, callback_url)
         tenant = self.stores.tenant or goal.tenant
-        update = {"parameters": parameters, "tenant": tenant, "trace": new_goal(goal.agent_type)}
+        update = {
+            "parameters": parameters,
+            "pool": self._pools.for_goal(goal, agent.spec),
+            "tenant": tenant,
+            "trace": new_goal(goal.agent_type),
+        }
         goal = goal.model_copy(update=update)
         started_at = datetime.now(UTC)
         await self._gateway.start(goal, workflow_id)
@@ -222,27 +228,6 @@ class GoalService:
                 await self.stores.reruns.withdraw(new)
         return rerun
 
-    async def has_worker(self) -> bool:
-        """Return whether a worker has polled for goals in the last minutes.
-
-        Raises:
-            TemporalUnavailable: The server does not answer.
-        """
-        request = DescribeTaskQueueRequest(
-            namespace=self._client.namespace,
-            task_queue=TaskQueue(name=TASK_QUEUE),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
-        try:
-            queue = await self._client.workflow_service.describe_task_queue(
-                request, timeout=RPC_TIMEOUT
-            )
-        except (RPCError, RuntimeError) as error:
-            if isinstance(error, RPCError) and not is_away(error):
-                raise
-            raise unavailable(self._client.service_client.config.target_host, error) from error
-        return len(queue.pollers) > 0
-
     async def is_up(self) -> bool:
         """Return whether the Temporal server answers."""
         try:
@@ -287,6 +272,7 @@ def _edited(
             agent_type=source.agent_type,
             parameters=source.parameters if parameters is None else parameters,
             budget=source.budget if budget is None else budget,
+            pool=source.pool,
             tenant=source.tenant,
         )
     except ValidationError as error:

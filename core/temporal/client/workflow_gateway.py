@@ -12,7 +12,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.messages import TASK_QUEUE, WORKFLOW_TYPE
+from perdure.messages import WORKFLOW_TYPE, task_queue
 from perdure.models import Goal
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
 from perdure.workflows.failure_policy import RETRY
@@ -79,7 +79,7 @@ class WorkflowGateway:
                     WORKFLOW_TYPE,
                     goal,
                     id=workflow_id,
-                    task_queue=TASK_QUEUE,
+                    task_queue=task_queue(goal.pool),
                     id_reuse_policy=reuse,
                     id_conflict_policy=conflict,
                     retry_policy=RETRY,

@@ -35,6 +35,7 @@ async def report_presence(
         pid=os.getpid(),
         version=core_version(),
         build_id=settings.build_id,
+        pool=settings.pool,
         slots=settings.max_concurrent_goals,
         started_at=datetime.now(UTC),
     )

@@ -15,6 +15,7 @@ from perdure.agents.plugins.registry import AgentRegistry
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable
 from perdure.telemetry.metrics import recording
+from perdure.temporal.client.agent_pools import AgentPools
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.worker.callbacks import CallbackPoster
 from perdure.temporal.worker.housekeeping import run_housekeeping
@@ -28,26 +29,38 @@ from perdure.temporal.worker.worker import build_worker
 
 RECOVER_SECONDS: Final = 5.0
 NEW_AGENTS_SECONDS: Final = 1.0
+_ANY_POOLS: Final = AgentPools()
 
 log = structlog.get_logger()
 
 
 @asynccontextmanager
 async def run_worker(
-    client: Client, stores: Stores, registry: AgentRegistry, settings: Settings
+    client: Client,
+    stores: Stores,
+    registry: AgentRegistry,
+    settings: Settings,
+    pools: AgentPools = _ANY_POOLS,
 ) -> AsyncIterator[None]:
     """Run a worker for as long as the block runs.
 
     Goals of an earlier worker on this machine that died are reassigned first.
 
+    Args:
+        client: A connected client.
+        stores: Where goals are kept.
+        registry: The agents it can run.
+        settings: What :func:`.build_worker` takes of them, and where this machine keeps things.
+        pools: Which pools run the goals of which agents.
+
     Raises:
         WorkerFailed: It can take no more goals.
     """
-    service = GoalService(client, stores, registry)
+    service = GoalService(client, stores, registry, pools=pools)
     # Here, where a setting that is wrong ends the worker with a sentence.
     poster = CallbackPoster(stores, settings) if settings.callback_secret else None
     # Before it takes a goal: one for an agent that nobody has is refused by any worker.
-    await stores.agents.add(_versions(registry))
+    await stores.agents.add(_versions(registry), _pools(registry, pools))
     async with (
         watch_event_loop(),
         run_observers(stores.events, registry.observers),
@@ -55,12 +68,13 @@ async def run_worker(
     ):
         recording.slots(settings.max_concurrent_goals, executions_running)
         if settings.build_id:
-            await make_current(client, settings.build_id, replace=settings.make_current)
+            replace = settings.make_current
+            await make_current(client, settings.build_id, replace=replace, pool=settings.pool)
         background = [
             asyncio.create_task(_recover_regularly(client, settings.home)),
             asyncio.create_task(run_housekeeping(service)),
             asyncio.create_task(watch_files(registry, settings)),
-            asyncio.create_task(_store_new_agents(stores, registry)),
+            asyncio.create_task(_store_new_agents(stores, registry, pools)),
             asyncio.create_task(report_presence(stores, registry, settings)),
             asyncio.create_task(_post_callbacks(poster)),
         ]
@@ -83,7 +97,12 @@ def _versions(registry: AgentRegistry) -> dict[str, str]:
     return {name: agent.agent_version for name, agent in registry.agents.items()}
 
 
-async def _store_new_agents(stores: Stores, registry: AgentRegistry) -> None:
+def _pools(registry: AgentRegistry, pools: AgentPools) -> dict[str, str]:
+    found = {name: pools.of(agent.spec) for name, agent in registry.agents.items()}
+    return {name: pool for name, pool in found.items() if pool is not None}
+
+
+async def _store_new_agents(stores: Stores, registry: AgentRegistry, pools: AgentPools) -> None:
     """Store the agents that plugin files bring when they are reloaded."""
     stored = _versions(registry)
     while True:
@@ -91,7 +110,7 @@ async def _store_new_agents(stores: Stores, registry: AgentRegistry) -> None:
         current = _versions(registry)
         if current != stored:
             try:
-                await stores.agents.add(current)
+                await stores.agents.add(current, _pools(registry, pools))
                 stored = current
             except StoreUnavailable as error:
                 log.warning("new agents were not stored", message=str(error))

@@ -15,9 +15,10 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.models import DEFAULT_POOL
 from perdure.temporal.client.connection import RPC_TIMEOUT
 
-DEPLOYMENT: Final = "perdure"
+_DEPLOYMENT: Final = "perdure"
 # The server knows a version once its first worker polls.
 REGISTRATION_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.2
@@ -26,14 +27,19 @@ _NOT_YET: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECO
 log = structlog.get_logger()
 
 
-async def current_build(client: Client) -> str | None:
-    """Return the build id of the current version; ``None`` when no version is current.
+def deployment_name(pool: str) -> str:
+    """Return the name of a pool's worker deployment: each pool is deployed by itself."""
+    return _DEPLOYMENT if pool == DEFAULT_POOL else f"{_DEPLOYMENT}-{pool}"
+
+
+async def current_build(client: Client, pool: str = DEFAULT_POOL) -> str | None:
+    """Return the build id of a pool's current version; ``None`` when no version is current.
 
     Raises:
         RPCError: The server does not answer.
     """
     request = DescribeWorkerDeploymentRequest(
-        namespace=client.namespace, deployment_name=DEPLOYMENT
+        namespace=client.namespace, deployment_name=deployment_name(pool)
     )
     try:
         response = await client.workflow_service.describe_worker_deployment(
@@ -47,18 +53,21 @@ async def current_build(client: Client) -> str | None:
     return routing.current_deployment_version.build_id or None
 
 
-async def make_current(client: Client, build_id: str, *, replace: bool) -> None:
-    """Dispatch goals, new ones and those under way, to the workers of a version.
+async def make_current(
+    client: Client, build_id: str, *, replace: bool, pool: str = DEFAULT_POOL
+) -> None:
+    """Dispatch a pool's goals, new ones and those under way, to the workers of a version.
 
     Args:
         client: A client.
         build_id: The version's build id; a worker of it must be running.
         replace: Whether to replace another version that is current.
+        pool: The pool.
 
     Raises:
         RPCError: The server does not answer, or knows no such worker after half a minute.
     """
-    current = await current_build(client)
+    current = await current_build(client, pool)
     if current == build_id:
         return
     if current is not None and not replace:
@@ -71,7 +80,7 @@ async def make_current(client: Client, build_id: str, *, replace: bool) -> None:
         return
     request = SetWorkerDeploymentCurrentVersionRequest(
         namespace=client.namespace,
-        deployment_name=DEPLOYMENT,
+        deployment_name=deployment_name(pool),
         build_id=build_id,
         ignore_missing_task_queues=True,
     )

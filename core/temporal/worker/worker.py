@@ -21,7 +21,7 @@ from perdure.activities.execute import Execute
 from perdure.activities.prepare import Prepare
 from perdure.activities.store import Store
 from perdure.agents.plugins.registry import AgentRegistry
-from perdure.messages import TASK_QUEUE
+from perdure.messages import task_queue
 from perdure.settings import Settings
 from perdure.stores import Stores
 from perdure.telemetry.traces.process import is_on
@@ -29,7 +29,7 @@ from perdure.temporal.worker.interceptors.log_context import LogContextIntercept
 from perdure.temporal.worker.interceptors.measuring import MeasuringInterceptor
 from perdure.temporal.worker.interceptors.tracing import TracingInterceptor
 from perdure.temporal.worker.task_register import RegisterInterceptor
-from perdure.temporal.worker.versioning import DEPLOYMENT
+from perdure.temporal.worker.versioning import deployment_name
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)
@@ -44,7 +44,7 @@ LOCAL_ACTIVITY_SLOTS: Final = 200
 def build_worker(
     client: Client, stores: Stores, registry: AgentRegistry, settings: Settings
 ) -> Worker:
-    """Return a worker for the task queue ``ai-agent-queue``; run it with :func:`polling`.
+    """Return a worker for the task queue of its pool; run it with :func:`polling`.
 
     Args:
         client: A connected client.
@@ -55,7 +55,7 @@ def build_worker(
     """
     return Worker(
         client,
-        task_queue=TASK_QUEUE,
+        task_queue=task_queue(settings.pool),
         workflows=[AgentGoalWorkflow],
         activities=[
             Prepare(stores, registry).prepare_agent_context,
@@ -74,7 +74,7 @@ def build_worker(
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-        deployment_config=_deployment(settings.build_id),
+        deployment_config=_deployment(settings),
         # The sandbox loads the workflow's module anew for every run, 6 ms a goal. It guards against
         # code that is not deterministic; ours is one module that imports models alone, and every
         # kind of history is replayed in the tests.
@@ -98,12 +98,12 @@ def _slots(settings: Settings) -> WorkerTuner:
     )
 
 
-def _deployment(build_id: str) -> WorkerDeploymentConfig | None:
+def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
     """Return the deployment version of this worker; ``None`` without a build id."""
-    if not build_id:
+    if not settings.build_id:
         return None
     return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(DEPLOYMENT, build_id),
+        version=WorkerDeploymentVersion(deployment_name(settings.pool), settings.build_id),
         use_worker_versioning=True,
         # Every history on record replays with every version.
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from perdure.models import Artifact, Budget, GoalRecord
+from perdure.models.workers import pool_without_worker
 from perdure.schemas.approvals import ApprovalStatus
 from perdure.schemas.timelines import DelegatedRun, PricedUsage, Timeline
 from perdure.stores import Stores, UnknownArtifact
@@ -65,7 +66,7 @@ async def goal_page(
         "goal": goal,
         "heading": _heading(goal.description),
         "actions": actions_for(goal),
-        "under_way": _under_way(timeline),
+        "under_way": await _under_way(stores, goal, timeline),
         "timeline": timeline,
         "answered": sum(execution.answered for execution in timeline.executions),
         "delegated": _usage_below(timeline.delegates),
@@ -144,7 +145,7 @@ def _pictures(goal: GoalRecord, view: ArtifactView | None) -> list[ArtifactView]
     ]
 
 
-def _under_way(timeline: Timeline) -> str:
+async def _under_way(stores: Stores, goal: GoalRecord, timeline: Timeline) -> str:
     """Return what a goal that has reported no progress is at."""
     running = [
         span.label
@@ -162,7 +163,12 @@ def _under_way(timeline: Timeline) -> str:
     ]
     if waits:
         return _WAITS.get(waits[-1], "It waits.")
-    return "It has begun." if timeline.last_event > 1 else "It waits for a worker."
+    if timeline.last_event > 1:
+        return "It has begun."
+    if goal.pool in await stores.workers.pools():
+        return "It waits for a worker."
+    sentence = pool_without_worker(goal.pool)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _heading(description: str) -> str:

@@ -116,6 +116,8 @@ def show(goal: str, as_json: bool) -> None:
     """Show a goal: status, progress, last steps, spending, what it waits for or is unknown."""
 
     async def print_goal(backend: "Backend") -> None:
+        from perdure.models import DEFAULT_POOL
+
         record = await backend.goal(await backend.find_goal(goal))
         details = await backend.goal_details(record.workflow_id)
         if as_json:
@@ -123,6 +125,8 @@ def show(goal: str, as_json: bool) -> None:
             return
         print_text(f"goal       {record.goal_id}")
         print_text(f"agent      {record.agent_type}  ({record.agent_version or 'not run yet'})")
+        if record.pool != DEFAULT_POOL:
+            print_text(f"pool       {record.pool}")
         print_text(f"asked      {record.description}")
         print_text(f"parameters {json_line(record.parameters)}")
         if record.origin is not None:

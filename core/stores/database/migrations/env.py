@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from perdure.stores.database.schema import metadata
+from perdure.stores.database import access_schema
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=access_schema.api_keys.metadata,
     render_as_batch=True,
     transaction_per_migration=False,
 )
