@@ -194,10 +194,17 @@ EXPORT_FAILURES: Final = Metric(
     "{export}",
     "Exports of metrics that the collector did not take.",
 )
+DROPPED_SPANS: Final = Metric(
+    "perdure.traces.dropped_spans",
+    "counter",
+    "{span}",
+    "Spans that no collector took, or that found the queue full.",
+)
 
 METRICS: Final = (
     GOALS_ENDED, GOAL_DURATION, GOAL_RETRIES, QUEUE_TIME, EXECUTION_TIME, FAILURES, STEPS,
     STEP_RETRIES, SPEND, AGENT_SPEND, INPUT_TOKENS, OUTPUT_TOKENS, INFERENCE_TIME,
     FIRST_CHUNK_TIME, SCORES, SCORE, SLOTS, SLOTS_USED, STORE_TIME, EVENT_LAG, GOALS, DEAD_LETTERS,
     WAITS, WORKERS, STORES_UP, TEMPORAL_UP, HOME_SIZE, HOME_FREE, EXPORT_FAILURES,
+    DROPPED_SPANS,
 )  # fmt: skip

@@ -188,6 +188,12 @@ def event_followed(stored_at: datetime) -> None:
         own.observe(conventions.EVENT_LAG, value=lag)
 
 
+def spans_dropped(spans: int) -> None:
+    """Record that so many spans of this process are lost."""
+    if (own := _process.instruments) is not None:
+        own.add(conventions.DROPPED_SPANS, amount=spans)
+
+
 def slots(available: int, used: Callable[[], float]) -> None:
     """Say how many executions this worker may run at once, and how many it runs.
 

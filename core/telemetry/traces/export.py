@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from perdure.telemetry.environment import SpanQueue
+from perdure.telemetry.metrics.recording import spans_dropped
 
 # How long the end of a process may wait for a collector that does not answer.
 STOP_SECONDS: Final = 2.0
@@ -29,7 +30,7 @@ class QueuedExport(SpanProcessor):
     """Exports ended spans in a thread of its own.
 
     While the collector is away or slow, spans wait in a queue; those that find it full are dropped,
-    as are those that the exporter gives up.
+    as are those that the exporter gives up. The metrics of the process count them too.
 
     Attributes:
         dropped: How many spans were dropped.
@@ -53,7 +54,7 @@ class QueuedExport(SpanProcessor):
             return
         with self._lock:
             if self._stopping or len(self._queue) >= self._limit:
-                self.dropped += 1
+                self._drop(1)
                 return
             self._queue.append(span)
             is_batch = len(self._queue) >= self._batch
@@ -68,7 +69,7 @@ class QueuedExport(SpanProcessor):
         self._wake.set()
         self._thread.join(STOP_SECONDS)
         with self._lock:
-            self.dropped += len(self._queue)
+            self._drop(len(self._queue))
             self._queue.clear()
         # Ends a request, or a pause between two tries, that is under way.
         threading.Thread(target=self._close, daemon=True).start()
@@ -107,8 +108,13 @@ class QueuedExport(SpanProcessor):
             detach(token)
         if not exported:
             with self._lock:
-                self.dropped += len(batch)
+                self._drop(len(batch))
         self._warn()
+
+    def _drop(self, spans: int) -> None:
+        """Count spans that are lost; called with the lock held."""
+        self.dropped += spans
+        spans_dropped(spans)
 
     def _warn(self) -> None:
         """Say how many spans were dropped: at once, and then at most every minute."""
