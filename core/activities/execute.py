@@ -39,7 +39,7 @@ from perdure.models import EventType, Failure, FailureKind, Goal, GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.database.fencing import Claim
-from perdure.telemetry.traces.conventions import END
+from perdure.telemetry.conventions import END
 from perdure.telemetry.traces.recording import execution as recorded_execution
 
 # Failures that use up no attempt.

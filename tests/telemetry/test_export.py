@@ -96,7 +96,11 @@ def test_a_collector_gets_them_by_their_own_names(
     assert list(took.bucket_counts) == [0, 1, 1, 0, 0]
     assert not took.HasField("min")
     (sent,) = metrics["gen_ai.client.inference.usage.input_tokens"].sum.data_points
-    assert attributes(sent) == {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt"}
+    assert attributes(sent) == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt",
+    }
     (slots,) = metrics["perdure.worker.slots_used"].gauge.data_points
     assert slots.as_double == 3.0
     resource = {pair.key for pair in collector.requests[-1].resource_metrics[0].resource.attributes}

@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from perdure.models import FailureKind
 from perdure.stores.runs.current_counts import CurrentCounts
-from perdure.telemetry.metrics import conventions, recording
+from perdure.telemetry import conventions
+from perdure.telemetry.metrics import recording
 from perdure.telemetry.metrics.busiest import OTHER, Busiest
 from perdure.telemetry.metrics.families import (
     Family,

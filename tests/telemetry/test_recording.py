@@ -6,6 +6,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -15,11 +17,15 @@ from opentelemetry.trace import StatusCode
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import Instrumentation
 from pydantic_ai.models.instrumented import InstrumentationSettings
+from temporalio.client import WorkflowFailureError
 
 from perdure.agents import AgentSpec, Goal, InputError, Result, Run
-from perdure.models import GoalStatus, ScoreContent
+from perdure.messages import TASK_QUEUE
+from perdure.models import GoalStatus, ResultReference, ScoreContent
+from perdure.stores import StoreUnavailable
 from perdure.telemetry.traces import process
 from perdure.telemetry.traces.entrances import request
+from perdure.telemetry.traces.goal_trace import GoalTrace
 from perdure.telemetry.traces.tracer import Tracer
 from perdure.testing import ModelServer, Reply
 from tests.support.installation import Install
@@ -104,7 +110,11 @@ async def test_a_goal_that_is_retried_after_its_end_goes_on_in_its_trace(
             first,
             f"{first} > invoke_agent moody",
             f"{first} > invoke_agent moody > read",
+            f"{first} > prepare_agent_context",
+            f"{first} > store_agent_results",
             again,
+            f"{again} > prepare_agent_context",
+            f"{again} > store_agent_results",
             f"{again} > invoke_agent moody",
             f"{again} > invoke_agent moody > write",
         ]
@@ -113,6 +123,81 @@ async def test_a_goal_that_is_retried_after_its_end_goes_on_in_its_trace(
     failed = [span for span in spans if span.status.status_code is StatusCode.ERROR]
     assert sorted(span.name for span in failed) == ["invoke_agent moody", "invoke_workflow moody"]
     assert {attribute(span, "error.type") for span in failed} == {"InputError"}
+
+
+async def test_an_activity_that_is_tried_again_has_one_span_from_its_first_try(
+    install: Install, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def plain(run: Run, goal: Goal) -> Result:
+        return Result(summary="done")
+
+    here = await install(AgentSpec(name="plain", description="Is plain.", agent=plain))
+    store = here.stores.results.store
+    failures = iter([StoreUnavailable("full")] * 3)
+
+    async def full_for_a_while(*args: Any) -> ResultReference:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return await store(*args)
+
+    monkeypatch.setattr(here.stores.results, "store", full_for_a_while)
+    with request("POST", "/x", "http", HEADERS):
+        workflow_id = await here.start("plain")
+    await here.finish(workflow_id)
+    spans = with_paths(recorded.spans())
+    goal = "POST > invoke_workflow plain"
+    assert sorted(path for path, _ in spans) == [
+        "POST",
+        goal,
+        f"{goal} > invoke_agent plain",
+        f"{goal} > prepare_agent_context",
+        f"{goal} > store_agent_results",
+    ]
+    stored = dict(spans)[f"{goal} > store_agent_results"]
+    assert attribute(stored, "perdure.tries") == 3  # the quick one before them is none of its own
+    assert stored.status.status_code is not StatusCode.ERROR
+    assert (stored.end_time or 0) - (stored.start_time or 0) > 2 * 10**9  # two pauses
+
+
+async def test_what_prepares_or_cleans_up_says_how_it_failed_once(
+    install: Install, recorded: Recorded
+) -> None:
+    async def waiting(run: Run, goal: Goal) -> Result:
+        await run.approve("Go on?")
+        return Result(summary="done")
+
+    here = await install(AgentSpec(name="waiting", description="Waits.", agent=waiting))
+    trace = GoalTrace(TRACE, 1, CALLER).encode()
+    goal = Goal(goal_id="x", description="x", agent_type="nobody", trace=trace)
+    await here.client.start_workflow(
+        "AgentGoalWorkflow", goal, id="goal-unknown", task_queue=TASK_QUEUE
+    )
+    await here.finish("goal-unknown")
+    with request("POST", "/x", "http", HEADERS):
+        workflow_id = await here.start("waiting")
+    await here.until_status(workflow_id, GoalStatus.WAITING)
+    await here.until_idle(workflow_id)
+    await here.service.control.cancel(workflow_id)
+    await here.until_status(workflow_id, GoalStatus.CANCELLED)
+    with suppress(WorkflowFailureError):
+        await here.finish(workflow_id)
+    spans = with_paths(recorded.spans())
+    cancelled = "POST > invoke_workflow waiting"
+    assert sorted(path for path, _ in spans) == [
+        "POST",
+        cancelled,
+        f"{cancelled} > clean_up_agent",
+        f"{cancelled} > invoke_agent waiting",
+        f"{cancelled} > prepare_agent_context",
+        f"{cancelled} > store_agent_results",
+        "invoke_workflow nobody",
+        "invoke_workflow nobody > prepare_agent_context",
+        "invoke_workflow nobody > store_agent_results",
+    ]
+    failed = [path for path, span in spans if span.status.status_code is StatusCode.ERROR]
+    refused = "invoke_workflow nobody > prepare_agent_context"
+    assert sorted(failed) == ["invoke_workflow nobody", refused]
+    assert attribute(dict(spans)[refused], "error.type") == "UnknownAgent"
 
 
 async def test_spans_of_a_library_hang_under_ours_and_answered_work_has_none(
@@ -257,4 +342,4 @@ async def test_a_collector_that_does_not_answer_costs_no_goal_and_what_is_lost_i
     started = time.monotonic()
     await asyncio.to_thread(tracer.stop)
     assert time.monotonic() - started < 10
-    assert tracer.export.dropped == 52  # the goal, the execution, the steps
+    assert tracer.export.dropped == 54  # the goal, its activities, the steps

@@ -17,15 +17,20 @@ from tests.support.until import until_async
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
 HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+PREPARED, STORED = "prepare_agent_context", "store_agent_results"
 
 
 def tree(spans: list[Span], root: str) -> list[Any]:
     """Return what hangs under a span, as names with what hangs under them, in order of time.
 
     Executions that only waited, and took nothing, are left out: how many there are between two
-    delegates that end is for the clock to say.
+    delegates that end is for the clock to say. What prepares a goal comes first: of an execution
+    that is lost no more is known than the workflow task that has begun it, and prepared the goal.
     """
-    found = sorted((span for span in spans if span.parent_id == root), key=lambda one: one.began)
+    found = sorted(
+        (span for span in spans if span.parent_id == root),
+        key=lambda one: (one.name != PREPARED, one.began),
+    )
     nodes = [(span, tree(spans, span.span_id)) for span in found]
     return [
         (span.name, below) if below else span.name
@@ -61,12 +66,17 @@ async def test_a_goal_is_one_trace_from_the_request_to_its_steps(
         response = await client.post("/api/execute-goal?wait=60", json=goal, headers=HEADERS)
         record = response.raise_for_status().json()
     spans = of_trace(await collector.until(has("POST /api/execute-goal"), "the request's span"))
-    spans = of_trace(await collector.until(has("invoke_workflow lead"), "the goal's span"))
+    spans = of_trace(await collector.until(has(STORED), "the last activity's span"))
     check_whole(spans, CALLER)
     assert tree(spans, CALLER) == [
         (
             "POST /api/execute-goal",
-            [("invoke_workflow lead", [("invoke_agent lead", ["first", "deadly"])])],
+            [
+                (
+                    "invoke_workflow lead",
+                    [PREPARED, ("invoke_agent lead", ["first", "deadly"]), STORED],
+                )
+            ],
         )
     ]
     assert record["trace_id"] == TRACE
@@ -79,7 +89,10 @@ async def test_a_goal_is_one_trace_from_the_request_to_its_steps(
     assert goal_span.attributes["perdure.workflow.id"] == record["workflow_id"]
     assert goal_span.attributes["perdure.status"] == "completed"
     assert goal_span.attributes["gen_ai.operation.name"] == "invoke_workflow"
+    assert goal_span.attributes["gen_ai.workflow.name"] == "lead"
     assert by_name["invoke_agent lead"].attributes["perdure.attempt"] == "1"
+    assert by_name[PREPARED].attributes["perdure.goal.id"] == "g"
+    assert by_name[STORED].attributes["perdure.tries"] == "1"
     assert goal_span.began <= by_name["first"].began <= by_name["first"].ended <= goal_span.ended
 
 
@@ -110,12 +123,12 @@ async def test_a_trace_holds_over_a_killed_worker_delegates_an_approval_and_a_mo
         traced.start("worker")
         vote = f"/api/approvals/{approvals[0]['approval_id']}"
         await client.post(vote, json={"approved": True, "by": "me"})
-        await collector.until(has("invoke_workflow lead"), "the goal's span")
+        await collector.until(has(STORED, 3), "the spans of all last activities")
         record = (await client.get(f"/api/goals/{workflow_id}")).json()
     assert record["status"] == "completed", record
     spans = of_trace(await collector.until(has("POST /api/execute-goal"), "the request's span"))
     check_whole(spans, CALLER)
-    helper = ("invoke_workflow helper", [("invoke_agent helper", ["work"])])
+    helper = ("invoke_workflow helper", [PREPARED, ("invoke_agent helper", ["work"]), STORED])
     assert tree(spans, CALLER) == [
         (
             "POST /api/execute-goal",
@@ -123,6 +136,7 @@ async def test_a_trace_holds_over_a_killed_worker_delegates_an_approval_and_a_mo
                 (
                     "invoke_workflow lead",
                     [
+                        PREPARED,
                         ("invoke_agent lead", ["first"]),
                         ("invoke_agent lead", ["deadly"]),
                         helper,
@@ -132,6 +146,7 @@ async def test_a_trace_holds_over_a_killed_worker_delegates_an_approval_and_a_mo
                             "invoke_agent lead",
                             ["chat scripted", "execute_tool look_up", "chat scripted"],
                         ),
+                        STORED,
                     ],
                 )
             ],

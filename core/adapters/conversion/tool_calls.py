@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from perdure.agents import Run, StepFailed
-from perdure.telemetry.traces.recording import calling_tool
+from perdure.telemetry.traces.steps import calling_tool
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 from perdure.agents.steps.keys import StepKey, named_step
 from perdure.models import EventType
 from perdure.models.texts import join_surrogates
-from perdure.telemetry.traces.recording import tool_called
+from perdure.telemetry.traces.steps import tool_called
 
 # Enough to see what it is about; events are no place for whole files.
 VALUE_CHARACTERS: Final = 2_000

@@ -59,10 +59,10 @@ from perdure.agents.steps.retry import CLOCK, Clock, retry_in_place
 from perdure.agents.steps.run_closed import Fenced, JournalFailed, RunClosed
 from perdure.agents.steps.steps import STEP_NAME_CHARACTERS, Steps
 from perdure.models import EventType, Failure, FailureKind, Usage
+from perdure.telemetry.conventions import CACHED, TRIES
 from perdure.telemetry.metrics import recording
-from perdure.telemetry.traces.conventions import CACHED, TRIES
 from perdure.telemetry.traces.recorded_span import RecordedSpan
-from perdure.telemetry.traces.recording import answered_from_journal, model_request
+from perdure.telemetry.traces.steps import answered_from_journal, model_request
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from pydantic_ai.models.instrumented import InstrumentationSettings
 
 from perdure.agents.model_calls.request import ModelCall
 from perdure.redaction import without_secrets
-from perdure.telemetry.traces import conventions
+from perdure.telemetry import conventions
 from perdure.telemetry.traces.process import captures_content
 from perdure.telemetry.traces.recorded_span import RecordedSpan
 

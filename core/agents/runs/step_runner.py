@@ -16,8 +16,8 @@ from perdure.agents.steps.step_execution import ExecutedStep, execute_step, step
 from perdure.agents.steps.step_values import decode_value
 from perdure.agents.steps.steps import Steps, current_step
 from perdure.models import Usage
-from perdure.telemetry.traces.recording import answered_from_journal
-from perdure.telemetry.traces.recording import step as recorded_step
+from perdure.telemetry.traces.steps import answered_from_journal
+from perdure.telemetry.traces.steps import step as recorded_step
 
 
 class StepRunner:

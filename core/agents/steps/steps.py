@@ -24,7 +24,7 @@ from perdure.agents.steps.threads import StepThreads
 from perdure.messages import Wait
 from perdure.models.texts import LONE_SURROGATE
 from perdure.telemetry.metrics import recording
-from perdure.telemetry.traces.recording import answered_from_journal, wait_ended
+from perdure.telemetry.traces.steps import answered_from_journal, wait_ended
 
 STEP_NAME_CHARACTERS: Final = 200
 # Far less than the heartbeat timeout, far more than a check takes.

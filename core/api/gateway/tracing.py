@@ -5,7 +5,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from perdure.telemetry.traces import conventions
+from perdure.telemetry import conventions
 from perdure.telemetry.traces.entrances import request
 
 # Pages and streams of events are read all the time, and start nothing.

@@ -1,1 +1,1 @@
-"""Metrics: their names, their bounds, what records them, how they are shown and exported."""
+"""Metrics: their bounds, what records them, how they are shown and exported."""

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from perdure.telemetry import conventions
+from perdure.telemetry.conventions import METRICS
 from perdure.telemetry.environment import export_settings, metric_interval, not_installed
-from perdure.telemetry.metrics import conventions
-from perdure.telemetry.metrics.conventions import METRICS, Metric, prometheus_label
+from perdure.telemetry.metric import Metric, prometheus_label
 from perdure.telemetry.metrics.instruments import Instruments
 from perdure.telemetry.resource import process_resource
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from perdure.models import FailureKind
-from perdure.telemetry.metrics import conventions
+from perdure.telemetry import conventions
+from perdure.telemetry.conventions import METRICS
+from perdure.telemetry.metric import Metric, prometheus_label
 from perdure.telemetry.metrics.busiest import Busiest
-from perdure.telemetry.metrics.conventions import METRICS, Metric, prometheus_label
 from perdure.telemetry.metrics.families import Family, family_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class Instruments:
         self._counters: dict[Metric, Counter] = {}
         self._gauges: dict[Metric, Gauge] = {}
         self._histograms: dict[Metric, Histogram] = {}
+        # By metric and labels, what counts: to find it anew takes longer than to count.
+        self._counter_series: dict[tuple[Metric | str, ...], Counter] = {}
+        self._histogram_series: dict[tuple[Metric | str, ...], Histogram] = {}
         self._sources: list[Source] = []
         for metric in METRICS:
             name, labels = metric.prometheus_name, [prometheus_label(one) for one in metric.labels]
@@ -56,23 +60,32 @@ class Instruments:
         # Else the first failure of a kind would be no increase.
         for kind in FailureKind:
             self._counters[conventions.FAILURES].labels(kind.value)
-        self.agents = Busiest(AGENTS, lambda agent: self._end({conventions.AGENT: agent}))
-        self.tenants = Busiest(TENANTS, lambda tenant: self._end({conventions.TENANT: tenant}))
+        self.agents = Busiest(AGENTS, lambda agent: self._end({conventions.AGENT_LABEL: agent}))
+        self.tenants = Busiest(
+            TENANTS, lambda tenant: self._end({conventions.TENANT_LABEL: tenant})
+        )
         self.models = Busiest(MODELS, self._end_model)
         self.evaluations = Busiest(
-            EVALUATIONS, lambda name: self._end({conventions.EVALUATION: name})
+            EVALUATIONS, lambda name: self._end({conventions.EVALUATION_NAME: name})
         )
 
     def add(self, metric: Metric, *labels: str, amount: float = 1.0) -> None:
         """Add to a counter."""
-        counter = self._counters[metric]
-        (counter.labels(*labels) if labels else counter).inc(amount)
+        series = self._counter_series.get((metric, *labels))
+        if series is None:
+            counter = self._counters[metric]
+            series = counter.labels(*labels) if labels else counter
+            self._counter_series[metric, *labels] = series
+        series.inc(amount)
 
     def observe(self, metric: Metric, *labels: str, value: float) -> None:
         """Add a value to a histogram; a clock that was set back makes no time negative."""
-        histogram = self._histograms[metric]
-        amount = max(0.0, value) if metric.unit == "s" else value
-        (histogram.labels(*labels) if labels else histogram).observe(amount)
+        series = self._histogram_series.get((metric, *labels))
+        if series is None:
+            histogram = self._histograms[metric]
+            series = histogram.labels(*labels) if labels else histogram
+            self._histogram_series[metric, *labels] = series
+        series.observe(max(0.0, value) if metric.unit == "s" else value)
 
     def set(self, metric: Metric, *labels: str, value: float) -> None:
         """Set a gauge."""
@@ -115,7 +128,7 @@ class Instruments:
 
     def _end_model(self, place: str) -> None:
         provider, _, model = place.partition("/")
-        self._end({conventions.PROVIDER: provider, conventions.MODEL: model})
+        self._end({conventions.PROVIDER: provider, conventions.REQUEST_MODEL: model})
 
     def _end(self, labels: dict[str, str]) -> None:
         """End the series of a label that is one of the others from now on."""
@@ -124,3 +137,5 @@ class Instruments:
                 instrument.remove_by_labels(
                     {prometheus_label(name): value for name, value in labels.items()}
                 )
+        self._counter_series.clear()
+        self._histogram_series.clear()

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Final, Literal, NamedTuple
 
-from perdure.telemetry.metrics import conventions
+from perdure.telemetry import conventions
 from perdure.telemetry.metrics.busiest import OTHER
 from perdure.telemetry.metrics.instruments import Instruments
 
@@ -145,12 +146,13 @@ def model_asked(
     if own is None:
         return
     place = own.models.label(f"{provider}/{model}")
-    labels = (provider, model) if place != OTHER else (OTHER, OTHER)
+    asked = (provider, model) if place != OTHER else (OTHER, OTHER)
+    labels = (conventions.CHAT, *asked)
     own.observe(conventions.INFERENCE_TIME, *labels, value=seconds)
     if first_chunk_seconds is not None:
         own.observe(conventions.FIRST_CHUNK_TIME, *labels, value=first_chunk_seconds)
-    own.add(conventions.INPUT_TOKENS, *labels, amount=input_tokens)
-    own.add(conventions.OUTPUT_TOKENS, *labels, amount=output_tokens)
+    own.add(conventions.TOKENS_SENT, *labels, amount=input_tokens)
+    own.add(conventions.TOKENS_RECEIVED, *labels, amount=output_tokens)
 
 
 def scored(name: str, tenant: str, number: float | None) -> None:
@@ -167,18 +169,29 @@ def scored(name: str, tenant: str, number: float | None) -> None:
             own.observe(conventions.SCORE, own.evaluations.label(name), value=number)
 
 
-@contextmanager
-def store_operation(operation: Literal["read", "write"]) -> Iterator[None]:
+class store_operation:  # noqa: N801 -- a block, as those that are functions
     """Record how long the block, one read or write of the stores, takes."""
-    own = _process.instruments
-    if own is None:
-        yield
-        return
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        own.observe(conventions.STORE_TIME, operation, value=time.perf_counter() - started)
+
+    # No generator, as every step waits for several.
+    __slots__ = ("_operation", "_started")
+
+    def __init__(self, operation: Literal["read", "write"]) -> None:
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._started = time.perf_counter()
+
+    def __exit__(
+        self,
+        type_: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Record it."""
+        if (own := _process.instruments) is not None:
+            seconds = time.perf_counter() - self._started
+            own.observe(conventions.STORE_TIME, self._operation, value=seconds)
 
 
 def event_followed(stored_at: datetime) -> None:

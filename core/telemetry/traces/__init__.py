@@ -1,1 +1,1 @@
-"""Traces: their names, how a goal's spans hang together, what records and exports them."""
+"""Traces: how a goal's spans hang together, what records and exports them."""

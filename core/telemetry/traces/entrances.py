@@ -1,11 +1,16 @@
 """Where a goal's trace begins: with a request over HTTP, or with a command."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from perdure.telemetry.traces import conventions as names
+from perdure.telemetry import conventions as names
+from perdure.telemetry.traces.goal_trace import GoalTrace
 from perdure.telemetry.traces.process import tracer
+from perdure.telemetry.traces.propagation import (
+    environment_fields,
+    outgoing_fields,
+    under_environment,
+)
 from perdure.telemetry.traces.recorded_span import OFF, RecordedSpan
 
 
@@ -21,24 +26,36 @@ def request(
 
     attributes = {names.HTTP_METHOD: method, names.URL_PATH: path, names.URL_SCHEME: scheme}
     span = own.begin(method, attributes, kind="server", context=incoming(headers))
-    with own.during(span):
-        yield RecordedSpan(span)
+    with span:
+        yield span
 
 
 @contextmanager
 def command(name: str) -> Iterator[None]:
-    """Record the block as a command, under what the variable ``TRACEPARENT`` names."""
-    if (own := tracer()) is None:
-        yield
+    """Record the block as a command, under what the variable ``TRACEPARENT`` names.
+
+    Where traces are off, and for a command without a name, what it starts hangs under that itself.
+
+    Args:
+        name: The command's name, of one that starts goals.
+    """
+    own = tracer()
+    if own is None or not name:
+        with under_environment():
+            yield
         return
     from perdure.telemetry.traces.tracer import incoming
 
-    headers = {name.lower(): os.environ.get(name, "") for name in ("TRACEPARENT", "TRACESTATE")}
-    with own.during(own.begin(name, {}, context=incoming(headers))):
+    with own.begin(name, {}, context=incoming(environment_fields())):
         yield
 
 
 def new_goal(agent: str) -> str:
-    """Return the encoded trace of a goal that is started now; empty where traces are off."""
-    own = tracer()
-    return own.new_goal(f"{names.INVOKE_WORKFLOW} {agent}").encode() if own is not None else ""
+    """Return the encoded trace of a goal that is started now.
+
+    It is empty where traces are off and the caller has none: another process may record the goal.
+    """
+    if (own := tracer()) is not None:
+        return own.new_goal(f"{names.INVOKE_WORKFLOW} {agent}").encode()
+    trace = GoalTrace.under(outgoing_fields())
+    return trace.encode() if trace is not None else ""

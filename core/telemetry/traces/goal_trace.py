@@ -7,12 +7,17 @@ every process. A step that a killed worker has begun, and another one executes a
 """
 
 import hashlib
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 _ENCODED = re.compile(r"([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{2})(?:;(.*))?")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = 1
+# What everybody has to pass on; more of it need not be.
+_STATE_CHARACTERS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,21 @@ class GoalTrace:
             return decoded
         return cls(derived_id(workflow_id, bits=128), derived_id(workflow_id, "goal"))
 
+    @classmethod
+    def under(cls, fields: Mapping[str, str]) -> Self | None:
+        """Return the trace of a new goal under the span that ``traceparent`` names, if it does."""
+        found = _TRACEPARENT.fullmatch(fields.get("traceparent", ""))
+        if found is None:
+            return None
+        trace_id, parent_id, flags = (int(part, 16) for part in found.groups())
+        if not trace_id or not parent_id:
+            return None
+        span_id = int.from_bytes(os.urandom(8)) or 1
+        state = fields.get("tracestate", "")
+        return cls(
+            trace_id, span_id, parent_id, flags, state if len(state) <= _STATE_CHARACTERS else ""
+        )
+
     def encode(self) -> str:
         """Return it as text."""
         text = f"{self.trace_id:032x}-{self.span_id:016x}-{self.parent_id:016x}-{self.flags:02x}"
@@ -63,7 +83,11 @@ class GoalTrace:
 
     def derived(self, *parts: object) -> int:
         """Return the id of a span below the goal's, the same in every process."""
-        return derived_id(f"{self.trace_id:032x}", f"{self.span_id:016x}", *parts)
+        return id_of(self.digest(*parts))
+
+    def digest(self, *parts: object) -> "hashlib._Hash":
+        """Return what :meth:`derived` makes an id of, to which further parts can be added."""
+        return _digest(f"{self.trace_id:032x}", f"{self.span_id:016x}", *parts)
 
     def delegate(self, workflow_id: str) -> "GoalTrace":
         """Return the trace of a goal that this one delegates."""
@@ -78,8 +102,16 @@ class GoalTrace:
 
 def derived_id(*parts: object, bits: int = 64) -> int:
     """Return an id made of some words."""
-    text = "\0".join(map(str, parts))
-    return int.from_bytes(hashlib.sha256(text.encode(errors="replace")).digest()[: bits // 8]) or 1
+    return id_of(_digest(*parts), bits)
+
+
+def id_of(digest: "hashlib._Hash", bits: int = 64) -> int:
+    """Return the id that a digest stands for; never 0, which would be none."""
+    return int.from_bytes(digest.digest()[: bits // 8]) or 1
+
+
+def _digest(*parts: object) -> "hashlib._Hash":
+    return hashlib.sha256("\0".join(map(str, parts)).encode(errors="replace"))
 
 
 def delegate_trace(text: str | None, workflow_id: str) -> str | None:

@@ -10,13 +10,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
+from perdure.telemetry import conventions
 from perdure.telemetry.environment import (
     ExportSettings,
     export_settings,
     not_installed,
     span_queue,
 )
-from perdure.telemetry.traces import conventions
 
 if TYPE_CHECKING:
     from perdure.telemetry.traces.tracer import Tracer

@@ -1,62 +1,58 @@
 """A span as the parts of Perdure see it, whether it is recorded or not."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
 
 from perdure.models import Failure, Usage
-from perdure.telemetry.traces import conventions as names
 
-if TYPE_CHECKING:
-    from perdure.telemetry.traces.tracer import Attributes, OpenSpan
+Attributes = Mapping[str, str | int | float | bool | None]
 
 
 class RecordedSpan:
-    """A span, or what takes its place where traces are off."""
+    """A span; this class is what takes its place where traces are off, and records nothing.
 
-    def __init__(self, span: "OpenSpan | None" = None) -> None:
-        self._span = span
+    It is the current span of a ``with`` block, at whose end it ends. An error that leaves the block
+    is that of the span.
 
-    @property
-    def is_real(self) -> bool:
-        """Whether it is recorded, so that what it takes to describe it is worth the time."""
-        return self._span is not None
+    Attributes:
+        is_real: Whether it is recorded, so that what it takes to describe it is worth the time.
+    """
 
-    def set(self, attributes: "Attributes") -> None:
+    # No generator: a step waits for these.
+    __slots__ = ()
+
+    is_real: bool = False
+
+    def __enter__(self) -> Self:
+        """Become the current span."""
+        return self
+
+    def __exit__(
+        self,
+        type_: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End."""
+
+    def set(self, attributes: Attributes) -> None:
         """Set attributes; those that are ``None`` are left out."""
-        if self._span is not None:
-            self._span.set(attributes)
 
     def rename(self, name: str) -> None:
         """Give it another name."""
-        if self._span is not None:
-            self._span.rename(name)
 
     def failed(self, failure: Failure | None) -> None:
         """Say that what it stands for has failed, if it has."""
-        if self._span is not None and failure is not None:
-            self._span.fail(failure.type, failure.message)
 
-    def fail(self, type_: str, message: str) -> None:
-        """Say that what it stands for has failed."""
-        if self._span is not None:
-            self._span.fail(type_, message)
+    def fail(self, type_: str, message: str = "") -> None:
+        """Say that what it stands for has failed; what is said first counts."""
 
     def used(self, usage: Usage) -> None:
         """Say what it has used of paid models, if anything."""
-        if self._span is not None and usage != Usage():
-            self._span.set(_usage(usage))
 
     def repeated(self) -> None:
-        """Export nothing of it, as another execution does the same again under the same id."""
-        if self._span is not None:
-            self._span.discard()
-
-
-def _usage(usage: Usage) -> "Attributes":
-    return {
-        names.INPUT_TOKENS: usage.input_tokens,
-        names.OUTPUT_TOKENS: usage.output_tokens,
-        names.COST: usage.cost,
-    }
+        """Export nothing of it, as another process makes the same span."""
 
 
 OFF: Final = RecordedSpan()

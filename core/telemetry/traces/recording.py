@@ -1,37 +1,24 @@
-"""What the parts of Perdure record of a goal's way; nothing where traces are off."""
+"""What is recorded of a goal's way: its executions, its other activities, its end, its scores.
+
+Nothing where traces are off.
+"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Final
 
 from perdure.models import DEFAULT_TENANT, Failure, Goal, GoalStatus, Score, Usage
 from perdure.redaction import without_secrets
-from perdure.telemetry.traces import conventions as names
+from perdure.telemetry import conventions as names
+from perdure.telemetry.traces.current_execution import (
+    SECOND,
+    TracedExecution,
+    nanoseconds,
+)
+from perdure.telemetry.traces.current_execution import execution as current_execution
 from perdure.telemetry.traces.goal_trace import GoalTrace
-from perdure.telemetry.traces.library_spans import count_step
 from perdure.telemetry.traces.process import tracer
-from perdure.telemetry.traces.recorded_span import OFF, RecordedSpan
-
-AttributeValue = str | int | float | bool | None
-
-_BILLION: Final = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Execution:
-    """The execution that the current task is part of."""
-
-    trace: GoalTrace
-    attempt: int
-    sequence: int
-    run_id: str
-
-
-_execution: Final[ContextVar[_Execution | None]] = ContextVar("traced_execution", default=None)
-_tool: Final[ContextVar[tuple[str, str | None] | None]] = ContextVar("traced_tool", default=None)
+from perdure.telemetry.traces.recorded_span import OFF, Attributes, RecordedSpan
 
 
 def goal_ended(
@@ -65,9 +52,10 @@ def goal_ended(
     from perdure.telemetry.traces.tracer import below
 
     goal = GoalTrace.of(trace, workflow_id)
-    end = _nanoseconds(ended_at)
+    end = nanoseconds(ended_at)
     attributes = {
         names.OPERATION: names.INVOKE_WORKFLOW,
+        names.WORKFLOW_NAME: agent,
         names.AGENT_NAME: agent,
         names.CONVERSATION: workflow_id,
         names.WORKFLOW_ID: workflow_id,
@@ -75,19 +63,17 @@ def goal_ended(
         names.TENANT: tenant if tenant != DEFAULT_TENANT else None,
         names.STATUS: status.value,
     }
-    span = RecordedSpan(
-        opened := own.begin(
-            f"{names.INVOKE_WORKFLOW} {agent}",
-            attributes,
-            context=below(goal, goal.parent_id),
-            span_id=goal.span_id,
-            trace_id=goal.trace_id,
-            at=end - int(seconds * _BILLION),
-        )
+    span = own.begin(
+        f"{names.INVOKE_WORKFLOW} {agent}",
+        attributes,
+        context=below(goal, goal.parent_id),
+        span_id=goal.span_id,
+        trace_id=goal.trace_id,
+        at=end - int(seconds * SECOND),
     )
     span.used(spent)
     span.failed(failure)
-    opened.end(end)
+    span.end(end)
 
 
 @contextmanager
@@ -111,16 +97,55 @@ def execution(
     trace = GoalTrace.of(goal.trace, workflow_id)
     span = own.begin(
         f"{names.INVOKE_AGENT} {goal.agent_type}",
-        _execution_attributes(goal, workflow_id, sequence) | {names.ATTEMPT: attempt},
+        _attributes(goal, workflow_id)
+        | {
+            names.OPERATION: names.INVOKE_AGENT,
+            names.EXECUTION: sequence,
+            names.ATTEMPT: attempt,
+        },
         context=below(trace),
         span_id=trace.derived("execution", run_id, sequence),
     )
-    token = _execution.set(_Execution(trace, attempt, sequence, run_id))
+    token = current_execution.set(TracedExecution(trace, workflow_id, run_id, attempt))
     try:
-        with own.during(span):
-            yield RecordedSpan(span)
+        with span:
+            yield span
     finally:
-        _execution.reset(token)
+        current_execution.reset(token)
+
+
+def activity(
+    goal: Goal,
+    workflow_id: str,
+    run_id: str,
+    name: str,
+    activity_id: str,
+    tries: int,
+    began_at: datetime,
+) -> AbstractContextManager[RecordedSpan]:
+    """Record a block as an activity that is no execution: what prepares, cleans up or stores.
+
+    Args:
+        goal: The goal.
+        workflow_id: Its run.
+        run_id: The Temporal run.
+        name: The activity.
+        activity_id: Which one of the Temporal run it is.
+        tries: Which try at it this is, from 1; those before it are part of the span.
+        began_at: When the first of them began.
+    """
+    if (own := tracer()) is None:
+        return OFF
+    from perdure.telemetry.traces.tracer import below
+
+    trace = GoalTrace.of(goal.trace, workflow_id)
+    return own.begin(
+        name,
+        _attributes(goal, workflow_id) | {names.TRIES: tries},
+        context=below(trace),
+        span_id=trace.derived("activity", run_id, name, activity_id),
+        at=nanoseconds(began_at) if tries > 1 else None,
+    )
 
 
 def execution_lost(
@@ -143,146 +168,18 @@ def execution_lost(
     trace = GoalTrace.of(goal.trace, workflow_id)
     span = own.begin(
         f"{names.INVOKE_AGENT} {goal.agent_type}",
-        _execution_attributes(goal, workflow_id, sequence) | {names.END: "lost"},
+        _attributes(goal, workflow_id)
+        | {
+            names.OPERATION: names.INVOKE_AGENT,
+            names.EXECUTION: sequence,
+            names.END: "lost",
+        },
         context=below(trace),
         span_id=trace.derived("execution", run_id, sequence),
         at=began,
     )
     span.fail("LostWorker", "its worker was killed, or stopped answering")
     span.end(max(began, ended))
-
-
-@contextmanager
-def calling_tool(tool: str, call_id: str | None) -> Iterator[None]:
-    """Record the step of the block as a call of a tool.
-
-    Args:
-        tool: The tool.
-        call_id: What identifies the call, if a model has made it.
-    """
-    token = _tool.set((tool, call_id))
-    try:
-        yield
-    finally:
-        _tool.reset(token)
-
-
-@contextmanager
-def step(name: str, number: int, *identity: object) -> Iterator[RecordedSpan]:
-    """Record the block as a step.
-
-    Args:
-        name: Its name.
-        number: Which of that name it is in its execution.
-        identity: What makes it the same step in a later execution, beside its name.
-    """
-    current, own = _execution.get(), tracer()
-    if current is None or own is None:
-        yield OFF
-        return
-    title = name
-    attributes: dict[str, AttributeValue] = {names.STEP: name, names.STEP_NUMBER: number or None}
-    if (called := _tool.get()) is not None:
-        title = f"{names.EXECUTE_TOOL} {called[0]}"
-        attributes |= {
-            names.OPERATION: names.EXECUTE_TOOL,
-            names.TOOL_NAME: called[0],
-            names.TOOL_CALL_ID: called[1],
-        }
-    span = own.begin(title, attributes, span_id=_step_id(current, name, identity))
-    token = _tool.set(None)  # steps within it are no calls
-    try:
-        with own.during(span):
-            yield RecordedSpan(span)
-    finally:
-        _tool.reset(token)
-        count_step(executed=True)
-
-
-@contextmanager
-def model_request(
-    provider: str, model: str, name: str, number: int, *identity: object
-) -> Iterator[RecordedSpan]:
-    """Record the block as a request of a model, which is a step too; see :func:`step`."""
-    current, own = _execution.get(), tracer()
-    if current is None or own is None:
-        yield OFF
-        return
-    attributes = {
-        names.OPERATION: names.CHAT,
-        names.PROVIDER: provider,
-        names.REQUEST_MODEL: model,
-        names.STEP: name,
-        names.STEP_NUMBER: number or None,
-    }
-    span = own.begin(
-        f"{names.CHAT} {model}",
-        attributes,
-        kind="client",
-        span_id=_step_id(current, name, identity),
-    )
-    try:
-        with own.during(span):
-            yield RecordedSpan(span)
-    finally:
-        count_step(executed=True)
-
-
-def wait_ended(
-    name: str,
-    number: int,
-    kind: str,
-    ended_at: datetime,
-    seconds: float,
-    failure: Failure | None,
-    *identity: object,
-) -> None:
-    """Record a wait that is over, in the execution that takes its outcome.
-
-    Args:
-        name: Its name as a step.
-        number: Which of that name it is in its execution.
-        kind: What was waited for.
-        ended_at: When it was over.
-        seconds: How long it took.
-        failure: Why it has no outcome but this.
-        identity: What makes it the same wait in a later execution, beside its name.
-    """
-    current, own = _execution.get(), tracer()
-    if current is None or own is None:
-        return
-    from perdure.telemetry.traces.tracer import below
-
-    end = _nanoseconds(ended_at)
-    attributes = {names.STEP: name, names.STEP_NUMBER: number or None, names.WAIT: kind}
-    span = own.begin(
-        name,
-        attributes,
-        context=below(current.trace),
-        span_id=_step_id(current, name, identity),
-        at=end - int(seconds * _BILLION),
-    )
-    RecordedSpan(span).failed(failure)
-    span.end(end)
-
-
-def tool_called(
-    tool: str, call_id: str, began_at: datetime, seconds: float, *, failed: bool
-) -> None:
-    """Record a call of a tool that the agent's own library has made."""
-    current, own = _execution.get(), tracer()
-    if current is None or own is None:
-        return
-    attributes = {
-        names.OPERATION: names.EXECUTE_TOOL,
-        names.TOOL_NAME: tool,
-        names.TOOL_CALL_ID: call_id,
-    }
-    begin = _nanoseconds(began_at)
-    span = own.begin(f"{names.EXECUTE_TOOL} {tool}", attributes, at=begin)
-    if failed:
-        span.fail("ToolFailed")
-    span.end(begin + int(seconds * _BILLION))
 
 
 def scored(workflow_id: str, agent: str, tenant: str, trace: str | None, score: Score) -> None:
@@ -299,7 +196,7 @@ def scored(workflow_id: str, agent: str, tenant: str, trace: str | None, score: 
         return
     from perdure.telemetry.traces.tracer import below
 
-    about: dict[str, AttributeValue] = {
+    about: Attributes = {
         names.EVALUATION_NAME: score.name,
         names.EVALUATION_VALUE: score.number,
         names.EVALUATION_LABEL: score.label,
@@ -307,7 +204,7 @@ def scored(workflow_id: str, agent: str, tenant: str, trace: str | None, score: 
         names.STEP: score.step,
         names.SCORED_BY: score.by,
     }
-    if score.by_agent and _execution.get() is not None:
+    if score.by_agent and current_execution.get() is not None:
         own.event(names.EVALUATION_RESULT, about)
         return
     attributes = {
@@ -317,35 +214,15 @@ def scored(workflow_id: str, agent: str, tenant: str, trace: str | None, score: 
         names.TENANT: tenant if tenant != DEFAULT_TENANT else None,
     }
     goal = GoalTrace.of(trace, workflow_id)
-    with own.during(own.begin(f"score {score.name}", attributes, context=below(goal))):
+    with own.begin(f"score {score.name}", attributes, context=below(goal)):
         own.event(names.EVALUATION_RESULT, about)
 
 
-def answered_from_journal(name: str, number: int) -> None:
-    """Note, in the current span, a step or a wait whose outcome was on record."""
-    own = tracer()
-    if own is not None and _execution.get() is not None:
-        attributes = {names.STEP: name, names.STEP_NUMBER: number or None}
-        own.event(names.ANSWERED_FROM_JOURNAL, attributes)
-        count_step(executed=False)
-
-
-def _execution_attributes(goal: Goal, workflow_id: str, sequence: int) -> dict[str, AttributeValue]:
+def _attributes(goal: Goal, workflow_id: str) -> dict[str, str | int | None]:
     return {
-        names.OPERATION: names.INVOKE_AGENT,
         names.AGENT_NAME: goal.agent_type,
         names.CONVERSATION: workflow_id,
         names.WORKFLOW_ID: workflow_id,
         names.GOAL_ID: goal.goal_id,
         names.TENANT: goal.tenant if goal.tenant != DEFAULT_TENANT else None,
-        names.EXECUTION: sequence,
     }
-
-
-def _step_id(current: _Execution, name: str, identity: tuple[object, ...]) -> int:
-    # The attempt, since only another one repeats a step that has an outcome.
-    return current.trace.derived("step", current.run_id, current.attempt, name, *identity)
-
-
-def _nanoseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1_000_000) * 1_000

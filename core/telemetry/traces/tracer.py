@@ -1,13 +1,13 @@
 """Spans with the OpenTelemetry SDK: imported where traces are on, and nowhere else."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Final, Literal
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Final, Literal, Self
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -24,16 +24,17 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from perdure.models import Failure, Usage
 from perdure.redaction import without_secrets
+from perdure.telemetry import conventions
 from perdure.telemetry.environment import SpanQueue, span_queue
 from perdure.telemetry.resource import process_resource
-from perdure.telemetry.traces import conventions
 from perdure.telemetry.traces.export import QueuedExport
 from perdure.telemetry.traces.goal_trace import GoalTrace
+from perdure.telemetry.traces.recorded_span import Attributes, RecordedSpan
 from perdure.version import core_version
 
 Kind = Literal["internal", "client", "server"]
-Attributes = Mapping[str, str | int | float | bool | None]
 
 _KINDS: Final = {
     "internal": SpanKind.INTERNAL,
@@ -42,8 +43,8 @@ _KINDS: Final = {
 }
 _MESSAGE_CHARACTERS: Final = 1_000
 
-_trace_id: ContextVar[int] = ContextVar("given_trace_id", default=0)
-_span_id: ContextVar[int] = ContextVar("given_span_id", default=0)
+# The ids that a span which is begun is to have, of its trace and its own; 0 for one by chance.
+_ids: ContextVar[tuple[int, int]] = ContextVar("given_ids", default=(0, 0))
 
 
 class _Ids(IdGenerator):
@@ -53,19 +54,42 @@ class _Ids(IdGenerator):
     """
 
     def generate_span_id(self) -> int:
-        return _span_id.get() or int.from_bytes(os.urandom(8)) or 1
+        return _ids.get()[1] or int.from_bytes(os.urandom(8)) or 1
 
     def generate_trace_id(self) -> int:
-        return _trace_id.get() or int.from_bytes(os.urandom(16)) or 1
+        return _ids.get()[0] or int.from_bytes(os.urandom(16)) or 1
 
 
-class OpenSpan:
+class OpenSpan(RecordedSpan):
     """A span that has begun."""
+
+    __slots__ = ("_failed", "_is_repeated", "_span", "_token")
+
+    is_real = True
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        self._discarded = False
         self._failed = False
+        self._is_repeated = False
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> Self:
+        """Become the current span."""
+        self._token = attach(trace.set_span_in_context(self._span))
+        return self
+
+    def __exit__(
+        self,
+        type_: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End."""
+        if self._token is not None:
+            detach(self._token)
+        if error is not None:
+            self.fail(type(error).__name__, str(error))
+        self.end()
 
     def set(self, attributes: Attributes) -> None:
         """Set attributes; those that are ``None`` are left out."""
@@ -74,6 +98,11 @@ class OpenSpan:
     def rename(self, name: str) -> None:
         """Give it another name."""
         self._span.update_name(name)
+
+    def failed(self, failure: Failure | None) -> None:
+        """Say that what it stands for has failed, if it has."""
+        if failure is not None:
+            self.fail(failure.type, failure.message)
 
     def fail(self, type_: str, message: str = "") -> None:
         """Say that what it stands for has failed; what is said first counts."""
@@ -84,13 +113,24 @@ class OpenSpan:
         text = without_secrets(message)[:_MESSAGE_CHARACTERS]
         self._span.set_status(Status(StatusCode.ERROR, text or None))
 
-    def discard(self) -> None:
-        """Export nothing of it: another process makes the same span."""
-        self._discarded = True
+    def used(self, usage: Usage) -> None:
+        """Say what it has used of paid models, if anything."""
+        if usage.input_tokens or usage.output_tokens or usage.cost:
+            self._span.set_attributes(
+                {
+                    conventions.INPUT_TOKENS: usage.input_tokens,
+                    conventions.OUTPUT_TOKENS: usage.output_tokens,
+                    conventions.COST: usage.cost,
+                }
+            )
+
+    def repeated(self) -> None:
+        """Export nothing of it, as another process makes the same span."""
+        self._is_repeated = True
 
     def end(self, at: int | None = None) -> None:
         """End it, now or at a time in nanoseconds since 1970."""
-        if not self._discarded:
+        if not self._is_repeated:
             self._span.end(at)
 
 
@@ -153,34 +193,18 @@ class Tracer:
             trace_id: The trace of a span that hangs under nothing.
             at: When it has begun, in nanoseconds since 1970; now when not given.
         """
-        tokens = _trace_id.set(trace_id), _span_id.set(span_id)
+        known = _known(attributes)
+        if not span_id and not trace_id:
+            return OpenSpan(
+                self._tracer.start_span(name, context, _KINDS[kind], known, start_time=at)
+            )
+        token = _ids.set((trace_id, span_id))
         try:
-            span = self._tracer.start_span(
-                name, context, _KINDS[kind], _known(attributes), start_time=at
+            return OpenSpan(
+                self._tracer.start_span(name, context, _KINDS[kind], known, start_time=at)
             )
         finally:
-            _trace_id.reset(tokens[0])
-            _span_id.reset(tokens[1])
-        return OpenSpan(span)
-
-    @contextmanager
-    def during(self, span: OpenSpan) -> Iterator[OpenSpan]:
-        """Make a span the current one of the block, at whose end it ends.
-
-        An error that leaves the block is that of the span.
-        """
-        try:
-            with trace.use_span(
-                span._span,  # noqa: SLF001 -- two classes of one module
-                record_exception=False,
-                set_status_on_exception=False,
-            ):
-                yield span
-        except BaseException as error:
-            span.fail(type(error).__name__, str(error))
-            raise
-        finally:
-            span.end()
+            _ids.reset(token)
 
     def event(self, name: str, attributes: Attributes) -> None:
         """Add an event to the current span."""

@@ -10,7 +10,8 @@ from perdure.messages import WaitKind
 from perdure.models import GoalStatus
 from perdure.stores import StoreUnavailable
 from perdure.stores.runs.current_counts import CurrentCounts
-from perdure.telemetry.metrics import conventions, recording
+from perdure.telemetry import conventions
+from perdure.telemetry.metrics import recording
 from perdure.telemetry.metrics.busiest import OTHER
 from perdure.telemetry.metrics.families import Family
 from perdure.telemetry.metrics.instruments import Instruments

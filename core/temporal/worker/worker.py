@@ -25,6 +25,7 @@ from perdure.messages import task_queue
 from perdure.settings import Settings
 from perdure.stores import Stores
 from perdure.telemetry.traces.process import is_on
+from perdure.temporal.worker.interceptors.activity_spans import ActivitySpansInterceptor
 from perdure.temporal.worker.interceptors.log_context import LogContextInterceptor
 from perdure.temporal.worker.interceptors.measuring import MeasuringInterceptor
 from perdure.temporal.worker.interceptors.tracing import TracingInterceptor
@@ -67,7 +68,7 @@ def build_worker(
             LogContextInterceptor(),
             MeasuringInterceptor(),
             RegisterInterceptor(settings.home),
-            *([TracingInterceptor()] if is_on() else []),
+            *([TracingInterceptor(), ActivitySpansInterceptor()] if is_on() else []),
         ],
         tuner=_slots(settings),
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,

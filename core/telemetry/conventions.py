@@ -1,71 +1,89 @@
-"""The metrics by name: what each counts, in what unit, with which labels and bounds.
+"""The names of spans, of their attributes and events, and of metrics, with their version.
 
 Names beginning with ``gen_ai.`` are those of OpenTelemetry's conventions for generative AI, which
 are in development: of the repository ``open-telemetry/semantic-conventions-genai``, version
-:data:`GEN_AI_VERSION`. The others are Perdure's own.
+:data:`GEN_AI_VERSION`. Names beginning with ``http.`` and ``url.``, and ``error.type``, are those
+of the stable conventions. The others are Perdure's own, those of its spans begin with ``perdure.``.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
+
+from perdure.telemetry.metric import Metric
 
 GEN_AI_VERSION: Final = "0.1.0"
 
-Kind = Literal["counter", "gauge", "histogram"]
-
-# What a name's last part is in Prometheus, by unit (UCUM).
-_SUFFIXES: Final = {"s": "_seconds", "By": "_bytes", "USD": "_dollars"}
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric.
-
-    Attributes:
-        name: Its name, as OpenTelemetry writes it.
-        kind: A counter, which only grows; a gauge; or a histogram.
-        unit: Its unit (UCUM).
-        description: What it says, in a sentence.
-        labels: The names of its labels.
-        buckets: The upper bounds of a histogram's buckets.
-    """
-
-    name: str
-    kind: Kind
-    unit: str
-    description: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
-    @property
-    def prometheus_name(self) -> str:
-        """Its name in Prometheus; that of a counter's samples ends in ``_total`` too."""
-        return self.name.replace(".", "_") + _SUFFIXES.get(self.unit, "")
-
-
-def prometheus_label(label: str) -> str:
-    """Return a label's name in Prometheus."""
-    return label.replace(".", "_")
-
-
-AGENT: Final = "agent"
-TENANT: Final = "tenant"
-MODEL: Final = "gen_ai.request.model"
+OPERATION: Final = "gen_ai.operation.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+CONVERSATION: Final = "gen_ai.conversation.id"
 PROVIDER: Final = "gen_ai.provider.name"
-EVALUATION: Final = "gen_ai.evaluation.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+
+EVALUATION_RESULT: Final = "gen_ai.evaluation.result"
+"""The event of a score that was put on a goal."""
+
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_VALUE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
+INVOKE_WORKFLOW: Final = "invoke_workflow"
+INVOKE_AGENT: Final = "invoke_agent"
+CHAT: Final = "chat"
+EXECUTE_TOOL: Final = "execute_tool"
+
+ERROR_TYPE: Final = "error.type"
+HTTP_METHOD: Final = "http.request.method"
+HTTP_ROUTE: Final = "http.route"
+HTTP_STATUS: Final = "http.response.status_code"
+URL_PATH: Final = "url.path"
+URL_SCHEME: Final = "url.scheme"
+
+GOAL_ID: Final = "perdure.goal.id"
+WORKFLOW_ID: Final = "perdure.workflow.id"
+TENANT: Final = "perdure.tenant"
+STATUS: Final = "perdure.status"
+ATTEMPT: Final = "perdure.attempt"
+EXECUTION: Final = "perdure.execution"
+END: Final = "perdure.execution.end"
+STEP: Final = "perdure.step"
+STEP_NUMBER: Final = "perdure.step.number"
+WAIT: Final = "perdure.wait"
+TRIES: Final = "perdure.tries"
+COST: Final = "perdure.cost"
+SCORED_BY: Final = "perdure.score.by"
+CACHED: Final = "perdure.cached"
+
+ANSWERED_FROM_JOURNAL: Final = "perdure.step.answered_from_journal"
+"""The event of a step, or a wait, that was not executed because its outcome is on record."""
+
+CAPTURE_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""The environment variable that asks for the content of prompts and answers."""
+
+AGENT_LABEL: Final = "agent"
+TENANT_LABEL: Final = "tenant"
 
 GOALS_ENDED: Final = Metric(
     "perdure.goals.ended",
     "counter",
     "{goal}",
     "Goals that have ended, by how they did.",
-    ("status", AGENT, TENANT),
+    ("status", AGENT_LABEL, TENANT_LABEL),
 )
 GOAL_DURATION: Final = Metric(
     "perdure.goal.duration",
     "histogram",
     "s",
     "How long goals took from start to end, waits included.",
-    (AGENT,),
+    (AGENT_LABEL,),
     (1, 10, 60, 600),
 )
 GOAL_RETRIES: Final = Metric(
@@ -93,7 +111,7 @@ STEPS: Final = Metric(
     "counter",
     "{step}",
     "Steps and waits: executed to an outcome, or answered from the journal.",
-    ("outcome", AGENT),
+    ("outcome", AGENT_LABEL),
 )
 STEP_RETRIES: Final = Metric(
     "perdure.step.retries", "counter", "{try}", "Tries at steps and model requests after the first."
@@ -103,31 +121,31 @@ SPEND: Final = Metric(
     "counter",
     "USD",
     "Dollars that requests of models cost: kept, thrown away, or saved by what was on record.",
-    ("outcome", TENANT),
+    ("outcome", TENANT_LABEL),
 )
 AGENT_SPEND: Final = Metric(
-    "perdure.agent.spend", "counter", "USD", "The same dollars by agent.", ("outcome", AGENT)
+    "perdure.agent.spend", "counter", "USD", "The same dollars by agent.", ("outcome", AGENT_LABEL)
 )
-INPUT_TOKENS: Final = Metric(
+TOKENS_SENT: Final = Metric(
     "gen_ai.client.inference.usage.input_tokens",
     "counter",
     "{token}",
     "Tokens sent to models.",
-    (PROVIDER, MODEL),
+    (OPERATION, PROVIDER, REQUEST_MODEL),
 )
-OUTPUT_TOKENS: Final = Metric(
+TOKENS_RECEIVED: Final = Metric(
     "gen_ai.client.inference.usage.output_tokens",
     "counter",
     "{token}",
     "Tokens received from models.",
-    (PROVIDER, MODEL),
+    (OPERATION, PROVIDER, REQUEST_MODEL),
 )
 INFERENCE_TIME: Final = Metric(
     "gen_ai.client.inference.duration",
     "histogram",
     "s",
     "How long requests of models took.",
-    (PROVIDER, MODEL),
+    (OPERATION, PROVIDER, REQUEST_MODEL),
     (1, 5, 30, 120),
 )
 FIRST_CHUNK_TIME: Final = Metric(
@@ -135,18 +153,18 @@ FIRST_CHUNK_TIME: Final = Metric(
     "histogram",
     "s",
     "How long models that stream took to the first piece of their answer.",
-    (PROVIDER, MODEL),
+    (OPERATION, PROVIDER, REQUEST_MODEL),
     (0.5, 2, 10),
 )
 SCORES: Final = Metric(
-    "perdure.scores", "counter", "{score}", "Scores that were put on goals.", (TENANT,)
+    "perdure.scores", "counter", "{score}", "Scores that were put on goals.", (TENANT_LABEL,)
 )
 SCORE: Final = Metric(
     "perdure.score",
     "histogram",
     "1",
     "The scores of goals that are numbers, true as 1 and false as 0, by name.",
-    (EVALUATION,),
+    (EVALUATION_NAME,),
     (0.5,),
 )
 SLOTS: Final = Metric(
@@ -175,7 +193,7 @@ GOALS: Final = Metric(
     "gauge",
     "{goal}",
     "Goals that have not ended, by what they do.",
-    ("status", AGENT),
+    ("status", AGENT_LABEL),
 )
 DEAD_LETTERS: Final = Metric(
     "perdure.dead_letters", "gauge", "{goal}", "Goals that have failed for good."
@@ -203,7 +221,7 @@ DROPPED_SPANS: Final = Metric(
 
 METRICS: Final = (
     GOALS_ENDED, GOAL_DURATION, GOAL_RETRIES, QUEUE_TIME, EXECUTION_TIME, FAILURES, STEPS,
-    STEP_RETRIES, SPEND, AGENT_SPEND, INPUT_TOKENS, OUTPUT_TOKENS, INFERENCE_TIME,
+    STEP_RETRIES, SPEND, AGENT_SPEND, TOKENS_SENT, TOKENS_RECEIVED, INFERENCE_TIME,
     FIRST_CHUNK_TIME, SCORES, SCORE, SLOTS, SLOTS_USED, STORE_TIME, EVENT_LAG, GOALS, DEAD_LETTERS,
     WAITS, WORKERS, STORES_UP, TEMPORAL_UP, HOME_SIZE, HOME_FREE, EXPORT_FAILURES,
     DROPPED_SPANS,
