@@ -57,7 +57,7 @@ async def test_the_import_is_quick_and_brings_no_server() -> None:
     heavy = {"fastapi", "httpx", "sqlalchemy", "starlette", "temporalio", "uvicorn", "rich"}
     assert not modules & heavy
     ours = {name.split(".")[1] for name in modules if name.startswith("perdure.")}
-    assert ours == {"client", "messages", "models", "schemas"}
+    assert ours == {"client", "messages", "models", "schemas", "telemetry"}
 
 
 async def test_a_goal_is_run_followed_and_its_files_downloaded(site: Site, tmp_path: Path) -> None:

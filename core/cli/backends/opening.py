@@ -33,11 +33,9 @@ def run_with_backend(
     """
 
     async def main() -> T:
-        async with _open_backend(plugin_files) as backend:
-            if not traced:
-                return await action(backend)
-            from perdure.telemetry.traces.entrances import command
+        from perdure.telemetry.traces.entrances import command
 
+        async with _open_backend(plugin_files) as backend:
             with command(traced):
                 return await action(backend)
 

@@ -13,6 +13,7 @@ from perdure.client.connection.failures import failure_of
 from perdure.client.connection.responses import error_from, is_error, value_of
 from perdure.client.connection.server import Server
 from perdure.client.requests.request import Request
+from perdure.telemetry.traces.propagation import outgoing_fields
 
 if TYPE_CHECKING:
     import httpx
@@ -118,7 +119,7 @@ class Connection:
             params=list(request.query) or None,
             json=request.body,
             content=pieces(request.content) if request.content is not None else None,
-            headers={"Accept-Encoding": "identity", **request.headers},
+            headers={"Accept-Encoding": "identity", **outgoing_fields(), **request.headers},
             timeout=httpx.Timeout(self._timeout + request.seconds, connect=min(self._timeout, 10)),
         )
         try:
