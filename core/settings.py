@@ -54,6 +54,9 @@ class Settings(BaseSettings):
             server binary.
         database_url: ``PERDURE_DATABASE_URL``: a SQLAlchemy address such as
             ``postgresql://…``; SQLite under ``home`` when not set.
+        listen_url: ``PERDURE_LISTEN_URL``: the address of the stores' PostgreSQL past any pooler,
+            such as pgbouncer, that ``PERDURE_DATABASE_URL`` leads to: readers of events are woken
+            over it. When set, no statements are prepared, which such poolers do not keep.
         adopt_namespace: ``PERDURE_ADOPT_NAMESPACE``: the id of a Temporal namespace that the stores
             are to belong to from now on, when the one that they belonged to is gone for good.
         api_url: ``PERDURE_API_URL``: the API's address as workers on other machines reach it, such
@@ -151,6 +154,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: platformdirs.user_data_path("perdure"))
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("perdure"))
     database_url: str = ""
+    listen_url: str = ""
     adopt_namespace: str = ""
     api_url: str = ""
     host: str = "127.0.0.1"

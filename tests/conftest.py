@@ -55,7 +55,10 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test a home of its own, away from the user's."""
     home = tmp_path / "home"
     monkeypatch.setenv("PERDURE_HOME", str(home))
-    for name in ("TEMPORAL_ADDRESS", "PERDURE_DATABASE_URL", "PERDURE_API_KEYS", "PERDURE_MODEL"):
+    for name in (
+        *("TEMPORAL_ADDRESS", "PERDURE_DATABASE_URL", "PERDURE_LISTEN_URL"),
+        *("PERDURE_API_KEYS", "PERDURE_MODEL"),
+    ):
         monkeypatch.delenv(name, raising=False)
     return home
 

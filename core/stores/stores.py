@@ -14,7 +14,7 @@ from perdure.stores.artifacts.artifact_store import ArtifactStore
 from perdure.stores.artifacts.upload_records import UploadRecordStore
 from perdure.stores.artifacts.uploads import UploadStore
 from perdure.stores.database import schema
-from perdure.stores.database.address import database_address
+from perdure.stores.database.address import database_address, listen_address
 from perdure.stores.database.engine import Database, open_database
 from perdure.stores.database.errors import DatabaseAway, StoreUnavailable
 from perdure.stores.database.fencing import Claim
@@ -22,6 +22,7 @@ from perdure.stores.database.installation import InstallationStore
 from perdure.stores.database.migrate import migrate
 from perdure.stores.database.retry import until_available
 from perdure.stores.database.tenancy import TenantStore, check_tenant
+from perdure.stores.events.change_notifier import ChangeNotifier
 from perdure.stores.events.event_store import EventStore
 from perdure.stores.events.event_writer import EventWriter
 from perdure.stores.journal.approvals import ApprovalStore
@@ -147,7 +148,10 @@ async def open_stores(
             schema is newer than this version.
     """
     _make_home(settings)
-    database = open_database(database_address(settings.database_url, settings.home))
+    address = database_address(settings.database_url, settings.home)
+    database = open_database(address, listen_address(settings.listen_url, address))
+    if not database.is_sqlite:
+        ChangeNotifier(database)
     try:
         if report_waiting is None:
             await migrate(database, settings.home)

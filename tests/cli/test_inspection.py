@@ -45,6 +45,19 @@ def test_doctor_ends_with_1_and_says_what_to_do(perdure: Any) -> None:
     assert "TEMPORAL_ADDRESS" in parts["Temporal server"]["advice"]
 
 
+def test_doctor_says_whether_events_are_notified(perdure: Any, postgresql_url: str) -> None:
+    def notified(listen_url: str) -> dict[str, Any]:
+        settings = {"PERDURE_DATABASE_URL": postgresql_url, "PERDURE_LISTEN_URL": listen_url}
+        checks: list[dict[str, Any]] = perdure.json("doctor", **settings)["checks"]
+        (check,) = [check for check in checks if check["part"].startswith("events:")]
+        return check
+
+    assert notified("")["found"]
+    elsewhere = notified("postgresql://127.0.0.1:1/none")
+    assert not elsewhere["found"]
+    assert "correct PERDURE_LISTEN_URL; until then events are polled" in elsewhere["advice"]
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -6,16 +6,20 @@ The fixture ``postgresql`` of ``tests/conftest.py`` runs it.
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+import psutil
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.support.until import until
 
 _OWNER = "perdure"
 _ATTEMPTS = 5
@@ -29,8 +33,32 @@ class PostgreSQL:
         port: Where it listens, on 127.0.0.1.
     """
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, programs: Path, data: Path) -> None:
+        self._programs = programs
+        self._data = data
+        self.port = _start(programs, data)
+
+    def kill(self) -> None:
+        """End every process of the server at once, as a crash of the machine would."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = psutil.Process(pid).children()
+        os.kill(pid, signal.SIGKILL)
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(children)
+        until(lambda: not psutil.pid_exists(pid), "the server's end")
+
+    def start(self) -> None:
+        """Start a server that was killed, at the same port."""
+        _call(
+            self._programs / "pg_ctl",
+            "start",
+            f"--pgdata={self._data}",
+            f"--log={self._data / 'server.log'}",
+            f"--options={_options(self.port)}",
+            "--wait",
+        )
 
     def url(self, database: str = "postgres") -> str:
         """Return the address of one of its databases, as ``PERDURE_DATABASE_URL`` takes it."""
@@ -80,9 +108,9 @@ def run_postgresql() -> Iterator[PostgreSQL]:
             f"--username={_OWNER}",
             *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
         )
-        port = _start(programs, data)
+        server = PostgreSQL(programs, data)
         try:
-            yield PostgreSQL(port)
+            yield server
         finally:
             _call(programs / "pg_ctl", "stop", f"--pgdata={data}", "--mode=immediate", "--wait")
     finally:
@@ -108,14 +136,13 @@ def _start(programs: Path, data: Path) -> int:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {_QUICK}"
         try:
             _call(
                 programs / "pg_ctl",
                 "start",
                 f"--pgdata={data}",
                 f"--log={data / 'server.log'}",
-                f"--options={options}",
+                f"--options={_options(port)}",
                 "--wait",
             )
         except subprocess.CalledProcessError:
@@ -124,6 +151,10 @@ def _start(programs: Path, data: Path) -> int:
         else:
             return port
     raise AssertionError("unreachable")
+
+
+def _options(port: int) -> str:
+    return f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {_QUICK}"
 
 
 def _call(program: Path, *arguments: str) -> None:

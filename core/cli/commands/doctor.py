@@ -107,10 +107,38 @@ async def _check_stores(settings: "Settings") -> "list[Check]":
     try:
         async with open_stores(settings) as stores:
             found = Check(part="stores", found=True, where=stores.database.url)
-            return [found, *await check_threads(stores), *await _check_pools(stores)]
+            return [
+                found,
+                *await _check_notifications(stores),
+                *await check_threads(stores),
+                *await _check_pools(stores),
+            ]
     except StoreUnavailable as error:
         missing = Check(part="stores", found=False, where=str(settings.home), advice=str(error))
         return [missing]
+
+
+async def _check_notifications(stores: "Stores") -> "list[Check]":
+    """Return whether readers of events are woken; on SQLite they need not be."""
+    if stores.database.is_sqlite:
+        return []
+    from perdure.models import Check
+    from perdure.stores.events.change_listener import NotListening, check_listening
+
+    advice = ""
+    try:
+        await check_listening(stores.database)
+    except NotListening as error:
+        advice = f"{error}; until then events are polled"
+    return [
+        Check(
+            part="events: LISTEN and NOTIFY",
+            found=not advice,
+            where=stores.database.listen_url,
+            advice=advice,
+            required=False,
+        )
+    ]
 
 
 async def check_threads(stores: "Stores") -> "list[Check]":

@@ -13,7 +13,12 @@ POSTGRESQL: Final = "postgresql+asyncpg"
 # What providers write; psycopg is another driver's name for the same address.
 _POSTGRESQL_NAMES: Final = {"postgres", "postgresql", "postgresql+psycopg", POSTGRESQL}
 # Options of SQLAlchemy's, which the server would refuse.
-_ENGINE_OPTIONS: Final = {"prepared_statement_cache_size"}
+_CACHE_SIZE: Final = "prepared_statement_cache_size"
+_ENGINE_OPTIONS: Final = {_CACHE_SIZE}
+_LISTEN_ADVICE: Final = (
+    "PERDURE_LISTEN_URL is not an address of PostgreSQL, or PERDURE_DATABASE_URL is not: write"
+    " postgresql://user:password@host/database for both"
+)
 _FILE_OPTIONS: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
@@ -57,6 +62,38 @@ def database_address(text: str, home: Path) -> URL:
     raise StoreUnavailable(
         f"PERDURE_DATABASE_URL names {address.drivername}: use sqlite:/// or postgresql://"
     )
+
+
+def listen_address(text: str, stores: URL) -> URL:
+    """Return the address at which the stores' database can be listened to.
+
+    Args:
+        text: What ``PERDURE_LISTEN_URL`` says; when empty, it is the stores' own.
+        stores: The address of the stores' database.
+
+    Raises:
+        StoreUnavailable: It is no address of PostgreSQL, or the stores are not there.
+    """
+    if not text:
+        return stores
+    try:
+        address = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise StoreUnavailable(_LISTEN_ADVICE) from error
+    if address.drivername not in _POSTGRESQL_NAMES or stores.drivername != POSTGRESQL:
+        raise StoreUnavailable(_LISTEN_ADVICE)
+    return address.set(drivername=POSTGRESQL)
+
+
+def prepares_statements(stores: URL, *, is_pooled: bool) -> bool:
+    """Return whether statements are prepared on the server: behind a pooler only if asked for.
+
+    Args:
+        stores: The address of the stores' database.
+        is_pooled: Whether a pooler stands between, which may keep no prepared statements.
+    """
+    size = stores.query.get(_CACHE_SIZE)
+    return not is_pooled if size is None else size != "0"
 
 
 def split_options(address: URL) -> tuple[URL, str]:

@@ -1,6 +1,7 @@
 """The database of the stores: short transactions, and events published after commit."""
 
 import asyncio
+import secrets
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from perdure.models import Event
-from perdure.stores.database.address import SQLITE, split_options
+from perdure.stores.database.address import SQLITE, prepares_statements, split_options
 from perdure.stores.database.driver_errors import translate_driver_errors
 from perdure.stores.database.errors import StoreUnavailable
 from perdure.telemetry.metrics import recording
@@ -65,10 +66,17 @@ class Database(ABC):
     Attributes:
         url: Its address without the password, for messages.
         is_sqlite: Whether it is SQLite.
+        sender: What the notifications of these connections are told from others' by.
+        listen_address: Where PostgreSQL can be listened to, in libpq's form and with the password.
+        listen_url: The same without, for messages.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, listen_url: URL | None = None) -> None:
         self.url = url.render_as_string(hide_password=True)
+        self.sender = secrets.token_hex(4)
+        listened = listen_url or url
+        self.listen_address = split_options(listened)[1]
+        self.listen_url = listened.render_as_string(hide_password=True)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._subscribers: list[Callable[[Event], None]] = []
         self._close_callbacks: list[Callable[[], Awaitable[None]]] = []
@@ -169,13 +177,20 @@ class Database(ABC):
                 subscriber(event_)
 
 
-def open_database(address: URL) -> Database:
+def open_database(address: URL, listen_url: URL | None = None) -> Database:
     """Return the database at an address that :func:`.database_address` gave.
+
+    Args:
+        address: The address.
+        listen_url: What :func:`.listen_address` gave; another one than the address when a pooler
+            stands between, which may keep no prepared statements.
 
     Raises:
         StoreUnavailable: Its driver is not installed.
     """
-    return _Sqlite(address) if address.get_backend_name() == SQLITE else _PostgreSQL(address)
+    if address.get_backend_name() == SQLITE:
+        return _Sqlite(address)
+    return _PostgreSQL(address, listen_url or address)
 
 
 class _Sqlite(Database):
@@ -281,21 +296,31 @@ def _replace_nul(
 class _PostgreSQL(Database):
     """PostgreSQL, over the network and therefore asynchronous."""
 
-    def __init__(self, url: URL) -> None:
-        super().__init__(url)
+    def __init__(self, url: URL, listen_url: URL) -> None:
+        super().__init__(url, listen_url)
         from sqlalchemy.ext.asyncio import create_async_engine
 
+        options: dict[str, Any] = {}
+        cached: dict[str, Any] = {}
+        if not prepares_statements(url, is_pooled=listen_url != url):
+            # Without a name a statement lasts no longer than its execution.
+            options = {
+                "prepared_statement_cache_size": 0,
+                "prepared_statement_name_func": lambda: "",
+            }
+            cached = {"statement_cache_size": 0}
         try:
             import asyncpg
 
             own, libpq = split_options(url)
 
             async def connect(*_: object, **__: object) -> asyncpg.Connection:
-                return await asyncpg.connect(libpq, timeout=CONNECT_SECONDS)
+                return await asyncpg.connect(libpq, timeout=CONNECT_SECONDS, **cached)
 
             self._engine = create_async_engine(
                 own,
                 async_creator=connect,
+                connect_args=options,
                 pool_pre_ping=True,
                 # Kept open: to open a connection takes longer than a transaction on it.
                 pool_size=POOL_SIZE,

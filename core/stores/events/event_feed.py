@@ -1,6 +1,7 @@
-"""The feed of events: one poll of the database serves every reader in a process."""
+"""The feed of events: one query of the database serves every reader in a process."""
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from perdure.models import Event
 from perdure.stores.database.engine import Database, DataVersion
 from perdure.stores.database.errors import StoreUnavailable
 from perdure.stores.database.tenancy import Tenancy
+from perdure.stores.events.change_listener import ChangeListener
+from perdure.stores.events.notifications import run_digest
 from perdure.stores.events.run_tail import (
     READ_SECONDS,
     RunState,
@@ -26,6 +29,8 @@ from perdure.telemetry.metrics import recording
 POLL_SECONDS: Final = 0.02
 SQLITE_POLL_SECONDS: Final = 0.01
 IDLE_POLL_SECONDS: Final = 0.1
+# While changes are notified; what is then found is what could not be.
+LISTENING_POLL_SECONDS: Final = 1.0
 IDLE_AFTER_SECONDS: Final = 5.0
 RECONNECT_SECONDS: Final = 0.25
 _ALL_TENANTS: Final = Tenancy()
@@ -37,10 +42,11 @@ class EventFeed:
     """Passes events to readers as they are stored, by this process or by any other.
 
     What this process stores is passed on at once. What others store is found by one query for all
-    runs that are followed: fifty times a second, ten times after five seconds without a change, and
-    never while no run is followed. SQLite is polled a hundred times a second, because there a
-    counter says in microseconds that nothing has changed. A reader costs no query of its own, and
-    Temporal nothing.
+    runs that are followed, and PostgreSQL notifies of the runs that have changed. While it cannot,
+    they are polled: fifty times a second, ten times after five seconds without a change, and never
+    while no run is followed. SQLite is polled a hundred times a second, because there a counter
+    says in microseconds that nothing has changed. A reader costs no query of its own, and Temporal
+    nothing.
 
     Attributes:
         is_unavailable: Whether the database did not answer the last poll.
@@ -50,10 +56,17 @@ class EventFeed:
         self.is_unavailable = False
         self._database = database
         self._tails: dict[str, RunTail] = {}
+        self._by_digest: dict[str, RunTail] = {}
         self._polling: asyncio.Task[None] | None = None
         self._poll_now = asyncio.Event()
         self._version: DataVersion | None = None
         self._changed_at = 0.0
+        self._all_polled_at = 0.0
+        self._listener: ChangeListener | None = None
+        if not database.is_sqlite:
+            self._listener = ChangeListener(
+                database, self._receive_digests, self._poll_all, lambda: bool(self._tails)
+            )
         # What the last query took: not how long an event loop that sends to hundreds of readers
         # took to take note of it, nor how long a thread, which reads SQLite, waited to go on.
         self._query_seconds = 0.0
@@ -76,20 +89,28 @@ class EventFeed:
         tail = self._tails.get(workflow_id)
         if tail is None:
             tail = self._tails[workflow_id] = RunTail(self._database, workflow_id)
+            self._by_digest[run_digest(workflow_id)] = tail
+            if self._is_notified:
+                self._poll_now.set()
         tail.readers += 1
         self._changed_at = asyncio.get_running_loop().time()
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll_while_followed())
+        if self._listener is not None:
+            self._listener.start()
         try:
             yield EventReader(self, tail, after, tenancy)
         finally:
             tail.readers -= 1
             if not tail.readers and self._tails.get(workflow_id) is tail:
                 del self._tails[workflow_id]
+                del self._by_digest[run_digest(workflow_id)]
 
     async def close(self) -> None:
         """End every reader, and stop polling."""
         self._is_closed = True
+        if self._listener is not None:
+            await self._listener.close()
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
@@ -126,7 +147,22 @@ class EventFeed:
             return
         tail.append(event)
         if event.type.startswith("run."):
-            self._poll_now.set()  # only the run's record says whether it has ended
+            tail.is_polled = False  # only the run's record says whether it has ended
+            self._poll_now.set()
+
+    def _receive_digests(self, digests: Sequence[str]) -> None:
+        for digest in digests:
+            if (tail := self._by_digest.get(digest)) is not None:
+                tail.is_polled = False
+                self._poll_now.set()
+
+    def _poll_all(self) -> None:
+        self._all_polled_at = -math.inf
+        self._poll_now.set()
+
+    @property
+    def _is_notified(self) -> bool:
+        return self._listener is not None and self._listener.is_listening
 
     async def _poll_while_followed(self) -> None:
         loop = asyncio.get_running_loop()
@@ -134,8 +170,10 @@ class EventFeed:
             self._poll_now.clear()
             try:
                 async with asyncio.timeout(READ_SECONDS):
-                    changed = await self._poll()
+                    changed = await self._poll(loop.time())
             except Exception as error:  # noqa: BLE001 -- readers outlive whatever the database does
+                self._version = None
+                self._poll_all()
                 self._set_unavailable(error)
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
@@ -146,22 +184,34 @@ class EventFeed:
             if changed:
                 self._changed_at = now
             # Polls may take a fifth of the database's time, never all of it.
-            pause = max(self._poll_interval(now), 4 * self._query_seconds)
+            rest = 4 * self._query_seconds
+            if self._is_notified:
+                await asyncio.sleep(max(POLL_SECONDS, rest))
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(max(self._poll_interval(now), rest)):
                     await self._poll_now.wait()
 
     def _poll_interval(self, now: float) -> float:
+        if self._is_notified:
+            return LISTENING_POLL_SECONDS
         if now - self._changed_at > IDLE_AFTER_SECONDS:
             return IDLE_POLL_SECONDS
         return SQLITE_POLL_SECONDS if self._database.is_sqlite else POLL_SECONDS
 
-    async def _poll(self) -> bool:
+    async def _poll(self, now: float) -> bool:
         tails = list(self._tails.values())
+        if self._is_notified and now - self._all_polled_at < LISTENING_POLL_SECONDS:
+            tails = [tail for tail in tails if not tail.is_polled]
+        else:
+            self._all_polled_at = now
+        if not tails:
+            return False
         names = [tail.workflow_id for tail in tails]
         # A run that is followed since the last query was not in it: its state must be read though
         # the database has not changed.
         since = self._version if all(tail.is_polled for tail in tails) else None
+        for tail in tails:
+            tail.is_polled = True  # from now on: a change that is notified meanwhile may be later
         self._query_seconds = 0.0
 
         def read(connection: Connection) -> Mapping[str, RunState]:
@@ -176,7 +226,6 @@ class EventFeed:
         self._version, states = found
         changed = False
         for tail in tails:
-            tail.is_polled = True
             changed |= tail.update(states.get(tail.workflow_id))
         return changed
 

@@ -69,7 +69,7 @@ class RunTail:
     Attributes:
         workflow_id: The run.
         readers: How many readers follow it.
-        is_polled: Whether its state has been polled.
+        is_polled: Whether its state was polled since it was followed, or notified to have changed.
         last_event: The highest number of an event that is known to be stored.
         status: Its status when it was last read, empty if it is not known.
         tenant: Whose it is, empty until it was read from the database.
