@@ -79,6 +79,7 @@ goals = Table(
     # The status first: housekeeping looks for statuses of all tenants.
     Index(None, "status", "tenant", "started_at"),
     Index(None, "goal_id", "tenant", "started_at"),
+    Index(None, "agent_type", "tenant", "started_at"),
     Index(None, "parent"),
     Index(None, "root"),
     Index(None, "made_from"),
