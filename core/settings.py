@@ -19,6 +19,7 @@ MIN_SECRET_CHARACTERS: Final = 24
 
 _SCOPES: Final = ("read", "submit", "approve", "metrics", "admin")
 _NAME: Final = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_BUCKETS: Final = frozenset({"s3", "gs", "az"})
 _UNITS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -57,6 +58,10 @@ class Settings(BaseSettings):
         listen_url: ``PERDURE_LISTEN_URL``: the address of the stores' PostgreSQL past any pooler,
             such as pgbouncer, that ``PERDURE_DATABASE_URL`` leads to: readers of events are woken
             over it. When set, no statements are prepared, which such poolers do not keep.
+        artifacts_url: ``PERDURE_ARTIFACTS_URL``: where artifacts and uploads lie:
+            ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://container/prefix`` or
+            ``file:///folder``; the folder ``artifacts`` under ``home`` when not set. Credentials
+            and endpoints come from the variables of each cloud, such as ``AWS_ACCESS_KEY_ID``.
         adopt_namespace: ``PERDURE_ADOPT_NAMESPACE``: the id of a Temporal namespace that the stores
             are to belong to from now on, when the one that they belonged to is gone for good.
         api_url: ``PERDURE_API_URL``: the API's address as workers on other machines reach it, such
@@ -155,6 +160,7 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("perdure"))
     database_url: str = ""
     listen_url: str = ""
+    artifacts_url: str = ""
     adopt_namespace: str = ""
     api_url: str = ""
     host: str = "127.0.0.1"
@@ -237,6 +243,21 @@ class Settings(BaseSettings):
         if url and ("{trace_id}" not in url or not url.startswith(("https://", "http://"))):
             raise ValueError("write it as https://traces.example/trace/{trace_id}")
         return url
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _check_artifacts_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        is_file = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+        is_bucket = parts.scheme in _BUCKETS and bool(parts.netloc)
+        extra = "@" in parts.netloc or parts.query or parts.fragment
+        if url and (extra or not (is_file or is_bucket)):
+            raise ValueError(
+                "write it as s3://bucket/prefix, gs://bucket/prefix, az://container/prefix"
+                " or file:///folder; what else is needed, credentials above all, comes from the"
+                " cloud's own variables, such as AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL"
+            )
+        return url.rstrip("/")
 
     @field_validator("oidc_issuer")
     @classmethod

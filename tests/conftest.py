@@ -15,6 +15,7 @@ from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
 from perdure.testing import ModelServer
 from tests.support.installation import Install, installations
+from tests.support.object_storage import ObjectStorage, run_object_storage
 from tests.support.postgresql import PostgreSQL, run_postgresql
 
 _shared_servers: list[str] = []
@@ -68,6 +69,17 @@ async def install(server: DevelopmentServer, own_home: Path) -> AsyncIterator[In
     """Return a function that sets up stores and a worker for some agents."""
     async with installations(own_home, server.address) as install:
         yield install
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def object_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ObjectStorage]:
+    """Run an S3 server with an empty bucket, which this process may use."""
+    async with run_object_storage(tmp_path / "s3") as storage:
+        for name, value in storage.environment.items():
+            monkeypatch.setenv(name, value)
+        yield storage
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,9 @@ from perdure.redaction import renaming
 from perdure.settings import Settings
 from perdure.stores import Stores
 from perdure.stores.artifacts.upload_cache import DamagedUpload, UploadCache
-from perdure.stores.database.errors import UnknownUpload
+from perdure.stores.artifacts.uploads import texts_of
+from perdure.stores.database.errors import UnknownArtifact, UnknownUpload
+from perdure.stores.database.retry import with_retries
 
 if TYPE_CHECKING:
     import httpx
@@ -54,7 +56,7 @@ class UploadedFiles:
     @staticmethod
     def are_named_by(goal: Goal) -> bool:
         """Return whether a goal's parameters name any upload."""
-        texts = _texts(list(goal.parameters.values()))
+        texts = texts_of(list(goal.parameters.values()))
         return any(text.startswith(UPLOAD_SCHEME) for text in texts)
 
     @asynccontextmanager
@@ -75,7 +77,7 @@ class UploadedFiles:
         stores = self._stores.of(tenant)
         parameters = stores.uploads.local_parameters(goal)
         # What is left lies elsewhere, or was removed.
-        matches = map(_ID.fullmatch, _texts(parameters))
+        matches = map(_ID.fullmatch, texts_of(parameters))
         missing = sorted({match[1] for match in matches if match})
         if not missing:
             yield parameters
@@ -94,10 +96,14 @@ class UploadedFiles:
     async def _fetched(self, record: UploadRecord) -> Path:
         if (found := await asyncio.to_thread(self._cache.find, record)) is not None:
             return found
+        if self._stores.uploads.in_bucket:
+            with suppress(UnknownArtifact):  # it was handed in before there was a bucket
+                return await self._from_bucket(record)
         if not self._api_url:
             raise UploadAway(
                 f"{record.path} was handed in to an API on another machine: set PERDURE_API_URL on"
-                " this worker to that API's address, or give both the same folder as PERDURE_HOME"
+                " this worker to that API's address, or give both the same PERDURE_ARTIFACTS_URL or"
+                " the same folder as PERDURE_HOME"
             )
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -108,6 +114,13 @@ class UploadedFiles:
                     raise UploadAway(str(error)) from None
                 await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError("unreachable")
+
+    async def _from_bucket(self, record: UploadRecord) -> Path:
+        with self._cache.incoming() as incoming:
+            await with_retries(lambda: self._stores.contents.save(record.digest, incoming))
+            path = await asyncio.to_thread(self._cache.keep, record, incoming)
+        await asyncio.to_thread(self._cache.make_room)
+        return path
 
     async def _fetch(self, record: UploadRecord) -> Path:
         import httpx
@@ -147,17 +160,6 @@ async def _save(answer: "httpx.Response", record: UploadRecord, incoming: Path) 
             if size > record.size:
                 raise DamagedUpload(record)
             await asyncio.to_thread(file.write, chunk)
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
 
 
 def _replaced(value: JsonValue, paths: dict[str, str]) -> JsonValue:

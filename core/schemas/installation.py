@@ -15,13 +15,16 @@ class Readiness(BaseModel):
     """Whether goals can be started.
 
     Attributes:
-        ready: Whether Temporal and the stores respond.
+        ready: Whether Temporal and the stores respond, and artifacts could be stored once since
+            the API was started.
         temporal: Whether the Temporal server responds.
         stores: Whether the database responds.
+        artifacts: Whether artifacts can be written and read: as of the last half minute.
         agents: How many agents are installed.
     """
 
     ready: bool
     temporal: bool
     stores: bool
+    artifacts: bool
     agents: int

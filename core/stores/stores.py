@@ -30,6 +30,8 @@ from perdure.stores.journal.context import ContextStore
 from perdure.stores.journal.once_steps import OnceStepStore
 from perdure.stores.journal.signals import SignalStore
 from perdure.stores.journal.waits import WaitStore
+from perdure.stores.objects.address import artifacts_folder, open_objects
+from perdure.stores.objects.content_store import ContentStore
 from perdure.stores.runs.agents import AgentStore
 from perdure.stores.runs.callbacks import CallbackStore
 from perdure.stores.runs.control import ControlStore
@@ -55,7 +57,7 @@ _STORES_ID: Final = select(schema.installation.c.stores_id)
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Every store of an installation, over one database and one folder of files.
+    """Every store of an installation, over one database and one place for files.
 
     As they are opened they are those of all tenants, which workers and the operator's command line
     work with. Whoever serves a caller takes :meth:`of` the caller's tenant.
@@ -76,6 +78,7 @@ class Stores:
     once_steps: OnceStepStore
     events: EventStore
     metrics: MetricStore
+    contents: ContentStore
     artifacts: ArtifactStore
     uploads: UploadStore
     upload_records: UploadRecordStore
@@ -152,6 +155,8 @@ async def open_stores(
     database = open_database(address, listen_address(settings.listen_url, address))
     if not database.is_sqlite:
         ChangeNotifier(database)
+    folder = artifacts_folder(settings.artifacts_url, settings.home)
+    contents = ContentStore(open_objects(settings.artifacts_url, settings.home))
     try:
         if report_waiting is None:
             await migrate(database, settings.home)
@@ -174,8 +179,13 @@ async def open_stores(
             once_steps=OnceStepStore(database),
             events=EventStore(database),
             metrics=MetricStore(database),
-            artifacts=ArtifactStore(database, settings.home / "artifacts"),
-            uploads=UploadStore(settings.home / "artifacts" / "uploads", settings.upload_bytes),
+            contents=contents,
+            artifacts=ArtifactStore(database, contents),
+            uploads=UploadStore(
+                (folder or settings.home / "artifacts") / "uploads",
+                settings.upload_bytes,
+                contents if folder is None else None,
+            ),
             upload_records=UploadRecordStore(database),
             responses=ResponseCache(database),
             waits=WaitStore(database),

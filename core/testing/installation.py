@@ -120,7 +120,7 @@ class Installation:
         """Return the content of a result's file."""
 
         async def read() -> bytes:
-            return await self._parts.stores.artifacts.read(artifact.digest)
+            return await self._parts.stores.contents.read(artifact.digest)
 
         return self._submit(read()).result()
 

@@ -175,7 +175,13 @@ async def test_agents_health_and_reference(api: httpx.AsyncClient) -> None:
     }
     assert (await api.get("/healthz")).json() == {"status": "ok"}
     ready = await api.get("/readyz")
-    assert ready.json() == {"ready": True, "temporal": True, "stores": True, "agents": 1}
+    assert ready.json() == {
+        "ready": True,
+        "temporal": True,
+        "stores": True,
+        "artifacts": True,
+        "agents": 1,
+    }
     assert (await api.get("/docs")).status_code == 200
     assert "/api/execute-goal" in (await api.get("/openapi.json")).json()["paths"]
 

@@ -28,8 +28,8 @@ async def test_a_file_is_stored_by_its_digest(
     assert artifact.digest == f"sha256:{digits}"
     assert artifact.size == 8
     path = settings.home / "artifacts" / "sha256" / digits[:2] / digits
-    assert stores.artifacts.path(artifact.digest) == path
-    assert await stores.artifacts.read(artifact.digest) == b"# Report"
+    assert stores.contents.path(artifact.digest) == path
+    assert await stores.contents.read(artifact.digest) == b"# Report"
     assert await writer.read(artifact) == b"# Report"
     assert await stores.artifacts.of(run) == (artifact,)
 
@@ -46,7 +46,7 @@ async def test_a_file_given_by_its_path_is_copied(
 
     assert artifact.size == len(content)
     assert artifact.digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
-    assert await stores.artifacts.read(artifact.digest) == content
+    assert await stores.contents.read(artifact.digest) == content
 
 
 async def test_the_same_content_is_stored_once(
@@ -83,21 +83,21 @@ async def test_the_same_name_again_replaces_what_the_run_shows(
     shown = await stores.artifacts.of(run)
     assert [artifact.name for artifact in shown] == ["b.txt", "report.md"]
     assert shown[1] == second
-    assert await stores.artifacts.read(first.digest) == b"one"
+    assert await stores.contents.read(first.digest) == b"one"
 
 
 async def test_an_empty_file_is_a_file(stores: Stores, claim: Claim) -> None:
     artifact = await stores.artifacts.writer(claim).write("empty", b"", "text/plain")
 
     assert artifact.size == 0
-    assert await stores.artifacts.read(artifact.digest) == b""
+    assert await stores.contents.read(artifact.digest) == b""
 
 
 async def test_content_that_is_not_there_is_named(stores: Stores, settings: Settings) -> None:
     digest = "sha256:" + "0" * 64
 
     with pytest.raises(UnknownArtifact, match=f"{digest}.*{settings.home}.*PERDURE_HOME"):
-        await stores.artifacts.read(digest)
+        await stores.contents.read(digest)
 
 
 async def test_a_missing_source_is_not_the_stores_fault(

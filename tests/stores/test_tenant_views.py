@@ -221,7 +221,7 @@ LISTS: dict[str, Case] = {
 # for a digest out of a run's record; and what is told apart below.
 OTHERS = {
     *("context.journal", "waits.for_execution", "ledger.for_execution", "ledger.seconds_left"),
-    *("artifacts.writer", "artifacts.path", "artifacts.read", "artifacts.put"),
+    "artifacts.writer",
     *("events.feed", "events.subscribe", "goals.create", "waits.not_woken", "control.request"),
     *("idempotency_keys.claim", "responses.get", "responses.put"),
     *("uploads.check", "uploads.receive", "uploads.local_parameters", "uploads.folder"),

@@ -66,7 +66,8 @@ class RunArtifacts:
         try:
             return await self._artifact_writer.read(artifact)
         except LookupError as error:
+            reason = error.args[0] if error.args else error
             raise PermanentError(
-                f"artifact {artifact.name!r} is not in the stores of this worker ({error}): give"
-                " every worker of a task queue the same PERDURE_HOME"
+                f"artifact {artifact.name!r} is not in the stores of this worker ({reason}): give"
+                " every worker of a task queue the same PERDURE_ARTIFACTS_URL, or one PERDURE_HOME"
             ) from error

@@ -26,8 +26,15 @@ async def readyz(service: Service, response: Response) -> Readiness:
     """Return whether goals can be started; 503 when not."""
     temporal = await service.is_up()
     stores = await service.stores.database.is_up()
-    ready = temporal and stores
+    artifacts = await service.stores.contents.probe.is_up()
+    # Where the address is wrong, this process never serves; when the place is away for a while
+    # later, goals can be started all the same and wait for it.
+    ready = temporal and stores and (artifacts or service.stores.contents.probe.was_up)
     response.status_code = 200 if ready else 503
     return Readiness(
-        ready=ready, temporal=temporal, stores=stores, agents=len(service.registry.agents)
+        ready=ready,
+        temporal=temporal,
+        stores=stores,
+        artifacts=artifacts,
+        agents=len(service.registry.agents),
     )

@@ -2,10 +2,11 @@
 
 import base64
 import re
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from perdure.api.access.requirements import Audited, requires
@@ -13,7 +14,8 @@ from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.dependencies import ApiState, Service
 from perdure.api.routes.problems import problem
-from perdure.models.uploads import UPLOAD_CONTENT_PATH, UPLOAD_SCHEME, Upload, UploadRecord
+from perdure.api.streaming import streamed
+from perdure.models.uploads import UPLOAD_CONTENT_PATH, Upload, UploadRecord
 from perdure.schemas.access import Scope
 from perdure.schemas.uploads import UploadPage
 from perdure.stores import StoreUnavailable
@@ -100,7 +102,8 @@ async def hand_in_upload(
     try:
         await service.stores.upload_records.add(upload)
     except StoreUnavailable:
-        await uploads.remove(upload.id)
+        with suppress(UnknownUpload):
+            await uploads.remove(upload.id)
         raise
     return upload
 
@@ -156,14 +159,21 @@ async def delete_upload(upload_id: str, service: Service) -> None:
 @router.get(f"{UPLOAD_CONTENT_PATH}/{{upload_id}}", include_in_schema=False)
 async def send_content(
     upload_id: str, request: Request, authorization: Annotated[str, Header()] = ""
-) -> FileResponse:
+) -> Response:
     """Send an upload's content to a worker on another machine, which has a token for it alone."""
     # The token says who may have it: there is no other caller, of whose tenant it would be.
     state: ApiState = request.app.state.perdure
     stores = state.service.stores
     token = authorization.removeprefix("Upload ")
     record = await stores.upload_records.check_token(upload_id, token)
-    path = stores.of(record.tenant).uploads.find(f"{UPLOAD_SCHEME}{upload_id}/{record.name}")
+    uploads = stores.of(record.tenant).uploads
+    try:
+        path = uploads.find(record.path)
+    except UnknownUpload:
+        if not uploads.in_bucket:
+            raise
+        chunks = await streamed(stores.contents.chunks(record.digest))
+        return StreamingResponse(chunks, media_type="application/octet-stream")
     return FileResponse(path, media_type="application/octet-stream")
 
 

@@ -109,6 +109,7 @@ async def _check_stores(settings: "Settings") -> "list[Check]":
             found = Check(part="stores", found=True, where=stores.database.url)
             return [
                 found,
+                await _check_artifacts(stores),
                 *await _check_notifications(stores),
                 *await check_threads(stores),
                 *await _check_pools(stores),
@@ -139,6 +140,18 @@ async def _check_notifications(stores: "Stores") -> "list[Check]":
             required=False,
         )
     ]
+
+
+async def _check_artifacts(stores: "Stores") -> "Check":
+    from perdure.models import Check
+    from perdure.stores import StoreUnavailable
+
+    contents = stores.contents
+    try:
+        await contents.probe.check()
+    except StoreUnavailable as error:
+        return Check(part="artifacts", found=False, where=contents.where, advice=str(error))
+    return Check(part="artifacts", found=True, where=contents.where)
 
 
 async def check_threads(stores: "Stores") -> "list[Check]":

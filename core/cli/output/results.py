@@ -1,7 +1,5 @@
 """Results of goals: printed, and written to a folder where a person can open the files."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,7 @@ from perdure.cli.output.event_text import one_line
 from perdure.cli.output.printing import format_size, print_text, styled_status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from perdure.models import GoalRecord
     from perdure.stores import Stores
@@ -30,24 +28,15 @@ async def copy_artifacts(stores: "Stores", record: "GoalRecord", folder: Path) -
         folder: The folder, which is made where it is not there.
 
     Raises:
-        UnknownArtifact: One is not in this artifact store; none is copied then.
+        UnknownArtifact: One is not in this artifact store, and none is copied; or one was altered.
         OSError: The folder cannot be written.
     """
-    import asyncio
-
-    files = [(stores.artifacts.path(each.digest), each.name) for each in record.artifacts]
-    await asyncio.to_thread(_write_files, files, folder)
-
-
-def _write_files(files: "Iterable[tuple[Path, str]]", folder: Path) -> None:
-    """Copy files into a folder, each with the relative path that it gets there."""
-    for source, name in files:
-        target = folder / name
+    for artifact in record.artifacts:
+        await stores.contents.find(artifact.digest)
+    for artifact in record.artifacts:
+        target = folder / artifact.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Not made of the target's name, which may be as long as a name can be.
-        temporary = target.with_name(f".{os.getpid()}.unfinished")
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
+        await stores.contents.save(artifact.digest, target)
 
 
 async def save_result(

@@ -1,15 +1,15 @@
 """The artifacts of a run as one ZIP archive, made while it is read: never whole in memory."""
 
+import asyncio
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from perdure.models import Artifact
 
-_CHUNK_BYTES: Final = 256 * 1024
 # These have been compressed by their own format: again would only take time.
 _COMPRESSED: Final = (
     "audio/",
@@ -24,27 +24,23 @@ _FILE_MODE: Final = 0o100644
 _NO_PARTS: Final = frozenset({"", ".", ".."})
 
 
-def zip_chunks(files: Sequence[tuple[Artifact, Path]], modified_at: datetime) -> Iterator[bytes]:
-    """Yield a ZIP archive of artifacts piece by piece; blocks while it reads and compresses.
+async def zip_chunks(
+    files: Sequence[tuple[Artifact, AsyncIterator[bytes]]], modified_at: datetime
+) -> AsyncIterator[bytes]:
+    """Yield a ZIP archive of artifacts piece by piece.
 
     Args:
-        files: The artifacts, each with the file of its content.
+        files: The artifacts, each with its content.
         modified_at: The time that the archive gives its files; equal arguments give equal bytes.
-
-    Raises:
-        OSError: A file cannot be read any more.
     """
     sink = _Sink()
     with ZipFile(sink, "w") as archive:
-        for artifact, path in files:
-            with (
-                path.open("rb") as source,
-                archive.open(
-                    _entry(artifact, modified_at), "w", force_zip64=artifact.size >= 2**31
-                ) as target,
-            ):
-                while chunk := source.read(_CHUNK_BYTES):
-                    target.write(chunk)
+        for artifact, content in files:
+            with archive.open(
+                _entry(artifact, modified_at), "w", force_zip64=artifact.size >= 2**31
+            ) as target:
+                async for chunk in content:
+                    await asyncio.to_thread(target.write, chunk)
                     if piece := sink.take():
                         yield piece
     yield sink.take()

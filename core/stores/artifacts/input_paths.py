@@ -2,13 +2,17 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Self
 
 from perdure.agents.steps.errors import InputError
-from perdure.models.uploads import UPLOAD_SCHEME
-from perdure.stores.artifacts.uploads import UploadStore
+from perdure.models import Parameters
+from perdure.models.uploads import UPLOAD_SCHEME, UploadRecord
+from perdure.stores.artifacts.upload_records import UploadRecordStore
+from perdure.stores.artifacts.uploads import UploadStore, upload_ids
 from perdure.stores.database.errors import UnknownUpload
 
 _FILE_URL: Final = re.compile(r"\s*file:", re.IGNORECASE)
@@ -17,15 +21,36 @@ _FILE_URL: Final = re.compile(r"\s*file:", re.IGNORECASE)
 class InputPaths:
     """The paths that goals handed in at one place may give."""
 
-    def __init__(self, uploads: UploadStore, roots: Sequence[Path] | None) -> None:
+    def __init__(
+        self,
+        uploads: UploadStore,
+        roots: Sequence[Path] | None,
+        in_bucket: Mapping[str, UploadRecord] = MappingProxyType({}),
+    ) -> None:
         """Bind them to the files that were handed in, and to folders.
 
         Args:
             uploads: The files that were handed in, which any goal may name.
             roots: The folders that other paths may lie in; any when ``None``.
+            in_bucket: By their ids, the uploads that lie in a bucket.
         """
         self._uploads = uploads
         self._roots = roots
+        self._in_bucket = in_bucket
+
+    async def with_records(self, records: UploadRecordStore, parameters: Parameters) -> Self:
+        """Return the same paths, with the uploads in a bucket that parameters name.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        if not self._uploads.in_bucket:
+            return self
+        found = {}
+        for upload_id in upload_ids(parameters):
+            with suppress(UnknownUpload):
+                found[upload_id] = await records.get(upload_id)
+        return type(self)(self._uploads, self._roots, found)
 
     def check(self, path: str) -> str:
         """Return the path to hand on for one that was given: with its links resolved if limited.
@@ -36,6 +61,10 @@ class InputPaths:
             InputError: It lies outside of the folders, or no such file was handed in.
         """
         if path.startswith(UPLOAD_SCHEME):
+            upload_id, _, name = path.removeprefix(UPLOAD_SCHEME).partition("/")
+            record = self._in_bucket.get(upload_id)
+            if record is not None and name in {"", record.name}:
+                return record.path
             try:
                 file = self._uploads.find(path)
             except UnknownUpload as error:

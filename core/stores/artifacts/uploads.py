@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -17,7 +17,6 @@ from pydantic import JsonValue
 
 from perdure.models import DEFAULT_TENANT, Goal, Parameters
 from perdure.models.uploads import UPLOAD_SCHEME, Upload
-from perdure.stores.artifacts.synced_folder import sync_folder
 from perdure.stores.database.errors import (
     DigestMismatch,
     InputRefused,
@@ -25,6 +24,8 @@ from perdure.stores.database.errors import (
     UnknownUpload,
     UploadTooLarge,
 )
+from perdure.stores.objects.content_store import ContentStore
+from perdure.stores.objects.synced_folder import sync_folder
 
 _WRITE_BYTES: Final = 1024 * 1024
 _MAX_NAME_BYTES: Final = 200
@@ -38,15 +39,24 @@ class UploadStore:
 
     Each tenant has a folder of its own. They lie beside the artifacts, since workers read them
     where they are: machines that share goals share the folder. A file is there whole or not at all.
+
+    Where artifacts lie in a bucket, uploads do too, by their digest, which their records have: the
+    folder is then for what comes just now, and for files that were handed in before.
+
+    Attributes:
+        in_bucket: Whether that is so.
     """
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
+    def __init__(self, folder: Path, most_bytes: int, contents: ContentStore | None = None) -> None:
         """Bind it to a folder, which is made when it is needed.
 
         Args:
             folder: Its path.
             most_bytes: How large a file may be.
+            contents: The store of contents in a bucket; ``None`` when artifacts lie in a folder.
         """
+        self._contents = contents
+        self.in_bucket = contents is not None
         self._root = folder
         self._folder = folder / DEFAULT_TENANT
         # No tenant's name begins with a dot.
@@ -86,7 +96,7 @@ class UploadStore:
             InputRefused: The name is none for a file.
             DigestMismatch: What came is another content.
             UploadTooLarge: It is larger than files may be.
-            StoreUnavailable: The disk is full or cannot be written.
+            StoreUnavailable: The disk is full or cannot be written, or the bucket does not answer.
         """
         self.check(name, None)
         upload_id = uuid.uuid4().hex
@@ -97,7 +107,10 @@ class UploadStore:
                 size, received = await self._write(name, content, file)
             if digest not in {None, received}:
                 raise DigestMismatch(name)
-            await asyncio.to_thread(self._keep, incoming, upload_id)
+            if self._contents is not None:
+                await self._contents.put(incoming / name)
+            else:
+                await asyncio.to_thread(self._keep, incoming, upload_id)
         except OSError as error:
             raise StoreUnavailable(
                 f"the file cannot be written under {self._incoming} ({error.strerror or error}):"
@@ -112,7 +125,7 @@ class UploadStore:
         """Return where the file lies that ``upload:{id}`` or ``upload:{id}/{name}`` stands for.
 
         Raises:
-            UnknownUpload: No such file was handed in, or it was removed.
+            UnknownUpload: No such file was handed in, it was removed, or it lies in a bucket.
         """
         match = _PATH.fullmatch(path)
         if match is not None:
@@ -123,10 +136,10 @@ class UploadStore:
         raise UnknownUpload(path)
 
     async def remove(self, upload_id: str) -> None:
-        """Remove a file.
+        """Remove a file; one in a bucket goes with its record.
 
         Raises:
-            UnknownUpload: No such file was handed in, or it was removed.
+            UnknownUpload: No such file was handed in, it was removed, or it lies in a bucket.
         """
         if not re.fullmatch("[0-9a-f]{32}", upload_id):
             raise UnknownUpload(upload_id)
@@ -196,6 +209,24 @@ class UploadStore:
             for folder in self._incoming.iterdir():
                 if all(path.stat().st_mtime < oldest for path in (folder, *folder.iterdir())):
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def upload_ids(parameters: Parameters) -> set[str]:
+    """Return the ids of the uploads that parameters name, at whatever depth."""
+    matches = map(_PATH.fullmatch, texts_of(list(parameters.values())))
+    return {match[1] for match in matches if match}
+
+
+def texts_of(value: JsonValue) -> Iterator[str]:
+    """Yield every text of a value, at whatever depth; not the names of fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts_of(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts_of(item)
 
 
 def _name_problem(name: str) -> str:

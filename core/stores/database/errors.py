@@ -20,6 +20,16 @@ class UnknownArtifact(LookupError):
     """No file of that digest, or of that name in that run, is stored."""
 
 
+class AlteredArtifact(UnknownArtifact):
+    """What is stored under a digest has another one: it was damaged, or tampered with."""
+
+    def __init__(self, digest: str, where: str) -> None:
+        super().__init__(
+            f"what lies under {where} as {digest} has another content by now, so none of it is"
+            " used: restore it from a backup, or have the goal run again"
+        )
+
+
 class UnknownUpload(LookupError):
     """No such file was handed in, or it was removed."""
 

@@ -134,7 +134,8 @@ class GoalService:
             check_key(idempotency_key)
         _check_no_key(goal)
         agent = await find_agent(self.registry, self.stores, goal.agent_type)
-        parameters = typed_parameters(agent.spec, goal.parameters, self._paths.check)
+        paths = await self._paths.with_records(self.stores.upload_records, goal.parameters)
+        parameters = typed_parameters(agent.spec, goal.parameters, paths.check)
         workflow_id = f"goal-{goal.goal_id}-{uuid.uuid4()}"
         if idempotency_key is not None:
             digest = digest_of(goal)
@@ -205,7 +206,8 @@ class GoalService:
         goal = _edited(source, description, parameters, budget)
         _check_no_key(goal)
         agent = await find_agent(self.registry, self.stores, goal.agent_type)
-        typed = typed_parameters(agent.spec, goal.parameters, self._paths.check)
+        paths = await self._paths.with_records(self.stores.upload_records, goal.parameters)
+        typed = typed_parameters(agent.spec, goal.parameters, paths.check)
         update = {"parameters": typed, "trace": new_goal(goal.agent_type)}
         goal = goal.model_copy(update=update)
         new = f"goal-{goal.goal_id}-{uuid.uuid4()}"

@@ -28,6 +28,8 @@ _LIMITS: Final[Mapping[ArtifactKind, int]] = {
     "page": 20 * 1024 * 1024,
     "pdf": 100 * 1024 * 1024,
 }
+# More than this is read of none: a page or a picture is fetched by the browser.
+READ_BYTES: Final = 512 * 1024 + 1
 _LONG_CHARACTERS: Final = 12_000
 _WHOLE: Final = {"picture", "page", "pdf"}
 

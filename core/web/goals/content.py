@@ -19,6 +19,7 @@ from perdure.timelines.rows import timeline_rows
 from perdure.web.artifacts.kinds import first_shown, kind_of
 from perdure.web.artifacts.pdf_pages import SHOWN_PAGES
 from perdure.web.artifacts.views import (
+    READ_BYTES,
     ArtifactView,
     artifact_url,
     render_text,
@@ -127,11 +128,11 @@ async def _view(stores: Stores, goal: GoalRecord, file: str | None) -> ArtifactV
     else:
         artifact = find_artifact(goal, file)
     try:
-        path = stores.artifacts.path(artifact.digest)
+        async with stores.contents.local(artifact.digest, beginning=READ_BYTES) as path:
+            return await view_artifact(goal.workflow_id, artifact, path, goal.artifacts)
     except UnknownArtifact:
         address = artifact_url(goal.workflow_id, artifact.name)
         return ArtifactView(artifact, "none", address)
-    return await view_artifact(goal.workflow_id, artifact, path, goal.artifacts)
 
 
 def _pictures(goal: GoalRecord, view: ArtifactView | None) -> list[ArtifactView]:

@@ -3,10 +3,11 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import StreamingResponse
 
 from perdure.api.access.requirements import requires
 from perdure.api.routes.dependencies import Service
+from perdure.api.streaming import streamed
 from perdure.schemas.access import Scope
 from perdure.web.artifacts.kinds import kind_of
 from perdure.web.artifacts.pdf_pages import SHOWN_PAGES, draw_page
@@ -26,13 +27,13 @@ router = APIRouter(include_in_schema=False, dependencies=[requires(Scope.READ)])
 
 
 @router.get("/goals/{workflow_id}/framed/{name:path}")
-async def framed(workflow_id: str, name: str, service: Service) -> FileResponse:
+async def framed(workflow_id: str, name: str, service: Service) -> StreamingResponse:
     """Return an HTML report that an agent made, for a frame in which nothing of it is executed."""
     artifact = find_artifact(await service.stores.goals.get(workflow_id), name)
     if kind_of(artifact) != "page":
         raise HTTPException(404, f"{name!r} is no HTML report: download it")
-    path = service.stores.artifacts.path(artifact.digest)
-    return FileResponse(path, media_type="text/html; charset=utf-8", headers=_FRAMED)
+    page = await streamed(service.stores.contents.chunks(artifact.digest))
+    return StreamingResponse(page, media_type="text/html; charset=utf-8", headers=_FRAMED)
 
 
 @router.get("/goals/{workflow_id}/pages/{name:path}")
@@ -46,7 +47,8 @@ async def pages(
     artifact = find_artifact(await service.stores.goals.get(workflow_id), name)
     picture = None
     if kind_of(artifact) == "pdf":
-        picture = await draw_page(service.stores.artifacts.path(artifact.digest), page)
+        async with service.stores.contents.local(artifact.digest) as path:
+            picture = await draw_page(path, page)
     if picture is None:
         raise HTTPException(404, f"{name!r} has no page {page} that can be shown: download it")
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}

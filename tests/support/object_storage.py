@@ -1,0 +1,121 @@
+"""A real S3 server on this machine: versitygw over a folder, built once and kept in the cache."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock
+
+from perdure.settings import Settings
+from perdure.temporal.server.go_build import install_go
+from perdure.temporal.server.ports import free_port
+from tests.support.until import until_async
+
+VERSION: Final = "v1.8.0"
+BUCKET: Final = "perdure-test"
+KEY: Final = "test-key"
+SECRET: Final = "test-secret-of-twenty"
+_MODULE: Final = "github.com/versity/versitygw/cmd/versitygw"
+
+
+async def gateway_binary() -> Path:
+    """Return the server's command, building it where there is none."""
+    folder = Settings(_env_file=None).cache / "versitygw" / VERSION
+    folder.mkdir(parents=True, exist_ok=True)
+    binary = folder / "versitygw"
+    with FileLock(folder / "lock"):
+        if not binary.is_file():
+            found = shutil.which("go")
+            go = Path(found) if found else await install_go(folder / "go", print)
+            environment = {
+                "GOBIN": str(folder / "built"),
+                "CGO_ENABLED": "0",
+                "PATH": f"{go.parent}:{os.environ['PATH']}",
+            }
+            build = await asyncio.create_subprocess_exec(
+                *(str(go), "install", f"{_MODULE}@{VERSION}"), env={**os.environ, **environment}
+            )
+            assert await build.wait() == 0
+            (folder / "built" / "versitygw").replace(binary)
+            shutil.rmtree(folder / "built")
+    return binary
+
+
+class ObjectStorage:
+    """An S3 server with one bucket, that can be stopped and started.
+
+    Attributes:
+        folder: The bucket's objects as files.
+        url: The address of the part of the bucket that Perdure gets.
+    """
+
+    def __init__(self, root: Path, binary: Path) -> None:
+        self.folder = root / "buckets" / BUCKET
+        self.folder.mkdir(parents=True)
+        self.url = f"s3://{BUCKET}/files"
+        self._root = root
+        self._binary = binary
+        self._port = free_port()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables by which a process finds the server and may use it."""
+        return {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def objects(self) -> list[Path]:
+        """Return the stored contents, as files on the server's disk."""
+        found = (self.folder / "files" / "sha256").rglob("*")
+        return sorted(path for path in found if path.is_file())
+
+    def object(self, digest: str) -> Path:
+        """Return the file in which the server keeps a content."""
+        digits = digest.removeprefix("sha256:")
+        return self.folder / "files" / "sha256" / digits[:2] / digits
+
+    async def start(self) -> None:
+        """Start the server."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(str(self._binary), "--quiet", "--port", f"127.0.0.1:{self._port}"),
+            *("posix", str(self.folder.parent)),
+            env={**os.environ, "ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await until_async(self._listens, "the S3 server")
+
+    async def stop(self) -> None:
+        """Stop the server; what it has stored stays."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            await process.wait()
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+
+@asynccontextmanager
+async def run_object_storage(root: Path) -> AsyncIterator[ObjectStorage]:
+    """Run an S3 server that keeps its objects below a folder."""
+    storage = ObjectStorage(root, await gateway_binary())
+    await storage.start()
+    try:
+        yield storage
+    finally:
+        await storage.stop()
