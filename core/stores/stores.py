@@ -31,6 +31,7 @@ from perdure.stores.journal.once_steps import OnceStepStore
 from perdure.stores.journal.signals import SignalStore
 from perdure.stores.journal.waits import WaitStore
 from perdure.stores.objects.address import artifacts_folder, open_objects
+from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.content_store import ContentStore
 from perdure.stores.runs.agents import AgentStore
 from perdure.stores.runs.callbacks import CallbackStore
@@ -151,12 +152,12 @@ async def open_stores(
             schema is newer than this version.
     """
     _make_home(settings)
+    folder = artifacts_folder(settings.artifacts_url, settings.home)
+    objects = open_objects(settings.artifacts_url, settings.home)
     address = database_address(settings.database_url, settings.home)
     database = open_database(address, listen_address(settings.listen_url, address))
     if not database.is_sqlite:
         ChangeNotifier(database)
-    folder = artifacts_folder(settings.artifacts_url, settings.home)
-    contents = ContentStore(open_objects(settings.artifacts_url, settings.home))
     try:
         if report_waiting is None:
             await migrate(database, settings.home)
@@ -167,6 +168,7 @@ async def open_stores(
         stores_id = await database.read(
             lambda connection: connection.execute(_STORES_ID).scalar_one()
         )
+        contents = ContentStore(objects, ContentRecords(database))
         yield Stores(
             stores_id=stores_id,
             database=database,

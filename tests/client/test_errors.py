@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import pytest_asyncio
@@ -111,11 +111,11 @@ async def test_too_many_requests_are_refused_and_say_when(guarded: Site) -> None
     async with AsyncClient(guarded.url, api_key=await key_of(guarded, Scope.READ)) as client:
         for _ in range(10):
             await client.goals.list()
+        with suppress(RateLimited):  # one more is let through where a clock hour has just begun
+            await client.goals.list()
+        began = time.monotonic()
         with pytest.raises(RateLimited) as refused:
-            # One more is let through where a clock hour has just begun.
-            for _ in range(2):
-                began = time.monotonic()
-                await client.goals.list()
+            await client.goals.list()
         assert time.monotonic() - began < 5  # an hour is more than anybody waits
         assert refused.value.retry_after is not None
         assert refused.value.retry_after > 60

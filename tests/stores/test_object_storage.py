@@ -14,6 +14,7 @@ from perdure.stores import StoreUnavailable, UnknownArtifact
 from perdure.stores.database.errors import AlteredArtifact
 from perdure.stores.objects import folder as folder_module
 from perdure.stores.objects.address import open_objects
+from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.content_store import ContentStore
 from perdure.stores.objects.object_store import ContentChanged, digest_of
 from tests.support.object_storage import SECRET, ObjectStorage
@@ -36,17 +37,29 @@ class Place:
         return self.folder / "sha256" / digits[:2] / digits
 
 
+class NoRecords(ContentRecords):
+    """For what is not about which contents are in use."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def use(self, digest: str, size: int) -> None:
+        pass
+
+
+def contents_at(url: str, home: Path) -> ContentStore:
+    return ContentStore(open_objects(url, home), NoRecords())
+
+
 @pytest.fixture(params=["home", "file", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "home":
-        objects = open_objects("", tmp_path)
-        return Place(ContentStore(objects), tmp_path / "artifacts")
+        return Place(contents_at("", tmp_path), tmp_path / "artifacts")
     if request.param == "file":
-        objects = open_objects(f"file://{tmp_path}/a%20folder", tmp_path / "home")
-        return Place(ContentStore(objects), tmp_path / "a folder")
+        url = f"file://{tmp_path}/a%20folder"
+        return Place(contents_at(url, tmp_path / "home"), tmp_path / "a folder")
     storage: ObjectStorage = request.getfixturevalue("object_storage")
-    objects = open_objects(storage.url, tmp_path / "home")
-    return Place(ContentStore(objects), storage.folder / "files")
+    return Place(contents_at(storage.url, tmp_path / "home"), storage.folder / "files")
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -179,7 +192,7 @@ async def test_the_probe_leaves_nothing(place: Place) -> None:
 async def test_a_signed_address_is_for_one_content_and_shows_nothing(
     object_storage: ObjectStorage, tmp_path: Path
 ) -> None:
-    contents = ContentStore(open_objects(object_storage.url, tmp_path))
+    contents = contents_at(object_storage.url, tmp_path)
     digest, _ = await contents.put(b"<script>alert(1)</script>")
     other, _ = await contents.put(b"other")
     url = await contents.signed_url(digest)
@@ -196,19 +209,16 @@ async def test_a_signed_address_is_for_one_content_and_shows_nothing(
         assert (await client.get(elsewhere)).status_code == 403
         assert (await client.get(url.partition("?")[0])).status_code == 403
         assert (await client.put(url, content=b"x")).status_code == 403
-    assert await ContentStore(open_objects("", tmp_path)).signed_url(digest) is None
+    assert await contents_at("", tmp_path).signed_url(digest) is None
 
 
 async def test_a_bucket_that_does_not_answer_as_it_should(
     object_storage: ObjectStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def at(url: str) -> ContentStore:
-        return ContentStore(open_objects(url, tmp_path))
-
-    contents = at(object_storage.url)
+    contents = contents_at(object_storage.url, tmp_path)
     digest, _ = await contents.put(b"x")
     for word, store in (
-        ("no such bucket", at("s3://another-bucket/files")),
+        ("no such bucket", contents_at("s3://another-bucket/files", tmp_path)),
         ("SignatureDoesNotMatch", _with_secret(object_storage, monkeypatch)),
     ):
         for asked in (store.probe.check(), store.read(digest), store.put(b"y")):
@@ -227,7 +237,7 @@ async def test_a_bucket_that_does_not_answer_as_it_should(
 def _with_secret(storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch) -> ContentStore:
     with monkeypatch.context() as patched:
         patched.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret-of-twenty")
-        return ContentStore(open_objects(storage.url, Path("/nonexistent")))
+        return contents_at(storage.url, Path("/nonexistent"))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +280,7 @@ async def test_a_full_folder_keeps_nothing_half_written(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(folder_module, "sync_folder", fail)
-    contents = ContentStore(open_objects("", tmp_path))
+    contents = contents_at("", tmp_path)
     with pytest.raises(StoreUnavailable, match=r"No space left on device.*free some space"):
         await contents.put(b"x")
     assert files_below(tmp_path / "artifacts" / "incoming") == []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from perdure.stores.database.errors import AlteredArtifact, StoreUnavailable, UnknownArtifact
+from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.object_store import ObjectMissing, ObjectStore, digest_of
 from perdure.stores.objects.probe import Probe
 
@@ -24,11 +25,13 @@ class ContentStore:
 
     Attributes:
         where: Where they lie, for people.
+        records: Which contents are stored.
         probe: Whether they can be written and read now.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, records: ContentRecords) -> None:
         self._objects = objects
+        self.records = records
         self.where = objects.where
         self.probe = Probe(objects)
 
@@ -40,6 +43,7 @@ class ContentStore:
             OSError: The file given cannot be read.
         """
         digest, size = await asyncio.to_thread(digest_of, content)
+        await self.records.use(digest, size)
         await self._objects.put(_key(digest), content, digest)
         return digest, size
 
@@ -140,6 +144,14 @@ class ContentStore:
                         await asyncio.to_thread(file.write, chunk)
                 await self._check_file(digest, copy, beginning)
             yield copy
+
+    async def delete(self, digest: str) -> None:
+        """Delete a content that nothing refers to, if it is there.
+
+        Raises:
+            StoreUnavailable: The place does not answer.
+        """
+        await self._objects.delete(_key(digest))
 
     def path(self, digest: str) -> Path | None:
         """Return where a content lies on this machine; ``None`` where it has no path.

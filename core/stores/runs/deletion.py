@@ -38,7 +38,8 @@ class DeletionStore(TenantStore):
         """Delete a run with its delegates and all that is on record of them, but for two things.
 
         What they used, and their scores, become part of the sums of their days, in the same
-        transaction. The contents of their files stay, which other runs may have made too.
+        transaction. The contents of their files are deleted later, unless something else refers to
+        them; see :mod:`perdure.stores.objects.cleaning`.
 
         Returns:
             The runs that were deleted.

@@ -22,6 +22,7 @@ from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.signals import signal_wait
 from perdure.stores.journal.steps import is_step, step_parameters
 from perdure.stores.journal.wait_ids import step_wait, wait_id
+from perdure.stores.objects.content_records import use_contents_of
 from perdure.stores.runs.goals import goal_row
 from perdure.stores.runs.scores import scores_of
 from perdure.stores.timelines.building import build_timeline, keys_of_ended
@@ -150,6 +151,7 @@ class RerunStore(TenantStore):
             index_new_goal(transaction, workflow_id, goal.goal_id, goal.description)
             if span is not None:
                 _copy(transaction.connection, source, workflow_id, span, kept)
+                use_contents_of(transaction.connection, workflow_id)
             event: dict[str, JsonValue] = {
                 "made_from": origin.model_dump(mode="json"),
                 "taken_over": len(kept),

@@ -1,4 +1,8 @@
-"""The housekeeping of a worker: wakes runs whose signal was lost, closes records of ended runs."""
+"""The housekeeping of a worker.
+
+It wakes runs whose signal was lost, closes records of ended runs, and deletes contents that nothing
+refers to any more.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -9,11 +13,13 @@ from typing import Final
 import structlog
 
 from perdure.stores import StoreUnavailable
+from perdure.stores.objects.cleaning import delete_unused_contents
 from perdure.temporal.client.connection import TemporalUnavailable
 from perdure.temporal.client.goal_service import GoalService
 
 WAKE_SECONDS: Final = 10.0
 RECONCILE_SECONDS: Final = 60.0
+CLEAN_SECONDS: Final = 600.0
 # A signal may take so long to arrive.
 SIGNAL_SECONDS: Final = timedelta(seconds=5)
 # At first it looks far back: no worker may have run meanwhile.
@@ -31,7 +37,7 @@ async def run_housekeeping(
     wake_seconds: float = WAKE_SECONDS,
     reconcile_seconds: float = RECONCILE_SECONDS,
 ) -> None:
-    """Wake and reconcile until cancelled; errors are logged, and it is tried again.
+    """Wake, reconcile and delete until cancelled; errors are logged, and it is tried again.
 
     Args:
         service: The service, with a client that need not be connected.
@@ -47,9 +53,13 @@ async def run_housekeeping(
         await service.reconciliation.reconcile(since)
         since = now - _OVERLAP
 
+    async def clean() -> None:
+        await delete_unused_contents(service.stores.contents)
+
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_run_every(waker.wake, wake_seconds))
         tasks.create_task(_run_every(reconcile, reconcile_seconds))
+        tasks.create_task(_run_every(clean, CLEAN_SECONDS))
 
 
 class Waker:
