@@ -177,7 +177,7 @@ async def open_stores(
             ledger=LedgerStore(database),
             goals=GoalStore(database),
             results=ResultStore(database),
-            context=ContextStore(database),
+            context=ContextStore(database, contents),
             once_steps=OnceStepStore(database),
             events=EventStore(database),
             metrics=MetricStore(database),

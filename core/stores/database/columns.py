@@ -1,7 +1,7 @@
 """The kinds of columns that tables share."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -65,6 +65,11 @@ def run_column(*, primary_key: bool = True) -> Column[str]:
         ForeignKey("goals.workflow_id", ondelete="CASCADE"),
         primary_key=primary_key,
     )
+
+
+def content_columns() -> list[Column[Any]]:
+    """Return the columns that refer to a content in object storage: its digest and its bytes."""
+    return [Column("content", String(71)), Column("content_size", BigInteger)]
 
 
 # A table has the column if its rows are listed, reused or limited over several runs; what is only

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from perdure.stores.database.columns import (
     PlainText,
     UtcDateTime,
+    content_columns,
     count_columns,
     daily_key_columns,
     run_column,
@@ -31,7 +32,6 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
-
 
 goals = Table(
     "goals",
@@ -118,10 +118,10 @@ steps = Table(
     Column("seconds", Float, nullable=False),
     Column("usage", Text),
     Column("recorded_at", UtcDateTime, nullable=False),
+    *content_columns(),
 )
 
-# Steps marked `once` that have started; one that is not in `steps` has an unknown outcome, until a
-# person settles it.
+# Steps marked `once` that began; the outcome of one not in `steps` is unknown until it is settled.
 intents = Table(
     "intents",
     metadata,

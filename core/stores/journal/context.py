@@ -28,6 +28,7 @@ from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.retry import with_retries
 from perdure.stores.database.tenancy import TenantStore
+from perdure.stores.journal.large_values import LargeValues
 from perdure.stores.journal.steps import (
     StepRecorder,
     is_step,
@@ -35,6 +36,7 @@ from perdure.stores.journal.steps import (
     step_parameters,
     step_row,
 )
+from perdure.stores.objects.content_store import ContentStore
 from perdure.stores.spending.run_totals import steps_and_seconds, totals_row, totals_upsert
 
 # A larger value is read from the database only when its step is awaited: an execution of a run with
@@ -46,13 +48,16 @@ _LOAD: Final = select(
     _STEPS.name,
     _STEPS.digest,
     _STEPS.occurrence,
-    case((func.length(_STEPS.value) <= MAX_VALUE_CHARACTERS, _STEPS.value)).label("value"),
+    case(
+        (_STEPS.content.is_not(None), null()),
+        (func.length(_STEPS.value) <= MAX_VALUE_CHARACTERS, _STEPS.value),
+    ).label("value"),
     _STEPS.failure,
     _STEPS.seconds,
     _STEPS.usage,
 ).where(_STEPS.workflow_id == bindparam("run"))
 _IS_STEP: Final = is_step(schema.steps)
-_SELECT_VALUE: Final = select(_STEPS.value).where(_IS_STEP)
+_SELECT_VALUE: Final = select(_STEPS.value, _STEPS.content).where(_IS_STEP)
 _WITHDRAW: Final = delete(schema.steps).where(_IS_STEP, _STEPS.failure.is_not(None))
 _DELETE_INTENT: Final = delete(schema.intents).where(is_step(schema.intents))
 _UNSETTLE: Final = (
@@ -73,8 +78,9 @@ _CLOSE_STREAMS: Final = delete(schema.streams).where(
 class ContextStore(TenantStore):
     """Gives each execution the journal of its run; its claim says which."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, contents: ContentStore) -> None:
         super().__init__(database)
+        self._large_values = LargeValues(contents)
         self._statements = _Statements(
             StepRecorder(database),
             database.insert(schema.intents)
@@ -95,7 +101,9 @@ class ContextStore(TenantStore):
             before_recording: Awaited before a step is recorded, so that the events of the step come
                 before the one of its end.
         """
-        return StoredJournal(self._database, claim, self._statements, before_recording)
+        return StoredJournal(
+            self._database, claim, self._statements, self._large_values, before_recording
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +121,13 @@ class StoredJournal:
         database: Database,
         claim: Claim,
         statements: _Statements,
+        large_values: LargeValues,
         before_recording: Callable[[], Awaitable[None]] | None,
     ) -> None:
         self._database = database
         self._claim = claim
         self._statements = statements
+        self._large_values = large_values
         self._before_recording = before_recording
         self._measured_at = time.monotonic()
         # Steps that are executing, while the budget limits their number.
@@ -138,13 +148,20 @@ class StoredJournal:
         }
 
     async def value(self, key: StepKey) -> str:
-        """Return the value of a finished step."""
+        """Return the value of a finished step.
+
+        Raises:
+            PermanentError: It lies in object storage, and is not there or not what was stored.
+        """
         parameters = step_parameters(self._claim.workflow_id, key)
-        value: str = await with_retries(
+        row = await with_retries(
             lambda: self._database.read(
-                lambda connection: connection.execute(_SELECT_VALUE, parameters).scalar_one()
+                lambda connection: connection.execute(_SELECT_VALUE, parameters).one()
             )
         )
+        if row.content is not None:
+            return await self._large_values.read(key, row.content)
+        value: str = row.value
         return value
 
     async def begin(self, key: StepKey, *, once: bool) -> bool:
@@ -182,6 +199,7 @@ class StoredJournal:
         """Store a finished step, add its event, and count it."""
         if self._before_recording is not None:
             await self._before_recording()
+        large = await self._large_values.store(outcome.value)
         run, stream = self._claim.workflow_id, stream_of(key)
         totals = totals_row(run, self._claim.root, steps=1, seconds=self.take_elapsed())
 
@@ -189,7 +207,7 @@ class StoredJournal:
             self._claim.check(transaction)
             now = datetime.now(UTC)
             # A step that is in the journal already has its event and was counted.
-            if not self._statements.recorder.record(transaction, run, key, outcome, now):
+            if not self._statements.recorder.record(transaction, run, key, outcome, now, large):
                 return
             prefix = f"{stream}."
             streams = {"run": run, "stream": stream, "prefix": prefix, "length": len(prefix)}

@@ -12,6 +12,7 @@ from perdure.models import EventType, Failure, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.events.event_store import add_event
+from perdure.stores.journal.large_values import LargeValue
 
 
 def is_step(table: Table) -> ColumnElement[bool]:
@@ -69,6 +70,7 @@ class StepRecorder:
         key: StepKey,
         outcome: StepOutcome,
         at: datetime,
+        large: LargeValue | None = None,
     ) -> bool:
         """Record a step's outcome with its event, unless the journal already has one.
 
@@ -78,12 +80,15 @@ class StepRecorder:
             key: The step.
             outcome: Its outcome.
             at: The time, in UTC.
+            large: Where its value lies, if that is too large for the journal.
 
         Returns:
             Whether it was recorded.
         """
         row = step_row(workflow_id, key) | {
-            "value": outcome.value,
+            "value": outcome.value if large is None else "",
+            "content": large.digest if large is not None else None,
+            "content_size": large.size if large is not None else None,
             "failure": outcome.failure.model_dump_json() if outcome.failure else None,
             "seconds": outcome.seconds,
             "usage": outcome.usage.model_dump_json() if outcome.usage != Usage() else None,

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 async def delete_unused_contents(store: ContentStore, grace: timedelta = GRACE) -> int:
-    """Delete contents that no run's files, and no upload, refer to; return how many.
+    """Delete contents that no file and no step of a run, and no upload, refers to; return how many.
 
     Several may do so at once. What cannot be deleted is tried again the next time.
 

@@ -42,7 +42,10 @@ contents = Table(
     Index(None, "used_at"),
 )
 
+_HAS_CONTENT: Final = schema.steps.c.content.is_not(None)
 Index(None, schema.uploads.c.digest)
+# Few steps have one.
+Index(None, schema.steps.c.content, sqlite_where=_HAS_CONTENT, postgresql_where=_HAS_CONTENT)
 
 # A deletion takes no longer: a worker that has not ended it by then was killed.
 DELETION_SECONDS: Final = 45
@@ -51,7 +54,7 @@ _CONTENTS: Final = contents.c
 _IS_REFERRED_TO: Final = or_(
     *(
         exists().where(column == _CONTENTS.digest)
-        for column in (schema.artifacts.c.digest, schema.uploads.c.digest)
+        for column in (schema.artifacts.c.digest, schema.uploads.c.digest, schema.steps.c.content)
     )
 )
 _IS_OLD: Final = _CONTENTS.used_at < bindparam("before")
@@ -84,8 +87,12 @@ _OF_RUN: Final = (
     update(contents)
     .where(
         _CONTENTS.digest.in_(
-            select(schema.artifacts.c.digest).where(
-                schema.artifacts.c.workflow_id == bindparam("run")
+            select(schema.artifacts.c.digest)
+            .where(schema.artifacts.c.workflow_id == bindparam("run"))
+            .union_all(
+                select(schema.steps.c.content).where(
+                    schema.steps.c.workflow_id == bindparam("run"), _HAS_CONTENT
+                )
             )
         )
     )
@@ -168,7 +175,7 @@ class ContentRecords:
 
 
 def use_contents_of(connection: Connection, workflow_id: str) -> None:
-    """Record, in the transaction that gave a run the files of another, that they are in use."""
+    """Record, in the transaction that gave a run what another had stored, that it is in use."""
     connection.execute(_OF_RUN, {"run": workflow_id, "now": datetime.now(UTC)})
 
 
