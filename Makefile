@@ -34,6 +34,10 @@ test: install ## Set up and run every test (TOX="-e lint,core" runs some)
 faults: install ## Run 3,000 goals while workers, server, stores and models fail (PERDURE_FAULT_SEED=... repeats)
 	$(BIN)/python -m tests.faults
 
+.PHONY: cluster
+cluster: install ## Run deploy/compose.yaml without Docker: each service's program, on loopback, until Ctrl-C
+	@$(BIN)/python -m deploy.native
+
 .PHONY: requests
 requests: install ## Send the API what its OpenAPI document allows, and what it does not (EXAMPLES=... an operation)
 	PERDURE_SCHEMA_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest -q tests/api/test_generated_requests.py

@@ -74,13 +74,13 @@ async def build_with_go(go: Path, folder: Path, report: Report, home: Path | Non
     async with report_progress(report, progress.describe):
         await run_command(
             [str(go), "install", "-v", "-ldflags", flags, target],
-            environment=_go_environment(folder, home),
+            environment=go_environment(folder, home),
             on_line=progress.count_line,
         )
     return folder / "temporal"
 
 
-def _go_environment(folder: Path, home: Path | None) -> Mapping[str, str]:
+def go_environment(folder: Path, home: Path | None) -> Mapping[str, str]:
     # GOBIN refuses to be used for another platform than this one.
     environment = {
         name: value for name, value in os.environ.items() if name not in {"GOOS", "GOARCH"}

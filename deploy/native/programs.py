@@ -1,0 +1,162 @@
+"""The programs of this machine that stand for those of images, built where there are none."""
+
+import asyncio
+import json
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from filelock import FileLock
+
+from perdure.settings import Settings
+from perdure.temporal.server.binary import ensure_server_binary
+from perdure.temporal.server.go_build import go_environment, install_go
+from perdure.temporal.server.processes import run_command
+from perdure.temporal.server.progress import Report, report_progress
+
+DEPLOY: Final = Path(__file__).parents[1]
+
+_DEBIAN: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A program that is built from the Go module proxy.
+
+    Attributes:
+        name: What images call it.
+        target: The package, with its version.
+    """
+
+    name: str
+    target: str
+
+
+GO_PROGRAMS: Final = (
+    GoProgram("temporal-server", "go.temporal.io/server/cmd/server@v1.29.1"),
+    GoProgram("temporal-sql-tool", "go.temporal.io/server/cmd/tools/sql@v1.29.1"),
+    GoProgram("ui-server", "github.com/temporalio/ui-server/v2/cmd/server@v2.45.0"),
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image brings beside its programs.
+
+    Attributes:
+        entrypoint: What starts a service that names no entrypoint of its own.
+        environment: Its variables.
+    """
+
+    entrypoint: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def read_image(reference: str) -> Image:
+    """Return what the image of a service brings, by its name.
+
+    Raises:
+        KeyError: Nothing here stands for it.
+    """
+    images = {
+        "perdure": _read_dockerfile(DEPLOY / "Dockerfile"),
+        "postgres": Image((str(DEPLOY / "native/postgresql-entrypoint"),)),
+        "temporalio/admin-tools": Image(),
+        "temporalio/server": Image(),
+        "temporalio/ui": Image(),
+        "nginx": Image(),
+        "prom/prometheus": Image(),
+    }
+    return images[reference.rpartition(":")[0]]
+
+
+def _read_dockerfile(path: Path) -> Image:
+    """Return what the last stage of a Dockerfile says of entry point and variables."""
+    entrypoint: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+        instruction, _, rest = line.partition(" ")
+        if instruction == "FROM":
+            entrypoint, environment = (), {}
+        elif instruction == "ENTRYPOINT":
+            entrypoint = tuple(json.loads(rest))
+        elif instruction == "ENV":
+            environment |= dict(word.partition("=")[::2] for word in shlex.split(rest))
+    environment.pop("PATH", None)
+    return Image(entrypoint, environment)
+
+
+def search_path(cache: Path) -> list[str]:
+    """Return the folders in which programs of images are looked for, in this order."""
+    postgresql = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    folders = [
+        cache / "programs",
+        Path(sys.executable).parent,
+        DEPLOY / "docker",
+        *postgresql[-1:],
+    ]
+    return [*map(str, folders), *_DEBIAN]
+
+
+async def ensure_programs(settings: Settings, report: Report) -> None:
+    """Build what is not there yet of Temporal's server, schema tool, UI and command line.
+
+    Raises:
+        CommandFailed: A build failed.
+        ServerUnavailable: There is no way to the command line.
+    """
+    folder = settings.cache / "programs"
+    folder.mkdir(parents=True, exist_ok=True)
+    command_line = await ensure_server_binary(settings, report)
+    with FileLock(folder / "lock"):
+        link = folder / "temporal"
+        link.unlink(missing_ok=True)
+        link.symlink_to(command_line.path)
+        for program in GO_PROGRAMS:
+            if not _is_there(program, folder):
+                await _build(program, folder, report)
+
+
+def _is_there(program: GoProgram, folder: Path) -> bool:
+    version = folder / f".{program.name}"
+    return (
+        (folder / program.name).is_file()
+        and version.is_file()
+        and version.read_text(encoding="utf-8") == program.target
+    )
+
+
+async def _build(program: GoProgram, folder: Path, report: Report) -> None:
+    description = f"building {program.target}: this happens once and takes 1 to 3 minutes"
+    report(description)
+    with TemporaryDirectory(dir=folder, prefix="unfinished-") as place:
+        built = Path(place)
+        found = shutil.which("go")
+        go = Path(found) if found else await install_go(built / "go", report)
+        async with report_progress(report, lambda: description):
+            await run_command(
+                [str(go), "install", "-ldflags", "-s -w", program.target],
+                environment=go_environment(built, None),
+            )
+        _keep(built, program, folder)
+
+
+def _keep(built: Path, program: GoProgram, folder: Path) -> None:
+    """Move the one program that a build has made to where it is looked for."""
+    (made,) = [path for path in built.iterdir() if path.is_file() and os.access(path, os.X_OK)]
+    made.replace(folder / program.name)
+    (folder / f".{program.name}").write_text(program.target, encoding="utf-8")
+
+
+def main() -> None:
+    """Build what is missing."""
+    asyncio.run(ensure_programs(Settings(), lambda line: print(line, flush=True)))
+
+
+if __name__ == "__main__":
+    main()
