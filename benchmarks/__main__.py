@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from benchmarks import (
     agents,
+    cluster,
     history,
     journal,
     observability,
@@ -20,6 +21,7 @@ from benchmarks.api import measure
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "agents": agents.main,
     "api": measure.main,
+    "cluster": cluster.main,
     "history": history.main,
     "journal": journal.main,
     "observability": observability.main,

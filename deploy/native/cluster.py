@@ -110,7 +110,7 @@ async def run_cluster(
     await run_command(["/bin/sh", str(DEPLOY / "make-secrets"), str(secrets_folder)])
     known = {name: value or "" for name, value in dotenv_values(DEPLOY / ".env").items()}
     known |= os.environ
-    known |= {"PERDURE_SECRETS": str(secrets_folder), "PERDURE_SUBNET": _subnet()}
+    known |= {"CLUSTER_SECRETS": str(secrets_folder), "CLUSTER_SUBNET": _subnet()}
     file = read_compose_file([COMPOSE_FILE, *changes], known | (variables or {}))
     installation = Installation(file, DEPLOY, home, settings.cache)
     installation.write_etc()

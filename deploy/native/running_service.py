@@ -4,9 +4,10 @@ import asyncio
 import json
 import os
 import signal
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import IO, Final
 
 from deploy.native.compose_file import Service
 from deploy.native.sandbox import (
@@ -140,16 +141,7 @@ class RunningService:
         read, write = os.pipe()
         command = service_command(self._installation, self.name, write)
         with self._installation.log(self.name).open("ab") as log:
-            try:
-                process = await start_process(
-                    command.arguments,
-                    environment=command.environment,
-                    output=log,
-                    keep_open=command.keep_open,
-                )
-            finally:
-                for descriptor in command.keep_open:
-                    os.close(descriptor)
+            process = await start_in_sandbox(command, log)
         self.starts += 1
         try:
             text = await asyncio.to_thread(_read_all, read)
@@ -173,7 +165,7 @@ class RunningService:
         assert check is not None
         failures = 0
         while True:
-            if self.started.is_set() and await succeeds(
+            if self.started.is_set() and await _succeeds(
                 probe_command(self._installation, self.name), check.timeout
             ):
                 failures = 0
@@ -185,11 +177,28 @@ class RunningService:
             await asyncio.sleep(check.interval if self.healthy.is_set() else check.start_interval)
 
 
-async def succeeds(command: SandboxCommand, seconds: float) -> bool:
+async def start_in_sandbox(command: SandboxCommand, output: int | IO[bytes]) -> Process:
+    """Start a command, and close what only its sandbox reads.
+
+    Args:
+        command: Which one.
+        output: Where what it writes goes.
+    """
+    try:
+        return await start_process(
+            command.arguments,
+            environment=command.environment,
+            output=output,
+            keep_open=command.keep_open,
+        )
+    finally:
+        for descriptor in command.keep_open:
+            os.close(descriptor)
+
+
+async def _succeeds(command: SandboxCommand, seconds: float) -> bool:
     """Run a command and return whether it ends with status 0 in time."""
-    process = await start_process(
-        command.arguments, environment=command.environment, output=asyncio.subprocess.DEVNULL
-    )
+    process = await start_in_sandbox(command, DEVNULL)
     try:
         async with asyncio.timeout(seconds):
             return await process.wait() == 0

@@ -91,13 +91,8 @@ def service_command(installation: Installation, name: str, info: int) -> Sandbox
     service = installation.file.services[name]
     image = _image_of(service)
     entrypoint = service.entrypoint if service.entrypoint is not None else image.entrypoint
-    keep_open = [info]
-    extra = ["--as-pid-1", "--info-fd", str(info)]
-    if service.seccomp_profile is not None:
-        descriptor = open_filter(installation.folder / service.seccomp_profile)
-        keep_open.append(descriptor)
-        extra += ["--seccomp", str(descriptor)]
-    return _command(installation, name, (*entrypoint, *service.command), extra, keep_open)
+    extra = ("--as-pid-1", "--info-fd", str(info))
+    return _command(installation, name, (*entrypoint, *service.command), extra, (info,))
 
 
 def probe_command(installation: Installation, name: str) -> SandboxCommand:
@@ -107,23 +102,27 @@ def probe_command(installation: Installation, name: str) -> SandboxCommand:
     kind, *words = check.test
     if kind != "CMD":
         raise ComposeFileRefused(f"the health check of {name} is no CMD")
-    return _command(installation, name, words, [], [])
+    return _command(installation, name, tuple(words))
 
 
-def run_command_in(installation: Installation, name: str, words: tuple[str, ...]) -> SandboxCommand:
+def other_command(installation: Installation, name: str, *words: str) -> SandboxCommand:
     """Return how another command is run in a service's place, as ``docker compose run`` does."""
     service = installation.file.services[name]
-    return _command(installation, name, (*_image_of(service).entrypoint, *words), [], [])
+    return _command(installation, name, (*_image_of(service).entrypoint, *words))
 
 
 def _command(
     installation: Installation,
     name: str,
-    words: tuple[str, ...] | list[str],
-    extra: list[str],
-    keep_open: list[int],
+    words: tuple[str, ...],
+    extra: tuple[str, ...] = (),
+    keep_open: tuple[int, ...] = (),
 ) -> SandboxCommand:
     service = installation.file.services[name]
+    if service.seccomp_profile is not None:
+        descriptor = open_filter(installation.folder / service.seccomp_profile)
+        keep_open = (*keep_open, descriptor)
+        extra = (*extra, "--seccomp", str(descriptor))
     path = search_path(installation.cache)
     uid, _, gid = service.user.partition(":")
     arguments = [
@@ -135,7 +134,7 @@ def _command(
         *("--chdir", "/", "--", _found(words[0], path), *words[1:]),
     ]
     environment = {"PATH": ":".join(path), **_image_of(service).environment, **service.environment}
-    return SandboxCommand(tuple(arguments), environment, tuple(keep_open))
+    return SandboxCommand(tuple(arguments), environment, keep_open)
 
 
 def _image_of(service: Service) -> Image:

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,9 +36,10 @@ async def test_it_is_what_the_specification_says() -> None:
 
 def test_images_are_pinned_and_known() -> None:
     for name, service in FILE.services.items():
-        version = service.image.rpartition(":")[2]
-        assert re.match(r"v?\d+\.\d+(\.\d+)?", version), f"{name}: {service.image}"
+        tag = service.image.rpartition(":")[2]
+        assert re.match(r"v?\d+\.\d+(\.\d+)?", tag), f"{name}: {service.image}"
         read_image(service.image)
+    assert FILE.services["api-1"].image == f"perdure:{version('perdure')}"
     versions = {program.name: program.target.rpartition("@v")[2] for program in GO_PROGRAMS}
     assert FILE.services["temporal"].image.endswith(f":{versions['temporal-server']}")
     assert f":{versions['temporal-sql-tool']}-" in FILE.services["temporal-schema"].image

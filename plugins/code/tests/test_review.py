@@ -20,6 +20,7 @@ from perdure_code.repository.unified_diff import difference
 from perdure_code.repository.working_copy import resolve
 from perdure_code.review import complexity as mccabe
 from perdure_code.review.severity import level_of
+from perdure_code.sandbox import bubblewrap
 from perdure_code.tasks import review as task
 from perdure_code.test_runs.outcomes import Outcome, TestsResult
 
@@ -375,6 +376,14 @@ def test_rules_weigh_by_their_whole_prefix(rule: str, level: str) -> None:
 
 def test_a_name_that_needs_quoting_is_quoted() -> None:
     assert difference('a"b.py', "x\n", "y\n").text.startswith('--- "a/a\\"b.py"\n')
+
+
+def test_a_sandbox_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bubblewrap, "_working", set())
+    monkeypatch.setattr(bubblewrap, "_probe", lambda *_: "setting up uid map: Permission denied")
+    (sandbox,) = [one for one in check() if one.part == "bwrap"]
+    assert not sandbox.found
+    assert "setting up uid map: Permission denied" in sandbox.advice
 
 
 def test_registering_imports_nothing_heavy() -> None:

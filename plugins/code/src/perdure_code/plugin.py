@@ -9,10 +9,7 @@ from perdure.agents import AgentSpec, Check, hookimpl
 from perdure_code.agent import CodeAgent
 from perdure_code.parameters import CodeParameters
 
-_PROGRAMS: Final = {
-    "bwrap": "to run the tests of repositories in a sandbox: install the package bubblewrap",
-    "git": "to fetch repositories: install the package git",
-}
+_GIT: Final = "to fetch repositories: install the package git"
 
 
 @hookimpl
@@ -31,7 +28,7 @@ def register_agents() -> Iterable[AgentSpec]:
 
 
 def check() -> Iterable[Check]:
-    """Say which of the tools that do the work are there, without running them."""
+    """Say which of the tools that do the work are there, and whether a sandbox can be made."""
     for part in ("ruff", "pytest"):
         try:
             found = version(part)
@@ -39,12 +36,22 @@ def check() -> Iterable[Check]:
             yield Check(part=part, found=False, advice="pip install --upgrade perdure-code")
         else:
             yield Check(part=part, found=True, version=found)
-    for program, advice in _PROGRAMS.items():
-        where = shutil.which(program)
-        yield Check(
-            part=program,
-            found=where is not None,
-            where=where or "",
-            advice="" if where else advice,
-            required=False,
-        )
+    yield _sandbox()
+    where = shutil.which("git")
+    yield Check(
+        part="git",
+        found=where is not None,
+        where=where or "",
+        advice="" if where else _GIT,
+        required=False,
+    )
+
+
+def _sandbox() -> Check:
+    """Try the sandbox for the tests of repositories: that the program is there is not enough."""
+    from perdure_code.sandbox.bubblewrap import SandboxUnavailable, find_bubblewrap
+
+    try:
+        return Check(part="bwrap", found=True, where=find_bubblewrap(), required=False)
+    except SandboxUnavailable as error:
+        return Check(part="bwrap", found=False, advice=str(error), required=False)
