@@ -81,6 +81,12 @@ async def build_with_go(go: Path, folder: Path, report: Report, home: Path | Non
 
 
 def go_environment(folder: Path, home: Path | None) -> Mapping[str, str]:
+    """Return the environment of a build with Go.
+
+    Args:
+        folder: Where the program that is built is put.
+        home: The folder of Go's own module and build caches; the user's when ``None``.
+    """
     # GOBIN refuses to be used for another platform than this one.
     environment = {
         name: value for name, value in os.environ.items() if name not in {"GOOS", "GOARCH"}
