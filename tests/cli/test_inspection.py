@@ -35,6 +35,7 @@ def test_doctor_finds_every_part(perdure: Any) -> None:
     assert report["ok"]
     assert parts["Temporal binary"]["version"]
     assert parts["stores"]["where"].startswith("sqlite")
+    assert parts["artifacts"]["where"].endswith("artifacts")
     assert "found" in perdure("doctor").stdout
 
 

@@ -17,14 +17,13 @@ from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.dependencies import Service
 from perdure.api.routes.problems import problem
-from perdure.api.streaming import streamed
 from perdure.models import Artifact
 from perdure.models.results import is_media_type
 from perdure.schemas.access import Scope
 from perdure.schemas.artifacts import ArtifactList
 from perdure.stores import UnknownArtifact
 from perdure.stores.artifacts.archive import zip_chunks
-from perdure.stores.objects.content_store import ContentStore
+from perdure.stores.objects.content_store import ContentStore, streamed
 
 # What an agent made is data: a browser must not run it as part of this site.
 _SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}

@@ -14,7 +14,6 @@ from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.dependencies import ApiState, Service
 from perdure.api.routes.problems import problem
-from perdure.api.streaming import streamed
 from perdure.models.uploads import UPLOAD_CONTENT_PATH, Upload, UploadRecord
 from perdure.schemas.access import Scope
 from perdure.schemas.uploads import UploadPage
@@ -22,6 +21,7 @@ from perdure.stores import StoreUnavailable
 from perdure.stores.artifacts.upload_records import cursor_of
 from perdure.stores.database.errors import UnknownUpload
 from perdure.stores.database.paging import PageCursor
+from perdure.stores.objects.content_store import streamed
 
 # What a page of another site may send without asking first, or nobody has chosen: curl's default.
 _REFUSED_TYPES: Final = frozenset(

@@ -7,8 +7,8 @@ from fastapi.responses import StreamingResponse
 
 from perdure.api.access.requirements import requires
 from perdure.api.routes.dependencies import Service
-from perdure.api.streaming import streamed
 from perdure.schemas.access import Scope
+from perdure.stores.objects.content_store import streamed
 from perdure.web.artifacts.kinds import kind_of
 from perdure.web.artifacts.pdf_pages import SHOWN_PAGES, draw_page
 from perdure.web.goals.content import find_artifact
