@@ -1,8 +1,9 @@
 """What it costs to be observed: a step with metrics and traces, and how many series there are.
 
-Steps of one run over SQLite that survives a power cut, in turns: some with nothing recorded, some
-with everything, whose spans go to a collector over HTTP while the next steps are executed. A disk
-that is slow for a while is so for both.
+Steps of one run over SQLite that survives a power cut, in pairs of turns: one with nothing
+recorded, one with everything, whose spans go to a collector over HTTP while the next steps are
+executed. What counts is the median of what the pairs differ by: a disk or a processor that is slow
+for a while is so for both turns of a pair, or spoils few of them.
 """
 
 import os
@@ -29,7 +30,7 @@ from perdure.telemetry.traces import process as traces
 from perdure.telemetry.traces.recording import execution
 
 WARM_UP: Final = 50
-TURNS: Final = 12
+PAIRS: Final = 16
 STEPS_A_TURN: Final = 400
 # Twice a turn or more, so that its steps share the processor with the export of their spans; a
 # worker exports every second, which is fewer requests for as many spans.
@@ -84,28 +85,43 @@ def collector() -> Iterator[None]:
         serving.join()
 
 
-async def in_turns(run: Run) -> tuple[float, float]:
-    """Return the median seconds of a step with nothing recorded, and with everything."""
+async def with_nothing(run: Run) -> float:
+    """Return the median seconds of a step with nothing recorded."""
+    recording.stop()
+    return statistics.median(await each(run, STEPS_A_TURN))
+
+
+async def with_everything(run: Run, turn: int) -> float:
+    """Return the median seconds of a step with everything recorded."""
     goal = Goal(goal_id="alone", description="observability", agent_type="nothing")
-    off: list[float] = []
-    on: list[float] = []
+    recording.start()
+    assert traces.start()
+    try:
+        with (
+            execution(goal, "alone", "run", turn + 1, 1),
+            recording.of_goal("nothing", "default"),
+        ):
+            taken = await each(run, STEPS_A_TURN)
+        if traces.dropped_spans():
+            sys.exit("spans were lost: the collector of the benchmark did not take them")
+        return statistics.median(taken)
+    finally:
+        traces.stop()
+
+
+async def in_pairs(run: Run) -> list[tuple[float, float]]:
+    """Return the median seconds of a step with nothing recorded and with everything, by pair."""
     await each(run, WARM_UP)
-    for turn in range(TURNS):
-        recording.stop()
-        off += await each(run, STEPS_A_TURN)
-        recording.start()
-        assert traces.start()
-        try:
-            with (
-                execution(goal, "alone", "run", turn + 1, 1),
-                recording.of_goal("nothing", "default"),
-            ):
-                on += await each(run, STEPS_A_TURN)
-            if traces.dropped_spans():
-                sys.exit("spans were lost: the collector of the benchmark did not take them")
-        finally:
-            traces.stop()
-    return statistics.median(off), statistics.median(on)
+    await with_everything(run, 0)
+    pairs = []
+    for turn in range(PAIRS):
+        if turn % 2:
+            on = await with_everything(run, turn + 1)
+            pairs.append((await with_nothing(run), on))
+        else:
+            off = await with_nothing(run)
+            pairs.append((off, await with_everything(run, turn + 1)))
+    return pairs
 
 
 def series_of_many_goals() -> int:
@@ -137,10 +153,11 @@ async def measure() -> bool:
         settings = Settings(home=Path(folder), database_url="")
         async with open_stores(settings) as stores, stored_run(stores, settings, "alone") as run:
             with collector():
-                off, on = await in_turns(run)
+                pairs = await in_pairs(run)
     series = series_of_many_goals()
     recording.stop()
-    more = (on - off) * 1000
+    off, on = (statistics.median(taken) for taken in zip(*pairs, strict=True))
+    more = statistics.median(on - off for off, on in pairs) * 1000
     report(f"a step: {off * 1000:.3f} ms, recorded {on * 1000:.3f} ms, which is {more:.3f} ms more")
     report(f"{series} series after {GOALS:,} goals of {TENANTS} tenants")
     return print_verdict(

@@ -1,6 +1,7 @@
 """What is counted: with labels that are bounded, added up over processes, as Prometheus reads."""
 
 import random
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -134,3 +135,10 @@ def test_every_name_is_described_and_none_is_there_twice() -> None:
         assert metric.description.endswith(".")
         assert (metric.kind == "histogram") == bool(metric.buckets)
         assert metric.buckets == tuple(sorted(metric.buckets))
+
+
+def test_the_names_of_the_conventions_lie_in_one_module() -> None:
+    core = Path(conventions.__file__).parents[1]
+    holding = [path for path in core.rglob("*.py") if '"gen_ai.' in path.read_text("utf-8")]
+    assert holding == [core / "telemetry" / "conventions.py"]
+    assert all(metric in vars(conventions).values() for metric in conventions.METRICS)
