@@ -15,6 +15,8 @@ import platformdirs
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from perdure.retention import Retention
+
 MIN_SECRET_CHARACTERS: Final = 24
 
 _SCOPES: Final = ("read", "submit", "approve", "metrics", "admin")
@@ -143,6 +145,11 @@ class Settings(BaseSettings):
             none.
         callback_allow: ``PERDURE_CALLBACK_ALLOW``: comma-separated host names, addresses and
             networks that callbacks may go to although they are not public.
+        retention_days: ``PERDURE_RETENTION_DAYS``: comma-separated, how many days goals are kept
+            after their end: ``30`` for all, ``failed=90`` for a status (``completed``, ``failed``,
+            ``cancelled``, ``terminated``), ``acme/30`` and ``acme/failed=90`` for a tenant, whose
+            own entries count before the others; ``forever`` instead of a number keeps them. Those
+            that no entry is about are kept. The same for all workers.
         web_allow: ``PERDURE_WEB_ALLOW``: comma-separated host names, addresses and networks, such
             as ``wiki.example, 10.1.0.0/16``, that agents may fetch from although they are not
             public.
@@ -206,6 +213,7 @@ class Settings(BaseSettings):
     upload_bytes: Annotated[int, Field(ge=0)] = 500_000_000
     callback_secret: str = ""
     callback_allow: _NameList = ()
+    retention_days: str = ""
     web_allow: _NameList = ()
     trace_url: str = ""
     web_proxy: str = ""
@@ -314,6 +322,12 @@ class Settings(BaseSettings):
             if level.strip().lower() not in _LEVELS:
                 raise ValueError(f"{level.strip()!r} is no level: give one of {', '.join(_LEVELS)}")
         return {name.strip(): _LEVELS[level.strip().lower()] for name, _, level in entries}
+
+    @field_validator("retention_days")
+    @classmethod
+    def _check_retention(cls, days: str) -> str:
+        Retention.parse(days)
+        return days
 
     @field_validator("metrics_address", mode="before")
     @classmethod

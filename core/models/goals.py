@@ -159,6 +159,22 @@ class Origin(Model):
     by: str = ""
 
 
+class Hold(Model):
+    """What keeps a goal, whatever its age, until it is released.
+
+    Attributes:
+        by: Who put it.
+        reason: Why.
+        at: When.
+        whole_tenant: Whether it keeps all that is the tenant's.
+    """
+
+    by: str
+    reason: str = ""
+    at: datetime
+    whole_tenant: bool = False
+
+
 class GoalRecord(Model):
     """One run of a goal as the stores know it, and as the API and the command line show it.
 
@@ -178,6 +194,7 @@ class GoalRecord(Model):
         origin: The run that it was made from, where it was made from one.
         trace_id: The trace that its spans are in, if it is recorded: 32 hexadecimal digits.
         scores: What was said of how good it is, in the order of their names.
+        hold: What keeps it from being deleted; not in lists.
     """
 
     workflow_id: str
@@ -199,6 +216,7 @@ class GoalRecord(Model):
     progress: Progress | None = None
     artifacts: tuple[Artifact, ...] = ()
     scores: tuple[Score, ...] = ()
+    hold: Hold | None = None
     agent_version: str | None = None
     started_at: datetime
     ended_at: datetime | None = None

@@ -37,6 +37,16 @@ class StartResponse(BaseModel):
     status: Literal["started"] = "started"
 
 
+class HoldRequest(RequestModel):
+    """A hold, in the caller's own name.
+
+    Attributes:
+        reason: Why.
+    """
+
+    reason: Annotated[str, Field(max_length=2_000)] = ""
+
+
 class ScoreRequest(ScoreContent, RequestModel):
     """A score, in the caller's own name or in that of whoever uses the key.
 

@@ -33,11 +33,14 @@ from perdure.stores.journal.waits import WaitStore
 from perdure.stores.objects.address import artifacts_folder, open_objects
 from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.content_store import ContentStore
+from perdure.stores.retention.deletion import DeletionStore
+from perdure.stores.retention.due import DueStore
+from perdure.stores.retention.holds import HoldStore
+from perdure.stores.retention.leases import LeaseStore
 from perdure.stores.runs.agents import AgentStore
 from perdure.stores.runs.callbacks import CallbackStore
 from perdure.stores.runs.control import ControlStore
 from perdure.stores.runs.current_counts import CurrentCountStore
-from perdure.stores.runs.deletion import DeletionStore
 from perdure.stores.runs.executions import ExecutionStore
 from perdure.stores.runs.goals import GoalStore
 from perdure.stores.runs.idempotency import IdempotencyKeyStore
@@ -99,6 +102,9 @@ class Stores:
     counts: CurrentCountStore
     scores: ScoreStore
     deletion: DeletionStore
+    holds: HoldStore
+    due: DueStore
+    leases: LeaseStore
     tenant: str | None = None
     _views: dict[str, "Stores"] = field(default_factory=dict, repr=False, compare=False)
 
@@ -205,6 +211,9 @@ async def open_stores(
             counts=CurrentCountStore(database),
             scores=ScoreStore(database),
             deletion=DeletionStore(database),
+            holds=HoldStore(database),
+            due=DueStore(database),
+            leases=LeaseStore(database),
         )
     finally:
         await database.close()

@@ -7,13 +7,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from perdure.api.access.audited import entry_with_record
-from perdure.api.access.requirements import audited_of, requires
+from perdure.api.access.requirements import Audited, Caller, audited_of, requires
 from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.dependencies import EventStreams, Service, service_of, state_of
-from perdure.models import Goal, GoalContent, GoalRecord, Result
+from perdure.models import Goal, GoalContent, GoalRecord, Hold, Result
 from perdure.schemas.access import Scope
-from perdure.schemas.goals import StartRequest, StartResponse
+from perdure.schemas.goals import HoldRequest, StartRequest, StartResponse
 from perdure.stores import StoreUnavailable, UnknownGoal
 from perdure.stores.database.errors import NoResultYet
 from perdure.stores.runs.idempotency import MAX_KEY_CHARACTERS
@@ -129,6 +129,55 @@ async def delete_goal(workflow_id: str, service: Service) -> None:
     What they used, and how good they were, stays in the usage, as sums of their days.
     """
     await service.stores.deletion.delete(workflow_id)
+
+
+@router.put(
+    "/goals/{workflow_id}/hold",
+    dependencies=[requires(Scope.ADMIN, "goal.hold")],
+    responses=problems(ProblemType.UNKNOWN_GOAL, ProblemType.STATE_CONFLICT),
+)
+async def hold_goal(
+    workflow_id: str,
+    service: Service,
+    caller: Caller,
+    audited: Audited,
+    request: HoldRequest | None = None,
+) -> Hold:
+    """Keep a run, with its delegates, whatever its age: it cannot be deleted until it is released.
+
+    A second hold takes the place of the first.
+    """
+    reason = request.reason if request else ""
+    audited.details = {"reason": reason}
+    return await service.stores.holds.hold(workflow_id, caller.name, reason)
+
+
+@router.delete(
+    "/goals/{workflow_id}/hold",
+    dependencies=[requires(Scope.ADMIN, "goal.release")],
+    status_code=204,
+    responses=problems(ProblemType.UNKNOWN_GOAL),
+)
+async def release_goal(workflow_id: str, service: Service) -> None:
+    """Release a run that was held; a hold of the tenant stays."""
+    await service.stores.holds.release(workflow_id)
+
+
+@router.put("/hold", dependencies=[requires(Scope.ADMIN, "tenant.hold")])
+async def hold_tenant(
+    service: Service, caller: Caller, audited: Audited, request: HoldRequest | None = None
+) -> Hold:
+    """Keep all goals of the tenant, those to come too, whatever their age, until it is released."""
+    reason = request.reason if request else ""
+    audited.subject, audited.details = caller.tenant, {"reason": reason}
+    return await service.stores.holds.hold_tenant(caller.name, reason)
+
+
+@router.delete("/hold", dependencies=[requires(Scope.ADMIN, "tenant.release")], status_code=204)
+async def release_tenant(service: Service, caller: Caller, audited: Audited) -> None:
+    """Release the goals of the tenant; holds of goals stay."""
+    audited.subject = caller.tenant
+    await service.stores.holds.release_tenant()
 
 
 @router.get(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Goal,
         GoalRecord,
         GoalStatus,
+        Hold,
         Parameters,
         Score,
         ScoreContent,
@@ -174,6 +175,18 @@ class Backend(Protocol):
 
     async def delete_goal(self, workflow_id: str) -> None:
         """Delete a run that has ended, with its delegates."""
+
+    async def hold(self, workflow_id: str, reason: str) -> "Hold":
+        """Keep a run from being deleted."""
+
+    async def release(self, workflow_id: str) -> None:
+        """Release a run that was held."""
+
+    async def hold_tenant(self, tenant: str | None, reason: str) -> "Hold":
+        """Keep all of a tenant's goals from being deleted; the default tenant's for ``None``."""
+
+    async def release_tenant(self, tenant: str | None) -> None:
+        """Release a tenant's goals."""
 
     async def score(self, workflow_id: str, content: "ScoreContent", *, by: str | None) -> "Score":
         """Put a score on a run, in the own name when none is given."""

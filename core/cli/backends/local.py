@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
     from perdure.cli.backends.local_control import LocalControl
-    from perdure.models import Budget, Event, Goal, GoalRecord, GoalStatus, Score, ScoreContent
+    from perdure.models import (
+        Budget,
+        Event,
+        Goal,
+        GoalRecord,
+        GoalStatus,
+        Hold,
+        Score,
+        ScoreContent,
+    )
     from perdure.models.usage import UsageGrouping, UsageReport
     from perdure.models.workers import WorkerRecord
     from perdure.schemas.access import KeyRecord, StoredAuditEntry
@@ -198,13 +207,37 @@ class LocalBackend:
         async with audit.doing("goal.delete", workflow_id, tenant=tenant):
             await stores.deletion.delete(workflow_id)
 
+    async def hold(self, workflow_id: str, reason: str) -> "Hold":  # noqa: D102 -- as there
+        stores, audit = await self._stores(), await self._audit()
+        async with audit.doing("goal.hold", workflow_id, {"reason": reason}):
+            return await stores.holds.hold(workflow_id, _login_name(), reason)
+
+    async def release(self, workflow_id: str) -> None:  # noqa: D102 -- as there
+        stores, audit = await self._stores(), await self._audit()
+        async with audit.doing("goal.release", workflow_id):
+            await stores.holds.release(workflow_id)
+
+    async def hold_tenant(self, tenant: str | None, reason: str) -> "Hold":  # noqa: D102 -- as there
+        from perdure.models import DEFAULT_TENANT
+
+        tenant = tenant or DEFAULT_TENANT
+        stores, audit = (await self._stores()).of(tenant), await self._audit()
+        async with audit.doing("tenant.hold", tenant, {"reason": reason}, tenant):
+            return await stores.holds.hold_tenant(_login_name(), reason)
+
+    async def release_tenant(self, tenant: str | None) -> None:  # noqa: D102 -- as there
+        from perdure.models import DEFAULT_TENANT
+
+        tenant = tenant or DEFAULT_TENANT
+        stores, audit = (await self._stores()).of(tenant), await self._audit()
+        async with audit.doing("tenant.release", tenant, tenant=tenant):
+            await stores.holds.release_tenant()
+
     async def score(  # noqa: D102 -- as the protocol has it
         self, workflow_id: str, content: "ScoreContent", *, by: str | None
     ) -> "Score":
-        import getpass
-
         stores, audit = await self._stores(), await self._audit()
-        by = by or getpass.getuser()
+        by = by or _login_name()
         async with audit.doing("goal.score", workflow_id, content.model_dump() | {"by": by}):
             return await stores.scores.give(workflow_id, content, by)
 
@@ -297,6 +330,12 @@ class LocalBackend:
         return await (await self._stores()).access.audit.list(
             tenant, limit=limit, before=before, action=action, who=who, subject=subject
         )
+
+
+def _login_name() -> str:
+    import getpass
+
+    return getpass.getuser()
 
 
 def _check_plugin_files(settings: "Settings") -> None:

@@ -14,7 +14,7 @@ from perdure.cli.backends.remote_control import RemoteControl
 from perdure.cli.output.printing import print_message
 from perdure.cli.runtime.errors import WrongInput
 from perdure.client import AsyncClient, Forbidden, UnexpectedResponse
-from perdure.models import Budget, Event, Goal, GoalRecord, GoalStatus, Score, ScoreContent
+from perdure.models import Budget, Event, Goal, GoalRecord, GoalStatus, Hold, Score, ScoreContent
 from perdure.models.usage import UsageGrouping, UsageReport
 from perdure.models.workers import WorkerRecord
 from perdure.schemas.access import KeyRecord, StoredAuditEntry
@@ -153,6 +153,20 @@ class RemoteBackend:
 
     async def delete_goal(self, workflow_id: str) -> None:  # noqa: D102 -- as there
         await self._client.goals.delete(workflow_id)
+
+    async def hold(self, workflow_id: str, reason: str) -> Hold:  # noqa: D102 -- as there
+        return await self._client.goals.hold(workflow_id, reason)
+
+    async def release(self, workflow_id: str) -> None:  # noqa: D102 -- as there
+        await self._client.goals.release(workflow_id)
+
+    async def hold_tenant(self, tenant: str | None, reason: str) -> Hold:  # noqa: D102 -- as there
+        _refuse_tenant(tenant)
+        return await self._client.goals.hold_tenant(reason)
+
+    async def release_tenant(self, tenant: str | None) -> None:  # noqa: D102 -- as there
+        _refuse_tenant(tenant)
+        await self._client.goals.release_tenant()
 
     async def score(  # noqa: D102 -- as the protocol has it
         self, workflow_id: str, content: ScoreContent, *, by: str | None

@@ -8,7 +8,7 @@ from perdure.cli.output.event_text import numbered, one_line, step_label
 from perdure.cli.output.printing import print_text
 
 if TYPE_CHECKING:
-    from perdure.models import Score, Usage
+    from perdure.models import Hold, Score, Usage
     from perdure.schemas.steps import GoalDetails, OnceStep, RecentStep, WaitDetails
 
 
@@ -44,6 +44,13 @@ def score_text(score: "Score") -> str:
     who = f"the agent {score.by}" if score.by_agent else score.by
     comment = f": {score.comment}" if score.comment else ""
     return one_line(f"{score.name} {value}{step}, by {who}{comment}")
+
+
+def hold_text(hold: "Hold") -> str:
+    """Return a hold as one line, such as ``by ann, since 2026-03-01 09:30: a lawsuit``."""
+    of = "all of the tenant, " if hold.whole_tenant else ""
+    reason = f": {hold.reason}" if hold.reason else ""
+    return one_line(f"{of}by {hold.by}, since {hold.at.astimezone():%Y-%m-%d %H:%M}{reason}")
 
 
 def _step_text(step: "RecentStep") -> str:

@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from perdure.client.requests.request import Request, get, nothing, parser, path, post, query
-from perdure.models import Budget, GoalRecord, GoalStatus, Result
+from perdure.models import Budget, GoalRecord, GoalStatus, Hold, Result
 from perdure.schemas.control import RunAgainResponse
 from perdure.schemas.goals import StartResponse
 from perdure.schemas.many_goals import FoundGoal, GoalCounts, GoalPage
@@ -72,6 +72,28 @@ def start(
 def delete(workflow_id: str) -> Request[None]:
     """Delete a run that has ended, with its delegates; what they used stays in the usage."""
     return Request("DELETE", path("api", "goals", workflow_id), nothing)
+
+
+def hold(workflow_id: str, reason: str = "") -> Request[Hold]:
+    """Keep a run, with its delegates, from being deleted, until it is released."""
+    return Request(
+        "PUT", path("api", "goals", workflow_id, "hold"), parser(Hold), body={"reason": reason}
+    )
+
+
+def release(workflow_id: str) -> Request[None]:
+    """Release a run that was held."""
+    return Request("DELETE", path("api", "goals", workflow_id, "hold"), nothing)
+
+
+def hold_tenant(reason: str = "") -> Request[Hold]:
+    """Keep all of the tenant's goals from being deleted, until it is released."""
+    return Request("PUT", path("api", "hold"), parser(Hold), body={"reason": reason})
+
+
+def release_tenant() -> Request[None]:
+    """Release the tenant's goals; those that are held themselves stay so."""
+    return Request("DELETE", path("api", "hold"), nothing)
 
 
 def run_again(

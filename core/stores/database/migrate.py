@@ -15,7 +15,7 @@ from perdure.stores.database.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0020"
+HEAD: Final = "0022"
 LOCK_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.01
 _ADVISORY_LOCK: Final = 0x50455244  # "PERD"; any constant of ours does

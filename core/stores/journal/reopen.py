@@ -15,6 +15,7 @@ from perdure.stores.database.engine import Transaction
 from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.signals import EXPIRED, signal_wait
 from perdure.stores.journal.wait_ids import step_wait, wait_id
+from perdure.stores.retention.holds import check_not_being_deleted
 from perdure.telemetry.traces.goal_trace import delegate_trace, retried_trace
 
 RETRIABLE: Final = (GoalStatus.FAILED, GoalStatus.CANCELLED, GoalStatus.TERMINATED)
@@ -130,11 +131,15 @@ def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
 
     Returns:
         Its previous end; ``None`` when it has not ended, or has completed.
+
+    Raises:
+        StateConflict: It is being deleted.
     """
     execute = transaction.connection.execute
     ended = execute(_LOCK, {"run": workflow_id}).mappings().first()
     if ended is None or ended["ended_at"] is None or ended["status"] not in RETRIABLE:
         return None
+    check_not_being_deleted(transaction.connection, workflow_id)
     old = dict(ended)
     parent = old.pop("parent_trace")  # whoever has delegated it was reopened before
     trace = delegate_trace(parent, workflow_id) if parent else retried_trace(old["trace"])

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from perdure.models import (
     DEFAULT_POOL,
-    Artifact,
     Budget,
     Failure,
     Goal,
@@ -20,7 +19,6 @@ from perdure.models import (
     Parameters,
     Progress,
     Result,
-    Score,
     beginning,
 )
 from perdure.schemas.many_goals import GoalFilter
@@ -33,6 +31,7 @@ from perdure.stores.database.goal_index import index_new_goal
 from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_cursor, starts_with
 from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
+from perdure.stores.retention.holds import hold_of
 from perdure.stores.runs.goal_filter import conditions
 from perdure.stores.runs.scores import scores_of
 from perdure.telemetry.traces.goal_trace import GoalTrace
@@ -156,7 +155,7 @@ class GoalStore(TenantStore):
         await self._database.write(set_status)
 
     async def get(self, workflow_id: str) -> GoalRecord:
-        """Return a run with its artifacts, its scores and, once it has ended, its result.
+        """Return a run with its artifacts, scores, hold and, once it has ended, its result.
 
         Raises:
             UnknownGoal: There is none.
@@ -164,17 +163,19 @@ class GoalStore(TenantStore):
 
         def fetch(
             connection: Connection,
-        ) -> tuple[RowMapping | None, tuple[Artifact, ...], tuple[Score, ...]]:
+        ) -> tuple[RowMapping | None, Mapping[str, object]]:
             row = connection.execute(_GET, {"run": workflow_id}).mappings().first()
-            made = artifacts_of(connection, workflow_id)
-            return row, made, scores_of(connection, workflow_id)
+            return row, {
+                "artifacts": artifacts_of(connection, workflow_id),
+                "scores": scores_of(connection, workflow_id),
+                "hold": hold_of(connection, workflow_id),
+            }
 
-        row, artifacts, scores = await self._database.read(fetch)
+        row, more = await self._database.read(fetch)
         if row is None or self._tenancy.tenant not in {None, row["tenant"]}:
             raise UnknownGoal(workflow_id)
         result = Result.model_validate_json(row["result"]) if row["result"] is not None else None
-        update = {"result": result, "artifacts": artifacts, "scores": scores}
-        return _record(row).model_copy(update=update)
+        return _record(row).model_copy(update={"result": result, **more})
 
     async def by_tenant(self, workflow_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
         """Return those of some runs that there are, by whose they are."""

@@ -23,6 +23,7 @@ from perdure.stores.journal.signals import signal_wait
 from perdure.stores.journal.steps import is_step, step_parameters
 from perdure.stores.journal.wait_ids import step_wait, wait_id
 from perdure.stores.objects.content_records import use_contents_of
+from perdure.stores.retention.holds import check_not_being_deleted
 from perdure.stores.runs.goals import goal_row
 from perdure.stores.runs.scores import scores_of
 from perdure.stores.timelines.building import build_timeline, keys_of_ended
@@ -126,6 +127,7 @@ class RerunStore(TenantStore):
             UnknownGoal: There is no such run to make it from.
             UnknownStep: That run has no such step.
             AmbiguousStep: Several steps have that name.
+            StateConflict: That run is being deleted.
         """
 
         def create(transaction: Transaction) -> Rerun:
@@ -134,6 +136,7 @@ class RerunStore(TenantStore):
             if from_step is None:
                 span, kept = None, []
             else:
+                check_not_being_deleted(transaction.connection, source.workflow_id)
                 rows = read_rows(transaction.connection, source.workflow_id)
                 timeline = build_timeline(source, rows)
                 span = _find(_steps(timeline, rows), source.workflow_id, from_step)

@@ -1,7 +1,7 @@
 """The housekeeping of a worker.
 
-It wakes runs whose signal was lost, closes records of ended runs, and deletes contents that nothing
-refers to any more.
+It wakes runs whose signal was lost, closes records of ended runs, and deletes old goals and
+contents that nothing refers to any more.
 """
 
 import asyncio
@@ -16,10 +16,12 @@ from perdure.stores import StoreUnavailable
 from perdure.stores.objects.cleaning import delete_unused_contents
 from perdure.temporal.client.connection import TemporalUnavailable
 from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.worker.retention import RetentionPass
 
 WAKE_SECONDS: Final = 10.0
 RECONCILE_SECONDS: Final = 60.0
 CLEAN_SECONDS: Final = 600.0
+RETENTION_SECONDS: Final = 300.0
 # A signal may take so long to arrive.
 SIGNAL_SECONDS: Final = timedelta(seconds=5)
 # At first it looks far back: no worker may have run meanwhile.
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 
 async def run_housekeeping(
     service: GoalService,
+    retention: RetentionPass | None = None,
     *,
     wake_seconds: float = WAKE_SECONDS,
     reconcile_seconds: float = RECONCILE_SECONDS,
@@ -41,6 +44,7 @@ async def run_housekeeping(
 
     Args:
         service: The service, with a client that need not be connected.
+        retention: What deletes old goals, if anything is to.
         wake_seconds: How often to look for runs that were not woken.
         reconcile_seconds: How often to look for records of runs that have ended.
     """
@@ -60,6 +64,8 @@ async def run_housekeeping(
         tasks.create_task(_run_every(waker.wake, wake_seconds))
         tasks.create_task(_run_every(reconcile, reconcile_seconds))
         tasks.create_task(_run_every(clean, CLEAN_SECONDS))
+        if retention is not None:
+            tasks.create_task(_run_every(retention.run, RETENTION_SECONDS))
 
 
 class Waker:

@@ -1,6 +1,7 @@
 """A worker, and what runs beside it: recovery, housekeeping, plugin files, watchdogs."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from temporalio.client import Client
 from perdure.activities.observers import run_observers
 from perdure.agents.plugins.file_watch import watch_files
 from perdure.agents.plugins.registry import AgentRegistry
+from perdure.retention import Retention
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable
 from perdure.telemetry.metrics import recording
@@ -23,6 +25,7 @@ from perdure.temporal.worker.loop_watchdog import watch_event_loop
 from perdure.temporal.worker.polling import polling
 from perdure.temporal.worker.presence import report_presence
 from perdure.temporal.worker.recovery import recover
+from perdure.temporal.worker.retention import RetentionPass
 from perdure.temporal.worker.task_register import executions_running
 from perdure.temporal.worker.versioning import make_current
 from perdure.temporal.worker.worker import build_worker
@@ -59,6 +62,8 @@ async def run_worker(
     service = GoalService(client, stores, registry, pools=pools)
     # Here, where a setting that is wrong ends the worker with a sentence.
     poster = CallbackPoster(stores, settings) if settings.callback_secret else None
+    kept = Retention.parse(settings.retention_days)
+    retention = RetentionPass(stores, kept, uuid.uuid4().hex)
     # Before it takes a goal: one for an agent that nobody has is refused by any worker.
     await stores.agents.add(_versions(registry), _pools(registry, pools))
     async with (
@@ -72,7 +77,7 @@ async def run_worker(
             await make_current(client, settings.build_id, replace=replace, pool=settings.pool)
         background = [
             asyncio.create_task(_recover_regularly(client, settings.home)),
-            asyncio.create_task(run_housekeeping(service)),
+            asyncio.create_task(run_housekeeping(service, retention)),
             asyncio.create_task(watch_files(registry, settings)),
             asyncio.create_task(_store_new_agents(stores, registry, pools)),
             asyncio.create_task(report_presence(stores, registry, settings)),

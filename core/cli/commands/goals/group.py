@@ -11,11 +11,12 @@ from perdure.cli.commands.goals.again import again
 from perdure.cli.commands.goals.control import cancel, pause, resume, signal, terminate
 from perdure.cli.commands.goals.delete import delete
 from perdure.cli.commands.goals.filter_options import criteria_of, filter_options
+from perdure.cli.commands.goals.hold import hold, release
 from perdure.cli.commands.goals.retry import dead_letters, retry
 from perdure.cli.commands.goals.score import score
 from perdure.cli.commands.goals.settle import settle
 from perdure.cli.commands.goals.trace import trace
-from perdure.cli.output.goal_details import print_goal_details, score_text
+from perdure.cli.output.goal_details import hold_text, print_goal_details, score_text
 from perdure.cli.output.printing import (
     json_line,
     print_json,
@@ -54,6 +55,8 @@ for command in (
     again,
     dead_letters,
     delete,
+    hold,
+    release,
 ):
     goals.add_command(command)
 
@@ -136,6 +139,8 @@ def show(goal: str, as_json: bool) -> None:
         if record.progress is not None:
             print_text(f"progress   {record.progress.percentage:.0f} %  {record.progress.message}")
         print_goal_details(details)
+        if record.hold is not None:
+            print_text(f"held       {hold_text(record.hold)}")
         for one in record.scores:
             print_text(f"score      {score_text(one)}")
         if record.result is not None and record.result.data:

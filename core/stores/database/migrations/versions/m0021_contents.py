@@ -8,8 +8,8 @@ from alembic import op
 
 from perdure.stores.database.columns import UtcDateTime
 
-revision = "0020"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
