@@ -6,6 +6,7 @@ from perdure.cli.commands.agents import agents
 from perdure.cli.commands.api import api
 from perdure.cli.commands.approvals import approvals
 from perdure.cli.commands.audit import audit
+from perdure.cli.commands.backup import backup, restore
 from perdure.cli.commands.dev import dev
 from perdure.cli.commands.doctor import doctor
 from perdure.cli.commands.goals.group import goals
@@ -58,7 +59,7 @@ def perdure(server: str | None, key: str | None) -> None:
 
 for command in (
     run, dev, worker, api, goals, top, approvals, agents, plugins, workers, usage, keys, audit,
-    testing, doctor,
+    backup, restore, testing, doctor,
 ):  # fmt: skip
     perdure.add_command(command)
 

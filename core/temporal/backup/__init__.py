@@ -1,0 +1,1 @@
+"""Backing up an embedded home while it runs, and restoring it."""
