@@ -1,9 +1,7 @@
 """The programs of this machine that stand for those of images, built where there are none."""
 
 import asyncio
-import json
 import os
-import shlex
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from typing import Final
 
 from filelock import FileLock
 
+from deploy.native.dockerfile import read_dockerfile
 from perdure.settings import Settings
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.go_build import go_environment, install_go
@@ -64,7 +63,7 @@ def read_image(reference: str) -> Image:
         KeyError: Nothing here stands for it.
     """
     images = {
-        "perdure": _read_dockerfile(DEPLOY / "Dockerfile"),
+        "perdure": _read_image(DEPLOY / "Dockerfile"),
         "postgres": Image((str(DEPLOY / "native/postgresql-entrypoint"),)),
         "temporalio/admin-tools": Image(),
         "temporalio/server": Image(),
@@ -75,20 +74,11 @@ def read_image(reference: str) -> Image:
     return images[reference.rpartition(":")[0]]
 
 
-def _read_dockerfile(path: Path) -> Image:
-    """Return what the last stage of a Dockerfile says of entry point and variables."""
-    entrypoint: tuple[str, ...] = ()
-    environment: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
-        instruction, _, rest = line.partition(" ")
-        if instruction == "FROM":
-            entrypoint, environment = (), {}
-        elif instruction == "ENTRYPOINT":
-            entrypoint = tuple(json.loads(rest))
-        elif instruction == "ENV":
-            environment |= dict(word.partition("=")[::2] for word in shlex.split(rest))
-    environment.pop("PATH", None)
-    return Image(entrypoint, environment)
+def _read_image(dockerfile: Path) -> Image:
+    stage = read_dockerfile(dockerfile)[-1]
+    # Where programs are is another matter on this machine.
+    environment = {name: value for name, value in stage.environment.items() if name != "PATH"}
+    return Image(stage.entrypoint, environment)
 
 
 def search_path(cache: Path) -> list[str]:
