@@ -76,7 +76,9 @@ def judge(judgement: Judgement, injector: FaultInjector, seed: int, seconds: flo
     return print_verdict(figures, details)
 
 
-async def measure(count: int, pause: float, patience: float, keep: Path | None) -> bool:
+async def measure(
+    count: int, pause: float, patience: float, keep: Path | None, *, on_postgresql: bool
+) -> bool:
     """Run the mix and print the verdict."""
     seed = int(os.environ.get(endpoint.SEED) or secrets.randbelow(10**6))
     report(f"{endpoint.SEED}={seed}")
@@ -84,7 +86,8 @@ async def measure(count: int, pause: float, patience: float, keep: Path | None) 
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="perdure-faults-", ignore_cleanup_errors=True) as name:
         folder = keep or Path(name)
-        async with run_cluster(folder, seed, binary.path) as cluster:
+        running = run_cluster(folder, seed, binary.path, on_postgresql=on_postgresql)
+        async with running as cluster:
             judgement, injector = await mix(cluster, count, pause, patience)
         return judge(judgement, injector, seed, time.monotonic() - began)
 
@@ -96,10 +99,19 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between two faults")
     parser.add_argument("--patience", type=float, default=900.0, help="seconds for the last ones")
     parser.add_argument("--keep", type=Path, help="a new folder for everything; kept")
+    parser.add_argument(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="what the stores are in; PostgreSQL is killed every few seconds",
+    )
     given = parser.parse_args()
     if given.keep is not None:
         given.keep.mkdir(parents=True)
-    good = run_async(measure(given.goals, given.pause, given.patience, given.keep))
+    on_postgresql = given.database == "postgresql"
+    good = run_async(
+        measure(given.goals, given.pause, given.patience, given.keep, on_postgresql=on_postgresql)
+    )
     sys.exit(0 if good else 1)
 
 

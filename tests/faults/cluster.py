@@ -18,6 +18,7 @@ from perdure.temporal.server.ports import choose_ports
 from perdure.temporal.server.processes import start_process, stop_process
 from tests.faults import effects, endpoint, worker_patches
 from tests.support.plugins import install_plugin
+from tests.support.postgresql import PostgreSQL, run_postgresql
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = "perdure-faults"
@@ -55,6 +56,8 @@ class Cluster:
         server: The Temporal server.
         pool: A pool of workers.
         single: A worker by itself.
+        postgresql: What the stores are in; SQLite when ``None``.
+        database_url: Their address there.
     """
 
     folder: Path
@@ -66,13 +69,15 @@ class Cluster:
     pool: Command | None = None
     single: Command | None = None
     endpoint: Process | None = None
+    postgresql: PostgreSQL | None = None
+    database_url: str = ""
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
     _seen: dict[int, psutil.Process] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
         """The settings of the installation."""
-        return Settings(home=self.folder / "home", database_url="")
+        return Settings(home=self.folder / "home", database_url=self.database_url)
 
     @property
     def address(self) -> str:
@@ -164,8 +169,29 @@ def _path(site: Path) -> str:
 
 
 @asynccontextmanager
-async def run_cluster(folder: Path, seed: int, binary: Path) -> AsyncIterator[Cluster]:
+async def run_cluster(
+    folder: Path, seed: int, binary: Path, *, on_postgresql: bool = False
+) -> AsyncIterator[Cluster]:
     """Run a cluster, and end all of it."""
+    async with AsyncExitStack() as stack:
+        postgresql, url = None, ""
+        if on_postgresql:
+            postgresql = stack.enter_context(run_postgresql(outlives_kills=True))
+            url = await stack.enter_async_context(postgresql.database())
+        cluster = _prepared(folder, seed, binary, url)
+        cluster.postgresql = postgresql
+        try:
+            await cluster.start_endpoint("tests.faults.endpoint:script")
+            await cluster.start_server()
+            await cluster.start_pool()
+            await cluster.start_single(version=2)
+            yield cluster
+        finally:
+            await cluster.end()
+
+
+def _prepared(folder: Path, seed: int, binary: Path, database_url: str) -> Cluster:
+    """Return a cluster of which nothing runs."""
     for version in (1, 2):
         install_plugin(folder / f"site-{version}", PLUGIN, _MODULE, version=f"{version}.0")
     (folder / "effects").mkdir()
@@ -174,18 +200,12 @@ async def run_cluster(folder: Path, seed: int, binary: Path) -> AsyncIterator[Cl
         effects.FOLDER: str(folder),
         endpoint.SEED: str(seed),
         "PERDURE_HOME": str(folder / "home"),
-        "PERDURE_DATABASE_URL": "",
+        "PERDURE_DATABASE_URL": database_url,
         "PERDURE_PLUGINS_ALLOW": PLUGIN,
         "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.grpc}",
         "PYTHONPATH": _path(folder / "site-1"),
     }
     os.environ[effects.FOLDER] = str(folder)
-    cluster = Cluster(folder, seed, binary, (ports.grpc, ports.ui), environment)
-    try:
-        await cluster.start_endpoint("tests.faults.endpoint:script")
-        await cluster.start_server()
-        await cluster.start_pool()
-        await cluster.start_single(version=2)
-        yield cluster
-    finally:
-        await cluster.end()
+    return Cluster(
+        *(folder, seed, binary, (ports.grpc, ports.ui), environment), database_url=database_url
+    )

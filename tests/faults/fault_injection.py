@@ -11,16 +11,19 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
 
+import asyncpg
 import psutil
 
 from perdure.temporal.server.processes import stop_process
 from tests.faults import worker_patches
 from tests.faults.cluster import Cluster
+from tests.support.postgresql import PostgreSQL
 
 AWAY_SECONDS = 2.0
 FROZEN_SECONDS = worker_patches.HEARTBEAT_TIMEOUT.total_seconds() + 1.5
 HOUR = 3600.0
 LARGEST_FILE = 32_768
+KILL_PAUSE_SECONDS = (5.0, 40.0)
 
 
 class FaultInjector:
@@ -40,14 +43,38 @@ class FaultInjector:
             *(self.hide_events, self.fill_disk, self.freeze_endpoint),
         )
         self._bag: list[Callable[[], Awaitable[None]]] = []
+        self._kinds = len(self._faults) + (cluster.postgresql is not None)
 
     @property
     def has_injected_all(self) -> bool:
         """Whether each fault was injected at least once."""
-        return len(self.injected) == len(self._faults)
+        return len(self.injected) == self._kinds
 
     async def inject(self, pause: float) -> None:
-        """Inject faults until cancelled, with so many seconds between two."""
+        """Inject faults until cancelled, with so many seconds between two.
+
+        PostgreSQL is killed beside the others.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._inject_others(pause))
+            if self._cluster.postgresql is not None:
+                group.create_task(self._kill_database(self._cluster.postgresql))
+
+    async def _kill_database(self, postgresql: PostgreSQL) -> None:
+        """Kill PostgreSQL for up to two seconds, every five to forty."""
+        while True:
+            await asyncio.sleep(self._random.uniform(*KILL_PAUSE_SECONDS))
+            away = self._random.uniform(0, AWAY_SECONDS)
+            sys.stderr.write("fault: kill_database\n")
+            killing = asyncio.ensure_future(asyncio.to_thread(_restart, postgresql, away))
+            try:
+                await asyncio.shield(killing)
+            except asyncio.CancelledError:
+                await killing
+                raise
+            self.injected["kill_database"] += 1
+
+    async def _inject_others(self, pause: float) -> None:
         while True:
             await asyncio.sleep(pause * (0.5 + self._random.random()))
             if not self._bag:
@@ -104,8 +131,19 @@ class FaultInjector:
         await self._cluster.start_server()
 
     async def lock_database(self) -> None:
-        """Hold the database's lock for writing."""
-        await asyncio.to_thread(self._lock, AWAY_SECONDS)
+        """Let no run's record be written."""
+        if self._cluster.postgresql is None:
+            await asyncio.to_thread(self._lock, AWAY_SECONDS)
+            return
+        address = self._cluster.database_url.replace("+asyncpg", "")
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # it was killed
+            connection = await asyncpg.connect(address)
+            try:
+                async with connection.transaction():
+                    await connection.execute("LOCK TABLE goals IN EXCLUSIVE MODE")
+                    await asyncio.sleep(AWAY_SECONDS)
+            finally:
+                connection.terminate()
 
     async def hide_stores(self) -> None:
         """Let every statement of a worker fail."""
@@ -176,3 +214,9 @@ class FaultInjector:
             with suppress(psutil.NoSuchProcess, ProcessLookupError):
                 hard = resource.prlimit(worker.pid, resource.RLIMIT_FSIZE)[1]
                 resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def _restart(postgresql: PostgreSQL, away: float) -> None:
+    postgresql.kill()
+    time.sleep(away)
+    postgresql.start()

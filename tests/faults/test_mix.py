@@ -15,10 +15,11 @@ SECONDS = 570
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("server_binary")  # which takes minutes on a machine that has none
-def test_goals_end_well_whatever_happens(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("database", "faults"), [("sqlite", 11), ("postgresql", 12)])
+def test_goals_end_well_whatever_happens(tmp_path: Path, database: str, faults: int) -> None:
     # The tests are found below the current folder, which a safe path would leave out.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    options = ("--goals", "60", "--pause", "0.7", "--patience", "400")
+    options = ("--goals", "60", "--pause", "0.7", "--patience", "400", "--database", database)
     command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "cluster"))
     with subprocess.Popen(
         command,
@@ -38,7 +39,7 @@ def test_goals_end_well_whatever_happens(tmp_path: Path) -> None:
     document = json.loads(out.splitlines()[-1])
     details = document["details"]
     assert document["verdict"]["completed"]["value"] == 1.0
-    assert len(details["faults"]) == 11
+    assert len(details["faults"]) == faults
     assert details["dead_letters"] > 0
     assert len(details["model_faults"]) == 7
     assert details["events"]["run.retrying"] > 0

@@ -181,7 +181,7 @@ async def test_many_runs_are_several_notifications(direct: Settings) -> None:
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     tmp_path: Path, is_listened_to: bool
 ) -> None:
-    with run_postgresql() as server:
+    with run_postgresql(outlives_kills=True) as server:
         async with server.database() as url:
             listen_url = url if is_listened_to else at_port(url, 1)
             settings = Settings(home=tmp_path, database_url=url, listen_url=listen_url)

@@ -23,7 +23,9 @@ from tests.support.until import until
 
 _OWNER = "perdure"
 _ATTEMPTS = 5
-_QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+_QUICK = "-c fsync=off -c full_page_writes=off"
+# What is committed is then lost with the server's processes, not only with the machine.
+_QUICKER = f"{_QUICK} -c synchronous_commit=off"
 
 
 class PostgreSQL:
@@ -33,10 +35,11 @@ class PostgreSQL:
         port: Where it listens, on 127.0.0.1.
     """
 
-    def __init__(self, programs: Path, data: Path) -> None:
+    def __init__(self, programs: Path, data: Path, *, outlives_kills: bool) -> None:
         self._programs = programs
         self._data = data
-        self.port = _start(programs, data)
+        self._options = _QUICK if outlives_kills else _QUICKER
+        self.port = _start(programs, data, self._options)
 
     def kill(self) -> None:
         """End every process of the server at once, as a crash of the machine would."""
@@ -56,7 +59,7 @@ class PostgreSQL:
             "start",
             f"--pgdata={self._data}",
             f"--log={self._data / 'server.log'}",
-            f"--options={_options(self.port)}",
+            f"--options={_options(self.port, self._options)}",
             "--wait",
         )
 
@@ -92,8 +95,12 @@ class PostgreSQL:
 
 
 @contextmanager
-def run_postgresql() -> Iterator[PostgreSQL]:
-    """Run a server; no PostgreSQL on this machine is an error."""
+def run_postgresql(*, outlives_kills: bool = False) -> Iterator[PostgreSQL]:
+    """Run a server; no PostgreSQL on this machine is an error.
+
+    Args:
+        outlives_kills: Whether what is committed is there after :meth:`PostgreSQL.kill`.
+    """
     programs = _programs()
     # Not below pytest's own folder: the server's user may not enter that.
     folder = Path(tempfile.mkdtemp(prefix="perdure-postgresql-"))
@@ -108,7 +115,7 @@ def run_postgresql() -> Iterator[PostgreSQL]:
             f"--username={_OWNER}",
             *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
         )
-        server = PostgreSQL(programs, data)
+        server = PostgreSQL(programs, data, outlives_kills=outlives_kills)
         try:
             yield server
         finally:
@@ -130,7 +137,7 @@ def _programs() -> Path:
     return places[-1].parent
 
 
-def _start(programs: Path, data: Path) -> int:
+def _start(programs: Path, data: Path, options: str) -> int:
     # Between finding a free port and listening on it another process may take it.
     for attempt in range(_ATTEMPTS):
         with socket.socket() as probe:
@@ -142,7 +149,7 @@ def _start(programs: Path, data: Path) -> int:
                 "start",
                 f"--pgdata={data}",
                 f"--log={data / 'server.log'}",
-                f"--options={_options(port)}",
+                f"--options={_options(port, options)}",
                 "--wait",
             )
         except subprocess.CalledProcessError:
@@ -153,8 +160,8 @@ def _start(programs: Path, data: Path) -> int:
     raise AssertionError("unreachable")
 
 
-def _options(port: int) -> str:
-    return f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {_QUICK}"
+def _options(port: int, options: str) -> str:
+    return f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {options}"
 
 
 def _call(program: Path, *arguments: str) -> None:
