@@ -29,7 +29,7 @@ def _default(field: FieldInfo) -> str:
         home = Path.home()
         shown = f"~/{value.relative_to(home)}" if value.is_relative_to(home) else value.name
         return f"Default: as your system has it, such as `{shown}`."
-    if value in {None, "", ()}:
+    if value is None or value in ("", (), {}):
         return "Default: none."
     shown = f"{value:g}" if isinstance(value, float) else str(value)
     return f"Default: `{shown.lower()}`."
