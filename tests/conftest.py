@@ -1,6 +1,8 @@
 """What all tests have at hand: a home of their own, a real Temporal server, an installation."""
 
 import asyncio
+import os
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -64,8 +66,26 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture(autouse=True)
+def stores_on_postgresql(
+    request: pytest.FixtureRequest, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Keep the stores of every test that names none in PostgreSQL, when the run is to do so."""
+    if os.environ.get("PERDURE_TEST_DATABASE") != "postgresql":
+        yield
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = f"test_{uuid.uuid4().hex}"
+    asyncio.run(server.execute(f"CREATE DATABASE {name}"))
+    monkeypatch.setenv("PERDURE_DATABASE_URL", server.url(name))
+    yield
+    asyncio.run(server.execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def install(server: DevelopmentServer, own_home: Path) -> AsyncIterator[Install]:
+async def install(
+    server: DevelopmentServer, own_home: Path, stores_on_postgresql: None
+) -> AsyncIterator[Install]:
     """Return a function that sets up stores and a worker for some agents."""
     async with installations(own_home, server.address) as install:
         yield install

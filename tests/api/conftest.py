@@ -1,5 +1,6 @@
 """The API served for real on loopback, over a real Temporal server and a worker."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -52,7 +53,7 @@ ServeApi = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def serve_api(own_home: Path) -> AsyncIterator[ServeApi]:
+async def serve_api(own_home: Path, stores_on_postgresql: None) -> AsyncIterator[ServeApi]:
     """Return a function that serves the API for a Temporal address and gives a client."""
     async with AsyncExitStack() as stack:
 
@@ -66,7 +67,9 @@ async def serve_api(own_home: Path) -> AsyncIterator[ServeApi]:
             listen_port: int = 0,
             **settings_given: object,
         ) -> httpx.AsyncClient:
-            settings = Settings.model_validate({"home": own_home, **settings_given})
+            stores_at = os.environ.get("PERDURE_DATABASE_URL", "")
+            given = {"home": own_home, "database_url": stores_at, **settings_given}
+            settings = Settings.model_validate(given)
             registry = registry_of(agent, name="perdure-echo", left_out=left_out)
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(address, lazy=True)

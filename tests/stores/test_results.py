@@ -13,8 +13,10 @@ from perdure.agents.steps.run_closed import Fenced
 from perdure.models import Failure, Goal, GoalStatus, Result, ResultReference, Usage
 from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
+from perdure.stores.database.errors import RunNotEnded
 from perdure.stores.database.fencing import Claim
 from perdure.stores.runs.results import MAX_SUMMARY_CHARACTERS
+from tests.support.until import until_async
 
 RESULT = Result(
     summary="Sales rose.",
@@ -160,6 +162,32 @@ async def test_a_draft_waits_for_an_end_that_is_under_way(
                 await drafting
 
             assert (await stores.goals.get("run")).result is None
+    finally:
+        await engine.dispose()
+
+
+async def test_a_retry_that_comes_second_is_refused_in_a_sentence(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    engine = create_async_engine(postgresql_url)
+    settings = Settings(home=tmp_path, database_url=postgresql_url)
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    try:
+        async with open_stores(settings) as stores:
+            await stores.goals.create(goal, "run", datetime.now(UTC))
+            await stores.results.store("run", GoalStatus.FAILED, None, 1.0)
+
+            async def is_locked_out() -> bool:
+                count = await stores.database.read(lambda c: c.execute(waiting).scalar_one())
+                return bool(count)
+
+            async with engine.begin() as first:
+                await first.execute(text("UPDATE goals SET status = 'running', ended_at = NULL"))
+                second = asyncio.create_task(stores.control.reopen("run"))
+                await until_async(is_locked_out, "the wait for the lock")
+            with pytest.raises(RunNotEnded, match="running"):
+                await second
     finally:
         await engine.dispose()
 

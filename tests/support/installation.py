@@ -246,7 +246,8 @@ async def installations(home: Path, server_address: str) -> AsyncIterator[Instal
             address: str = "",
             **chosen: Any,
         ) -> Installation:
-            settings = Settings(home=home, database_url=database_url, **chosen)
+            chosen |= {"database_url": database_url} if database_url else {}
+            settings = Settings(home=home, **chosen)
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(address or server_address)
             service = GoalService(client, stores, registry_of(*specs))

@@ -51,6 +51,7 @@ class PostgreSQL:
                 child.kill()
         psutil.wait_procs(children)
         until(lambda: not psutil.pid_exists(pid), "the server's end")
+        (self._data / "postmaster.pid").unlink()
 
     def start(self) -> None:
         """Start a server that was killed, at the same port."""

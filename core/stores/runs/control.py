@@ -151,6 +151,10 @@ class ControlStore(TenantStore):
                 )
             previous = reopen(transaction, workflow_id)
             if previous is None:
+                # As it is now: another caller may have been quicker, whose commit was waited for.
+                current = transaction.connection.execute(_CURRENT, {"run": workflow_id}).first()
+                if current is None:
+                    raise UnknownGoal(workflow_id)
                 raise RunNotEnded(_not_retriable(workflow_id, GoalStatus(current.status)))
             return previous
 
