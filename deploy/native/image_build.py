@@ -139,7 +139,7 @@ def in_image(image: Built, words: Sequence[str], *, read_only: bool = False) -> 
     arguments = ["bwrap", "--ro-bind" if read_only else "--bind", str(image.root), "/"]
     arguments += ["--dev", "/dev", "--proc", "/proc", "--unshare-pid", "--die-with-parent"]
     if read_only:
-        arguments += ["--tmpfs", "/tmp"]
+        arguments += ["--perms", "1777", "--tmpfs", "/tmp"]
     for file in _FROM_HERE:
         # Bubblewrap makes what it mounts on: what the image lacks it is not to have afterwards.
         if Path(file).exists() and (image.root / file.lstrip("/")).exists():

@@ -3,6 +3,9 @@
 import json
 import re
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -138,3 +141,28 @@ def test_interpolation_and_durations(tmp_path: Path) -> None:
     file = read_compose_file([COMPOSE, tmp_path / "change.yaml"], {"A": "a", "B": "", "C": ""})
     assert file.services["nginx"].command == ("$", "a-a", "b", "")
     assert file.services["nginx"].stop_grace_period == 90
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Answers ``/503`` with 503, and so on."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.removeprefix("/")))
+        self.end_headers()
+
+
+def is_healthy(url: str) -> bool:
+    command = [sys.executable, str(DEPLOY / "docker/answers"), url]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def test_what_wants_a_key_is_healthy_too() -> None:
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        healthy = [is_healthy(f"{url}/{status}") for status in (200, 401, 404, 503)]
+        server.shutdown()
+        serving.join()
+    assert healthy == [True, True, False, False]
+    assert not is_healthy(f"{url}/200"), "nothing listens there any more"
