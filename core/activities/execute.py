@@ -81,6 +81,9 @@ class Execute:
                 try:
                     with self._uploads.named_as_given(claim.tenant):
                         executed = await self._execute(task, context)
+                except Ended:
+                    span.set({END: "ended"})
+                    raise
                 except Fenced:
                     span.repeated()  # whoever has taken over has recorded that this one is lost
                     raise
@@ -93,7 +96,7 @@ class Execute:
             log.info("stores away", workflow_id=activity.info().workflow_id, message=str(error))
             raise _installation_failed(STORES_AWAY, error, FailureKind.STORES_AWAY) from None
         except Ended as error:
-            # Somebody has reset a workflow whose goal was over.
+            # Somebody has terminated it, or has reset a workflow whose goal was over.
             kind = FailureKind.PERMANENT
             over = Failure(type="Ended", message=str(error), permanent=True, kind=kind)
             raise failed_activity(over, cleaned=True) from None

@@ -94,7 +94,8 @@ QUEUE_TIME: Final = Metric(
     "histogram",
     "s",
     "How long executions waited for a worker.",
-    buckets=(0.25, 1, 5, 30),
+    # The alerts' limits are bounds: between two, a quantile is a guess.
+    buckets=(0.25, 1, 5, 20, 60),
 )
 EXECUTION_TIME: Final = Metric(
     "perdure.execution.duration",
@@ -186,7 +187,7 @@ EVENT_LAG: Final = Metric(
     "histogram",
     "s",
     "How long after an event whoever follows its run got it.",
-    buckets=(0.1, 1, 10),
+    buckets=(0.1, 1, 5, 30),
 )
 GOALS: Final = Metric(
     "perdure.goals",

@@ -14,58 +14,17 @@ from perdure.stores import StoreUnavailable, open_stores
 from perdure.stores.events.event_feed import RECONNECT_SECONDS
 from perdure.stores.events.run_tail import WINDOW_SIZE
 from tests.support.postgresql import PostgreSQL
+from tests.support.relay import Relay, relay_to
 from tests.support.until import until_async
 
 
-class Proxy:
-    """Forwards the connections of its own port to a server, and can be closed."""
-
-    def __init__(self, server_port: int) -> None:
-        self.port = 0
-        self._server_port = server_port
-        self._listener: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    async def open(self) -> None:
-        self._listener = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
-
-    async def close(self) -> None:
-        assert self._listener is not None
-        self._listener.close()
-        for writer in self._writers:
-            writer.transport.abort()
-        await self._listener.wait_closed()
-
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
-        self._writers |= {writer, server_writer}
-        try:
-            await asyncio.gather(
-                self._copy(reader, server_writer), self._copy(server_reader, writer)
-            )
-        finally:
-            self._writers -= {writer, server_writer}
-
-    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(65536):
-                target.write(data)
-        except ConnectionError:
-            pass
-        finally:
-            target.transport.abort()
-
-
 @pytest.fixture
-async def proxy(postgresql: PostgreSQL) -> AsyncIterator[Proxy]:
-    proxy = Proxy(postgresql.port)
-    await proxy.open()
-    yield proxy
-    await proxy.close()
+async def proxy(postgresql: PostgreSQL) -> AsyncIterator[Relay]:
+    async with relay_to(postgresql.port) as relay:
+        yield relay
 
 
-async def test_readers_outlive_an_outage(postgresql_url: str, proxy: Proxy, tmp_path: Path) -> None:
+async def test_readers_outlive_an_outage(postgresql_url: str, proxy: Relay, tmp_path: Path) -> None:
     direct = Settings(home=tmp_path, database_url=postgresql_url)
     proxied = make_url(direct.database_url).set(port=proxy.port)
     settings = Settings(home=tmp_path, database_url=proxied.render_as_string())
@@ -98,7 +57,7 @@ async def test_readers_outlive_an_outage(postgresql_url: str, proxy: Proxy, tmp_
 
 
 async def test_a_reader_that_is_behind_goes_on_after_an_outage(
-    postgresql_url: str, proxy: Proxy, tmp_path: Path
+    postgresql_url: str, proxy: Relay, tmp_path: Path
 ) -> None:
     proxied = make_url(postgresql_url).set(port=proxy.port)
     settings = Settings(home=tmp_path, database_url=proxied.render_as_string())

@@ -46,6 +46,15 @@ async def helper(run: Run, goal: Goal) -> Result:
     return Result(summary=await run.step("work", work, goal.description))
 
 
+async def hold(run: Run, goal: Goal) -> Result:
+    """Hold on to a step for ever; hand that to another one when asked to."""
+    await run.step("first", first)
+    if goal.description == "delegate":
+        await run.delegate("hold", "hold")
+    await run.step("for ever", asyncio.Event().wait)
+    return Result(summary="never")
+
+
 def first() -> int:
     return 1
 
@@ -73,6 +82,7 @@ def register_agents():
     return [
         AgentSpec(name="lead", description="Leads.", agent=lead, parameters=Parameters),
         AgentSpec(name="helper", description="Helps.", agent=helper),
+        AgentSpec(name="hold", description="Holds on.", agent=hold),
     ]
 '''
 

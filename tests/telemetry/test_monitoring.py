@@ -3,8 +3,6 @@
 import asyncio
 import json
 import re
-import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -31,19 +29,16 @@ from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.client.sdk_runtime import use_measured_runtime
 from perdure.temporal.server.development_server import DevelopmentServer
+from perdure.temporal.server.ports import free_port
 from perdure.temporal.worker.worker import build_worker
 from perdure.web.site import create_site
 from tests.support.plugins import registry_of
+from tests.support.prometheus import RULES, Prometheus, needs_prometheus, run_prometheus
 from tests.support.until import until_async
 
 ROOT: Final = Path(__file__).parents[2]
-RULES: Final = ROOT / "deploy" / "prometheus" / "perdure.rules.yml"
 DASHBOARDS: Final = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
 ALERTS: Final = re.findall(r"alert: (\w+)", RULES.read_text(encoding="utf-8"))
-
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None, reason="Debian's package prometheus is not installed"
-)
 
 
 def run_promtool(*arguments: object) -> str:
@@ -99,10 +94,10 @@ WORKS: Final = AgentSpec(name="works", description="", agent=works, parameters=P
 class Monitored:
     """An installation, and a Prometheus that watches it with windows of seconds."""
 
-    def __init__(self, api: httpx.AsyncClient, prometheus: httpx.AsyncClient, stores: Stores):
+    def __init__(self, api: httpx.AsyncClient, prometheus: Prometheus, stores: Stores):
         self.api = api
         self.stores = stores
-        self._prometheus = prometheus
+        self.prometheus = prometheus
 
     async def hand_in(self, do: str) -> None:
         goal = {"goal_id": "g", "description": "d", "agent_type": "works", "parameters": {"do": do}}
@@ -112,55 +107,6 @@ class Monitored:
             async for line in events.aiter_lines():
                 if do == "ask" and "approval.requested" in line:
                     return
-
-    async def query(self, expression: str) -> list[Any]:
-        answer = await self._prometheus.get("/api/v1/query", params={"query": expression})
-        assert answer.status_code == 200, f"{expression}: {answer.text}"
-        found: list[Any] = answer.json()["data"]["result"]
-        return found
-
-    async def fires(self, alert: str) -> bool:
-        return bool(await self.query(f'ALERTS{{alertname="{alert}",alertstate="firing"}}'))
-
-    async def until_fires(self, alert: str, *, firing: bool = True) -> None:
-        async def look() -> bool:
-            return await self.fires(alert) is firing
-
-        await until_async(look, f"{alert} {'fires' if firing else 'clears'}", seconds=90)
-
-
-def quick_rules() -> str:
-    """Return the rules with windows of seconds."""
-    text = RULES.read_text(encoding="utf-8")
-    text = re.sub(r"for: \d+m", "for: 0s", text)
-    return re.sub(r"\[(\d+[mh])\]", "[12s]", text)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def configuration(targets: list[str]) -> str:
-    return (
-        "global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}\n"
-        "rule_files: [rules.yml]\n"
-        "scrape_configs:\n"
-        f"  - {{job_name: perdure, static_configs: [{{targets: {json.dumps(targets)}}}]}}\n"
-    )
-
-
-def start_prometheus(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [
-            "prometheus",
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'prometheus'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--log.level=error",
-        ]
-    )
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -188,25 +134,9 @@ async def monitored(
                 serve(create_site(service, settings), listen("127.0.0.1", 0), settings)
             )
             api = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60))
-            port = free_port()
-            (tmp_path / "rules.yml").write_text(quick_rules())
-            (tmp_path / "prometheus.yml").write_text(
-                configuration([url.removeprefix("http://"), *more])
-            )
-            process = start_prometheus(tmp_path, port)
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
             prometheus = await stack.enter_async_context(
-                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60)
+                run_prometheus(tmp_path, [url.removeprefix("http://"), *more])
             )
-
-            async def is_ready() -> bool:
-                try:
-                    return (await prometheus.get("/-/ready")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await until_async(is_ready, "Prometheus being ready")
             return Monitored(api, prometheus, stores)
 
         yield run
@@ -232,7 +162,9 @@ async def test_every_panel_of_the_dashboards_shows_something(
         for do in ("work", "fail", "ask"):
             await here.hand_in(do)
         await asyncio.sleep(1.0)  # Prometheus scrapes twice
-        empty = [panel for panel in empty if not _has_numbers(await here.query(panel[2]))]
+        empty = [
+            panel for panel in empty if not _has_numbers(await here.prometheus.query(panel[2]))
+        ]
         if not empty:
             break
     assert empty == []
@@ -255,22 +187,21 @@ async def test_alerts_fire_when_something_is_wrong_and_clear_when_it_is_mended(
         return []
 
     # A process that is away, and one that answers there.
-    await here.until_fires("PerdureDown")
+    await here.prometheus.until_fires("PerdureDown")
     async with serve_metrics(here.stores, settings, Address("127.0.0.1", second), nothing):
-        await here.until_fires("PerdureDown", firing=False)
+        await here.prometheus.until_clears("PerdureDown")
         # Nobody has said that a worker is there; then one does.
-        await here.until_fires("PerdureNoWorker")
+        await here.prometheus.until_fires("PerdureNoWorker")
         now = datetime.now(UTC)
         worker = WorkerProcess("a" * 32, "host", 1, "1", "", 5, now)
         await here.stores.workers.beat(worker, {}, 0)
-        await here.until_fires("PerdureNoWorker", firing=False)
+        await here.prometheus.until_clears("PerdureNoWorker")
     # Goals that fail, and cost nine dollars each.
     await here.hand_in("work")
-    await until_async(partial(here.query, "perdure_goals_ended_total"))
+    await until_async(partial(here.prometheus.query, "perdure_goals_ended_total"))
     for _ in range(3):
         await asyncio.gather(*(here.hand_in("fail") for _ in range(4)))
         await asyncio.sleep(0.7)
-    for alert in ("PerdureFailures", "PerdureDeadLetters", "PerdureSpend"):
-        await here.until_fires(alert)
-    for alert in ("PerdureFailures", "PerdureDeadLetters", "PerdureSpend"):
-        await here.until_fires(alert, firing=False)
+    alerts = "PerdureFailures", "PerdureDeadLetters", "PerdureSpend"
+    await here.prometheus.until_fires(*alerts)
+    await here.prometheus.until_clears(*alerts)

@@ -17,7 +17,7 @@ from perdure.telemetry.traces.goal_trace import GoalTrace
 from tests.support.collector import Collector
 from tests.support.command_line import CommandLine
 from tests.support.processes import read_document
-from tests.telemetry.test_traces import PREPARED, STORED, check_whole, has, of_trace, tree
+from tests.telemetry.spans import PREPARED, STORED, check_whole, has, of_trace, tree
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"

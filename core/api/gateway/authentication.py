@@ -24,6 +24,7 @@ from perdure.api.access.paths import SIGN_IN, is_public
 from perdure.api.access.principals import Principal
 from perdure.api.access.quotas import TooManyRequests
 from perdure.api.gateway.lasting import LastingRequest
+from perdure.api.gateway.metrics_readers import METRICS, MetricsReaders
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.problems import problem
 from perdure.schemas.access import Scope
@@ -52,6 +53,7 @@ class AuthenticationMiddleware:
         self._code_flow = _code_flow_of(settings)
         of_token = self._code_flow.tokens.principal if self._code_flow else None
         self._authentication = Authentication(access(), settings, of_token)
+        self._metrics_readers = MetricsReaders(self._authentication.principal)
         self._checks: dict[_Credentials, asyncio.Task[frozenset[Scope] | None]] = {}
 
     async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:  # noqa: D102 -- ASGI
@@ -114,6 +116,8 @@ class AuthenticationMiddleware:
     async def _principal(self, scope: Request, headers: Headers) -> Principal | Response:
         """Return who sends a request, or the response to one of whom that is not known."""
         try:
+            if scope["path"] == METRICS:
+                return await self._metrics_readers.principal(headers)
             return await self._authentication.principal(headers)
         except Unauthenticated as error:
             if error.was_tried and (refusal := self._too_many(scope)) is not None:

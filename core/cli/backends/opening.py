@@ -18,14 +18,16 @@ def run_with_backend(
     action: Callable[[Backend], Awaitable[T]],
     plugin_files: tuple[Path, ...] = (),
     *,
-    traced: str = "",
+    traced: bool = False,
+    span: str = "",
 ) -> T:
     """Run a command's action on what the command works on, in an event loop of its own.
 
     Args:
         action: What to do.
         plugin_files: The plugin files that the command was given.
-        traced: The command's name, of one that starts goals: it has a span, where spans are sent.
+        traced: Whether the command may run or end goals, and sends their spans.
+        span: The name of a span of its own, for a command that starts goals.
 
     Raises:
         WrongInput: Plugin files were given for a server.
@@ -36,10 +38,10 @@ def run_with_backend(
         from perdure.telemetry.traces.entrances import command
 
         async with _open_backend(plugin_files) as backend:
-            with command(traced):
+            with command(span):
                 return await action(backend)
 
-    return run_async(main(), traced=bool(traced))
+    return run_async(main(), traced=traced or bool(span))
 
 
 @asynccontextmanager

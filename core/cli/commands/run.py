@@ -95,7 +95,7 @@ def run(
                 return 0
             return await _follow(backend, control, goal, workflow_id, output, as_json)
 
-    sys.exit(run_with_backend(start, plugin_files, traced="perdure run"))
+    sys.exit(run_with_backend(start, plugin_files, span="perdure run"))
 
 
 async def _follow(

@@ -84,10 +84,7 @@ class Claim:
         """
         holder = self._holder(transaction.connection, _LOCK_HOLDER)
         if holder.ended_at is not None:
-            raise Ended(
-                f"{self.workflow_id} has ended and its result is stored: hand the goal in again to"
-                " have it done anew"
-            )
+            raise self._ended()
         if not self._is_later_than(holder):
             raise self._fenced()
         values = {"run": self.workflow_id, "fence": self.fence, "time": self.scheduled_at}
@@ -98,6 +95,7 @@ class Claim:
         """Check, within a write, that this execution still has the claim, and lock the run.
 
         Raises:
+            Ended: It does, and somebody has ended the run meanwhile.
             Fenced: It does not.
             UnknownGoal: The run has no record.
         """
@@ -107,14 +105,17 @@ class Claim:
         """Check the same before an effect, in a read.
 
         Raises:
+            Ended: It does, and somebody has ended the run meanwhile.
             Fenced: It does not.
             UnknownGoal: The run has no record.
         """
         self._check(self._holder(connection, _HOLDER))
 
     def _check(self, holder: Row[tuple[str | None, datetime, datetime]]) -> None:
-        if holder.fence != self.fence or holder.ended_at is not None:
+        if holder.fence != self.fence:
             raise self._fenced()
+        if holder.ended_at is not None:
+            raise self._ended()
 
     def _holder(
         self, connection: Connection, query: Select[tuple[str | None, datetime, datetime]]
@@ -136,3 +137,9 @@ class Claim:
 
     def _fenced(self) -> Fenced:
         return Fenced(f"another execution of {self.workflow_id} has taken over")
+
+    def _ended(self) -> Ended:
+        return Ended(
+            f"{self.workflow_id} has ended and its result is stored: hand the goal in again to"
+            " have it done anew"
+        )

@@ -19,6 +19,8 @@ from perdure.temporal.client.goal_service import GoalService
 
 # Several may scrape it, and each often.
 FRESH_SECONDS: Final = 5.0
+# Prometheus gives up after ten; a connection that went silent is noticed after minutes only.
+ANSWER_SECONDS: Final = 5.0
 OPEN: Final = tuple(status.value for status in GoalStatus if not status.final)
 
 
@@ -58,8 +60,9 @@ class InstallationMetrics:
 
     async def _counts(self) -> CurrentCounts | None:
         try:
-            return await self._service.stores.counts.read()
-        except StoreUnavailable:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._service.stores.counts.read()
+        except (StoreUnavailable, TimeoutError):
             return None
 
     def _disk(self) -> tuple[int, int] | None:

@@ -42,4 +42,4 @@ def run_goal_action(
         else:
             click.echo(f"{status}  {workflow_id}")
 
-    run_with_backend(act)
+    run_with_backend(act, traced=True)

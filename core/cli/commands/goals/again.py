@@ -65,7 +65,7 @@ def again(
         if as_json:
             print_json(rerun)
 
-    run_with_backend(run_again, traced="perdure goals again")
+    run_with_backend(run_again, span="perdure goals again")
 
 
 def _parameters(text: str | None) -> "Parameters | None":

@@ -184,7 +184,7 @@ def watch_goal(goal: str, plugin_files: tuple[Path, ...], as_json: bool) -> None
         _print_result(record, as_json)
         return 0 if record.success else 1
 
-    sys.exit(run_with_backend(watch, plugin_files))
+    sys.exit(run_with_backend(watch, plugin_files, traced=True))
 
 
 def _print_result(record: "GoalRecord", as_json: bool) -> None:

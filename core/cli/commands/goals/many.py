@@ -52,7 +52,7 @@ def act_on_many(
         _print(outcomes, as_json)
         return 1 if any(each.problem is not None for each in outcomes.goals) else 0
 
-    return run_with_backend(act)
+    return run_with_backend(act, traced=True)
 
 
 def _confirm(action: str) -> None:

@@ -65,7 +65,7 @@ def _retry_all(agent: str | None, as_json: bool) -> None:
         elif not retried:
             click.echo("No goal has failed that could be picked up.")
 
-    run_with_backend(retry_each, traced="perdure goals retry")
+    run_with_backend(retry_each, span="perdure goals retry")
 
 
 @click.command("dead-letters")

@@ -56,7 +56,7 @@ def score(
         else:
             print_text(f"scored  {score_text(scored)}  {workflow_id}")
 
-    run_with_backend(put)
+    run_with_backend(put, traced=True)
 
 
 def _value(text: str) -> "ScoreValue":
