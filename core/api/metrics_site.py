@@ -34,7 +34,8 @@ async def serve_metrics(
     """
     host, port = address
     own = settings.model_copy(update={"host": host})
-    app = FastAPI(openapi_url=None)
+    # Its own spans would be of every scrape.
+    app = FastAPI(openapi_url=None, telemetry={"tracing": False, "metrics": False, "logs": False})
     add_problem_handlers(app)
     app.include_router(metrics.router)
     app.state.read_metrics = read

@@ -1,14 +1,18 @@
 """``/metrics`` of the API: who may read it, and what a goal leaves there."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import make_url
 
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.server.development_server import DevelopmentServer
 from tests.api.conftest import ServeApi
+from tests.support.postgresql import PostgreSQL
+from tests.support.relay import relay_to
 from tests.support.until import until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -90,3 +94,27 @@ async def test_with_keys_it_needs_the_scope_and_the_tenant_of_the_operator(
         assert reason in refused.json()["detail"]
     scraper = {"Authorization": f"Bearer {keys['scraper']}"}
     assert (await api.get("/api/goals", headers=scraper)).status_code == 403
+
+
+async def test_they_say_that_the_stores_are_away_or_silent(
+    serve_api: ServeApi, server: DevelopmentServer, postgresql: PostgreSQL
+) -> None:
+    async with postgresql.database() as database, relay_to(postgresql.port) as relay:
+        url = make_url(database).set(port=relay.port).render_as_string()
+        api = await serve_api(server.address, worker=False, database_url=url)
+
+        def stores_up(value: float) -> Callable[[], Awaitable[bool]]:
+            async def look() -> bool:
+                return (await metrics(api))["perdure_stores_up", ()] == value
+
+            return look
+
+        await until_async(stores_up(1))
+        await relay.close()
+        await until_async(stores_up(0), "the stores being away")
+        await relay.open()
+        await until_async(stores_up(1), "the stores being back")
+        relay.delay = 600.0
+        await until_async(stores_up(0), "the stores being silent")
+        relay.delay = 0.0
+        await until_async(stores_up(1), "the stores answering again")

@@ -19,6 +19,7 @@ class Relay:
         self._server_port = server_port
         self._listener: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Listen."""
@@ -31,6 +32,8 @@ class Relay:
         self._listener.close()
         for writer in self._writers:
             writer.transport.abort()
+        for writing in self._writing:
+            writing.cancel()
         await self._listener.wait_closed()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,6 +49,7 @@ class Relay:
     async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         writing = asyncio.create_task(self._write(pieces, target))
+        self._writing.add(writing)
         clock = asyncio.get_running_loop().time
         try:
             while data := await source.read(65536):
@@ -54,7 +58,8 @@ class Relay:
             pass
         finally:
             pieces.put_nowait((clock(), b""))
-            await writing
+            await asyncio.wait({writing})
+            self._writing.discard(writing)
 
     async def _write(
         self, pieces: "asyncio.Queue[tuple[float, bytes]]", target: asyncio.StreamWriter

@@ -19,6 +19,8 @@ from perdure.stores import StoreUnavailable
 METRICS: Final = "/metrics"
 # How long whoever is remembered waits for the stores.
 PATIENCE_SECONDS: Final = 0.5
+# And how long the stores are asked, whoever waits: a silent connection is noticed after minutes.
+CHECK_SECONDS: Final = 30.0
 # A key that is revoked while this process cannot see it reads metrics for so long.
 REMEMBERED_SECONDS: Final = 3_600.0
 _MAX_READERS: Final = 100
@@ -65,7 +67,13 @@ class MetricsReaders:
 
     async def _check(self, sender: bytes, headers: Headers) -> Principal:
         try:
-            principal = await self._find(headers)
+            async with asyncio.timeout(CHECK_SECONDS):
+                principal = await self._find(headers)
+        except TimeoutError as error:
+            raise StoreUnavailable(
+                f"the stores did not say within {CHECK_SECONDS:.0f} s who may read the metrics: see"
+                " whether the database answers"
+            ) from error
         except Unauthenticated:
             self._known.pop(sender, None)
             raise
