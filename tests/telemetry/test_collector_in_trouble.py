@@ -21,7 +21,7 @@ from tests.support.until import until_async
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STEPS = 20
-SPANS = STEPS + 2  # the goal and its execution too
+SPANS = STEPS + 4  # the goal and its three activities too
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -92,7 +92,6 @@ async def test_a_goal_does_not_notice_and_each_lost_span_is_counted(
     monkeypatch: pytest.MonkeyPatch,
     prepare: Callable[[SpanCollector], None] | None,
 ) -> None:
-    here = await install(BUSY)
     with run_span_collector() as collector:
         url = collector.url
         if prepare is None:
@@ -100,6 +99,7 @@ async def test_a_goal_does_not_notice_and_each_lost_span_is_counted(
         else:
             prepare(collector)
         with traces_to(monkeypatch, url):
+            here = await install(BUSY)
             # With a collector that never answers, it would not end if the event loop waited for it.
             output, _ = await here.finish(await here.start("busy"))
             assert output.success
@@ -120,30 +120,26 @@ async def test_one_that_has_too_much_to_do_is_asked_again_when_it_says(
     headers: dict[str, str],
     least_seconds: float,
 ) -> None:
-    here = await install(BUSY)
     with run_span_collector() as collector:
         collector.answers = [(status, headers)]
         with traces_to(monkeypatch, collector.url, OTEL_EXPORTER_OTLP_TIMEOUT="60000"):
+            here = await install(BUSY)
             output, _ = await here.finish(await here.start("busy"))
             assert output.success
             await until_async(lambda: len(collector.names) == SPANS, "every span")
         first, second = collector.requested_at[:2]
         assert second - first >= least_seconds
-        assert sorted(set(collector.names)) == [
-            "count",
-            "invoke_agent busy",
-            "invoke_workflow busy",
-        ]
+        assert collector.names.count("count") == STEPS
     assert counted(instruments) == 0
 
 
 async def test_one_that_asks_for_more_patience_than_there_is_loses_the_spans(
     install: Install, instruments: Instruments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = await install(BUSY)
     with run_span_collector() as collector:
         collector.answers = [(429, {"retry-after": "3600"})] * SPANS
         with traces_to(monkeypatch, collector.url):
+            here = await install(BUSY)
             output, _ = await here.finish(await here.start("busy"))
             assert output.success
             await until_async(lambda: process.dropped_spans() == SPANS, "the loss of all")
@@ -177,11 +173,11 @@ async def test_a_trace_is_kept_whole_or_not_at_all(
     parent: str | None,
     is_kept: bool,
 ) -> None:
-    here = await install(BUSY)
     variables = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": ratio}
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-{parent}"} if parent else {}
     with run_span_collector() as collector:
         with traces_to(monkeypatch, collector.url, **variables):
+            here = await install(BUSY)
             with request("POST", "/x", "http", headers):
                 workflow_id = await here.start("busy")
             output, record = await here.finish(workflow_id)

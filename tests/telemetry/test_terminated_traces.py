@@ -9,7 +9,7 @@ from tests.support.collector import Collector
 from tests.support.command_line import CommandLine
 from tests.support.processes import read_document
 from tests.support.until import until_async
-from tests.telemetry.spans import CALLER, HEADERS, check_whole, has, of_trace, tree
+from tests.telemetry.spans import CALLER, HEADERS, PREPARED, check_whole, has, of_trace, tree
 
 
 @pytest.mark.parametrize("by", ["request", "command"])
@@ -41,8 +41,8 @@ async def test_the_trace_of_a_goal_that_is_terminated_ends_with_it(
         await collector.until(has("for ever"), "the span of the step")
         spans = of_trace(await collector.until(has("invoke_agent hold", 2), "the executions"))
     check_whole(spans, CALLER)
-    inner = ("invoke_workflow hold", [("invoke_agent hold", ["first", "for ever"])])
-    outer = ("invoke_workflow hold", [("invoke_agent hold", ["first"]), inner])
+    inner = ("invoke_workflow hold", [PREPARED, ("invoke_agent hold", ["first", "for ever"])])
+    outer = ("invoke_workflow hold", [PREPARED, ("invoke_agent hold", ["first"]), inner])
     assert tree(spans, CALLER) == [("POST /api/execute-goal", [outer])]
     goals = [span for span in spans if span.name == "invoke_workflow hold"]
     assert [span.attributes["perdure.status"] for span in goals] == ["terminated"] * 2
