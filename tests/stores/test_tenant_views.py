@@ -216,6 +216,7 @@ LISTS: dict[str, Case] = {
     "goals.list": lambda view, _: view.goals.list(),
     "goals.list of a status": lambda view, _: view.goals.list(status=GoalStatus.WAITING),
     "goals.counts": lambda view, _: view.goals.counts(),
+    "goals.running_by_pool": lambda view, _: view.goals.running_by_pool(),
     "goals.by_tenant": lambda view, of: view.goals.by_tenant([of.run]),
     "approvals.list": lambda view, _: view.approvals.list(),
     "approvals.list of a run": lambda view, of: view.approvals.list(workflow_id=of.run),
