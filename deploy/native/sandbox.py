@@ -124,11 +124,18 @@ def _command(
         keep_open = (*keep_open, descriptor)
         extra = (*extra, "--seccomp", str(descriptor))
     path = search_path(installation.cache)
+    pids = ["--unshare-pid"]
+    if _has_whole_proc(service):
+        # Started as root, bubblewrap mounts over parts of a new /proc, and the kernel then lets
+        # nobody below mount one: this machine's is the whole one, and goes with its processes.
+        pids = []
+        extra = tuple(word for word in extra if word != "--as-pid-1")
     uid, _, gid = service.user.partition(":")
     arguments = [
         _found("bwrap", path),
         *("--unshare-user", "--uid", uid, "--gid", gid),
-        *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *pids,
+        *("--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
         *("--hostname", name, "--die-with-parent", *extra),
         *_mounts(installation, service),
         *("--chdir", "/", "--", _found(words[0], path), *words[1:]),
@@ -157,10 +164,15 @@ def _found(program: str, path: list[str]) -> str:
     return found
 
 
+def _has_whole_proc(service: Service) -> bool:
+    return "systempaths=unconfined" in service.security_opt
+
+
 def _mounts(installation: Installation, service: Service) -> list[str]:
     temporary = [entry.partition(":")[0] for entry in service.tmpfs]
     empty = [*_PLACES, *(place for place in temporary if place not in _PLACES)]
-    arguments = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    proc = ["--bind", "/proc", "/proc"] if _has_whole_proc(service) else ["--proc", "/proc"]
+    arguments = ["--ro-bind", "/", "/", "--dev", "/dev", *proc]
     for place in empty:
         arguments += ["--tmpfs", place]
     for file in ("hosts", "passwd", "group"):
