@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import io
 import json
 import shutil
 import sys
@@ -20,6 +19,7 @@ from benchmarks.cluster_goals import TracedGoals, write_changes
 from deploy.native.cluster import Cluster, run_cluster
 from deploy.native.running_service import start_in_sandbox
 from deploy.native.sandbox import other_command
+from perdure.client import AsyncClient
 from tests.support.until import until_async
 
 pytestmark = [
@@ -45,14 +45,12 @@ async def cluster(home: Path) -> AsyncIterator[Cluster]:
         yield running
 
 
-def repository() -> bytes:
-    """Return a ZIP archive of a repository with a test that passes."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as packed:
+def write_repository(file: Path) -> None:
+    """Write a ZIP archive of a repository with a test that passes."""
+    with zipfile.ZipFile(file, "w") as packed:
         packed.writestr("sums.py", "def add(one, two):\n    return one + two\n")
         test = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 2) == 3\n"
         packed.writestr("tests/test_sums.py", test)
-    return archive.getvalue()
 
 
 async def run_in(cluster: Cluster, service: str, *words: str) -> str:
@@ -87,31 +85,23 @@ async def test_the_api_wants_the_key(cluster: Cluster) -> None:
         assert (await client.get("/api/goals", headers=allowed)).status_code == 200
 
 
-async def test_the_code_agents_goals_are_for_its_pool_alone(cluster: Cluster) -> None:
-    allowed = {"Authorization": f"Bearer {cluster.api_key()}"}
-    async with httpx.AsyncClient(base_url=cluster.url("nginx", 8000), headers=allowed) as client:
-
-        async def pools() -> dict[str, bool]:
-            workers = (await client.get("/api/workers")).json()["workers"]
-            return {one["pool"]: "code" in one["agents"] for one in workers if one["alive"]}
+async def test_the_code_agents_goals_are_for_its_pool_alone(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    async with AsyncClient(cluster.url("nginx", 8000), api_key=cluster.api_key()) as client:
 
         async def are_there() -> bool:
-            return await pools() == {"default": False, "sandbox": True}
+            alive = [worker for worker in (await client.workers.list()).workers if worker.alive]
+            found = {(worker.pool, "code" in worker.agents) for worker in alive}
+            return found == {("default", False), ("sandbox", True)}
 
         await until_async(are_there, "workers of both pools")
-        files = {"file": ("sums.zip", repository(), "application/zip")}
-        uploaded = (await client.post("/api/uploads", files=files)).json()
-        goal = {"goal_id": "sums", "description": "Do its tests pass?", "agent_type": "code"}
-        given = {"path": uploaded["path"], "task": "test"}
-        started = await client.post("/api/execute-goal", json=goal | {"parameters": given})
-        run = f"/api/goals/{started.json()['workflow_id']}"
-
-        async def is_over() -> bool:
-            return (await client.get(run)).json()["ended_at"] is not None
-
-        await until_async(is_over, "the goal's end")
-        record = (await client.get(run)).json()
-        assert (record["pool"], record["success"]) == ("sandbox", True), record
+        repository = tmp_path / "sums.zip"
+        write_repository(repository)
+        record = await client.goals.run(
+            "code", "Do its tests pass?", parameters={"task": "test"}, files={"path": repository}
+        )
+    assert (record.pool, record.success) == ("sandbox", True), record
 
 
 async def test_prometheus_reads_every_part(cluster: Cluster) -> None:
