@@ -126,6 +126,7 @@ async def read_everything(api: httpx.AsyncClient, run: str, approval: str) -> No
         "action": "goal.start",
         "who": "ann",
         "subject": run,
+        "redirect": True,
     }
     document = (await api.get("/openapi.json")).json()
     for path, operations in document["paths"].items():

@@ -81,7 +81,7 @@ async def test_a_goal_completes_and_its_result_is_stored(install: "Install") -> 
     assert [artifact.name for artifact in record.artifacts] == ["report.md"]
     assert record.progress == Progress(percentage=90, message="written")
     assert record.agent_version == "perdure-test 1.0"
-    assert await here.stores.artifacts.read(record.artifacts[0].digest) == b"# Report"
+    assert await here.stores.contents.read(record.artifacts[0].digest) == b"# Report"
     assert await here.stores.metrics.of(workflow_id) == {"execution_time": output.execution_time}
     assert await here.events(workflow_id) == [
         "run.started",
