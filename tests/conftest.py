@@ -71,7 +71,7 @@ def stores_on_postgresql(
     request: pytest.FixtureRequest, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Keep the stores of every test that names none in PostgreSQL, when the run is to do so."""
-    if os.environ.get("PERDURE_TEST_DATABASE") != "postgresql":
+    if os.environ.get("TEST_DATABASE") != "postgresql":
         yield
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from perdure.web.routes.goals import SHOWN_GOALS
+from tests.support.until import until_async
 from tests.web.conftest import PHONE, OpenPage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -171,6 +172,13 @@ async def test_all_that_fit_are_cancelled_where_a_page_does_not_hold_them(
     assert other not in await page.content()
     await page.get_by_role("link", name="Older").click()
     await expect(page.locator(".goal-name")).to_have_text(["file many-0"])
+
+    async def all_have_stopped() -> bool:
+        found = {"search": "many", "status": "cancelled", "limit": SHOWN_GOALS + 1}
+        goals = (await site.get("/api/goals", params=found)).json()["goals"]
+        return len(goals) == SHOWN_GOALS + 1
+
+    await until_async(all_have_stopped, "the end of all goals")
     await page.get_by_role("link", name="Newest").click()
     await expect(page.locator(".badge.cancelled")).to_have_count(SHOWN_GOALS)
 
