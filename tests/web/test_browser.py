@@ -174,7 +174,7 @@ async def test_all_that_fit_are_cancelled_where_a_page_does_not_hold_them(
     await expect(page.locator(".goal-name")).to_have_text(["file many-0"])
 
     async def all_have_stopped() -> bool:
-        found = {"search": "many", "status": "cancelled", "limit": SHOWN_GOALS + 1}
+        found = {"search": "many", "status": "cancelled", "limit": str(SHOWN_GOALS + 1)}
         goals = (await site.get("/api/goals", params=found)).json()["goals"]
         return len(goals) == SHOWN_GOALS + 1
 
