@@ -145,11 +145,12 @@ class LocalControl:
 
     async def missing_pool(self, workflow_id: str) -> str | None:
         """Return the goal's pool if no worker of it is there: an embedded server has one."""
-        from perdure.temporal.client.goal_details import goal_details
+        from perdure.temporal.client.goal_details import missing_pool
 
-        missing = (await goal_details(self._session.stores, workflow_id)).missing_pool
-        has_own = self._session.server is not None and missing == DEFAULT_POOL
-        return None if has_own else missing
+        record = await self._goals.get(workflow_id)
+        if self._session.server is not None and record.pool == DEFAULT_POOL:
+            return None
+        return await missing_pool(self._session.stores, record)
 
     async def watch(self, workflow_id: str, name: str, *, quiet: bool) -> bool:
         """Show a run to its end, and see to it that it goes on.
