@@ -1,39 +1,22 @@
 """The programs of this machine that stand for those of images, built where there are none."""
 
 import asyncio
-import os
-import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from filelock import FileLock
 
 from deploy.native.dockerfile import read_dockerfile
+from deploy.native.go_programs import GoProgram, ensure_go_program, programs_folder
 from perdure.settings import Settings
 from perdure.temporal.server.binary import ensure_server_binary
-from perdure.temporal.server.go_build import go_environment, install_go
-from perdure.temporal.server.processes import run_command
-from perdure.temporal.server.progress import Report, report_progress
+from perdure.temporal.server.progress import Report
 
 DEPLOY: Final = Path(__file__).parents[1]
 
 _DEBIAN: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-
-
-@dataclass(frozen=True)
-class GoProgram:
-    """A program that is built from the Go module proxy.
-
-    Attributes:
-        name: What images call it.
-        target: The package, with its version.
-    """
-
-    name: str
-    target: str
 
 
 GO_PROGRAMS: Final = (
@@ -100,47 +83,14 @@ async def ensure_programs(settings: Settings, report: Report) -> None:
         CommandFailed: A build failed.
         ServerUnavailable: There is no way to the command line.
     """
-    folder = settings.cache / "programs"
-    folder.mkdir(parents=True, exist_ok=True)
     command_line = await ensure_server_binary(settings, report)
-    with FileLock(folder / "lock"):
+    for program in GO_PROGRAMS:
+        await ensure_go_program(program, settings, report)
+    folder = programs_folder(settings)
+    with FileLock(folder / ".temporal.lock"):
         link = folder / "temporal"
         link.unlink(missing_ok=True)
         link.symlink_to(command_line.path)
-        for program in GO_PROGRAMS:
-            if not _is_there(program, folder):
-                await _build(program, folder, report)
-
-
-def _is_there(program: GoProgram, folder: Path) -> bool:
-    version = folder / f".{program.name}"
-    return (
-        (folder / program.name).is_file()
-        and version.is_file()
-        and version.read_text(encoding="utf-8") == program.target
-    )
-
-
-async def _build(program: GoProgram, folder: Path, report: Report) -> None:
-    description = f"building {program.target}: this happens once and takes 1 to 3 minutes"
-    report(description)
-    with TemporaryDirectory(dir=folder, prefix="unfinished-") as place:
-        built = Path(place)
-        found = shutil.which("go")
-        go = Path(found) if found else await install_go(built / "go", report)
-        async with report_progress(report, lambda: description):
-            await run_command(
-                [str(go), "install", "-ldflags", "-s -w", program.target],
-                environment=go_environment(built, None),
-            )
-        _keep(built, program, folder)
-
-
-def _keep(built: Path, program: GoProgram, folder: Path) -> None:
-    """Move the one program that a build has made to where it is looked for."""
-    (made,) = [path for path in built.iterdir() if path.is_file() and os.access(path, os.X_OK)]
-    made.replace(folder / program.name)
-    (folder / f".{program.name}").write_text(program.target, encoding="utf-8")
 
 
 def main() -> None:

@@ -8,17 +8,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from filelock import FileLock
-
+from deploy.native.go_programs import GoProgram, ensure_built, ensure_go_program
 from perdure.settings import Settings
-from perdure.temporal.server.go_build import install_go
+from perdure.temporal.server.go_build import go_environment
 from perdure.temporal.server.ports import free_port
+from perdure.temporal.server.processes import run_command
 from tests.support.until import until_async
 
 VERSION: Final = "v0.120.0"
-_BUILDER: Final = "go.opentelemetry.io/collector/cmd/builder"
+_BUILDER: Final = GoProgram(
+    "otelcol-builder", f"go.opentelemetry.io/collector/cmd/builder@{VERSION}"
+)
+_COLLECTOR: Final = GoProgram("otelcol", f"otelcol with otlp and file, {VERSION}")
 _PARTS: Final = f"""
 dist:
   name: otelcol
@@ -40,33 +44,25 @@ service:
 """
 
 
-async def collector_binary() -> Path:
+async def ensure_collector() -> Path:
     """Return the collector's command, building it where there is none."""
-    folder = Settings(_env_file=None).cache / "otelcol" / VERSION
-    folder.mkdir(parents=True, exist_ok=True)
-    binary = folder / "otelcol"
-    with FileLock(folder / "lock"):
-        if not binary.is_file():
-            found = shutil.which("go")
-            go = Path(found) if found else await install_go(folder / "go", print)
-            environment = {
-                "GOBIN": str(folder / "built"),
-                "CGO_ENABLED": "0",
-                "PATH": f"{go.parent}:{os.environ['PATH']}",
-            }
-            parts = folder / "parts.yaml"
-            parts.write_text(_PARTS % (folder / "source"))
-            await _run(str(go), "install", f"{_BUILDER}@{VERSION}", **environment)
-            await _run(str(folder / "built" / "builder"), "--config", str(parts), **environment)
-            (folder / "source" / "otelcol").replace(binary)
-            shutil.rmtree(folder / "source")
-            shutil.rmtree(folder / "built")
-    return binary
+    settings = Settings(_env_file=None)
+    builder = await ensure_go_program(_BUILDER, settings, print)
 
+    async def build(go: Path, place: Path) -> None:
+        with TemporaryDirectory() as work:
+            parts = Path(work) / "parts.yaml"
+            parts.write_text(_PARTS % work)
+            await run_command(
+                [str(builder), "--config", str(parts)],
+                environment={
+                    **go_environment(place, None),
+                    "PATH": f"{go.parent}:{os.environ['PATH']}",
+                },
+            )
+            shutil.move(Path(work) / "otelcol", place)
 
-async def _run(*command: str, **environment: str) -> None:
-    build = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment})
-    assert await build.wait() == 0
+    return await ensure_built(_COLLECTOR, build, settings, print)
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,7 @@ async def run_collector(folder: Path) -> AsyncIterator[Collector]:
     port, file, settings = free_port(), folder / "spans.jsonl", folder / "collector.yaml"
     settings.write_text(_SETTINGS % (port, file))
     process = await asyncio.create_subprocess_exec(
-        *(str(await collector_binary()), "--config", str(settings)),
+        *(str(await ensure_collector()), "--config", str(settings)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -1,52 +1,30 @@
 """A real OpenID provider on this machine, built once with Go and kept in the cache."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import httpx
-from filelock import FileLock
 
+from deploy.native.go_programs import GoProgram, ensure_go_program
 from perdure.settings import Settings
-from perdure.temporal.server.go_build import install_go
 from perdure.temporal.server.ports import free_port
 
-VERSION: Final = "v3.52.0"
-_MODULE: Final = "github.com/zitadel/oidc/v3/example/server"
+_PROVIDER: Final = GoProgram("oidc-provider", "github.com/zitadel/oidc/v3/example/server@v3.52.0")
 
 # Of the provider's example: a client, and a person.
 CLIENT: Final = {"oidc_client_id": "web", "oidc_client_secret": "secret"}
 PERSON: Final = {"username": "test-user@localhost", "password": "verysecure"}
 
 
-async def provider_binary() -> Path:
-    """Return the provider's command, building it where there is none."""
-    folder = Settings(_env_file=None).cache / "oidc-provider" / VERSION
-    folder.mkdir(parents=True, exist_ok=True)
-    binary = folder / "server"
-    with FileLock(folder / "lock"):
-        if not binary.is_file():
-            found = shutil.which("go")
-            go = Path(found) if found else await install_go(folder / "go", print)
-            build = await asyncio.create_subprocess_exec(
-                *(str(go), "install", f"{_MODULE}@{VERSION}"),
-                env={**os.environ, "GOBIN": str(folder / "built"), "GOFLAGS": "-mod=mod"},
-            )
-            assert await build.wait() == 0
-            (folder / "built" / "server").replace(binary)
-    return binary
-
-
 @asynccontextmanager
 async def run_identity_provider(*redirect_uris: str) -> AsyncIterator[str]:
     """Run a provider that sends people back to these addresses, and yield its issuer."""
+    provider = await ensure_go_program(_PROVIDER, Settings(_env_file=None), print)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        str(await provider_binary()),
+        str(provider),
         env={"PORT": str(port), "REDIRECT_URI": ",".join(redirect_uris)},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

@@ -2,47 +2,20 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock
-
+from deploy.native.go_programs import GoProgram, ensure_go_program
 from perdure.settings import Settings
-from perdure.temporal.server.go_build import install_go
 from perdure.temporal.server.ports import free_port
 from tests.support.until import until_async
 
-VERSION: Final = "v1.8.0"
 BUCKET: Final = "perdure-test"
 KEY: Final = "test-key"
 SECRET: Final = "test-secret-of-twenty"
-_MODULE: Final = "github.com/versity/versitygw/cmd/versitygw"
-
-
-async def gateway_binary() -> Path:
-    """Return the server's command, building it where there is none."""
-    folder = Settings(_env_file=None).cache / "versitygw" / VERSION
-    folder.mkdir(parents=True, exist_ok=True)
-    binary = folder / "versitygw"
-    with FileLock(folder / "lock"):
-        if not binary.is_file():
-            found = shutil.which("go")
-            go = Path(found) if found else await install_go(folder / "go", print)
-            environment = {
-                "GOBIN": str(folder / "built"),
-                "CGO_ENABLED": "0",
-                "PATH": f"{go.parent}:{os.environ['PATH']}",
-            }
-            build = await asyncio.create_subprocess_exec(
-                *(str(go), "install", f"{_MODULE}@{VERSION}"), env={**os.environ, **environment}
-            )
-            assert await build.wait() == 0
-            (folder / "built" / "versitygw").replace(binary)
-            shutil.rmtree(folder / "built")
-    return binary
+_GATEWAY: Final = GoProgram("versitygw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0")
 
 
 class ObjectStorage:
@@ -113,7 +86,8 @@ class ObjectStorage:
 @asynccontextmanager
 async def run_object_storage(root: Path) -> AsyncIterator[ObjectStorage]:
     """Run an S3 server that keeps its objects below a folder."""
-    storage = ObjectStorage(root, await gateway_binary())
+    binary = await ensure_go_program(_GATEWAY, Settings(_env_file=None), print)
+    storage = ObjectStorage(root, binary)
     await storage.start()
     try:
         yield storage
