@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from perdure.api.routes import dependencies
 from perdure.stores.events.run_tail import RunTail
 from tests.support.until import until_async
 
@@ -66,3 +67,27 @@ async def test_half_of_many_readers_vanish(api: httpx.AsyncClient, many_files: N
         writer.close()
     await until_async(lambda: followed() == 0, "that all are let go", 60)
     await until_async(lambda: len(asyncio.all_tasks()) <= tasks_before + 20, "fewer tasks", 60)
+
+
+async def test_a_reader_for_whom_there_is_no_connection_is_told_so(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = GOAL | {"parameters": {"wait": True}}
+    run = (await api.post("/api/execute-goal", json=waiting)).json()["workflow_id"]
+    path = f"/api/goals/{run}/events"
+    monkeypatch.setattr(dependencies, "_descriptors", lambda: 2)
+    async with api.stream("GET", path) as first:
+        lines = first.aiter_lines()  # kept: where nothing refers to it the stream is closed
+        await anext(lines)
+        refused = await api.get(path)
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"]
+        assert refused.json()["type"] == "urn:perdure:problem:too-many-readers"
+        assert "may have 2 files and connections open: have that limit" in refused.json()["detail"]
+        # One who waits for the end learns at least that it is started.
+        started = await api.post("/api/execute-goal?wait=30", json=waiting)
+        assert started.json()["status"] == "started"
+        await api.post(f"/api/goals/{started.json()['workflow_id']}/cancel")
+    await until_async(lambda: followed() == 0, "that the reader is let go", 60)
+    assert (await api.post(f"/api/goals/{run}/cancel")).is_success
+    assert "run.cancelled" in (await api.get(path)).text

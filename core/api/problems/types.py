@@ -213,6 +213,12 @@ class ProblemType(Enum):
         "Send the request again after the seconds in `Retry-After`, with the same"
         " `Idempotency-Key`; `GET /readyz` says when they are back.",
     )
+    TOO_MANY_READERS = _Kind(
+        503,
+        "Too many readers follow events here",
+        "Send the request again after the seconds in `Retry-After`, or ask for the goal's status"
+        " with `GET /api/goals/{workflow_id}` meanwhile.",
+    )
     IDENTITY_PROVIDER_UNAVAILABLE = _Kind(
         503,
         "The identity provider does not answer",

@@ -3,10 +3,12 @@
 All are coroutine functions: the framework calls others in threads, which takes longer than they do.
 """
 
+import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
@@ -15,6 +17,13 @@ from perdure.models import DEFAULT_TENANT
 from perdure.stores.events.event_feed import EventReader
 from perdure.temporal.client.callback_urls import CallbackUrls
 from perdure.temporal.client.goal_service import GoalService
+
+# Of the files and connections that a process may have open: for its stores, and for other callers.
+_KEPT_DESCRIPTORS: Final = 256
+
+
+class StreamsFull(Exception):
+    """The process could open no further connection if it let in another reader of events."""
 
 
 class EventStreams:
@@ -26,7 +35,18 @@ class EventStreams:
 
     @contextmanager
     def track(self, reader: EventReader) -> Iterator[None]:
-        """Track a stream's reader for as long as the block runs."""
+        """Track a stream's reader for as long as the block runs.
+
+        Raises:
+            StreamsFull: There are as many as the process has connections for.
+        """
+        descriptors = _descriptors()
+        if len(self._readers) >= max(descriptors - _KEPT_DESCRIPTORS, descriptors // 2):
+            raise StreamsFull(
+                f"{len(self._readers)} readers follow events here, and this process may have"
+                f" {descriptors} files and connections open: have that limit raised (ulimit -n), or"
+                " ask another of the API's processes"
+            )
         self._readers.add(reader)
         if self._closed:
             reader.stop()
@@ -40,6 +60,15 @@ class EventStreams:
         self._closed = True
         for reader in self._readers:
             reader.stop()
+
+
+def _descriptors() -> int:
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:  # Windows, which has no such limit
+        return sys.maxsize
+    limit: int = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
 @dataclass(frozen=True, slots=True)

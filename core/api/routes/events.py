@@ -66,7 +66,7 @@ async def _open_reader(
             "description": "The events, as they happen; the stream ends when the run has ended",
             "content": {"text/event-stream": {"example": _EXAMPLE, **_OF_EVENTS}},
         },
-        **problems(ProblemType.UNKNOWN_GOAL),
+        **problems(ProblemType.UNKNOWN_GOAL, ProblemType.TOO_MANY_READERS),
     },
 )
 async def goal_events(reader: Annotated[EventReader, Depends(_open_reader)]) -> StreamingResponse:

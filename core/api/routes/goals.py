@@ -10,7 +10,13 @@ from perdure.api.access.audited import entry_with_record
 from perdure.api.access.requirements import Audited, Caller, audited_of, requires
 from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
-from perdure.api.routes.dependencies import EventStreams, Service, service_of, state_of
+from perdure.api.routes.dependencies import (
+    EventStreams,
+    Service,
+    StreamsFull,
+    service_of,
+    state_of,
+)
 from perdure.models import Goal, GoalContent, GoalRecord, Hold, Result
 from perdure.schemas.access import Scope
 from perdure.schemas.goals import HoldRequest, StartRequest, StartResponse
@@ -93,7 +99,7 @@ async def _ended(
 
     Whatever becomes of the stores meanwhile, the goal is started, and its caller must learn its id.
     """
-    with suppress(StoreUnavailable, UnknownGoal):
+    with suppress(StoreUnavailable, UnknownGoal, StreamsFull):
         with (
             service.stores.events.reader(workflow_id) as reader,
             streams.track(reader),

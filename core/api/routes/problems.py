@@ -22,6 +22,7 @@ from perdure.api.access.errors import (
 from perdure.api.access.quotas import TooManyRequests
 from perdure.api.problems.answers import MEDIA_TYPE
 from perdure.api.problems.types import ProblemType
+from perdure.api.routes.dependencies import StreamsFull
 from perdure.redaction import without_secrets
 from perdure.schemas.problems import FieldProblem, Problem
 from perdure.stores import StoreUnavailable, UnknownArtifact, UnknownGoal
@@ -63,6 +64,7 @@ _TYPES: Final[Mapping[type[Exception], ProblemType]] = {
     StateConflict: ProblemType.STATE_CONFLICT,
     StepNotSettled: ProblemType.STEP_NOT_SETTLED,
     StoreUnavailable: ProblemType.STORES_UNAVAILABLE,
+    StreamsFull: ProblemType.TOO_MANY_READERS,
     TemporalUnavailable: ProblemType.TEMPORAL_UNAVAILABLE,
     Unauthenticated: ProblemType.UNAUTHORIZED,
     TooManyRequests: ProblemType.TOO_MANY_REQUESTS,

@@ -9,6 +9,7 @@ import click
 
 from perdure.cli.output.printing import print_json
 from perdure.cli.runtime.command_settings import settings_with_files
+from perdure.cli.runtime.descriptors import allow_many_descriptors
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import run_async, until_stopped
 from perdure.cli.runtime.logs import report
@@ -39,6 +40,7 @@ def api(port: int | None, new_key: bool, plugin_files: tuple[Path, ...], as_json
     if new_key:
         _print_new_key(as_json)
         return
+    allow_many_descriptors()
     run_async(_serve(port, plugin_files, as_json), log_level=logging.INFO, traced=True)
 
 

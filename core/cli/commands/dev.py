@@ -9,6 +9,7 @@ import click
 
 from perdure.cli.output.printing import print_json
 from perdure.cli.runtime.command_settings import settings_with_files
+from perdure.cli.runtime.descriptors import allow_many_descriptors
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import run_async, until_stopped
 from perdure.cli.runtime.logs import report
@@ -47,6 +48,7 @@ def dev(
     Goals, results and the server's state survive a restart: they are kept under PERDURE_HOME. A
     port that is in use is replaced by a free one, which is shown; 0 stands for any free port.
     """
+    allow_many_descriptors()
     run_async(_dev(port, temporal_port, plugin_files, as_json), log_level=logging.INFO, traced=True)
 
 

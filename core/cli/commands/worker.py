@@ -12,6 +12,7 @@ import click
 
 from perdure.cli.output.printing import print_json
 from perdure.cli.runtime.command_settings import settings_with_files
+from perdure.cli.runtime.descriptors import allow_many_descriptors
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import exit_after, run_async, until_stopped
 from perdure.cli.runtime.logs import report
@@ -82,6 +83,7 @@ def worker(
         os.environ["PERDURE_MAKE_CURRENT"] = "true"
     if plugin_files:
         os.environ["PERDURE_PLUGIN_FILES"] = ",".join(map(str, settings.plugin_files))
+    allow_many_descriptors()
     if processes > 1:
         run_async(_run_pool(processes, as_json), log_level=logging.INFO)
     else:
