@@ -1,4 +1,4 @@
-"""``python -m benchmarks NAME``: run a benchmark and print its verdict."""
+"""``python -m benchmarks NAME [SIZE…]``: run a benchmark and print its verdict."""
 
 import sys
 from collections.abc import Callable
@@ -17,8 +17,9 @@ from benchmarks import (
     waste,
 )
 from benchmarks.api import measure
+from benchmarks.scale import measure as scale
 
-BENCHMARKS: dict[str, Callable[[], bool]] = {
+BENCHMARKS: dict[str, Callable[..., bool]] = {
     "agents": agents.main,
     "api": measure.main,
     "cluster": cluster.main,
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "overhead": overhead.main,
     "plugins": plugins.main,
     "recovery": recovery.main,
+    "scale": scale.main,
     "startup": startup.main,
     "stream": stream.main,
     "waste": waste.main,
@@ -36,11 +38,11 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
 
 def main() -> None:
     """Run the benchmark that the command line names; status 1 when a target is missed."""
-    name = sys.argv[1] if len(sys.argv) == 2 else ""
+    name, *sizes = sys.argv[1:] or [""]
     if name not in BENCHMARKS:
         sys.stderr.write(f"usage: python -m benchmarks {{{','.join(BENCHMARKS)}}}\n")
         sys.exit(2)
-    sys.exit(0 if BENCHMARKS[name]() else 1)
+    sys.exit(0 if BENCHMARKS[name](*sizes) else 1)
 
 
 if __name__ == "__main__":
