@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, inspect, text
 
 from perdure.agents.steps.journal import StepOutcome
 from perdure.agents.steps.keys import StepKey
-from perdure.models import Failure, GoalStatus, Progress, Result
+from perdure.models import Failure, Goal, GoalStatus, Progress, Result
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, open_stores
 from perdure.stores.database import migrate
@@ -130,8 +130,17 @@ async def test_a_lock_that_is_never_released_is_named(
             pass
 
 
-async def test_a_newer_database_is_refused(settings: Settings) -> None:
+async def _set_works_with(stores: Stores, schema: str | None) -> None:
+    change = text("UPDATE installation SET works_with = :schema")
+    await stores.database.write(
+        lambda writing: writing.connection.execute(change, {"schema": schema})
+    )
+
+
+@pytest.mark.parametrize("works_with", ["9998", None])
+async def test_a_newer_database_is_refused(settings: Settings, works_with: str | None) -> None:
     async with open_stores(settings) as stores:
+        await _set_works_with(stores, works_with)
         await _set_revision(stores, "9999")
 
     with pytest.raises(
@@ -139,6 +148,33 @@ async def test_a_newer_database_is_refused(settings: Settings) -> None:
     ):
         async with open_stores(settings):
             pass
+
+
+async def test_a_database_that_lacks_the_newest_columns_of_a_newer_one_is_refused(
+    settings: Settings,
+) -> None:
+    drop = text("ALTER TABLE installation DROP COLUMN works_with")
+    async with open_stores(settings) as stores:
+        await stores.database.write(lambda writing: writing.connection.execute(drop))
+        await _set_revision(stores, "9999")
+
+    with pytest.raises(StoreUnavailable, match="newer Perdure"):
+        async with open_stores(settings):
+            pass
+
+
+async def test_a_version_starts_again_on_the_tables_of_the_next_one(settings: Settings) -> None:
+    goal = Goal(goal_id="g", description="d", agent_type="a")
+    async with open_stores(settings) as stores:
+        await stores.goals.create(goal, "goal-before", datetime.now(UTC))
+        await _set_revision(stores, "9999")  # as the next version's first process leaves it
+
+    async with open_stores(settings) as stores:
+        await stores.goals.create(goal, "goal-after", datetime.now(UTC))
+        listed = await stores.goals.list()
+        assert {record.workflow_id for record in listed} == {"goal-before", "goal-after"}
+        revision = await stores.database.read(migrate._read_revision)
+        assert revision == "9999"  # and what it has added stays
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(settings: Settings) -> None:

@@ -15,7 +15,11 @@ from perdure.stores.database.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0022"
+HEAD: Final = "0023"
+# A version that was made for this schema still works with the tables of HEAD, so that its processes
+# may start again while a newer one takes their place. Migrations that only add leave it as it is;
+# one that takes away what such a version reads or writes raises it.
+WORKS_WITH: Final = "0023"
 LOCK_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.01
 _ADVISORY_LOCK: Final = 0x50455244  # "PERD"; any constant of ours does
@@ -42,7 +46,7 @@ async def migrate(database: Database, home: Path) -> None:
 
 
 async def _upgrade_if_outdated(database: Database) -> None:
-    if await database.read(_read_revision) != HEAD:
+    if not await database.read(_fits):
         await database.write(lambda transaction: _upgrade(transaction.connection, database))
 
 
@@ -77,14 +81,28 @@ async def _file_lock(path: Path) -> AsyncIterator[None]:
 def _upgrade(connection: Connection, database: Database) -> None:
     if not database.is_sqlite:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    if _fits(connection):
+        return
     revision = _read_revision(connection)
     if revision is not None and revision not in _known_revisions():
         raise StoreUnavailable(
             f"the database {database.url} was written by a newer Perdure (schema {revision},"
             f" this one knows {HEAD}): upgrade with pip install --upgrade perdure"
         )
-    if revision != HEAD:
-        _run_migrations(connection)
+    _run_migrations(connection)
+    connection.execute(text("UPDATE installation SET works_with = :it"), {"it": WORKS_WITH})
+
+
+def _fits(connection: Connection) -> bool:
+    """Return whether this version works with the tables as they are, older or newer ones."""
+    revision = _read_revision(connection)
+    if revision is None or revision <= HEAD:
+        return revision == HEAD
+    columns = {column["name"] for column in inspect(connection).get_columns("installation")}
+    if "works_with" not in columns:
+        return False
+    oldest = connection.execute(text("SELECT works_with FROM installation")).scalar()
+    return oldest is not None and oldest <= HEAD
 
 
 def _read_revision(connection: Connection) -> str | None:

@@ -327,6 +327,8 @@ installation = Table(
     Column("namespace", Text),
     Column("namespace_id", String(64)),
     Column("server", Text),
+    # The oldest schema whose version still works with these tables; set by whoever migrates them.
+    Column("works_with", String(8)),
 )
 
 events = Table(
