@@ -48,6 +48,7 @@ class AsyncGoals(AsyncResource):
     release = AsyncOperation(goals.release)
     hold_tenant = AsyncOperation(goals.hold_tenant)
     release_tenant = AsyncOperation(goals.release_tenant)
+    holds = AsyncOperation(goals.holds)
     score = AsyncOperation(scores.score)
     scores = AsyncOperation(scores.scores)
     signal = AsyncOperation(control.signal)

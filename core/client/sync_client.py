@@ -50,6 +50,7 @@ class Goals(Resource):
     release = Operation(goals.release)
     hold_tenant = Operation(goals.hold_tenant)
     release_tenant = Operation(goals.release_tenant)
+    holds = Operation(goals.holds)
     score = Operation(scores.score)
     scores = Operation(scores.scores)
     signal = Operation(control.signal)

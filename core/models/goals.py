@@ -167,12 +167,17 @@ class Hold(Model):
         reason: Why.
         at: When.
         whole_tenant: Whether it keeps all that is the tenant's.
+        workflow_id: The goal that it was put on, which keeps its delegates too; empty for a whole
+            tenant.
+        tenant: Whose goals it keeps.
     """
 
     by: str
     reason: str = ""
     at: datetime
     whole_tenant: bool = False
+    workflow_id: str = ""
+    tenant: str = DEFAULT_TENANT
 
 
 class GoalRecord(Model):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from perdure.models import Budget, GoalContent, Score, ScoreContent
+from perdure.models import Budget, GoalContent, Hold, Score, ScoreContent
 from perdure.models.base import RequestModel
 from perdure.models.scores import MAX_SCORER_CHARACTERS
 
@@ -45,6 +45,16 @@ class HoldRequest(RequestModel):
     """
 
     reason: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class HoldList(BaseModel):
+    """What is held.
+
+    Attributes:
+        holds: The holds, the newest first.
+    """
+
+    holds: list[Hold]
 
 
 class ScoreRequest(ScoreContent, RequestModel):

@@ -34,9 +34,11 @@ async def test_a_goal_that_is_held_is_kept_until_it_is_released(
     refused = await api.delete(path)
     assert refused.status_code == 409
     assert "is held by" in refused.json()["detail"]
+    assert (await api.get("/api/holds")).json() == {"holds": [held.json()]}
     for _ in range(2):  # once more does nothing
         assert (await api.delete(f"{path}/hold")).status_code == 204
     assert (await api.get(path)).json()["hold"] is None
+    assert (await api.get("/api/holds")).json() == {"holds": []}
 
     assert (await api.put("/api/hold")).json()["whole_tenant"] is True
     assert (await api.delete(path)).status_code == 409

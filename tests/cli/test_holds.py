@@ -63,6 +63,17 @@ def test_all_of_a_tenant_is_held(perdure: Any, home: Path) -> None:
     done = perdure("goals", "hold", "--all", "--tenant", "acme", "--reason", "an audit", "--json")
     assert json.loads(done.stdout)["whole_tenant"] is True
     assert "held       all of the tenant, by " in perdure("goals", "show", RUN).stdout
+    listed = json.loads(perdure("goals", "holds", "--json").stdout)["holds"]
+    assert [(each["tenant"], each["workflow_id"]) for each in listed] == [
+        ("acme", ""),
+        ("default", ""),
+    ]
+    lines = perdure("goals", "holds").stdout.splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [
+        ["TENANT", "GOAL"],
+        ["acme", "all"],
+        ["default", "all"],
+    ]
     refused = perdure("goals", "delete", RUN, "--yes").stderr
     assert "all of its tenant is held" in refused
     assert perdure("goals", "release", "--all", "--tenant", "acme").returncode == 0

@@ -236,6 +236,9 @@ async def test_a_tenant_can_neither_hold_nor_release_what_is_anothers(stores: St
     await add(stores, "mine", 100)
     await stores.holds.hold("mine", "ann", "")
     other = stores.of("acme").holds
+    assert await other.list() == []
+    (held,) = await stores.holds.list()
+    assert (held.workflow_id, held.by, held.tenant) == ("mine", "ann", "default")
     for call in (other.hold("mine", "eve", ""), other.release("mine")):
         with pytest.raises(UnknownGoal):
             await call

@@ -241,7 +241,7 @@ OTHERS = {
     *("upload_records.add", "upload_records.remove"),
     *("scores.writer", "scores.give_as_agent"),
     # Of the tenant alone, and of runs whose deletion the same view has begun.
-    *("holds.hold_tenant", "holds.release_tenant", "deletion.delete_rows"),
+    *("holds.hold_tenant", "holds.release_tenant", "holds.list", "deletion.delete_rows"),
 }
 UNKNOWN = (UnknownGoal, UnknownApproval, UnknownUpload)
 

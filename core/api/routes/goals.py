@@ -19,7 +19,7 @@ from perdure.api.routes.dependencies import (
 )
 from perdure.models import Goal, GoalContent, GoalRecord, Hold, Result
 from perdure.schemas.access import Scope
-from perdure.schemas.goals import HoldRequest, StartRequest, StartResponse
+from perdure.schemas.goals import HoldList, HoldRequest, StartRequest, StartResponse
 from perdure.stores import StoreUnavailable, UnknownGoal
 from perdure.stores.database.errors import NoResultYet
 from perdure.stores.runs.idempotency import MAX_KEY_CHARACTERS
@@ -167,6 +167,12 @@ async def hold_goal(
 async def release_goal(workflow_id: str, service: Service) -> None:
     """Release a run that was held; a hold of the tenant stays."""
     await service.stores.holds.release(workflow_id)
+
+
+@router.get("/holds", dependencies=[requires(Scope.READ)])
+async def list_holds(service: Service) -> HoldList:
+    """List what is held, the newest first, 1,000 at most."""
+    return HoldList(holds=[*await service.stores.holds.list()])
 
 
 @router.put("/hold", dependencies=[requires(Scope.ADMIN, "tenant.hold")])

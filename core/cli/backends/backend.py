@@ -188,6 +188,9 @@ class Backend(Protocol):
     async def release_tenant(self, tenant: str | None) -> None:
         """Release a tenant's goals."""
 
+    async def holds(self) -> "Sequence[Hold]":
+        """Return what is held, the newest first."""
+
     async def score(self, workflow_id: str, content: "ScoreContent", *, by: str | None) -> "Score":
         """Put a score on a run, in the own name when none is given."""
 

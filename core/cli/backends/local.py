@@ -233,6 +233,9 @@ class LocalBackend:
         async with audit.doing("tenant.release", tenant, tenant=tenant):
             await stores.holds.release_tenant()
 
+    async def holds(self) -> "Sequence[Hold]":  # noqa: D102 -- as there
+        return await (await self._stores()).holds.list()
+
     async def score(  # noqa: D102 -- as the protocol has it
         self, workflow_id: str, content: "ScoreContent", *, by: str | None
     ) -> "Score":

@@ -168,6 +168,9 @@ class RemoteBackend:
         _refuse_tenant(tenant)
         await self._client.goals.release_tenant()
 
+    async def holds(self) -> Sequence[Hold]:  # noqa: D102 -- as there
+        return (await self._client.goals.holds()).holds
+
     async def score(  # noqa: D102 -- as the protocol has it
         self, workflow_id: str, content: ScoreContent, *, by: str | None
     ) -> Score:

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from perdure.client.requests.request import Request, get, nothing, parser, path, post, query
 from perdure.models import Budget, GoalRecord, GoalStatus, Hold, Result
 from perdure.schemas.control import RunAgainResponse
-from perdure.schemas.goals import StartResponse
+from perdure.schemas.goals import HoldList, StartResponse
 from perdure.schemas.many_goals import FoundGoal, GoalCounts, GoalPage
 from perdure.schemas.steps import GoalDetails, UnknownSteps
 from perdure.schemas.timelines import Timeline
@@ -94,6 +94,11 @@ def hold_tenant(reason: str = "") -> Request[Hold]:
 def release_tenant() -> Request[None]:
     """Release the tenant's goals; those that are held themselves stay so."""
     return Request("DELETE", path("api", "hold"), nothing)
+
+
+def holds() -> Request[HoldList]:
+    """List what is held."""
+    return Request("GET", path("api", "holds"), parser(HoldList))
 
 
 def run_again(

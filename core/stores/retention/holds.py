@@ -1,9 +1,10 @@
 """Holds: a goal, or all of a tenant's, that is not deleted whatever its age."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import Connection, Row, bindparam, delete, select, text
 
 from perdure.models import Hold
 from perdure.stores.database import schema
@@ -42,6 +43,9 @@ _BEGUN: Final = select(_DELETIONS.workflow_id).where(_DELETIONS.workflow_id == b
 _LOCK: Final = text("LOCK TABLE holds IN SHARE MODE")
 
 
+MAX_LISTED: Final = 1_000
+
+
 class HoldStore(TenantStore):
     """Puts holds on goals and tenants, and takes them away."""
 
@@ -60,12 +64,13 @@ class HoldStore(TenantStore):
             UnknownGoal: There is no such run.
             StateConflict: It is a delegate, or is being deleted.
         """
-        hold = Hold(by=by, reason=reason, at=datetime.now(UTC))
+        at = datetime.now(UTC)
 
-        def put(transaction: Transaction) -> None:
+        def put(transaction: Transaction) -> Hold:
             execute = transaction.connection.execute
             tenant = self._owner(transaction.connection, workflow_id)
-            execute(self._put, _row(hold, tenant, workflow_id))
+            hold = Hold(by=by, reason=reason, at=at, workflow_id=workflow_id, tenant=tenant)
+            execute(self._put, _row(hold))
             # After the hold is there: on PostgreSQL it has waited for deletions by now.
             run = execute(_RUN, {"run": workflow_id}).first()
             if run is None:
@@ -76,9 +81,9 @@ class HoldStore(TenantStore):
                     " goal at the top"
                 )
             check_not_being_deleted(transaction.connection, workflow_id)
+            return hold
 
-        await self._database.write(put)
-        return hold
+        return await self._database.write(put)
 
     async def release(self, workflow_id: str) -> None:
         """Take the hold away that a run has itself; it is nothing new for one that has none.
@@ -95,8 +100,9 @@ class HoldStore(TenantStore):
 
     async def hold_tenant(self, by: str, reason: str) -> Hold:
         """Keep all that is the tenant's, what is yet to come too, until it is released."""
-        hold = Hold(by=by, reason=reason, at=datetime.now(UTC), whole_tenant=True)
-        row = _row(hold, self._tenancy.name, WHOLE_TENANT)
+        tenant, at = self._tenancy.name, datetime.now(UTC)
+        hold = Hold(by=by, reason=reason, at=at, whole_tenant=True, tenant=tenant)
+        row = _row(hold)
         await self._database.write(
             lambda transaction: transaction.connection.execute(self._put, row)
         )
@@ -107,6 +113,18 @@ class HoldStore(TenantStore):
         owner = {"owner": self._tenancy.name, "run": WHOLE_TENANT}
         await self._database.write(
             lambda transaction: transaction.connection.execute(_RELEASE, owner)
+        )
+
+    async def list(self, limit: int = MAX_LISTED) -> Sequence[Hold]:
+        """Return what is held, the newest first: the tenant's, or everybody's.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        query = select(tables.holds).order_by(_HOLDS.at.desc()).limit(limit)
+        limited = self._tenancy.limited(query, _HOLDS.tenant)
+        return await self._database.read(
+            lambda connection: [_hold(row) for row in connection.execute(limited)]
         )
 
     def _owner(self, connection: Connection, workflow_id: str) -> str:
@@ -126,10 +144,7 @@ def lock_holds(connection: Connection) -> None:
 def hold_of(connection: Connection, workflow_id: str) -> Hold | None:
     """Return what keeps a run: its own hold, that of the run at the top, or its tenant's."""
     row = connection.execute(_OF_RUN, {"run": workflow_id}).first()
-    if row is None:
-        return None
-    whole_tenant = row.workflow_id == WHOLE_TENANT
-    return Hold(by=row.by, reason=row.reason, at=row.at, whole_tenant=whole_tenant)
+    return None if row is None else _hold(row)
 
 
 def check_not_being_deleted(connection: Connection, workflow_id: str) -> None:
@@ -142,8 +157,19 @@ def check_not_being_deleted(connection: Connection, workflow_id: str) -> None:
         raise StateConflict(f"goal {workflow_id} is being deleted: start it anew")
 
 
-def _row(hold: Hold, tenant: str, workflow_id: str) -> dict[str, object]:
+def _hold(row: Row[Any]) -> Hold:
+    return Hold(
+        by=row.by,
+        reason=row.reason,
+        at=row.at,
+        whole_tenant=row.workflow_id == WHOLE_TENANT,
+        workflow_id=row.workflow_id,
+        tenant=row.tenant,
+    )
+
+
+def _row(hold: Hold) -> dict[str, object]:
     return {
-        "tenant": tenant, "workflow_id": workflow_id,
+        "tenant": hold.tenant, "workflow_id": hold.workflow_id,
         "by": hold.by, "reason": hold.reason, "at": hold.at,
     }  # fmt: skip

@@ -11,7 +11,7 @@ from perdure.cli.commands.goals.again import again
 from perdure.cli.commands.goals.control import cancel, pause, resume, signal, terminate
 from perdure.cli.commands.goals.delete import delete
 from perdure.cli.commands.goals.filter_options import criteria_of, filter_options
-from perdure.cli.commands.goals.hold import hold, release
+from perdure.cli.commands.goals.hold import hold, holds, release
 from perdure.cli.commands.goals.retry import dead_letters, retry
 from perdure.cli.commands.goals.score import score
 from perdure.cli.commands.goals.settle import settle
@@ -56,6 +56,7 @@ for command in (
     dead_letters,
     delete,
     hold,
+    holds,
     release,
 ):
     goals.add_command(command)

@@ -6,7 +6,7 @@ import click
 
 from perdure.cli.backends.opening import run_with_backend
 from perdure.cli.output.goal_details import hold_text
-from perdure.cli.output.printing import print_json, print_text
+from perdure.cli.output.printing import print_json, print_table, print_text
 from perdure.cli.runtime.completion import complete_goals
 from perdure.cli.runtime.errors import WrongInput, handle_errors
 from perdure.cli.runtime.options import json_option
@@ -72,6 +72,27 @@ def release(goal: str | None, every: bool, tenant: str | None, as_json: bool) ->
             print_text(f"released  {name}")
 
     run_with_backend(take_away)
+
+
+@click.command()
+@json_option
+@handle_errors
+def holds(as_json: bool) -> None:
+    """List what is held, the newest first: goals, and whole tenants."""
+
+    async def show(backend: "Backend") -> None:
+        found = await backend.holds()
+        if as_json:
+            print_json({"holds": [each.model_dump(mode="json") for each in found]})
+        elif not found:
+            print_text("nothing is held")
+        else:
+            print_table(
+                ["TENANT", "GOAL", "HELD"],
+                [[each.tenant, each.workflow_id or "all", hold_text(each)] for each in found],
+            )
+
+    run_with_backend(show)
 
 
 def _check(goal: str | None, every: bool, tenant: str | None) -> None:
