@@ -18,6 +18,7 @@ from benchmarks import (
 )
 from benchmarks.api import measure
 from benchmarks.scale import measure as scale
+from benchmarks.scale import waiting
 
 BENCHMARKS: dict[str, Callable[..., bool]] = {
     "agents": agents.main,
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[..., bool]] = {
     "scale": scale.main,
     "startup": startup.main,
     "stream": stream.main,
+    "waiting": waiting.main,
     "waste": waste.main,
 }
 

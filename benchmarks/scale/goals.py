@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -55,28 +56,24 @@ async def hand_in(
         patience: How long to wait for all, in seconds.
     """
     found = HandedIn()
-    mark = uuid4().hex[:8]
-    numbers = iter(range(goals))
     readers: list[asyncio.Task[bool]] = []
+    mark = uuid4().hex[:8]
+    documents = (
+        {
+            "goal_id": f"{mark}-{number}",
+            "description": "Wait for the answers of three models",
+            "agent_type": "waiting",
+            "parameters": {"seconds": seconds},
+        }
+        for number in range(goals)
+    )
+
+    def follow(run: str) -> None:
+        if len(readers) < followed:
+            readers.append(asyncio.create_task(_follow(installation, run)))
+
     began = time.monotonic()
-
-    async def one_after_another() -> None:
-        async with Connection.to(installation.host, installation.port, {}) as connection:
-            for number in numbers:
-                document = {
-                    "goal_id": f"{mark}-{number}",
-                    "description": "Wait for the answers of three models",
-                    "agent_type": "waiting",
-                    "parameters": {"seconds": seconds},
-                }
-                sent = time.monotonic()
-                answer = await connection.post("/api/execute-goal", document)
-                found.starts.append(time.monotonic() - sent)
-                if len(readers) < followed:
-                    run = answer.json()["workflow_id"]
-                    readers.append(asyncio.create_task(_follow(installation, run)))
-
-    await asyncio.gather(*(one_after_another() for _ in range(_CONNECTIONS)))
+    found.starts = await start_all(installation, documents, follow)
     found.starting = time.monotonic() - began
     with suppress(TimeoutError):
         async with asyncio.timeout(patience):
@@ -86,6 +83,33 @@ async def hand_in(
     found.ended = await _ended(stores)
     found.followed_to_the_end = await _read(readers)
     return found
+
+
+async def start_all(
+    installation: Installation,
+    documents: Iterable[dict[str, object]],
+    started: Callable[[str], None] = lambda _: None,
+) -> list[float]:
+    """Hand in goals over HTTP, as fast as they are taken, and return each request's seconds.
+
+    Args:
+        installation: Where to.
+        documents: The bodies of the requests.
+        started: Called with the workflow id of each.
+    """
+    taken: list[float] = []
+    left = iter(documents)
+
+    async def one_after_another() -> None:
+        async with Connection.to(installation.host, installation.port, {}) as connection:
+            for document in left:
+                sent = time.monotonic()
+                answer = await connection.post("/api/execute-goal", document)
+                taken.append(time.monotonic() - sent)
+                started(answer.json()["workflow_id"])
+
+    await asyncio.gather(*(one_after_another() for _ in range(_CONNECTIONS)))
+    return taken
 
 
 async def _ended(stores: Stores) -> Counter[str]:

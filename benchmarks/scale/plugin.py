@@ -1,4 +1,4 @@
-"""The agent of the benchmark, a plugin file: three steps that take a third of the time each."""
+"""The agents of the benchmarks, a plugin file: one waits in its steps, one for what is to come."""
 
 import asyncio
 
@@ -13,6 +13,12 @@ class WaitingParameters(BaseModel):
     """How long a goal takes."""
 
     seconds: float = Field(30.0, ge=0, description="Seconds that all steps take together.")
+
+
+class ParkedParameters(BaseModel):
+    """What a goal waits for."""
+
+    days: float = Field(0.0, ge=0, description="Days to sleep; 0 asks people instead.")
 
 
 async def wait(seconds: float) -> float:
@@ -30,7 +36,17 @@ async def waiting(run: Run, _goal: Goal, parameters: WaitingParameters) -> Resul
     return Result()
 
 
+@agent
+async def parked(run: Run, _goal: Goal, parameters: ParkedParameters) -> Result:
+    """Waits for days, or for an answer."""
+    if parameters.days:
+        await run.sleep(parameters.days * 24 * 3600)
+        return Result(data={"approved": None})
+    approval = await run.approve("Go on?")
+    return Result(data={"approved": approval.approved})
+
+
 @hookimpl
 def register_agents() -> list[AgentSpec]:
-    """Register it."""
-    return [waiting]
+    """Register them."""
+    return [waiting, parked]
