@@ -13,12 +13,28 @@ from perdure.agents.steps.errors import shortened
 from perdure.agents.steps.journal import EventEmitter
 from perdure.models import Artifact, EventType, Progress
 
+# Temporal tells an activity with its heartbeats that somebody wants it to stop.
 HEARTBEAT_SECONDS: Final = 2.0
+# Each is a write of the server: ten thousand goals that beat every two seconds are more of them
+# than all else that it does for these goals. Well below the timeout of 30 s, with room for a loss.
+SLOWEST_SECONDS: Final = 12.0
+BEATS_PER_SECOND: Final = 50
+
+_beating: Final[set[object]] = set()
+
+
+def heartbeat_seconds(activities: int) -> float:
+    """Return how many seconds lie between an activity's heartbeats.
+
+    Args:
+        activities: How many activities of this process heartbeat.
+    """
+    return min(max(HEARTBEAT_SECONDS, activities / BEATS_PER_SECOND), SLOWEST_SECONDS)
 
 
 @asynccontextmanager
 async def heartbeating(details: Callable[[], tuple[object, ...]] = tuple) -> AsyncIterator[None]:
-    """Heartbeat as long as the block runs.
+    """Heartbeat as long as the block runs: the less often, the more of them this process runs.
 
     Args:
         details: Returns what the next heartbeat carries.
@@ -27,13 +43,15 @@ async def heartbeating(details: Callable[[], tuple[object, ...]] = tuple) -> Asy
     async def beat() -> None:
         # The first one waits too: it would delay the completion of a quick activity.
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(heartbeat_seconds(len(_beating)))
             activity.heartbeat(*details())
 
     beating = asyncio.create_task(beat())
+    _beating.add(beating)
     try:
         yield
     finally:
+        _beating.discard(beating)
         beating.cancel()
 
 
