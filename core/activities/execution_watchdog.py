@@ -1,7 +1,8 @@
 """The watchdog of the executions in this process.
 
-One poll every half second serves all of them: it looks for requests (cancel, pause), for agents
-that make no progress, and at the time that is left.
+One poll every half second serves all of them: it reads what is requested (cancel, pause), and looks
+at some for the others' sake, at each within seconds however many there are: whether it makes
+progress, whether it has time left, whether another execution has taken its run over.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.fencing import Claim
 
 POLL_SECONDS: Final = 0.5
+CHECKED_AT_ONCE: Final = 1_000
 # Temporal times an execution out after thirty minutes. Before that its run goes on in another one.
 DRAIN_AFTER_SECONDS: Final = 25 * 60.0
 CLOSE_AFTER_SECONDS: Final = 29 * 60.0
@@ -69,6 +71,7 @@ class ExecutionWatchdog:
         self._stores = stores
         self._stall_seconds = stall_seconds
         self._executions: dict[str, Execution] = {}
+        self._unchecked: list[str] = []
         self._polling: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -89,14 +92,24 @@ class ExecutionWatchdog:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            for execution in list(self._executions.values()):
+            checked = self._next()
+            for execution in checked:
                 self._check_time(execution)
             try:
                 await self._check_requests()
+                await self._check_fences(checked)
             except StoreUnavailable as error:
                 log.info("requests not read", reason=str(error))
             except Exception:  # nothing else checks times and requests
                 log.exception("requests not read")
+
+    def _next(self) -> list[Execution]:
+        """Return those whose turn it is."""
+        if not self._unchecked:
+            self._unchecked = list(self._executions)
+        turn = self._unchecked[-CHECKED_AT_ONCE:]
+        del self._unchecked[-CHECKED_AT_ONCE:]
+        return [self._executions[fence] for fence in turn if fence in self._executions]
 
     def _check_time(self, execution: Execution) -> None:
         now, steps = time.monotonic(), execution.steps
@@ -111,23 +124,25 @@ class ExecutionWatchdog:
             steps.drain()
 
     async def _check_requests(self) -> None:
-        # One that was frozen may be listed beside the one that has taken its run over.
-        executions = list(self._executions.values())
-        if not executions:
-            return
-        requests = await self._stores.executions.requests(
-            list({execution.claim.workflow_id for execution in executions})
-        )
-        for execution in executions:
-            workflow_id = execution.claim.workflow_id
-            request, fence = requests.get(workflow_id, (None, None))
-            if fence != execution.claim.fence:
-                execution.steps.close(Fenced(f"another execution of {workflow_id} has taken over"))
-            elif request == "cancel":
+        for request, fence in (await self._stores.executions.requested()).values():
+            execution = self._executions.get(fence or "")
+            if execution is None:
+                continue  # another worker executes it
+            if request == "cancel":
                 execution.steps.close(Cancelled("somebody asked for it"))
             elif request == "pause":
                 execution.paused = True
                 execution.steps.drain()
+
+    async def _check_fences(self, executions: list[Execution]) -> None:
+        # One that was frozen may be listed beside the one that has taken its run over.
+        runs = {execution.claim.workflow_id for execution in executions}
+        requests = await self._stores.executions.requests(list(runs)) if runs else {}
+        for execution in executions:
+            workflow_id = execution.claim.workflow_id
+            _, fence = requests.get(workflow_id, (None, None))
+            if fence != execution.claim.fence:
+                execution.steps.close(Fenced(f"another execution of {workflow_id} has taken over"))
 
 
 def _out_of_time(steps: Steps, now: float) -> RunClosed:

@@ -205,3 +205,22 @@ async def test_a_goal_that_kills_its_workers_is_given_up(install: Install) -> No
     output, _ = await here.finish(workflow_id)
     assert output.error is not None
     assert output.error.type == "DeadWorker"
+
+
+async def test_each_of_many_executions_has_its_turn(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution_watchdog, "CHECKED_AT_ONCE", 1)
+    monkeypatch.setattr(execution_watchdog, "DRAIN_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(execution_watchdog, "CLOSE_AFTER_SECONDS", 0.4)
+
+    async def endless(run: Run, goal: Goal) -> Result:
+        await run.step("wait for ever", asyncio.Event().wait)
+        return Result()
+
+    here = await install(AgentSpec(name="endless", description="", agent=endless))
+    runs = [await here.start("endless") for _ in range(3)]
+    for run in runs:
+        output, _ = await here.finish(run)
+        assert output.error is not None
+        assert output.error.type == "StepTooLong"

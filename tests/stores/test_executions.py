@@ -139,3 +139,19 @@ async def test_the_requests_to_several_runs_are_read_at_once(
 
     assert requests == {"one": ("pause", "first:3"), "two": (None, None)}
     assert await stores.executions.requests([]) == {}
+
+
+async def test_what_is_requested_of_runs_under_way_is_read_without_the_others(
+    stores: Stores, create_run: CreateRun, start_execution: StartExecution
+) -> None:
+    for run in ("paused", "cancelled", "nothing", "over"):
+        await create_run(run)
+    await start_execution("cancelled", 2)
+    await stores.control.request(["paused"], "pause")
+    await stores.control.request(["cancelled", "over"], "cancel")
+    await stores.results.store("over", GoalStatus.CANCELLED, None, 1.0)
+
+    assert await stores.executions.requested() == {
+        "paused": ("pause", None),
+        "cancelled": ("cancel", "first:2"),
+    }

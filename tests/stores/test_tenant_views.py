@@ -240,6 +240,7 @@ OTHERS = {
     *("uploads.check", "uploads.receive", "uploads.local_parameters", "uploads.folder"),
     *("upload_records.add", "upload_records.remove"),
     *("scores.writer", "scores.give_as_agent"),
+    "executions.requested",  # of runs that are executed, by whom a worker knows
     # Of the tenant alone, and of runs whose deletion the same view has begun.
     *("holds.hold_tenant", "holds.release_tenant", "holds.list", "deletion.delete_rows"),
 }

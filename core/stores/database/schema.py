@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from perdure.stores.database.columns import (
@@ -24,6 +25,9 @@ from perdure.stores.database.columns import (
     sum_columns,
     tenant_column,
 )
+
+# Literal, as in the index: a statement with other values for them does not use it.
+REQUESTED = "request IS NOT NULL AND status = 'running'"
 
 metadata = MetaData(
     naming_convention={
@@ -84,6 +88,7 @@ goals = Table(
     Index(None, "root"),
     Index(None, "made_from"),
     Index(None, "started_by", "tenant", "started_at"),
+    Index(None, "request", sqlite_where=text(REQUESTED), postgresql_where=text(REQUESTED)),
 )
 
 # What a run is found by; on SQLite triggers keep the full-text index goal_words_index of it.

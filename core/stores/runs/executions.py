@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from perdure.models import Budget, EventType, GoalStatus
 from perdure.stores.database import schema
@@ -38,6 +38,9 @@ _SET_STATUS: Final = (
 )
 _REQUESTS: Final = select(_GOALS.workflow_id, _GOALS.request, _GOALS.fence).where(
     _GOALS.workflow_id.in_(bindparam("runs", expanding=True))
+)
+_REQUESTED: Final = select(_GOALS.workflow_id, _GOALS.request, _GOALS.fence).where(
+    text(schema.REQUESTED)
 )
 
 
@@ -118,4 +121,14 @@ class ExecutionStore(TenantStore):
         rows = await self._database.read(
             lambda connection: connection.execute(query, parameters).all()
         )
+        return {row.workflow_id: (row.request, row.fence) for row in rows}
+
+    async def requested(self) -> dict[str, tuple[str, str | None]]:
+        """Return what is requested of runs that are under way: the request, and the run's fence.
+
+        Raises:
+            StoreUnavailable: The stores do not answer.
+        """
+        query = self._tenancy.limited(_REQUESTED, _GOALS.tenant)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
         return {row.workflow_id: (row.request, row.fence) for row in rows}
