@@ -1,6 +1,7 @@
 """The connection to Temporal: Temporal's own settings, one client a process."""
 
 import asyncio
+import dataclasses
 import os
 import re
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from perdure.stores.database.retry import until_available
+from perdure.temporal.conversion.payload_converter import SharedPayloadConverter
 
 CONNECT_SECONDS: Final = 10
 RPC_TIMEOUT: Final = timedelta(seconds=5)
@@ -87,7 +89,9 @@ async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
         async with asyncio.timeout(CONNECT_SECONDS):
             return await Client.connect(
                 **config,
-                data_converter=pydantic_data_converter,
+                data_converter=dataclasses.replace(
+                    pydantic_data_converter, payload_converter_class=SharedPayloadConverter
+                ),
                 retry_config=_RETRY,
                 lazy=lazy,
             )

@@ -1,0 +1,1 @@
+"""How values go through Temporal."""
