@@ -66,6 +66,10 @@ class Settings(BaseSettings):
             and endpoints come from the variables of each cloud, such as ``AWS_ACCESS_KEY_ID``.
         adopt_namespace: ``PERDURE_ADOPT_NAMESPACE``: the id of a Temporal namespace that the stores
             are to belong to from now on, when the one that they belonged to is gone for good.
+        encryption_keys: ``PERDURE_ENCRYPTION_KEYS``: the file of the keys with which everything
+            that goes through Temporal is encrypted, newest first, or ``command:`` and a command
+            that prints them, such as ``command:vault kv get -field=keys secret/perdure``; without
+            it nothing is. The same for the API, the command line and workers.
         api_url: ``PERDURE_API_URL``: the API's address as workers on other machines reach it, such
             as ``https://perdure.example``: from there they fetch files that were handed in. A
             worker that has the API's ``home`` needs none.
@@ -169,6 +173,7 @@ class Settings(BaseSettings):
     listen_url: str = ""
     artifacts_url: str = ""
     adopt_namespace: str = ""
+    encryption_keys: str = ""
     api_url: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000

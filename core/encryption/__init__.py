@@ -1,0 +1,1 @@
+"""Encryption of what an installation stores and hands to Temporal, with keys of its own."""

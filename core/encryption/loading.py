@@ -1,0 +1,132 @@
+"""Reading the keys from where the setting says: a file, or what a command prints."""
+
+import base64
+import binascii
+import functools
+import os
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from perdure.encryption.cipher import Cipher
+from perdure.encryption.keyring import Key, Keyring
+
+COMMAND: Final = "command:"
+COMMAND_SECONDS: Final = 30.0
+
+_SETTING: Final = "PERDURE_ENCRYPTION_KEYS"
+
+
+class KeysUnreadable(Exception):
+    """The keys cannot be read; the message says why, and holds nothing of what was read."""
+
+
+@functools.cache
+def load_cipher(source: str) -> Cipher | None:
+    """Return the cipher of the keys that a setting names, read once in a process.
+
+    Args:
+        source: ``PERDURE_ENCRYPTION_KEYS``; without one nothing is encrypted: ``None`` is returned.
+
+    Raises:
+        KeysUnreadable: The keys cannot be read.
+    """
+    return Cipher(load_keyring(source)) if source else None
+
+
+def load_keyring(source: str) -> Keyring:
+    """Read the keys that a setting names.
+
+    Args:
+        source: The path of a file that only its owner and group may read, or ``command:`` and a
+            command (no shell) that prints the same within 30 seconds: a line for each key, newest
+            first, of its id and the base64 of its 32 bytes; empty lines and such that begin with
+            ``#`` are skipped.
+
+    Raises:
+        KeysUnreadable: There is no such file, others may read it, the command fails, or a line is
+            none of a key.
+    """
+    if source.startswith(COMMAND):
+        return _parse(_printed(source.removeprefix(COMMAND)), "what its command prints")
+    path = Path(source).expanduser()
+    return _parse(_contents(path), str(path))
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if os.name == "posix" and mode & (stat.S_IROTH | stat.S_IWOTH):
+                raise KeysUnreadable(
+                    f"{_SETTING}: everybody on this machine may read or write {path}: take that"
+                    f" away with chmod o= {path}, and consider whether its keys are still secret"
+                )
+            return file.read()
+    except OSError as error:
+        raise KeysUnreadable(
+            f"{_SETTING}: {path} cannot be read ({error.strerror}): name a file that this user may"
+            " read"
+        ) from error
+
+
+def _printed(command: str) -> bytes:
+    # Neither what it prints nor its complaints go into a message: both may hold a key.
+    try:
+        args = shlex.split(command)
+        finished = subprocess.run(
+            args,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except (OSError, ValueError, IndexError) as error:
+        raise KeysUnreadable(
+            f"{_SETTING}: its command cannot be started ({type(error).__name__}): write it as"
+            f" {COMMAND}PROGRAM ARGUMENT…, without a shell's signs"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise KeysUnreadable(
+            f"{_SETTING}: {args[0]} printed no keys within {COMMAND_SECONDS:.0f} s: run it by hand"
+            " to see what it waits for"
+        ) from None
+    if finished.returncode != 0:
+        raise KeysUnreadable(
+            f"{_SETTING}: {args[0]} ended with status {finished.returncode}: run it by hand to see"
+            " why"
+        )
+    return finished.stdout
+
+
+def _parse(text: bytes, where: str) -> Keyring:
+    keys = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith(b"#"):
+            continue
+        try:
+            key_id, secret = line.split()
+            keys.append(Key(key_id.decode("ascii"), base64.b64decode(secret, validate=True)))
+        except (UnicodeDecodeError, binascii.Error):
+            raise _unreadable(where, number, "it is not an id and base64") from None
+        except ValueError as error:
+            about_key = len(line.split()) == 2
+            reason = str(error) if about_key else "it is not an id, a space and base64"
+            raise _unreadable(where, number, reason) from None
+    try:
+        return Keyring(tuple(keys))
+    except ValueError as error:
+        raise KeysUnreadable(
+            f"{_SETTING}: {where} cannot be used, as {error}: write a line for each key, its id and"
+            " what openssl rand -base64 32 prints"
+        ) from None
+
+
+def _unreadable(where: str, number: int, reason: str) -> KeysUnreadable:
+    return KeysUnreadable(
+        f"{_SETTING}: line {number} of {where} is no key, as {reason}: write its id, a space and"
+        " what openssl rand -base64 32 prints"
+    )
