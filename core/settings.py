@@ -70,6 +70,9 @@ class Settings(BaseSettings):
             that goes through Temporal is encrypted, newest first, or ``command:`` and a command
             that prints them, such as ``command:vault kv get -field=keys secret/perdure``; without
             it nothing is. The same for the API, the command line and workers.
+        codec_origins: ``PERDURE_CODEC_ORIGINS``: comma-separated origins of Temporal's UI, such as
+            ``https://cloud.temporal.io``, whose pages may use ``/api/codec``, which opens what is
+            encrypted for those who send a key with the scope ``admin``.
         api_url: ``PERDURE_API_URL``: the API's address as workers on other machines reach it, such
             as ``https://perdure.example``: from there they fetch files that were handed in. A
             worker that has the API's ``home`` needs none.
@@ -174,6 +177,7 @@ class Settings(BaseSettings):
     artifacts_url: str = ""
     adopt_namespace: str = ""
     encryption_keys: str = ""
+    codec_origins: _NameList = ()
     api_url: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -225,6 +229,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "api_keys",
+        "codec_origins",
         "oidc_scopes",
         "trusted_proxies",
         "plugins_allow",
@@ -271,6 +276,18 @@ class Settings(BaseSettings):
                 " cloud's own variables, such as AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL"
             )
         return url.rstrip("/")
+
+    @field_validator("codec_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in {"http", "https"}
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(f"{origin}: write it as https://cloud.temporal.io, with no path")
+        return origins
 
     @field_validator("oidc_issuer")
     @classmethod

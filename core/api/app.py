@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from perdure.api.codec import routes as codec
 from perdure.api.gateway.arrival import ArrivalMiddleware
 from perdure.api.gateway.auditing import AuditMiddleware
 from perdure.api.gateway.authentication import AuthenticationMiddleware
@@ -26,17 +27,19 @@ from perdure.api.routes import (
 )
 from perdure.api.routes.dependencies import ApiState
 from perdure.api.routes.problems import add_problem_handlers
+from perdure.encryption.loading import load_cipher
 from perdure.settings import Settings
 from perdure.telemetry.traces.process import is_on
 from perdure.temporal.client.callback_urls import CallbackUrls
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.client.installation_metrics import InstallationMetrics
+from perdure.temporal.conversion.payload_codec import SealingCodec
 from perdure.version import core_version
 
 # The routes of many goals before those of one: their last parts are no workflow ids.
 _ROUTES: Final = (
     agents, many_goals, goals, artifacts, uploads, control, steps, scores, approvals, events,
-    installation, access, health, metrics, reference,
+    installation, access, codec, health, metrics, reference,
 )  # fmt: skip
 
 
@@ -45,7 +48,10 @@ def create_app(service: GoalService, settings: Settings) -> DocumentedApi:
 
     Args:
         service: Starts and cancels goals; the routes read its stores.
-        settings: The API keys, the trusted proxies.
+        settings: The API keys, the trusted proxies, the keys of what goes through Temporal.
+
+    Raises:
+        KeysUnreadable: The latter cannot be read.
     """
     app = DocumentedApi(
         title="Perdure",
@@ -59,7 +65,8 @@ def create_app(service: GoalService, settings: Settings) -> DocumentedApi:
         # Its own spans are of every read, and of its parts: see gateway/tracing.py.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.perdure = ApiState(service, CallbackUrls(settings))
+    sealing = SealingCodec(load_cipher(settings.encryption_keys))
+    app.state.perdure = ApiState(service, CallbackUrls(settings), sealing)
     app.state.read_metrics = InstallationMetrics(service, settings.home).read
     add_problem_handlers(app)
     for module in _ROUTES:
@@ -74,6 +81,10 @@ def create_app(service: GoalService, settings: Settings) -> DocumentedApi:
     )
     app.add_middleware(AuditMiddleware, service=service)
     app.add_middleware(BodyLimitMiddleware)
+    if settings.codec_origins:
+        from perdure.api.codec.origins import CodecOriginsMiddleware
+
+        app.add_middleware(CodecOriginsMiddleware, origins=settings.codec_origins)
     if is_on():
         app.add_middleware(TracingMiddleware)
     app.add_middleware(ArrivalMiddleware, trusted=settings.trusted_proxies)

@@ -49,6 +49,7 @@ TAGS: Final = (
     ("installation", "Workers, and what goals have used."),
     ("keys", "Keys of the caller's tenant, for admins."),
     ("audit", "Who did what, for admins."),
+    ("codec", "What Temporal's UI has opened and sealed, for admins."),
     ("health", "For load balancers, orchestrators and Prometheus."),
 )
 

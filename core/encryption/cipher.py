@@ -62,7 +62,7 @@ class Cipher:
         key_id = keyring.first.id.encode()
         self._header = _MAGIC + bytes((_VERSION, len(key_id))) + key_id
         self._derived = functools.lru_cache(maxsize=4096)(_derived)
-        self._hash_key = _hkdf(keyring.last, b"", b"perdure: hashes of words")
+        self._hash_key = _hkdf(keyring.hash_key, b"", b"perdure: hashes of words")
 
     @property
     def key_id(self) -> str:
@@ -104,8 +104,8 @@ class Cipher:
         """Return what stands for words where they must not be read: 32 hexadecimal digits.
 
         The same words always give the same digits, in every process and also after a rotation: the
-        hash's key (HMAC-SHA-256) is derived from the *last* key of the keyring, so it changes only
-        when that one is removed. Nobody without the keys can tell the words from it, or try words.
+        hash's key (HMAC-SHA-256) is derived from :attr:`.Keyring.hash_key`, so it changes only when
+        that one is removed. Nobody without the keys can tell the words from it, or try words.
         """
         return hmac.digest(self._hash_key, words.encode(), "sha256").hex()[:_HASH_DIGITS]
 

@@ -55,15 +55,16 @@ class Keyring:
     """All keys of an installation.
 
     Attributes:
-        keys: The keys, newest first: the first one encrypts, all of them decrypt, and from the last
-            one the key of hashes is derived, so that these stay the same while keys are put before
-            it.
+        keys: The keys: the first one encrypts, all of them decrypt.
+        hash_key_id: The id of the one that hashes are derived of, which therefore stays when the
+            others are replaced; the last one when not given.
 
     Raises:
-        ValueError: There is no key, or two have the same id.
+        ValueError: There is no key, two have the same id, or none has that of hashes.
     """
 
     keys: tuple[Key, ...]
+    hash_key_id: str = ""
 
     def __post_init__(self) -> None:
         if not self.keys:
@@ -72,6 +73,8 @@ class Keyring:
         for key_id in ids:
             if ids.count(key_id) > 1:
                 raise ValueError(f"the id {key_id!r} is given to several keys")
+        if self.hash_key_id and self.hash_key_id not in ids:
+            raise ValueError(f"no key has the id {self.hash_key_id!r}, of which hashes are derived")
 
     @property
     def first(self) -> Key:
@@ -79,9 +82,9 @@ class Keyring:
         return self.keys[0]
 
     @property
-    def last(self) -> Key:
-        """The key of which the key of hashes is derived."""
-        return self.keys[-1]
+    def hash_key(self) -> Key:
+        """The key of which that of hashes is derived."""
+        return self.find(self.hash_key_id) if self.hash_key_id else self.keys[-1]
 
     def find(self, key_id: str) -> Key:
         """Return the key of an id.

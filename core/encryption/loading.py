@@ -16,6 +16,7 @@ from perdure.encryption.keyring import Key, Keyring
 COMMAND: Final = "command:"
 COMMAND_SECONDS: Final = 30.0
 
+_HASHES: Final = b"hashes"
 _SETTING: Final = "PERDURE_ENCRYPTION_KEYS"
 
 
@@ -41,8 +42,9 @@ def load_keyring(source: str) -> Keyring:
 
     Args:
         source: The path of a file that only its owner and group may read, or ``command:`` and a
-            command (no shell) that prints the same within 30 seconds: a line for each key, newest
-            first, of its id and the base64 of its 32 bytes; empty lines and such that begin with
+            command (no shell) that prints the same within 30 seconds: a line for each key, the one
+            that encrypts first, of its id and the base64 of its 32 bytes, and of the word
+            ``hashes`` behind the one that stays for hashes; empty lines and such that begin with
             ``#`` are skipped.
 
     Raises:
@@ -103,21 +105,26 @@ def _printed(command: str) -> bytes:
 
 
 def _parse(text: bytes, where: str) -> Keyring:
-    keys = []
+    keys: list[Key] = []
+    hash_key_id = ""
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith(b"#"):
             continue
         try:
-            key_id, secret = line.split()
+            key_id, secret, *marks = line.split()
+            if marks not in ([], [_HASHES]):
+                raise _unreadable(where, number, "there is more than an id and base64")
             keys.append(Key(key_id.decode("ascii"), base64.b64decode(secret, validate=True)))
         except (UnicodeDecodeError, binascii.Error):
             raise _unreadable(where, number, "it is not an id and base64") from None
         except ValueError as error:
-            about_key = len(line.split()) == 2
-            reason = str(error) if about_key else "it is not an id, a space and base64"
+            reason = str(error) if b" " in line.strip() else "it is not an id, a space and base64"
             raise _unreadable(where, number, reason) from None
+        if marks and hash_key_id:
+            raise _unreadable(where, number, "another is marked for hashes too")
+        hash_key_id = keys[-1].id if marks else hash_key_id
     try:
-        return Keyring(tuple(keys))
+        return Keyring(tuple(keys), hash_key_id)
     except ValueError as error:
         raise KeysUnreadable(
             f"{_SETTING}: {where} cannot be used, as {error}: write a line for each key, its id and"

@@ -38,6 +38,7 @@ class FailureCause(StrEnum):
     LOST_WORKER = "lost worker"
     DEAD_WORKER = "dead worker"
     STORES_AWAY = "stores away"
+    SEALED = "sealed"
     THROTTLED = "throttled"
 
 
@@ -49,6 +50,8 @@ MAX_FAILURES = {
     # A process that was seen to die was killed, or the agent kills it: then the goal must end.
     FailureCause.DEAD_WORKER: 50,
     FailureCause.STORES_AWAY: 60,
+    # About a day: workers are given the missing key one after another.
+    FailureCause.SEALED: 10_000,
     FailureCause.THROTTLED: 500,
 }
 RETRY = RetryPolicy(
@@ -59,6 +62,8 @@ RETRY = RetryPolicy(
 )
 # Cancellation and continue-as-new are no Exceptions.
 WORKFLOW_FAILURES = (Exception,)
+# What a worker reports that was given something which its keys do not open.
+_SEALED = frozenset({"KeyMissing", "Tampered"})
 _CAUSES = {
     FailureKind.LOST_WORKER: FailureCause.LOST_WORKER,
     FailureKind.STORES_AWAY: FailureCause.STORES_AWAY,
@@ -174,6 +179,10 @@ def _failed_attempt(error: ActivityError) -> FailedAttempt:
 
 
 def _from_application_error(error: ApplicationError) -> FailedAttempt:
+    if isinstance(error.cause, ApplicationError) and error.cause.type in _SEALED:
+        # Raised by the SDK before the activity begins, around the sentence that says which key.
+        failure = Failure(type=error.cause.type, message=error.cause.message)
+        return FailedAttempt(failure, FailureCause.SEALED)
     details = error.details[0] if error.details else None
     if isinstance(details, dict) and "failure" in details:
         failure = Failure.model_validate(details["failure"])

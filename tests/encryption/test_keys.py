@@ -75,11 +75,18 @@ def test_hashes_outlive_rotations() -> None:
     assert Cipher(Keyring((NEW, OLD))).keyed_hash("acme") == digits
     assert Cipher(Keyring((OLD,))).keyed_hash("acme2") != digits
     assert Cipher(Keyring((NEW,))).keyed_hash("acme") != digits
+    # First all are given the new key, and then it encrypts: neither changes what is marked.
+    assert Cipher(Keyring((OLD, NEW), "2025")).keyed_hash("acme") == digits
+    assert Cipher(Keyring((NEW, OLD), "2025")).keyed_hash("acme") == digits
+    with pytest.raises(ValueError, match="no key has the id '2024'"):
+        Keyring((NEW, OLD), "2024")
 
 
 def test_keys_are_read_from_a_file(tmp_path: Path) -> None:
     source = key_file(tmp_path, f"# newest first\n\n{line(NEW)}{line(OLD)}", 0o640)
     assert load_keyring(source) == Keyring((NEW, OLD))
+    marked = f"{line(OLD)[:-1]} hashes\n{line(NEW)}"
+    assert load_keyring(key_file(tmp_path, marked)) == Keyring((OLD, NEW), "2025")
     assert load_cipher("") is None
     assert load_cipher(source) is load_cipher(source)
     assert "secret" not in repr(load_keyring(source))
@@ -97,6 +104,8 @@ def test_a_command_prints_keys(tmp_path: Path) -> None:
         (line(NEW) * 2, r"as the id '2026' is given to several keys"),
         ("2026\n", r"line 1 of .* is no key, as it is not an id, a space and base64"),
         (f"\n2026 {base64.b64encode(b'short').decode()}", r"line 2 .*it has 5 bytes instead"),
+        (f"{line(NEW)[:-1]} first", r"line 1 of .* there is more than an id and base64"),
+        (f"{line(NEW)[:-1]} hashes\n{line(OLD)[:-1]} hashes", r"line 2 .* another is marked"),
         ("2026 not-base64!", r"line 1 of .* is not an id and base64"),
         (line(NEW)[5:-1] + " main", r"line 1 .* its id is not made of letters"),
     ],

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
@@ -206,7 +205,7 @@ class Installation:
             (Path(folder) / f"{kind}.json").write_text(text + "\n")
         replayer = Replayer(
             workflows=[ReplayedWorkflow],
-            data_converter=pydantic_data_converter,
+            data_converter=self.client.data_converter,
             # As workers run it; and what a test has set in the workflow's module counts here too.
             workflow_runner=UnsandboxedWorkflowRunner(),
         )

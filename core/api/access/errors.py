@@ -49,6 +49,17 @@ class AnothersMetrics(Exception):
         )
 
 
+class AnothersPayloads(Exception):
+    """A tenant wants payloads opened or sealed, whose keys are those of all."""
+
+    def __init__(self, principal: Principal) -> None:
+        super().__init__(
+            f"what goes through Temporal is of all tenants, and {principal.name} is of the tenant"
+            f" {principal.tenant!r}: use a key of the tenant 'default' (perdure keys create --scope"
+            " admin)"
+        )
+
+
 class ProviderUnavailable(Exception):
     """The identity provider does not answer, or not as one.
 

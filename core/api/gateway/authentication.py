@@ -71,7 +71,7 @@ class AuthenticationMiddleware:
         headers, state = Headers(scope=scope), scope.setdefault("state", {})
         state["authentication"], state["code_flow"] = self._authentication, self._code_flow
         is_by_browser = scope["method"] not in SAFE_METHODS and not has_key(headers)
-        if is_by_browser and is_cross_site(headers):
+        if is_by_browser and is_cross_site(headers) and not state.get("allowed_origin"):
             detail = "a page of another site sent this: use this server's own pages"
             return problem(ProblemType.FORBIDDEN, detail)
         if is_public(scope["path"]):

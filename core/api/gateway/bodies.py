@@ -14,10 +14,13 @@ from perdure.api.routes.problems import problem
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 # What a step returned may be as large as a step's value.
 _MAX_SETTLED_BYTES: Final = 16 * 1024 * 1024
+# A page of a workflow's history, as Temporal's UI has it opened.
+_MAX_CODEC_BYTES: Final = 16 * 1024 * 1024
 _ROUTES: Final = (
     # Their own limit is PERDURE_UPLOAD_BYTES, which they check while they store what comes.
     (re.compile(r"/api/(?:uploads|files)"), None),
     (re.compile(r"/api/goals/[^/]+/steps/settle"), _MAX_SETTLED_BYTES),
+    (re.compile(r"/api/codec/(?:de|en)code"), _MAX_CODEC_BYTES),
     # A key, or nothing: anybody may send it.
     (re.compile(r"/sign-in(?:/.*)?|/sign-out"), 64 * 1024),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from temporalio.converter import PayloadCodec
 
 from perdure.api.access.authentication import Authentication
 from perdure.models import DEFAULT_TENANT
@@ -78,11 +79,13 @@ class ApiState:
     Attributes:
         service: Starts and cancels goals, over one shared Temporal client.
         callbacks: The URLs that goals' events may be posted to.
+        codec: Seals and opens what goes through Temporal.
         streams: The open event streams.
     """
 
     service: GoalService
     callbacks: CallbackUrls
+    codec: PayloadCodec
     streams: EventStreams = field(default_factory=EventStreams)
 
 

@@ -15,6 +15,7 @@ from perdure.agents.plugins.registry import UnknownAgent
 from perdure.api.access.errors import (
     AnothersMetrics,
     AnothersName,
+    AnothersPayloads,
     ProviderUnavailable,
     ScopeMissing,
     Unauthenticated,
@@ -53,6 +54,7 @@ _TYPES: Final[Mapping[type[Exception], ProblemType]] = {
     DigestMismatch: ProblemType.DIGEST_MISMATCH,
     AnothersMetrics: ProblemType.FORBIDDEN,
     AnothersName: ProblemType.FORBIDDEN,
+    AnothersPayloads: ProblemType.FORBIDDEN,
     InputRefused: ProblemType.INVALID_REQUEST,
     KeyConflict: ProblemType.KEY_CONFLICT,
     NoResultYet: ProblemType.NO_RESULT_YET,

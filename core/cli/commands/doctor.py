@@ -14,6 +14,8 @@ from perdure.cli.runtime.options import json_option
 from perdure.cli.runtime.server_choice import this_machine_only
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from perdure.agents.plugins.registry import AgentRegistry
     from perdure.models import Check
     from perdure.settings import Settings
@@ -84,14 +86,40 @@ async def _run_checks() -> "tuple[list[Check], dict[str, str]]":
         for plugin in registry.plugins
         if plugin.status in {"denied", "disabled"}
     }
+    keys = _check_keys(settings)
     checks = [
         Check(part="Python", found=True, version=platform.python_version(), where=sys.executable),
         Check(part="perdure", found=True, version=core_version(), where=_package_path()),
-        *await _check_stores(settings),
-        *await _check_temporal(settings),
+        *keys,
+        # Without the keys there is no client of Temporal's.
+        *(
+            [
+                *await _check_stores(settings),
+                *await _check_temporal(settings),
+            ]
+            if all(key.found for key in keys)
+            else []
+        ),
         *await _check_plugins(registry),
     ]
     return checks, statuses
+
+
+def _check_keys(settings: "Settings") -> "list[Check]":
+    """Return whether the keys of what is encrypted can be read; nothing where none are set."""
+    from perdure.encryption.loading import COMMAND, KeysUnreadable, load_cipher
+    from perdure.models import Check
+
+    source = settings.encryption_keys
+    # Of a command, which may hold a password, its program alone is shown.
+    where = source.partition(" ")[0] if source.startswith(COMMAND) else source
+    try:
+        cipher = load_cipher(source)
+    except KeysUnreadable as error:
+        return [Check(part="encryption keys", found=False, where=where, advice=str(error))]
+    if cipher is None:
+        return []
+    return [Check(part="encryption keys", found=True, version=cipher.key_id, where=where)]
 
 
 def _package_path() -> str:
@@ -203,8 +231,9 @@ async def _check_temporal(settings: "Settings") -> "list[Check]":
     address = installation_address(settings.home)
     if address is not None:
         try:
-            await connect(address)
+            client = await connect(address)
             checks.append(Check(part="Temporal server", found=True, where=address))
+            checks += await _check_payloads(client)
         except TemporalUnavailable as error:
             checks.append(
                 Check(part="Temporal server", found=False, where=address, advice=str(error))
@@ -221,6 +250,17 @@ async def _check_temporal(settings: "Settings") -> "list[Check]":
         )
     )
     return checks
+
+
+async def _check_payloads(client: "Client") -> "list[Check]":
+    """Return a check for goals under way whose input the keys do not open."""
+    from perdure.models import Check
+    from perdure.temporal.conversion.sealed_goals import find_sealed_goals
+
+    return [
+        Check(part=f"input of {goal.workflow_id}", found=False, advice=goal.reason)
+        for goal in await find_sealed_goals(client)
+    ]
 
 
 async def _check_plugins(registry: "AgentRegistry") -> "list[Check]":

@@ -1,7 +1,6 @@
 """The connection to Temporal: Temporal's own settings, one client a process."""
 
 import asyncio
-import dataclasses
 import os
 import re
 from collections.abc import Callable
@@ -9,12 +8,15 @@ from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.common import HeaderCodecBehavior
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
+from perdure.encryption.cipher import Cipher
+from perdure.encryption.loading import load_cipher
+from perdure.settings import Settings
 from perdure.stores.database.retry import until_available
-from perdure.temporal.conversion.payload_converter import SharedPayloadConverter
+from perdure.temporal.conversion.data_converter import data_converter
 
 CONNECT_SECONDS: Final = 10
 RPC_TIMEOUT: Final = timedelta(seconds=5)
@@ -69,7 +71,9 @@ async def connect_when_up(
 
 
 async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
-    """Return a client that converts Pydantic models.
+    """Return a client that converts Pydantic models, and seals what it sends.
+
+    Where ``PERDURE_ENCRYPTION_KEYS`` is set, that is: here, so that no client can be without.
 
     Args:
         address: ``host:port``; when not given, what Temporal's own settings say, and
@@ -79,7 +83,10 @@ async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
     Raises:
         TemporalUnavailable: No server answers there.
         ConfigurationFailed: Temporal's own settings cannot be read.
+        KeysUnreadable: The keys cannot be read.
     """
+    cipher = await _cipher(Settings().encryption_keys)
+    headers = HeaderCodecBehavior.NO_CODEC if cipher is None else HeaderCodecBehavior.CODEC
     config = _configuration()
     if address is not None and address != config.get("target_host"):
         # A server of our own: namespace, key and TLS of the settings are meant for another.
@@ -89,14 +96,17 @@ async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
         async with asyncio.timeout(CONNECT_SECONDS):
             return await Client.connect(
                 **config,
-                data_converter=dataclasses.replace(
-                    pydantic_data_converter, payload_converter_class=SharedPayloadConverter
-                ),
+                data_converter=data_converter(cipher),
+                header_codec_behavior=headers,
                 retry_config=_RETRY,
                 lazy=lazy,
             )
     except (RuntimeError, ValueError, OSError) as error:  # what the SDK raises, time-outs included
         raise unavailable(config["target_host"], error) from error
+
+
+async def _cipher(source: str) -> Cipher | None:
+    return await asyncio.to_thread(load_cipher, source) if source else None
 
 
 def _configuration() -> ClientConnectConfig:

@@ -163,7 +163,7 @@ class RunControl:
         return [workflow_id] + [run for run in delegates if await self._gateway.signal(run, signal)]
 
     async def _end(self, workflow_id: str, reason: str, what: str) -> None:
-        await self._gateway.terminate(workflow_id, reason or "asked for")
+        await self._gateway.terminate(workflow_id, reason)
         failure = external_end("Terminated", what)
         await close(self._stores, workflow_id, GoalStatus.TERMINATED, failure)
 

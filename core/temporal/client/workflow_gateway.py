@@ -12,10 +12,14 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.encryption.cipher import Tampered
+from perdure.encryption.keyring import KeyMissing
 from perdure.messages import WORKFLOW_TYPE, task_queue
 from perdure.models import Goal
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
 from perdure.workflows.failure_policy import RETRY
+
+_TERMINATED: Final = "asked for"
 
 # Every other status, those of later servers included, means that it goes on.
 _ENDED: Final = {
@@ -99,10 +103,16 @@ class WorkflowGateway:
         return lookup.found
 
     async def terminate(self, workflow_id: str, reason: str) -> bool:
-        """End a run's workflow at once; return whether it was running."""
+        """End a run's workflow at once; return whether it was running.
+
+        Args:
+            workflow_id: The run.
+            reason: Why, in people's own words: these are among the details, which are sealed where
+                there are keys, as Temporal's own field for a reason is not.
+        """
         handle = self._client.get_workflow_handle(workflow_id)
         with self._translated_errors(), _allow_not_found() as lookup:
-            await handle.terminate(reason=reason, rpc_timeout=RPC_TIMEOUT)
+            await handle.terminate(reason, reason=_TERMINATED, rpc_timeout=RPC_TIMEOUT)
         return lookup.found
 
     async def signal(self, workflow_id: str, signal: str, *arguments: object) -> bool:
@@ -129,6 +139,8 @@ class WorkflowGateway:
                 await handle.result(rpc_timeout=RPC_TIMEOUT)
             except WorkflowFailureError as error:
                 return str(error.cause)
+            except (KeyMissing, Tampered) as error:
+                return str(error)
         return ""
 
     async def ended_without_result(self, since: datetime) -> AsyncIterator[str]:

@@ -1,1 +1,1 @@
-"""How values go through Temporal."""
+"""How values become what Temporal stores, and back."""
