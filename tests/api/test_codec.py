@@ -1,8 +1,11 @@
 """The codec's routes, called as Temporal's UI calls them from a page of its own origin."""
 
+import asyncio
 import base64
 import dataclasses
 import json
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +153,46 @@ async def test_what_does_not_open_is_said_in_a_sentence(
     plain = {"metadata": {}, "data": "aGV5"}
     answer = await api.post("/api/codec/encode", json={"payloads": [plain]}, headers=local)
     assert answer.json() == {"payloads": [plain]}
+
+
+async def test_temporals_own_command_reads_a_history_through_it(
+    server: DevelopmentServer,
+    server_binary: Path,
+    serve_api: ServeApi,
+    own_home: Path,
+    keys: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PERDURE_ENCRYPTION_KEYS", keys)
+    api = await serve_api(server.address, encryption_keys=keys)
+    key = await new_key(own_home, "admin")
+    goal = {"goal_id": "read", "description": "marzipan", "agent_type": "echo"}
+    started = await api.post(
+        "/api/execute-goal", json=goal, headers={"Authorization": f"Bearer {key}"}
+    )
+    show = [
+        *(str(server_binary), "workflow", "show", "--address", server.address, "--output", "json"),
+        *("--workflow-id", started.json()["workflow_id"]),
+    ]
+
+    async def shown(*more: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *show, *more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        out, _ = await process.communicate()
+        # Payloads are in base64, or in the clear where it can show them so.
+        data = re.findall(r'"data": ?"([^"]*)"', out.decode())
+        return out.decode() + "".join(base64.b64decode(one).decode("latin-1") for one in data)
+
+    encoded = base64.b64encode(b"binary/encrypted").decode()
+    assert encoded in (sealed_history := await shown())
+    assert "marzipan" not in sealed_history
+    endpoint = ("--codec-endpoint", str(api.base_url.join("/api/codec")))
+    opened = await shown(*endpoint, "--codec-auth", f"Bearer {key}")
+    assert encoded not in opened
+    assert "marzipan" in opened
+    refused = await shown(*endpoint, "--codec-auth", "Bearer nothing")
+    assert "marzipan" not in refused
 
 
 @pytest.mark.parametrize("origin", ["temporal.example", "https://temporal.example/ui", "ftp://x"])
