@@ -13,6 +13,7 @@ from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.runs.workers import BEAT_SECONDS, WorkerProcess
 from perdure.temporal.worker.task_register import executions_running
+from perdure.temporal.worker.versioning import worker_version
 from perdure.version import core_version
 
 log = structlog.get_logger()
@@ -29,12 +30,13 @@ async def report_presence(
 
     A process that is killed says no more: after half a minute it counts as lost.
     """
+    version = worker_version(settings)
     worker = WorkerProcess(
         worker_id=uuid.uuid4().hex,
         host=socket.gethostname(),
         pid=os.getpid(),
         version=core_version(),
-        build_id=settings.build_id,
+        build_id=version.build_id if version else "",
         pool=settings.pool,
         slots=settings.max_concurrent_goals,
         started_at=datetime.now(UTC),

@@ -27,7 +27,7 @@ from perdure.temporal.worker.presence import report_presence
 from perdure.temporal.worker.recovery import recover
 from perdure.temporal.worker.retention import RetentionPass
 from perdure.temporal.worker.task_register import executions_running
-from perdure.temporal.worker.versioning import make_current
+from perdure.temporal.worker.versioning import is_controlled, make_current
 from perdure.temporal.worker.worker import build_worker
 
 RECOVER_SECONDS: Final = 5.0
@@ -72,7 +72,7 @@ async def run_worker(
         polling(build_worker(client, stores, registry, settings)),
     ):
         recording.slots(settings.max_concurrent_goals, executions_running)
-        if settings.build_id:
+        if settings.build_id and not is_controlled():
             replace = settings.make_current
             await make_current(client, settings.build_id, replace=replace, pool=settings.pool)
         background = [

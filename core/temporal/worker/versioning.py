@@ -1,10 +1,12 @@
 """Worker versioning: which version of the workers gets the goals.
 
 A worker with a build id belongs to that version, and Temporal dispatches goals to the workers of
-one version, the current one.
+one version, the current one. Temporal's worker controller for Kubernetes names a worker's version
+itself, and makes versions current as its rollouts go.
 """
 
 import asyncio
+import os
 from typing import Final
 
 import structlog
@@ -13,11 +15,16 @@ from temporalio.api.workflowservice.v1 import (
     SetWorkerDeploymentCurrentVersionRequest,
 )
 from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.models import DEFAULT_POOL
+from perdure.settings import Settings
 from perdure.temporal.client.connection import RPC_TIMEOUT
 
+# What Temporal's worker controller sets for each worker.
+CONTROLLER_DEPLOYMENT: Final = "TEMPORAL_DEPLOYMENT_NAME"
+CONTROLLER_BUILD_ID: Final = "TEMPORAL_WORKER_BUILD_ID"
 _DEPLOYMENT: Final = "perdure"
 # The server knows a version once its first worker polls.
 REGISTRATION_SECONDS: Final = 30.0
@@ -27,9 +34,43 @@ _NOT_YET: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECO
 log = structlog.get_logger()
 
 
+class VersionIncomplete(Exception):
+    """A worker controller's variables name half a version."""
+
+
 def deployment_name(pool: str) -> str:
     """Return the name of a pool's worker deployment: each pool is deployed by itself."""
     return _DEPLOYMENT if pool == DEFAULT_POOL else f"{_DEPLOYMENT}-{pool}"
+
+
+def is_controlled() -> bool:
+    """Return whether a worker controller decides which version is current.
+
+    Raises:
+        VersionIncomplete: Only one of its two variables is set.
+    """
+    given = [name for name in (CONTROLLER_DEPLOYMENT, CONTROLLER_BUILD_ID) if os.environ.get(name)]
+    if len(given) == 1:
+        (missing,) = {CONTROLLER_DEPLOYMENT, CONTROLLER_BUILD_ID} - set(given)
+        raise VersionIncomplete(f"{given[0]} is set and {missing} is not: set both, or neither")
+    return bool(given)
+
+
+def worker_version(settings: Settings) -> WorkerDeploymentVersion | None:
+    """Return the version of this process's worker; ``None`` when worker versioning is off.
+
+    What a worker controller has set goes before the settings.
+
+    Raises:
+        VersionIncomplete: Only one of a worker controller's two variables is set.
+    """
+    if is_controlled():
+        return WorkerDeploymentVersion(
+            os.environ[CONTROLLER_DEPLOYMENT], os.environ[CONTROLLER_BUILD_ID]
+        )
+    if not settings.build_id:
+        return None
+    return WorkerDeploymentVersion(deployment_name(settings.pool), settings.build_id)
 
 
 async def current_build(client: Client, pool: str = DEFAULT_POOL) -> str | None:

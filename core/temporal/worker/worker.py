@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.common import VersioningBehavior
 from temporalio.worker import (
     FixedSizeSlotSupplier,
     ResourceBasedSlotConfig,
@@ -30,7 +30,7 @@ from perdure.temporal.worker.interceptors.log_context import LogContextIntercept
 from perdure.temporal.worker.interceptors.measuring import MeasuringInterceptor
 from perdure.temporal.worker.interceptors.tracing import TracingInterceptor
 from perdure.temporal.worker.task_register import RegisterInterceptor
-from perdure.temporal.worker.versioning import deployment_name
+from perdure.temporal.worker.versioning import worker_version
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 
 HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)
@@ -53,6 +53,9 @@ def build_worker(
         registry: The agents it can run.
         settings: How many goals it runs at once, how much memory they may take, how long they may
             take to stop, and the build id.
+
+    Raises:
+        VersionIncomplete: Only one of a worker controller's two variables is set.
     """
     return Worker(
         client,
@@ -100,11 +103,12 @@ def _slots(settings: Settings) -> WorkerTuner:
 
 
 def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
-    """Return the deployment version of this worker; ``None`` without a build id."""
-    if not settings.build_id:
+    """Return the deployment version of this worker; ``None`` when it has none."""
+    version = worker_version(settings)
+    if version is None:
         return None
     return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(deployment_name(settings.pool), settings.build_id),
+        version=version,
         use_worker_versioning=True,
         # Every history on record replays with every version.
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
