@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from perdure.api.gateway.authentication import AuthenticationMiddleware
 from perdure.api.monitoring import metrics
+from perdure.api.monitoring.health import healthz
 from perdure.api.routes.problems import add_problem_handlers
 from perdure.api.server import listen, serving
 from perdure.settings import Address, Settings
@@ -20,7 +21,7 @@ async def serve_metrics(
     """Serve metrics as long as the block runs, and yield their URL.
 
     Who may read them is as at the API: anybody on this machine while there is no key, and else
-    whoever has one with the scope ``metrics``.
+    whoever has one with the scope ``metrics``. Anybody may ask ``/healthz``, which reads no store.
 
     Args:
         stores: The keys.
@@ -38,6 +39,7 @@ async def serve_metrics(
     app = FastAPI(openapi_url=None, telemetry={"tracing": False, "metrics": False, "logs": False})
     add_problem_handlers(app)
     app.include_router(metrics.router)
+    app.add_api_route("/healthz", healthz)
     app.state.read_metrics = read
     app.add_middleware(AuthenticationMiddleware, access=lambda: stores.access, settings=own)
     async with serving(app, listen(host, port), own) as url:

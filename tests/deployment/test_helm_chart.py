@@ -189,6 +189,9 @@ def test_a_small_installation(helm: Helm) -> None:
     (api,) = found["perdure-api"]["containers"]
     assert api["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert api["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    (worker,) = found["perdure-worker-default"]["containers"]
+    # It reads no store: while they are away, workers wait and are not killed for it.
+    assert worker["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
     assert api["image"] == f"perdure:{version('perdure')}"
 
 

@@ -33,17 +33,17 @@ spec:
         - {name: metrics, containerPort: 9464}
       # It waits for the database before it answers, and answers while it waits for Temporal.
       startupProbe:
-        exec: {command: [answers, "http://127.0.0.1:9464/metrics"]}
+        httpGet: {path: /healthz, port: metrics}
         periodSeconds: 5
         timeoutSeconds: 5
         failureThreshold: 60
       livenessProbe:
-        exec: {command: [answers, "http://127.0.0.1:9464/metrics"]}
+        httpGet: {path: /healthz, port: metrics}
         periodSeconds: 30
         timeoutSeconds: 10
         failureThreshold: 4
       readinessProbe:
-        exec: {command: [answers, "http://127.0.0.1:9464/metrics"]}
+        httpGet: {path: /healthz, port: metrics}
         periodSeconds: 15
         timeoutSeconds: 10
         failureThreshold: 2
