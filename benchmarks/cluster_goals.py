@@ -32,6 +32,7 @@ def tick(goal_id, number):
 
 async def traced(run, goal):
     tokens = [await run.step("tick", tick, goal.goal_id, n) for n in range({STEPS})]
+    await run.artifact("tokens.txt", "\\n".join(tokens))
     return Result(data={{"tokens": tokens}})
 
 @hookimpl
@@ -132,7 +133,8 @@ class TracedGoals:
     def _look_at(self, record: GoalRecord) -> None:
         judgement = self._judgement
         tokens = record.result.data.get("tokens") if record.result is not None else None
-        if not record.success or not isinstance(tokens, list) or len(tokens) != STEPS:
+        kept = record.result.artifacts if record.result is not None else []
+        if not (record.success and isinstance(tokens, list) and len(tokens) == STEPS and kept):
             reason = record.error.message if record.error is not None else record.status
             judgement.lost[record.goal_id] = str(reason)
             return

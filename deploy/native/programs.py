@@ -23,6 +23,7 @@ GO_PROGRAMS: Final = (
     GoProgram("temporal-server", "go.temporal.io/server/cmd/server@v1.29.1"),
     GoProgram("temporal-sql-tool", "go.temporal.io/server/cmd/tools/sql@v1.29.1"),
     GoProgram("ui-server", "github.com/temporalio/ui-server/v2/cmd/server@v2.45.0"),
+    GoProgram("versitygw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"),
 )
 
 
@@ -51,6 +52,7 @@ def read_image(reference: str) -> Image:
         "temporalio/admin-tools": Image(),
         "temporalio/server": Image(),
         "temporalio/ui": Image(),
+        "versity/versitygw": Image(),
         "nginx": Image(),
         "prom/prometheus": Image(),
     }
@@ -77,7 +79,7 @@ def search_path(cache: Path) -> list[str]:
 
 
 async def ensure_programs(settings: Settings, report: Report) -> None:
-    """Build what is not there yet of Temporal's server, schema tool, UI and command line.
+    """Build what is not there yet: Temporal's programs and the S3 server.
 
     Raises:
         CommandFailed: A build failed.

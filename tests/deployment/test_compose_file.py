@@ -47,6 +47,7 @@ def test_images_are_pinned_and_known() -> None:
     assert FILE.services["temporal"].image.endswith(f":{versions['temporal-server']}")
     assert f":{versions['temporal-sql-tool']}-" in FILE.services["temporal-schema"].image
     assert FILE.services["temporal-ui"].image.endswith(f":{versions['ui-server']}")
+    assert FILE.services["objects"].image.endswith(f":v{versions['versitygw']}")
 
 
 def test_every_file_that_it_names_is_there() -> None:
@@ -80,6 +81,20 @@ def test_no_service_is_root_and_none_writes_to_its_root() -> None:
         assert int(service.user.partition(":")[0]) > 0, name
         # `read_only` and `cap_drop` are true and ALL, or the file is refused.
         assert "no-new-privileges:true" in service.security_opt, name
+
+
+def test_apis_and_workers_have_no_folder_in_common() -> None:
+    homes = [
+        volume
+        for service in FILE.services.values()
+        for volume in service.volumes
+        if volume.endswith(":/var/lib/perdure")
+    ]
+    assert len(homes) == len(set(homes)) == 5
+    for name, service in FILE.services.items():
+        if {"api", "worker"} & set(service.command):
+            assert service.environment["PERDURE_ARTIFACTS_URL"].startswith("s3://"), name
+            assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= set(service.secrets), name
 
 
 def test_only_the_pool_of_the_code_agent_may_make_namespaces() -> None:

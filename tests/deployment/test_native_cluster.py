@@ -104,6 +104,21 @@ async def test_the_code_agents_goals_are_for_its_pool_alone(
     assert (record.pool, record.success) == ("sandbox", True), record
 
 
+async def test_artifacts_lie_in_the_bucket_and_nowhere_else(cluster: Cluster) -> None:
+    async with AsyncClient(cluster.url("nginx", 8000), api_key=cluster.api_key()) as client:
+        record = await client.goals.run("traced", "tick", goal_id="kept")
+        assert record.result is not None, record
+        (kept,) = record.result.artifacts
+        # Whichever API it is that answers.
+        contents = [await client.artifacts.read(record.workflow_id, kept.name) for _ in range(4)]
+    tokens = record.result.data["tokens"]
+    assert isinstance(tokens, list)
+    assert set(contents) == {"\n".join(map(str, tokens)).encode()}
+    digits = kept.digest.removeprefix("sha256:")
+    volumes = cluster.installation.home / "volumes"
+    assert {path.relative_to(volumes).parts[0] for path in volumes.rglob(digits)} == {"objects"}
+
+
 async def test_prometheus_reads_every_part(cluster: Cluster) -> None:
     async with httpx.AsyncClient(base_url=cluster.url("prometheus", 9090)) as client:
 

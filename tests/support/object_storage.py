@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from deploy.native.go_programs import GoProgram, ensure_go_program
+from deploy.native.go_programs import ensure_go_program
+from deploy.native.programs import GO_PROGRAMS
 from perdure.settings import Settings
 from perdure.temporal.server.ports import free_port
 from tests.support.until import until_async
@@ -15,7 +16,7 @@ from tests.support.until import until_async
 BUCKET: Final = "perdure-test"
 KEY: Final = "test-key"
 SECRET: Final = "test-secret-of-twenty"
-_GATEWAY: Final = GoProgram("versitygw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0")
+(_GATEWAY,) = [program for program in GO_PROGRAMS if program.name == "versitygw"]
 
 
 class ObjectStorage:
