@@ -83,6 +83,19 @@ def test_no_service_is_root_and_none_writes_to_its_root() -> None:
         assert "no-new-privileges:true" in service.security_opt, name
 
 
+def test_every_volume_belongs_to_who_writes_it() -> None:
+    # A new volume gets the owner of what an image has at its place, and root without.
+    made = re.findall(r"(?<!\S)/var/lib/\S+", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
+    for name, service in FILE.services.items():
+        for volume in service.volumes:
+            folder = volume.split(":")[1]
+            if name == "postgresql":  # its image has one of its user
+                continue
+            assert service.user == "10001:10001", name
+            assert folder in made, volume
+            assert service.image.startswith("perdure:") or "prepare" in service.depends_on, name
+
+
 def test_apis_and_workers_have_no_folder_in_common() -> None:
     homes = [
         volume
