@@ -22,6 +22,7 @@ MIN_SECRET_CHARACTERS: Final = 24
 _SCOPES: Final = ("read", "submit", "approve", "metrics", "admin")
 _NAME: Final = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _BUCKETS: Final = frozenset({"s3", "gs", "az"})
+_REDIS: Final = frozenset({"redis", "rediss"})
 _UNITS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -64,6 +65,10 @@ class Settings(BaseSettings):
             ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://container/prefix`` or
             ``file:///folder``; the folder ``artifacts`` under ``home`` when not set. Credentials
             and endpoints come from the variables of each cloud, such as ``AWS_ACCESS_KEY_ID``.
+        redis_url: ``PERDURE_REDIS_URL``: the address of a Redis that the processes of an
+            installation share, such as ``redis://:password@host:6379/0``, or ``rediss://…`` for
+            TLS: responses of models, circuit breakers, rates, and word of new events. Each process
+            has its own when not set, or when it does not answer.
         adopt_namespace: ``PERDURE_ADOPT_NAMESPACE``: the id of a Temporal namespace that the stores
             are to belong to from now on, when the one that they belonged to is gone for good.
         encryption_keys: ``PERDURE_ENCRYPTION_KEYS``: the file of the keys with which everything
@@ -175,6 +180,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     listen_url: str = ""
     artifacts_url: str = ""
+    redis_url: str = ""
     adopt_namespace: str = ""
     encryption_keys: str = ""
     codec_origins: _NameList = ()
@@ -288,6 +294,21 @@ class Settings(BaseSettings):
             ):
                 raise ValueError(f"{origin}: write it as https://cloud.temporal.io, with no path")
         return origins
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            is_address = parts.scheme in _REDIS and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # of the port
+            is_address = False
+        if url and not is_address:
+            raise ValueError(
+                "write it as redis://:password@host:6379/0, or with rediss:// for TLS; what is"
+                " special in an address is to be escaped in the password"
+            )
+        return url
 
     @field_validator("oidc_issuer")
     @classmethod

@@ -19,6 +19,7 @@ from perdure.testing import ModelServer
 from tests.support.installation import Install, installations
 from tests.support.object_storage import ObjectStorage, run_object_storage
 from tests.support.postgresql import PostgreSQL, run_postgresql
+from tests.support.redis_server import RedisServer, run_redis
 
 _shared_servers: list[str] = []
 
@@ -60,7 +61,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PERDURE_HOME", str(home))
     for name in (
         *("TEMPORAL_ADDRESS", "PERDURE_DATABASE_URL", "PERDURE_LISTEN_URL"),
-        *("PERDURE_API_KEYS", "PERDURE_MODEL"),
+        *("PERDURE_API_KEYS", "PERDURE_MODEL", "PERDURE_REDIS_URL"),
     ):
         monkeypatch.delenv(name, raising=False)
     return home
@@ -133,3 +134,10 @@ async def postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
     """Return the address of an empty database."""
     async with postgresql.database() as url:
         yield url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """Run a Redis of the test's own."""
+    with run_redis() as running:
+        yield running

@@ -20,6 +20,7 @@ class Readiness(BaseModel):
         temporal: Whether the Temporal server responds.
         stores: Whether the database responds.
         artifacts: Whether artifacts can be written and read: as of the last half minute.
+        redis: Whether Redis answers; `null` where the installation has none. Goals run without.
         agents: How many agents are installed.
     """
 
@@ -27,4 +28,5 @@ class Readiness(BaseModel):
     temporal: bool
     stores: bool
     artifacts: bool
+    redis: bool | None
     agents: int

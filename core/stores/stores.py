@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from perdure.redis.connection import RedisConnection, RedisUnusable
 from perdure.settings import Settings
 from perdure.stores.access.access_stores import AccessStores
 from perdure.stores.artifacts.artifact_store import ArtifactStore
@@ -69,6 +70,7 @@ class Stores:
     Attributes:
         tenant: Whose everything is that can be read and changed here; ``None`` for all tenants.
         stores_id: Identifies these stores: a run must continue in the ones it was started in.
+        redis: What the processes of the installation share for speed; ``None`` where they do not.
     """
 
     stores_id: str
@@ -105,6 +107,7 @@ class Stores:
     holds: HoldStore
     due: DueStore
     leases: LeaseStore
+    redis: RedisConnection | None = None
     tenant: str | None = None
     _views: dict[str, "Stores"] = field(default_factory=dict, repr=False, compare=False)
 
@@ -155,7 +158,7 @@ async def open_stores(
 
     Raises:
         StoreUnavailable: The home folder cannot be written, the database does not answer, or its
-            schema is newer than this version.
+            schema is newer than this version, or ``redis_url`` cannot be used.
     """
     _make_home(settings)
     folder = artifacts_folder(settings.artifacts_url, settings.home)
@@ -174,6 +177,7 @@ async def open_stores(
         stores_id = await database.read(
             lambda connection: connection.execute(_STORES_ID).scalar_one()
         )
+        redis = _open_redis(settings.redis_url, stores_id, database)
         contents = ContentStore(objects, ContentRecords(database))
         yield Stores(
             stores_id=stores_id,
@@ -195,7 +199,7 @@ async def open_stores(
                 contents if folder is None else None,
             ),
             upload_records=UploadRecordStore(database),
-            responses=ResponseCache(database),
+            responses=ResponseCache(database, redis),
             waits=WaitStore(database),
             approvals=ApprovalStore(database),
             signals=SignalStore(database),
@@ -214,9 +218,21 @@ async def open_stores(
             holds=HoldStore(database),
             due=DueStore(database),
             leases=LeaseStore(database),
+            redis=redis,
         )
     finally:
         await database.close()
+
+
+def _open_redis(url: str, stores_id: str, database: Database) -> RedisConnection | None:
+    if not url:
+        return None
+    try:
+        redis = RedisConnection(url, stores_id)
+    except RedisUnusable as error:
+        raise StoreUnavailable(str(error)) from error
+    database.on_close(redis.close)
+    return redis
 
 
 def _make_home(settings: Settings) -> None:

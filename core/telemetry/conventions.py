@@ -117,6 +117,13 @@ STEPS: Final = Metric(
 STEP_RETRIES: Final = Metric(
     "perdure.step.retries", "counter", "{try}", "Tries at steps and model requests after the first."
 )
+REDIS_FALLBACKS: Final = Metric(
+    "perdure.redis.fallbacks",
+    "counter",
+    "{request}",
+    "What was done without Redis, because it did not answer or refused.",
+    ("use",),
+)
 SPEND: Final = Metric(
     "perdure.spend",
     "counter",
@@ -225,5 +232,5 @@ METRICS: Final = (
     STEP_RETRIES, SPEND, AGENT_SPEND, TOKENS_SENT, TOKENS_RECEIVED, INFERENCE_TIME,
     FIRST_CHUNK_TIME, SCORES, SCORE, SLOTS, SLOTS_USED, STORE_TIME, EVENT_LAG, GOALS, DEAD_LETTERS,
     WAITS, WORKERS, STORES_UP, TEMPORAL_UP, HOME_SIZE, HOME_FREE, EXPORT_FAILURES,
-    DROPPED_SPANS,
+    DROPPED_SPANS, REDIS_FALLBACKS,
 )  # fmt: skip

@@ -78,6 +78,7 @@ class Service(_Part):
     volumes: tuple[str, ...] = ()
     tmpfs: tuple[str, ...] = ()
     shm_size: str = ""
+    mem_limit: str = ""
     ports: tuple[str, ...] = ()
     depends_on: dict[str, Dependency] = Field(default_factory=dict)
     healthcheck: Healthcheck | None = None

@@ -49,6 +49,7 @@ def read_image(reference: str) -> Image:
     images = {
         "perdure": _read_image(DEPLOY / "Dockerfile"),
         "postgres": Image((str(DEPLOY / "native/postgresql-entrypoint"),)),
+        "redis": Image(),
         "temporalio/admin-tools": Image(),
         "temporalio/server": Image(),
         "temporalio/ui": Image(),

@@ -180,6 +180,7 @@ async def test_agents_health_and_reference(api: httpx.AsyncClient) -> None:
         "temporal": True,
         "stores": True,
         "artifacts": True,
+        "redis": None,
         "agents": 1,
     }
     assert (await api.get("/docs")).status_code == 200

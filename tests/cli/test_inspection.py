@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.plugins import install_plugin
+from tests.support.redis_server import RedisServer
 
 
 def test_agents_shows_parameters_with_types_and_defaults(perdure: Any) -> None:
@@ -247,3 +248,18 @@ def test_dev_says_whom_it_waits_for(perdure: Any, start_dev: Any, tmp_path: Path
     waiting = "waiting for the plugin perdure-sloth, for at most 4 s: importing perdure_sloth"
     assert waiting in said
     assert said.index(waiting) < said.index("took longer than 4 s")
+
+
+def test_doctor_says_whether_redis_answers(perdure: Any, redis_server: RedisServer) -> None:
+    def found(**settings: str) -> list[dict[str, Any]]:
+        checks: list[dict[str, Any]] = perdure.json("doctor", **settings)["checks"]
+        return [check for check in checks if check["part"] == "Redis"]
+
+    assert found() == []
+    (there,) = found(PERDURE_REDIS_URL=redis_server.url)
+    assert there["found"]
+    redis_server.kill()
+    (gone,) = found(PERDURE_REDIS_URL=redis_server.url)  # of which the command's status is 0
+    assert not gone["found"]
+    assert "correct PERDURE_REDIS_URL" in gone["advice"]
+    assert redis_server.password not in f"{there}{gone}"

@@ -59,7 +59,7 @@ def test_every_file_that_it_names_is_there() -> None:
         assert set(service.secrets) <= FILE.secrets.keys()
         assert {config.source for config in service.configs} <= FILE.configs.keys()
         assert {volume.partition(":")[0] for volume in service.volumes} <= FILE.volumes.keys()
-    assert FILE.in_order()[0] == ["postgresql"]
+    assert FILE.in_order()[0] == ["postgresql", "redis"]
 
 
 def test_make_secrets_writes_every_secret_once(tmp_path: Path) -> None:
@@ -108,6 +108,21 @@ def test_apis_and_workers_have_no_folder_in_common() -> None:
         if {"api", "worker"} & set(service.command):
             assert service.environment["PERDURE_ARTIFACTS_URL"].startswith("s3://"), name
             assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= set(service.secrets), name
+
+
+def test_redis_forgets_before_its_memory_is_used_up() -> None:
+    start = (DEPLOY / "redis/start").read_text(encoding="utf-8")
+    (kept,) = re.findall(r"^maxmemory (\d+)mb$", start, re.MULTILINE)
+    assert "maxmemory-policy allkeys-lru" in start
+    limit = FILE.services["redis"].mem_limit
+    assert int(kept) * 1.2 < int(limit.removesuffix("m")), "what it has beside what it keeps"
+
+
+def test_nothing_waits_for_redis() -> None:
+    for name, service in FILE.services.items():
+        assert "redis" not in service.depends_on, name
+        if {"api", "worker"} & set(service.command):
+            assert "PERDURE_REDIS_URL" in service.secrets, name
 
 
 def test_only_the_pool_of_the_code_agent_may_make_namespaces() -> None:

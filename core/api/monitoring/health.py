@@ -27,6 +27,7 @@ async def readyz(service: Service, response: Response) -> Readiness:
     temporal = await service.is_up()
     stores = await service.stores.database.is_up()
     artifacts = await service.stores.contents.probe.is_up()
+    redis = service.stores.redis
     # Where the address is wrong, this process never serves; when the place is away for a while
     # later, goals can be started all the same and wait for it.
     ready = temporal and stores and (artifacts or service.stores.contents.probe.was_up)
@@ -36,5 +37,6 @@ async def readyz(service: Service, response: Response) -> Readiness:
         temporal=temporal,
         stores=stores,
         artifacts=artifacts,
+        redis=None if redis is None else await redis.is_up(),
         agents=len(service.registry.agents),
     )

@@ -139,6 +139,7 @@ async def _check_stores(settings: "Settings") -> "list[Check]":
                 found,
                 await _check_artifacts(stores),
                 *await _check_notifications(stores),
+                *await _check_redis(stores),
                 *await check_threads(stores),
                 *await _check_pools(stores),
             ]
@@ -168,6 +169,25 @@ async def _check_notifications(stores: "Stores") -> "list[Check]":
             required=False,
         )
     ]
+
+
+async def _check_redis(stores: "Stores") -> "list[Check]":
+    """Return whether what processes share for speed is there, where there is to be any."""
+    if stores.redis is None:
+        return []
+    from perdure.models import Check
+    from perdure.redis.connection import RedisAway
+
+    advice = ""
+    try:
+        await stores.redis.check()
+    except RedisAway as error:
+        advice = (
+            f"{error}: see that it is up, or correct PERDURE_REDIS_URL; until then each process"
+            " goes on by itself"
+        )
+    where = stores.redis.where
+    return [Check(part="Redis", found=not advice, where=where, advice=advice, required=False)]
 
 
 async def _check_artifacts(stores: "Stores") -> "Check":

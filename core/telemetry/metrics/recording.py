@@ -115,6 +115,16 @@ def step_retried() -> None:
         own.add(conventions.STEP_RETRIES)
 
 
+def redis_fallback(use: str) -> None:
+    """Record that something was done without Redis.
+
+    Args:
+        use: What Redis is used for there.
+    """
+    if (own := _process.instruments) is not None:
+        own.add(conventions.REDIS_FALLBACKS, use)
+
+
 def spent(dollars: float, outcome: Spent) -> None:
     """Record what requests of models have cost, or would have cost."""
     if (own := _process.instruments) is not None and dollars > 0:
