@@ -18,6 +18,7 @@ from perdure.activities.threads_left import threads_left_reported
 from perdure.activities.uploaded_files import UploadAway, UploadedFiles
 from perdure.agents.execution import clean_up, execute_agent, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
+from perdure.agents.model_calls.circuit_breaker import CIRCUIT_BREAKERS, CircuitBreakers
 from perdure.agents.plugins.registry import AgentRegistry, MissingAgent
 from perdure.agents.runs.run import Run
 from perdure.agents.steps.errors import BudgetExceeded, failure_from
@@ -36,6 +37,7 @@ from perdure.agents.steps.run_closed import (
 from perdure.agents.steps.steps import Steps
 from perdure.messages import EXECUTE_ACTIVITY, STORES_AWAY, ExecuteInput, ExecuteOutput
 from perdure.models import EventType, Failure, FailureKind, Goal, GoalStatus
+from perdure.redis.redis_breakers import RedisBreakers
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.database.fencing import Claim
@@ -58,6 +60,7 @@ class Execute:
         self._registry = registry
         self._settings = settings
         self._uploads = UploadedFiles(stores, settings)
+        self._breakers = _open_breakers(stores)
         self._watchdog = ExecutionWatchdog(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)
@@ -75,7 +78,7 @@ class Execute:
         try:
             self._check_stores(task)
             claim, is_retry = await self._claim_run(task)
-            context = ExecutionContext(self._stores, claim, is_retry=is_retry)
+            context = ExecutionContext(self._stores, claim, self._breakers, is_retry=is_retry)
             identity = claim.workflow_id, claim.run_id, claim.sequence
             with recorded_execution(task.goal, *identity, task.attempt) as span:
                 try:
@@ -241,6 +244,12 @@ class Execute:
         if final:
             await _clean_up(agent, context.claim.workflow_id)
         return final
+
+
+def _open_breakers(stores: Stores) -> CircuitBreakers:
+    if stores.redis is None:
+        return CIRCUIT_BREAKERS
+    return CircuitBreakers(shared=RedisBreakers(stores.redis))
 
 
 async def _clean_up(agent: AnyAgent, workflow_id: str) -> None:

@@ -3,6 +3,7 @@
 from perdure.activities.heartbeats import HeartbeatEmitter
 from perdure.agents.cache.folder import cache_folder
 from perdure.agents.cache.run_cache import RunCache
+from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
 from perdure.agents.runs.run import Run
 from perdure.models import Goal, Result, Usage
 from perdure.settings import Settings
@@ -19,15 +20,19 @@ class ExecutionContext:
         emitter: Takes what the agent emits.
     """
 
-    def __init__(self, stores: Stores, claim: Claim, *, is_retry: bool) -> None:
+    def __init__(
+        self, stores: Stores, claim: Claim, breakers: CircuitBreakers, *, is_retry: bool
+    ) -> None:
         """Open them.
 
         Args:
             stores: The stores.
             claim: The execution.
+            breakers: The circuit breakers of models' providers.
             is_retry: Whether another execution has claimed the run before.
         """
         self.claim = claim
+        self._breakers = breakers
         self._stores = stores.of(claim.tenant)
         self.is_retry = is_retry
         self._event_writer = stores.emitter(claim, is_retry=is_retry)
@@ -48,6 +53,7 @@ class ExecutionContext:
             workflow_id=self.claim.workflow_id,
             model=settings.model,
             responses=self._stores.responses if settings.model_cache else None,
+            breakers=self._breakers,
             cache=RunCache(folder, goal.agent_type, self.claim.tenant),
             scores=self._stores.scores.writer(self.claim),
         )

@@ -31,7 +31,6 @@ from perdure.agents.events.step_events import StepEvents
 from perdure.agents.model_calls.budget import BudgetGuard, Reservation, TokenRequest
 from perdure.agents.model_calls.circuit_breaker import (
     CIRCUIT_BREAKERS,
-    CircuitBreaker,
     CircuitBreakers,
 )
 from perdure.agents.model_calls.errors import request_error, request_failure
@@ -338,7 +337,7 @@ class DurableModel(WrapperModel):
         if number > 1:
             recording.step_retried()
         text = ResponseText(self._events, stream)
-        with self._breaker.request():
+        async with self._breakers.request(self._asked_provider):
             reservation = await self._budget.reserve(key, request)
             attempt = RequestTry(
                 self.wrapped, call, request, reservation, text, self._timeouts, streaming
@@ -414,9 +413,9 @@ class DurableModel(WrapperModel):
         return price(self.model_name, self.system, self.base_url, input_tokens, output_tokens)
 
     @property
-    def _breaker(self) -> CircuitBreaker:
+    def _asked_provider(self) -> str:
         where = f" at {self.base_url}" if self.base_url else ""
-        return self._breakers.of(f"{self.system}{where}")
+        return f"{self.system}{where}"
 
 
 def _seconds_since(started: float) -> float:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from perdure.agents.model_calls.budget import BudgetGuard
+    from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
     from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
     from perdure.agents.steps.journal import EventEmitter, Ledger
     from perdure.agents.steps.steps import Steps
@@ -40,6 +41,7 @@ def durable_model(
     emitter: "EventEmitter",
     *,
     cache: "ResponseCache | None" = None,
+    breakers: "CircuitBreakers | None" = None,
 ) -> "DurableModel":
     """Return a model whose requests are journaled steps of a run.
 
@@ -51,6 +53,7 @@ def durable_model(
             that all models of the run share.
         emitter: Takes text, tool calls and usage.
         cache: The responses to other runs.
+        breakers: One per provider; those of the process when not given.
 
     Raises:
         PermanentError: None is named, pydantic-ai is not installed, or the model cannot be used,
@@ -62,6 +65,7 @@ def durable_model(
             " provider's key"
         )
     try:
+        from perdure.agents.model_calls.circuit_breaker import CIRCUIT_BREAKERS
         from perdure.agents.model_calls.durable_model import DurableModel
     except ImportError as error:
         raise PermanentError(
@@ -73,7 +77,15 @@ def durable_model(
     else:
         wrapped = model
     is_shared = isinstance(model, str)
-    return DurableModel(wrapped, steps, ledger, emitter, cache=cache, shared=is_shared)
+    return DurableModel(
+        wrapped,
+        steps,
+        ledger,
+        emitter,
+        breakers=breakers or CIRCUIT_BREAKERS,
+        cache=cache,
+        shared=is_shared,
+    )
 
 
 def _shared_model(name: str, loop: asyncio.AbstractEventLoop) -> "Model":

@@ -51,6 +51,7 @@ from perdure.models import Artifact, Decision, Goal, Progress, Result, Usage
 from perdure.models.texts import escape_surrogates
 
 if TYPE_CHECKING:
+    from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
     from perdure.agents.model_calls.durable_model import ResponseCache
 
 T = TypeVar("T")
@@ -83,6 +84,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         workflow_id: str = "local",
         model: str = "",
         responses: "ResponseCache | None" = None,
+        breakers: "CircuitBreakers | None" = None,
         cache: RunCache | None = None,
         scores: ScoreWriter | None = None,
     ) -> None:
@@ -99,6 +101,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
             workflow_id: The workflow's id.
             model: The name of the model that :attr:`model` asks.
             responses: What models have responded to other runs.
+            breakers: The circuit breakers of models' providers; the process's when not given.
             cache: What other runs have made; a temporary one when not given.
             scores: Stores what the agent says of how good the run is.
         """
@@ -117,6 +120,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         self._commands = CommandExecutions(self._texts.emit, self.steps.keep_active)
         self._model = model
         self._responses = responses
+        self._breakers = breakers
         self._cache = cache
         self._answers = ModelAnswers(
             self.steps, self._runner, self._budget, self.durable, self._model

@@ -15,6 +15,7 @@ from perdure.agents.steps.steps import Steps
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
+    from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
     from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class RunModels:
     _answers: ModelAnswers
     _model: str
     _responses: "ResponseCache | None"
+    _breakers: "CircuitBreakers | None"
 
     @property
     def model(self) -> "DurableModel":
@@ -52,7 +54,14 @@ class RunModels:
         Raises:
             PermanentError: It cannot be used.
         """
-        return durable_model(model, self.steps, self._budget, self.events, cache=self._responses)
+        return durable_model(
+            model,
+            self.steps,
+            self._budget,
+            self.events,
+            cache=self._responses,
+            breakers=self._breakers,
+        )
 
     async def has_model(self) -> bool:
         """Return whether ``PERDURE_MODEL`` names a model that can be created.
