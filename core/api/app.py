@@ -75,7 +75,8 @@ def create_app(service: GoalService, settings: Settings) -> DocumentedApi:
     if settings.key_rate or settings.tenant_rate or settings.tenant_goals:
         from perdure.api.gateway.rates import RateLimitMiddleware, RateLimits
 
-        app.add_middleware(RateLimitMiddleware, limits=RateLimits(settings))
+        limits = RateLimits(settings, service.stores.redis)
+        app.add_middleware(RateLimitMiddleware, limits=limits)
     app.add_middleware(
         AuthenticationMiddleware, access=lambda: service.stores.access, settings=settings
     )

@@ -1,7 +1,8 @@
 """How many requests a key and a tenant may send, and how many goals a tenant may start.
 
-The counters are those of this process: with several, each allows as many. What is left is said in
-the fields ``RateLimit`` and ``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers-10).
+Where there is Redis, the API's processes count together. Without it, and while it does not answer,
+each counts by itself and allows as many. What is left is said in the fields ``RateLimit`` and
+``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers-10).
 """
 
 import math
@@ -11,6 +12,7 @@ from typing import Final
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.util import WindowStats
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +20,8 @@ from perdure.api.access.principals import Principal
 from perdure.api.access.quotas import GoalQuota, TooManyRequests
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.problems import problem
+from perdure.redis.connection import RedisConnection
+from perdure.redis.shared_rates import SharedRates
 from perdure.settings import Settings
 
 _UNIT: Final = {"goals": "goals", "key": "requests", "tenant": "requests"}
@@ -26,7 +30,13 @@ _UNIT: Final = {"goals": "goals", "key": "requests", "tenant": "requests"}
 class RateLimits:
     """Counts the requests of each key and tenant, and the goals that each tenant starts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, redis: RedisConnection | None = None) -> None:
+        """Begin to count.
+
+        Args:
+            settings: The rates.
+            redis: What all of the API's processes count in.
+        """
         self._policies: dict[str, RateLimitItem] = {
             name: RateLimitItemPerSecond(rate.amount, rate.seconds)
             for name, rate in (
@@ -36,7 +46,8 @@ class RateLimits:
             )
             if rate is not None
         }
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._shared = SharedRates(redis) if redis is not None else None
 
     async def use(self, name: str, whose: str) -> None:
         """Count one use of a policy.
@@ -45,9 +56,9 @@ class RateLimits:
             TooManyRequests: There were as many as it allows already.
         """
         policy = self._policies.get(name)
-        if policy is None or await self._limiter.hit(policy, name, whose):
+        if policy is None or await self._hit(policy, name, whose):
             return
-        stats = await self._limiter.get_window_stats(policy, name, whose)
+        stats = await self._stats(policy, name, whose)
         raise TooManyRequests(
             f"this {'key' if name == 'key' else 'tenant'} may have {policy.amount}"
             f" {_UNIT[name]} in {policy.get_expiry()} seconds, and has had them: send it again"
@@ -62,12 +73,30 @@ class RateLimits:
             whose = _whose(name, principal)
             if whose is None:
                 continue
-            stats = await self._limiter.get_window_stats(policy, name, whose)
+            stats = await self._stats(policy, name, whose)
             left.append(f'"{name}";r={stats.remaining};t={_seconds_until(stats.reset_time)}')
             policies.append(f'"{name}";q={policy.amount};w={policy.get_expiry()}')
         if not policies:
             return {}
         return {"RateLimit": ", ".join(left), "RateLimit-Policy": ", ".join(policies)}
+
+    async def _hit(self, policy: RateLimitItem, name: str, whose: str) -> bool:
+        """Count one use, here and together with the others, and return whether both allow it."""
+        if self._shared is None:
+            return await self._own.hit(policy, name, whose)
+        # What this process has counted by itself holds though Redis has forgotten it.
+        if not await self._own.test(policy, name, whose):
+            return False
+        if await self._shared.hit(policy, name, whose) is False:
+            return False
+        return await self._own.hit(policy, name, whose)
+
+    async def _stats(self, policy: RateLimitItem, name: str, whose: str) -> WindowStats:
+        own = await self._own.get_window_stats(policy, name, whose)
+        shared = None if self._shared is None else await self._shared.stats(policy, name, whose)
+        if shared is None or own.remaining < shared.remaining:
+            return own
+        return shared
 
     def goal_quota(self, principal: Principal) -> GoalQuota:
         """Return what a route that starts a goal awaits first."""
