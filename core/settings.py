@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         oidc_scopes: ``PERDURE_OIDC_SCOPES``: comma-separated, which value gives which scope, such
             as ``engineers=submit, leads=approve``; a scope alone is for everybody.
         key_rate: ``PERDURE_KEY_RATE``: how many requests a key, or a person, may send to each API
-            process, such as ``600/minute``; any number when not set.
+            process, or to all that share a Redis, such as ``600/minute``; any number when not set.
         tenant_rate: ``PERDURE_TENANT_RATE``: how many requests all of a tenant may send, likewise.
         tenant_goals: ``PERDURE_TENANT_GOALS``: how many goals all of a tenant may start, such as
             ``1000/day``.

@@ -60,8 +60,10 @@ class RedisConnection:
         """
         self.where = _without_password(url)
         self._prefix = f"perdure:{installation}:"
-        self._client = _open(url, self.where)
-        self._subscriptions = _open(url, self.where)
+        # A server that was started again has closed the connections that are kept here.
+        self._client = _open(url, self.where, tries=2)
+        # Whoever subscribes has to know that there was a gap.
+        self._subscriptions = _open(url, self.where, tries=1)
         self._reconnecting: asyncio.Task[None] | None = None
         self._refusals: set[str] = set()
         self._is_closed = False
@@ -180,7 +182,7 @@ class RedisConnection:
             log.warning(f"Redis refuses, so this process goes on by itself: {reason}")
 
 
-def _open(url: str, where: str) -> "Redis":
+def _open(url: str, where: str, tries: int) -> "Redis":
     try:
         from redis.asyncio import BlockingConnectionPool, Redis
         from redis.asyncio.retry import Retry
@@ -197,8 +199,7 @@ def _open(url: str, where: str) -> "Redis":
             timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
             client_name="perdure",
-            # A server that was started again has closed the connections that are kept here.
-            retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
+            retry=Retry(NoBackoff(), tries - 1, supported_errors=(ConnectionLost,)),
         )
     except (ValueError, TypeError) as error:
         raise RedisUnusable(

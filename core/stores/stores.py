@@ -26,6 +26,7 @@ from perdure.stores.database.tenancy import TenantStore, check_tenant
 from perdure.stores.events.change_notifier import ChangeNotifier
 from perdure.stores.events.event_store import EventStore
 from perdure.stores.events.event_writer import EventWriter
+from perdure.stores.events.notifications import database_notify, redis_notify
 from perdure.stores.journal.approvals import ApprovalStore
 from perdure.stores.journal.context import ContextStore
 from perdure.stores.journal.once_steps import OnceStepStore
@@ -165,8 +166,9 @@ async def open_stores(
     objects = open_objects(settings.artifacts_url, settings.home)
     address = database_address(settings.database_url, settings.home)
     database = open_database(address, listen_address(settings.listen_url, address))
+    redis: RedisConnection | None = None
     if not database.is_sqlite:
-        ChangeNotifier(database)
+        ChangeNotifier(database, database_notify(database))
     try:
         if report_waiting is None:
             await migrate(database, settings.home)
@@ -177,7 +179,9 @@ async def open_stores(
         stores_id = await database.read(
             lambda connection: connection.execute(_STORES_ID).scalar_one()
         )
-        redis = _open_redis(settings.redis_url, stores_id, database)
+        redis = _open_redis(settings.redis_url, stores_id)
+        if redis is not None and not database.is_sqlite:
+            ChangeNotifier(database, redis_notify(redis, database.sender))
         contents = ContentStore(objects, ContentRecords(database))
         yield Stores(
             stores_id=stores_id,
@@ -189,7 +193,7 @@ async def open_stores(
             results=ResultStore(database),
             context=ContextStore(database, contents),
             once_steps=OnceStepStore(database),
-            events=EventStore(database),
+            events=EventStore(database, redis),
             metrics=MetricStore(database),
             contents=contents,
             artifacts=ArtifactStore(database, contents),
@@ -221,18 +225,20 @@ async def open_stores(
             redis=redis,
         )
     finally:
-        await database.close()
+        try:
+            await database.close()
+        finally:
+            if redis is not None:
+                await redis.close()
 
 
-def _open_redis(url: str, stores_id: str, database: Database) -> RedisConnection | None:
+def _open_redis(url: str, stores_id: str) -> RedisConnection | None:
     if not url:
         return None
     try:
-        redis = RedisConnection(url, stores_id)
+        return RedisConnection(url, stores_id)
     except RedisUnusable as error:
         raise StoreUnavailable(str(error)) from error
-    database.on_close(redis.close)
-    return redis
 
 
 def _make_home(settings: Settings) -> None:

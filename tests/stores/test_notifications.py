@@ -16,7 +16,8 @@ from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, open_stores
 from perdure.stores.database.retry import with_retries
 from perdure.stores.events import event_feed
-from perdure.stores.events.change_listener import NotListening, check_listening
+from perdure.stores.events.change_listener import NotListening
+from perdure.stores.events.database_listener import check_listening
 from perdure.stores.events.notifications import (
     CHANNEL,
     FOLLOWED_LOCK,
@@ -101,7 +102,7 @@ async def test_followers_are_woken_and_do_not_poll(
 async def test_without_its_own_address_a_pooler_is_polled_and_named(
     pooled: Settings, pooler: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.stores.events.change_listener.PROBE_SECONDS", 0.5)
+    monkeypatch.setattr("perdure.stores.events.database_listener.PROBE_SECONDS", 0.5)
     url = f"{pooled.database_url}?prepared_statement_cache_size=0"
     settings = pooled.model_copy(update={"database_url": url, "listen_url": ""})
     async with open_stores(settings) as others, open_stores(settings) as stores:
@@ -118,7 +119,7 @@ async def test_without_its_own_address_a_pooler_is_polled_and_named(
 async def test_another_database_is_no_place_to_listen_to(
     direct: Settings, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.stores.events.change_listener.PROBE_SECONDS", 0.5)
+    monkeypatch.setattr("perdure.stores.events.database_listener.PROBE_SECONDS", 0.5)
     settings = direct.model_copy(update={"listen_url": postgresql.url()})
     async with open_stores(settings) as stores:
         with pytest.raises(NotListening, match="does not arrive"):

@@ -153,7 +153,8 @@ async def _check_notifications(stores: "Stores") -> "list[Check]":
     if stores.database.is_sqlite:
         return []
     from perdure.models import Check
-    from perdure.stores.events.change_listener import NotListening, check_listening
+    from perdure.stores.events.change_listener import NotListening
+    from perdure.stores.events.database_listener import check_listening
 
     advice = ""
     try:

@@ -1,8 +1,7 @@
-"""Notifies other processes of the runs whose events this one has stored, on PostgreSQL."""
+"""Notifies other processes of the runs whose events this one has stored."""
 
 import asyncio
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
 import structlog
@@ -10,7 +9,7 @@ import structlog
 from perdure.models import Event
 from perdure.stores.database.engine import Database
 from perdure.stores.database.errors import StoreUnavailable
-from perdure.stores.events.notifications import notify_followers
+from perdure.stores.events.notifications import Notify
 
 # As often as followers would poll.
 PAUSE_SECONDS: Final = 0.02
@@ -30,8 +29,14 @@ class ChangeNotifier:
     process is killed in between, followers see for themselves within a second.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, notify: Notify) -> None:
+        """Notify from now on.
+
+        Args:
+            database: Whose events.
+            notify: Notifies over PostgreSQL, or over Redis.
+        """
+        self._notify = notify
         self._runs: set[str] = set()
         self._sending: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -57,9 +62,8 @@ class ChangeNotifier:
         while self._runs:
             began = loop.time()
             runs, self._runs = self._runs, set()
-            notify = partial(notify_followers, sender=self._database.sender, runs=runs)
             try:
-                is_followed = await self._database.write(notify)
+                is_followed = await self._notify(runs)
             except StoreUnavailable as error:
                 log.debug("followers not notified", reason=str(error))
                 is_followed = False

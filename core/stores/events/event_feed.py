@@ -12,11 +12,14 @@ import structlog
 from sqlalchemy import Connection
 
 from perdure.models import Event
+from perdure.redis.connection import RedisConnection
 from perdure.stores.database.engine import Database, DataVersion
 from perdure.stores.database.errors import StoreUnavailable
 from perdure.stores.database.tenancy import Tenancy
 from perdure.stores.events.change_listener import ChangeListener
+from perdure.stores.events.database_listener import DatabaseListener
 from perdure.stores.events.notifications import run_digest
+from perdure.stores.events.redis_listener import RedisListener
 from perdure.stores.events.run_tail import (
     READ_SECONDS,
     RunState,
@@ -42,17 +45,23 @@ class EventFeed:
     """Passes events to readers as they are stored, by this process or by any other.
 
     What this process stores is passed on at once. What others store is found by one query for all
-    runs that are followed, and PostgreSQL notifies of the runs that have changed. While it cannot,
-    they are polled: fifty times a second, ten times after five seconds without a change, and never
-    while no run is followed. SQLite is polled a hundred times a second, because there a counter
-    says in microseconds that nothing has changed. A reader costs no query of its own, and Temporal
-    nothing.
+    runs that are followed, and PostgreSQL notifies of the runs that have changed, or Redis, where
+    there is one and it answers. While neither can, they are polled: fifty times a second, ten times
+    after five seconds without a change, and never while no run is followed. SQLite is polled a
+    hundred times a second, because there a counter says in microseconds that nothing has changed. A
+    reader costs no query of its own, and Temporal nothing.
 
     Attributes:
         is_unavailable: Whether the database did not answer the last poll.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redis: RedisConnection | None = None) -> None:
+        """Begin when a run is followed.
+
+        Args:
+            database: The stores' database.
+            redis: Where processes tell each other of new events, if not on PostgreSQL.
+        """
         self.is_unavailable = False
         self._database = database
         self._tails: dict[str, RunTail] = {}
@@ -62,11 +71,16 @@ class EventFeed:
         self._version: DataVersion | None = None
         self._changed_at = 0.0
         self._all_polled_at = 0.0
-        self._listener: ChangeListener | None = None
+        self._listeners: list[ChangeListener] = []
+        self._redis_listener: RedisListener | None = None
         if not database.is_sqlite:
-            self._listener = ChangeListener(
-                database, self._receive_digests, self._poll_all, lambda: bool(self._tails)
-            )
+            takes = self._receive_digests, self._switch
+            if redis is not None:
+                self._redis_listener = RedisListener(
+                    redis, database.sender, *takes, lambda: bool(self._tails)
+                )
+                self._listeners.append(self._redis_listener)
+            self._listeners.append(DatabaseListener(database, *takes, self._needs_database))
         # What the last query took: not how long an event loop that sends to hundreds of readers
         # took to take note of it, nor how long a thread, which reads SQLite, waited to go on.
         self._query_seconds = 0.0
@@ -96,8 +110,8 @@ class EventFeed:
         self._changed_at = asyncio.get_running_loop().time()
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll_while_followed())
-        if self._listener is not None:
-            self._listener.start()
+        for listener in self._listeners:
+            listener.start()
         try:
             yield EventReader(self, tail, after, tenancy)
         finally:
@@ -109,8 +123,8 @@ class EventFeed:
     async def close(self) -> None:
         """End every reader, and stop polling."""
         self._is_closed = True
-        if self._listener is not None:
-            await self._listener.close()
+        for listener in self._listeners:
+            await listener.close()
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
@@ -160,9 +174,21 @@ class EventFeed:
         self._all_polled_at = -math.inf
         self._poll_now.set()
 
+    def _needs_database(self) -> bool:
+        """Return whether PostgreSQL is to be listened to: not where Redis notifies."""
+        return bool(self._tails) and (
+            self._redis_listener is None or self._redis_listener.has_failed
+        )
+
+    def _switch(self) -> None:
+        self._poll_all()
+        if not self._is_closed and self._needs_database():
+            for listener in self._listeners:
+                listener.start()
+
     @property
     def _is_notified(self) -> bool:
-        return self._listener is not None and self._listener.is_listening
+        return any(listener.is_listening for listener in self._listeners)
 
     async def _poll_while_followed(self) -> None:
         loop = asyncio.get_running_loop()

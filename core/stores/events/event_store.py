@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from perdure.models import Event, EventType, Progress
 from perdure.redaction import holds_api_key, without_secrets
+from perdure.redis.connection import RedisConnection
 from perdure.schemas.steps import RecentStep
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
@@ -46,14 +47,15 @@ _AFTER: Final = (
 class EventStore(TenantStore):
     """The events of all runs: appends, reads and follows them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redis: RedisConnection | None = None) -> None:
         super().__init__(database)
+        self._redis = redis
         self._all = self
 
     @cached_property
     def feed(self) -> EventFeed:
         """The feed that serves every reader in this process, of whatever tenant."""
-        return EventFeed(self._database) if self._all is self else self._all.feed
+        return EventFeed(self._database, self._redis) if self._all is self else self._all.feed
 
     @contextmanager
     def reader(self, workflow_id: str, after: int = 0) -> Iterator[EventReader]:

@@ -1,17 +1,22 @@
-"""What processes tell each other over PostgreSQL's LISTEN and NOTIFY: which runs have new events.
+"""What processes tell each other over PostgreSQL or Redis: which runs have new events.
 
 No event is in it: whoever is told reads the database. A notification may therefore be late, doubled
 or lost, and nobody misses an event or gets one twice.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Final
 
 from sqlalchemy import bindparam, text
 
-from perdure.stores.database.engine import Transaction
+from perdure.redis.connection import RedisAway, RedisConnection
+from perdure.stores.database.engine import Database, Transaction
+
+# Notifies of runs with new events; returns whether any run is followed by anybody.
+Notify = Callable[[Iterable[str]], Awaitable[bool]]
 
 CHANNEL: Final = "perdure_events"
 # Whoever listens holds it shared, from the first run that is followed; any constant of ours does.
@@ -54,6 +59,39 @@ def notify_followers(transaction: Transaction, sender: str, runs: Iterable[str])
         row = transaction.connection.execute(_NOTIFY_FOLLOWERS, {"payload": payload}).first()
         is_followed = row is not None
     return is_followed
+
+
+def database_notify(database: Database) -> Notify:
+    """Return what notifies over PostgreSQL.
+
+    Raises:
+        StoreUnavailable: On notifying: the database does not answer.
+    """
+
+    async def notify(runs: Iterable[str]) -> bool:
+        return await database.write(partial(notify_followers, sender=database.sender, runs=runs))
+
+    return notify
+
+
+def redis_notify(redis: RedisConnection, sender: str) -> Notify:
+    """Return what notifies over Redis, for as long as that answers."""
+    channel = redis_channel(redis)
+
+    async def notify(runs: Iterable[str]) -> bool:
+        payload = f"{sender}:{','.join(map(run_digest, runs))}"
+        try:
+            await redis.ask("events", lambda client: client.publish(channel, payload))
+        except RedisAway:
+            return False
+        return True  # or not, which costs nothing
+
+    return notify
+
+
+def redis_channel(redis: RedisConnection) -> str:
+    """Return the channel of Redis that an installation's processes notify on."""
+    return redis.key("events")
 
 
 def notify_self(transaction: Transaction, sender: str) -> None:
