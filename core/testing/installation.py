@@ -204,7 +204,9 @@ class Installation:
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[_RunningParts]:
         # Whatever the environment says, a test touches neither a real database nor a real model.
-        settings = Settings(home=self.home, database_url="", model=MODEL, drain_seconds=1.0)
+        settings = Settings(
+            home=self.home, database_url="", redis_url="", model=MODEL, drain_seconds=1.0
+        )
         registry = _extensible_registry()
         async with AsyncExitStack() as stack:
             stores = await stack.enter_async_context(open_stores(settings))

@@ -77,6 +77,25 @@ async def test_goals_complete_while_an_api_and_a_worker_die(cluster: Cluster, ho
     assert (judgement.completed, judgement.lost, judgement.twice) == (judgement.goals, {}, [])
 
 
+async def test_goals_complete_without_redis(cluster: Cluster) -> None:
+    async with httpx.AsyncClient(base_url=cluster.url("api-1", 8000)) as direct:
+
+        async def redis() -> bool:
+            ready = (await direct.get("/readyz")).json()
+            assert ready["ready"], ready
+            found: bool = ready["redis"]
+            return found
+
+        await until_async(redis, "Redis")
+        await cluster.services["redis"].kill()
+        assert not await redis()
+        async with AsyncClient(cluster.url("nginx", 8000), api_key=cluster.api_key()) as client:
+            record = await client.goals.run("traced", "tick", goal_id="without-redis")
+        assert record.status == "completed", record
+        cluster.services["redis"].start()
+        await until_async(redis, "Redis again")
+
+
 async def test_the_api_wants_the_key(cluster: Cluster) -> None:
     async with httpx.AsyncClient(base_url=cluster.url("nginx", 8000)) as client:
         assert (await client.get("/healthz")).status_code == 200
