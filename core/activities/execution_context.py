@@ -42,7 +42,9 @@ class ExecutionContext:
 
     def run(self, goal: Goal, settings: Settings) -> Run:
         """Return the run that the agent gets."""
-        folder = cache_folder(settings.home / "run-cache", settings.run_cache_bytes)
+        # What is made of goals' files lies there as it is, so nothing of encrypted stores is kept.
+        most_bytes = 0 if settings.encryption_keys else settings.run_cache_bytes
+        folder = cache_folder(settings.home / "run-cache", most_bytes)
         return Run(
             goal,
             self._journal,

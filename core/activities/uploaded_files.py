@@ -41,7 +41,10 @@ class UploadedFiles:
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._stores = stores
         self._api_url = settings.api_url.rstrip("/")
-        self._cache = UploadCache(settings.home / "upload-cache", settings.run_cache_bytes)
+        # Copies are as they were handed in: where stores are encrypted, they stay while in use.
+        self._is_kept = not settings.encryption_keys
+        most_bytes = settings.run_cache_bytes if self._is_kept else 0
+        self._cache = UploadCache(settings.home / "upload-cache", most_bytes)
 
     def named_as_given(self, tenant: str) -> AbstractContextManager[None]:
         """Have texts name a tenant's uploads ``upload:{id}/{name}`` while the block runs.
@@ -82,16 +85,20 @@ class UploadedFiles:
         if not missing:
             yield parameters
             return
-        async with AsyncExitStack() as stack:
-            paths: dict[str, str] = {}
-            for upload_id in missing:
-                try:
-                    record = await stores.upload_records.get(upload_id)
-                except UnknownUpload:
-                    continue
-                stack.enter_context(self._cache.in_use(upload_id))
-                paths[upload_id] = str(await self._fetched(record))
-            yield {name: _replaced(value, paths) for name, value in parameters.items()}
+        try:
+            async with AsyncExitStack() as stack:
+                paths: dict[str, str] = {}
+                for upload_id in missing:
+                    try:
+                        record = await stores.upload_records.get(upload_id)
+                    except UnknownUpload:
+                        continue
+                    stack.enter_context(self._cache.in_use(upload_id))
+                    paths[upload_id] = str(await self._fetched(record))
+                yield {name: _replaced(value, paths) for name, value in parameters.items()}
+        finally:
+            if not self._is_kept:
+                await asyncio.to_thread(self._cache.make_room)
 
     async def _fetched(self, record: UploadRecord) -> Path:
         if (found := await asyncio.to_thread(self._cache.find, record)) is not None:

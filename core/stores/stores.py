@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from perdure.encryption.cipher import Cipher
+from perdure.encryption.loading import KeysUnreadable, load_cipher
 from perdure.redis.connection import RedisConnection, RedisUnusable
 from perdure.settings import Settings
 from perdure.stores.access.access_stores import AccessStores
@@ -19,7 +21,7 @@ from perdure.stores.database.address import database_address, listen_address
 from perdure.stores.database.engine import Database, open_database
 from perdure.stores.database.errors import DatabaseAway, StoreUnavailable
 from perdure.stores.database.fencing import Claim
-from perdure.stores.database.installation import InstallationStore
+from perdure.stores.database.installation import InstallationStore, open_secret
 from perdure.stores.database.migrate import migrate
 from perdure.stores.database.retry import until_available
 from perdure.stores.database.tenancy import TenantStore, check_tenant
@@ -35,6 +37,7 @@ from perdure.stores.journal.waits import WaitStore
 from perdure.stores.objects.address import artifacts_folder, open_objects
 from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.content_store import ContentStore
+from perdure.stores.objects.sealed_objects import SealedObjects
 from perdure.stores.retention.deletion import DeletionStore
 from perdure.stores.retention.due import DueStore
 from perdure.stores.retention.holds import HoldStore
@@ -158,14 +161,16 @@ async def open_stores(
             this takes a line for people, at first and every minute. When not given, do not wait.
 
     Raises:
-        StoreUnavailable: The home folder cannot be written, the database does not answer, or its
-            schema is newer than this version, or ``redis_url`` cannot be used.
+        StoreUnavailable: The home folder cannot be written, the database does not answer, its
+            schema is newer than this version, ``redis_url`` cannot be used, or the database is
+            encrypted with keys that are not given.
     """
     _make_home(settings)
     folder = artifacts_folder(settings.artifacts_url, settings.home)
     objects = open_objects(settings.artifacts_url, settings.home)
+    cipher = _cipher(settings)
     address = database_address(settings.database_url, settings.home)
-    database = open_database(address, listen_address(settings.listen_url, address))
+    database = open_database(address, listen_address(settings.listen_url, address), cipher)
     redis: RedisConnection | None = None
     if not database.is_sqlite:
         ChangeNotifier(database, database_notify(database))
@@ -182,6 +187,9 @@ async def open_stores(
         redis = _open_redis(settings.redis_url, stores_id)
         if redis is not None and not database.is_sqlite:
             ChangeNotifier(database, redis_notify(redis, database.sender))
+        secret = await open_secret(database, cipher)
+        if cipher is not None and secret is not None:
+            objects = SealedObjects(objects, cipher, secret)
         contents = ContentStore(objects, ContentRecords(database))
         yield Stores(
             stores_id=stores_id,
@@ -200,14 +208,14 @@ async def open_stores(
             uploads=UploadStore(
                 (folder or settings.home / "artifacts") / "uploads",
                 settings.upload_bytes,
-                contents if folder is None else None,
+                contents if folder is None or cipher is not None else None,
             ),
             upload_records=UploadRecordStore(database),
-            responses=ResponseCache(database, redis),
+            responses=ResponseCache(database, redis, cipher, secret),
             waits=WaitStore(database),
             approvals=ApprovalStore(database),
             signals=SignalStore(database),
-            idempotency_keys=IdempotencyKeyStore(database),
+            idempotency_keys=IdempotencyKeyStore(database, secret),
             control=ControlStore(database),
             agents=AgentStore(database),
             usage=UsageStore(database),
@@ -238,6 +246,13 @@ def _open_redis(url: str, stores_id: str) -> RedisConnection | None:
     try:
         return RedisConnection(url, stores_id)
     except RedisUnusable as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+def _cipher(settings: Settings) -> Cipher | None:
+    try:
+        return load_cipher(settings.encryption_keys)
+    except KeysUnreadable as error:
         raise StoreUnavailable(str(error)) from error
 
 

@@ -52,6 +52,10 @@ class ObjectStorage:
         found = (self.folder / "files" / "sha256").rglob("*")
         return sorted(path for path in found if path.is_file())
 
+    def files(self) -> list[Path]:
+        """Return all files that the server keeps, whatever they are called."""
+        return sorted(path for path in self.folder.parent.rglob("*") if path.is_file())
+
     def object(self, digest: str) -> Path:
         """Return the file in which the server keeps a content."""
         digits = digest.removeprefix("sha256:")

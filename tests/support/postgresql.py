@@ -75,6 +75,18 @@ class PostgreSQL:
         )
         return parts.render_as_string()
 
+    def dump(self, url: str) -> bytes:
+        """Return all that one of its databases holds, as ``pg_dump`` writes it."""
+        libpq = url.replace("+asyncpg", "")
+        dumped = subprocess.run(
+            [self._programs / "pg_dump", "--inserts", libpq], check=True, capture_output=True
+        )
+        return dumped.stdout
+
+    def files(self) -> list[Path]:
+        """Return the files of all its databases, the write-ahead log and the server's log too."""
+        return [path for path in self._data.rglob("*") if path.is_file()]
+
     @asynccontextmanager
     async def database(self) -> AsyncIterator[str]:
         """Give the address of an empty database, which is dropped with whatever uses it."""

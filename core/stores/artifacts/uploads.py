@@ -40,8 +40,9 @@ class UploadStore:
     Each tenant has a folder of its own. They lie beside the artifacts, since workers read them
     where they are: machines that share goals share the folder. A file is there whole or not at all.
 
-    Where artifacts lie in a bucket, uploads do too, by their digest, which their records have: the
-    folder is then for what comes just now, and for files that were handed in before.
+    Where artifacts lie in a bucket, or are encrypted, uploads lie with them, by their digest, which
+    their records have: the folder is then for what comes just now, and for what was handed in
+    before.
 
     Attributes:
         in_bucket: Whether that is so.
@@ -53,7 +54,7 @@ class UploadStore:
         Args:
             folder: Its path.
             most_bytes: How large a file may be.
-            contents: The store of contents in a bucket; ``None`` when artifacts lie in a folder.
+            contents: The store of contents; ``None`` when artifacts lie in a folder, as they are.
         """
         self._contents = contents
         self.in_bucket = contents is not None

@@ -1,9 +1,10 @@
 """The tables of who may use the installation, and of what they did."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 
 from perdure.stores.database.columns import PlainText, UtcDateTime, tenant_column
 from perdure.stores.database.schema import metadata
+from perdure.stores.sealing.columns import SealedText
 
 # The API's keys: of each its digest, never the key. A revoked one stays, so that what it did can be
 # traced; while there was never any, an API that listens on this machine alone asks for none.
@@ -52,7 +53,7 @@ audit = Table(
     Column("subject", PlainText, nullable=False),
     Column("status", Integer, nullable=False),
     Column("request_id", String(128), nullable=False),
-    Column("details", Text, nullable=False),
+    Column("details", SealedText("audit.details"), nullable=False),
     tenant_column(),
     Index(None, "tenant", "number"),
     Index(None, "subject", "number"),

@@ -7,6 +7,8 @@ from typing import Final
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from perdure.encryption.cipher import Tampered
+from perdure.encryption.keyring import KeyMissing
 from perdure.stores.database.errors import DatabaseAway, StoreUnavailable
 
 # A word of the driver's own message, and the advice for it; the first match counts.
@@ -45,7 +47,8 @@ def translate_driver_errors(url: str) -> Iterator[None]:
         url: The database's address, without its password.
 
     Raises:
-        StoreUnavailable: The database does not answer, or cannot be written.
+        StoreUnavailable: The database does not answer, cannot be written, or holds what the keys of
+            this process do not open.
     """
     try:
         yield
@@ -56,6 +59,8 @@ def translate_driver_errors(url: str) -> Iterator[None]:
             raise
         kind = DatabaseAway if _state_of(error).startswith(_AWAY) else StoreUnavailable
         raise kind(_sentence(url, str(error.orig) or type(error.orig).__name__)) from error
+    except (KeyMissing, Tampered) as error:
+        raise StoreUnavailable(str(error)) from error
     except OSError as error:
         raise DatabaseAway(_sentence(url, str(error) or "it does not answer in time")) from error
 

@@ -14,10 +14,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from perdure.encryption.cipher import Cipher
 from perdure.models import Event
 from perdure.stores.database.address import SQLITE, prepares_statements, split_options
 from perdure.stores.database.driver_errors import translate_driver_errors
 from perdure.stores.database.errors import StoreUnavailable
+from perdure.stores.sealing.columns import use_cipher
 from perdure.telemetry.metrics import recording
 
 # What PostgreSQL alone needs would be a fifth of what a short command on SQLite imports.
@@ -177,20 +179,23 @@ class Database(ABC):
                 subscriber(event_)
 
 
-def open_database(address: URL, listen_url: URL | None = None) -> Database:
+def open_database(
+    address: URL, listen_url: URL | None = None, cipher: Cipher | None = None
+) -> Database:
     """Return the database at an address that :func:`.database_address` gave.
 
     Args:
         address: The address.
         listen_url: What :func:`.listen_address` gave; another one than the address when a pooler
             stands between, which may keep no prepared statements.
+        cipher: What seals people's words; ``None`` stores them as they are.
 
     Raises:
         StoreUnavailable: Its driver is not installed.
     """
     if address.get_backend_name() == SQLITE:
-        return _Sqlite(address)
-    return _PostgreSQL(address, listen_url or address)
+        return _Sqlite(address, cipher)
+    return _PostgreSQL(address, listen_url or address, cipher)
 
 
 class _Sqlite(Database):
@@ -200,9 +205,10 @@ class _Sqlite(Database):
     database that answers within microseconds.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, cipher: Cipher | None) -> None:
         super().__init__(url)
         self._engine = create_engine(url, pool_size=READER_THREADS + 2)
+        use_cipher(self._engine.dialect, cipher)
         event.listen(self._engine, "connect", _configure_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
         # SQLite has one writer at a time: the queue of one thread is fair and wakes at once, where
@@ -296,7 +302,7 @@ def _replace_nul(
 class _PostgreSQL(Database):
     """PostgreSQL, over the network and therefore asynchronous."""
 
-    def __init__(self, url: URL, listen_url: URL) -> None:
+    def __init__(self, url: URL, listen_url: URL, cipher: Cipher | None) -> None:
         super().__init__(url, listen_url)
         from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -327,6 +333,7 @@ class _PostgreSQL(Database):
                 max_overflow=0,
                 pool_timeout=POOL_WAIT_SECONDS,
             )
+            use_cipher(self._engine.sync_engine.dialect, cipher)
             event.listen(
                 self._engine.sync_engine, "before_cursor_execute", _replace_nul, retval=True
             )

@@ -3,6 +3,8 @@
 Every database is given the words as :mod:`perdure.stores.search.words` makes them, so that all find
 the same. PostgreSQL has a GIN index of them; on SQLite, triggers that the migration makes keep an
 FTS5 index.
+
+Where the stores are encrypted there are no words in it: a goal is found by its ids alone.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from sqlalchemy import TextClause, bindparam, insert, select, text, update
 
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.sealing.columns import cipher_of
 from perdure.stores.search.words import Term, query_terms, words_of
 
 _GOALS: Final = schema.goals.c
@@ -41,14 +44,17 @@ def index_new_goal(
     transaction: Transaction, workflow_id: str, goal_id: str, description: str
 ) -> None:
     """Index a run whose record was just created."""
-    words = words_of(workflow_id, goal_id, description)
+    is_open = cipher_of(transaction.connection.dialect) is None
+    words = words_of(workflow_id, goal_id, description if is_open else "")
     transaction.connection.execute(_INSERT, {"workflow_id": workflow_id, "words": words})
 
 
 def index_ended_goal(transaction: Transaction, workflow_id: str) -> None:
     """Index a run that has ended anew, by all the words in its record."""
     execute = transaction.connection.execute
-    words = words_of(workflow_id, *execute(_TEXTS, {"run": workflow_id}).one())
+    goal_id, *texts = execute(_TEXTS, {"run": workflow_id}).one()
+    is_open = cipher_of(transaction.connection.dialect) is None
+    words = words_of(workflow_id, goal_id, *(texts if is_open else [""]))
     if execute(_UPDATE, {"run": workflow_id, "found": words}).rowcount == 0:
         # A worker of an older version has created it.
         execute(_INSERT, {"workflow_id": workflow_id, "words": words})

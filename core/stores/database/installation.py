@@ -1,12 +1,19 @@
-"""Which Temporal namespace the stores belong to: with two, each would end the other's runs."""
+"""Which Temporal namespace, and which keys, the stores belong to.
 
+With two namespaces, each would end the other's runs.
+"""
+
+import secrets
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from perdure.encryption.cipher import Cipher
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.errors import StoreUnavailable
+from perdure.stores.sealing.text import key_of, open_text, seal_text
 
 _COLUMNS: Final = schema.installation.c
 _GET: Final = select(_COLUMNS.namespace, _COLUMNS.namespace_id, _COLUMNS.server)
@@ -14,6 +21,13 @@ _LOCK: Final = _GET.with_for_update()
 _SET: Final = update(schema.installation).values(
     namespace=bindparam("name"), namespace_id=bindparam("id"), server=bindparam("place")
 )
+
+
+_SECRET: Final = select(_COLUMNS.secret)
+_LOCK_SECRET: Final = _SECRET.with_for_update()
+_SET_SECRET: Final = update(schema.installation).values(secret=bindparam("sealed"))
+_PLACE: Final = "installation.secret"
+_SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,56 @@ class InstallationStore:
             " PERDURE_HOME and PERDURE_DATABASE_URL to other stores, or, if theirs is gone for"
             f" good, PERDURE_ADOPT_NAMESPACE={other.id}"
         )
+
+
+async def open_secret(database: Database, cipher: Cipher | None) -> bytes | None:
+    """Return what these stores key digests of words with; ``None`` if they were never encrypted.
+
+    It is made by the first process that has keys, and stays the same whatever becomes of them. It
+    lies in the stores, sealed by the newest key: who cannot open it has not the keys, and whatever
+    such a process read or stored would be wrong.
+
+    Args:
+        database: The database.
+        cipher: The keys of this process.
+
+    Raises:
+        StoreUnavailable: The stores are encrypted with keys that this process has not.
+    """
+    stored = await database.read(_read_secret)
+    if cipher is None:
+        if stored is not None:
+            raise StoreUnavailable(
+                f"the stores in {database.url} are encrypted (the newest key is"
+                f" {key_of(stored)!r}), and PERDURE_ENCRYPTION_KEYS is not set: set it to their"
+                " keys"
+            )
+        return None
+    if stored is not None and key_of(stored) == cipher.key_id:
+        return await database.read(lambda connection: _opened(connection, cipher))
+
+    def renew(transaction: Transaction) -> bytes:
+        current: str | None = transaction.connection.execute(_LOCK_SECRET).scalar_one()
+        if current is None:
+            secret = secrets.token_hex(_SECRET_BYTES)
+        else:
+            secret = open_text(cipher, current, _PLACE)
+        sealed = seal_text(cipher, secret, _PLACE)
+        transaction.connection.execute(_SET_SECRET, {"sealed": sealed})
+        return bytes.fromhex(secret)
+
+    return await database.write(renew)
+
+
+def _read_secret(connection: Connection) -> str | None:
+    stored: str | None = connection.execute(_SECRET).scalar_one()
+    return stored
+
+
+def _opened(connection: Connection, cipher: Cipher) -> bytes:
+    stored = _read_secret(connection)
+    assert stored is not None
+    return bytes.fromhex(open_text(cipher, stored, _PLACE))
 
 
 def _current(connection: Connection, *, lock: bool = False) -> Namespace | None:

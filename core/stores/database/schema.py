@@ -25,6 +25,7 @@ from perdure.stores.database.columns import (
     sum_columns,
     tenant_column,
 )
+from perdure.stores.sealing.columns import SealedJson, SealedText
 
 # Literal, as in the index: a statement with other values for them does not use it.
 REQUESTED = "request IS NOT NULL AND status = 'running'"
@@ -42,15 +43,15 @@ goals = Table(
     metadata,
     Column("workflow_id", String(200), primary_key=True),
     Column("goal_id", String(100), nullable=False),
-    Column("description", PlainText, nullable=False),
+    Column("description", SealedText("goals.description"), nullable=False),
     Column("agent_type", String(64), nullable=False),
-    Column("parameters", Text, nullable=False),
+    Column("parameters", SealedText("goals.parameters"), nullable=False),
     Column("agent_version", String(200)),
     Column("status", String(16), nullable=False),
     Column("success", Boolean),
-    Column("error", Text),
+    Column("error", SealedText("goals.error")),
     Column("execution_time", Float),
-    Column("progress", Text),
+    Column("progress", SealedText("goals.progress")),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     # The number of the last event: here, so that one UPDATE both takes the next number and locks
@@ -105,10 +106,10 @@ results = Table(
     "results",
     metadata,
     run_column(),
-    Column("result", Text, nullable=False),
-    Column("summary", PlainText, nullable=False),
+    Column("result", SealedText("results.result"), nullable=False),
+    Column("summary", SealedText("results.summary"), nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("metadata", Text, nullable=False),
+    Column("metadata", SealedText("results.metadata"), nullable=False),
 )
 
 steps = Table(
@@ -118,8 +119,8 @@ steps = Table(
     Column("name", String(200), primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("occurrence", Integer, primary_key=True),
-    Column("value", Text, nullable=False),
-    Column("failure", Text),
+    Column("value", SealedText("steps.value"), nullable=False),
+    Column("failure", SealedText("steps.failure")),
     Column("seconds", Float, nullable=False),
     Column("usage", Text),
     Column("recorded_at", UtcDateTime, nullable=False),
@@ -148,7 +149,7 @@ waits = Table(
     run_column(primary_key=False),
     Column("kind", String(16), nullable=False),
     # What it is about, for people: the question, the agent, the signal's name.
-    Column("about", PlainText, nullable=False),
+    Column("about", SealedText("waits.about"), nullable=False),
     # The step that waits: name, digest and occurrence, joined.
     Column("step", Text, nullable=False),
     # When it expires, and, for a delegate, the run that is awaited.
@@ -167,13 +168,14 @@ approvals = Table(
     metadata,
     Column("approval_id", String(32), primary_key=True),  # the wait's
     run_column(primary_key=False),
-    Column("question", PlainText, nullable=False),
-    Column("data", Text, nullable=False),
-    Column("of", Text, nullable=False),
+    Column("question", SealedText("approvals.question"), nullable=False),
+    Column("data", SealedText("approvals.data"), nullable=False),
+    Column("of", SealedText("approvals.of"), nullable=False),
     Column("needed", Integer, nullable=False),
     Column("asked_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
-    Column("decision", Text),
+    # Which of them were approved, and which have expired, is asked for.
+    Column("decision", SealedJson("approvals.decision", "approved", "expired")),
     tenant_column(),
     Index(None, "workflow_id"),
     Index(None, "tenant", "asked_at"),
@@ -190,7 +192,7 @@ votes = Table(
     ),
     Column("by", String(200), primary_key=True),
     Column("approved", Boolean, nullable=False),
-    Column("reason", PlainText, nullable=False),
+    Column("reason", SealedText("votes.reason"), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
 
@@ -200,7 +202,7 @@ signals = Table(
     run_column(),
     Column("name", String(200), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("data", Text, nullable=False),
+    Column("data", SealedText("signals.data"), nullable=False),
     Column("sent_at", UtcDateTime, nullable=False),
 )
 
@@ -260,7 +262,7 @@ responses = Table(
     metadata,
     tenant_column(primary_key=True),
     Column("digest", String(64), primary_key=True),
-    Column("response", Text, nullable=False),
+    Column("response", SealedText("responses.response"), nullable=False),
     Column("usage", Text, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
 )
@@ -298,7 +300,7 @@ uploads = Table(
     "uploads",
     metadata,
     Column("upload_id", String(32), primary_key=True),
-    Column("name", PlainText, nullable=False),
+    Column("name", SealedText("uploads.name"), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("digest", String(71), nullable=False),
     # What the tokens are signed with that workers elsewhere fetch it by.
@@ -313,7 +315,7 @@ callbacks = Table(
     "callbacks",
     metadata,
     Column("workflow_id", String(200), primary_key=True),
-    Column("url", Text, nullable=False),
+    Column("url", SealedText("callbacks.url"), nullable=False),
     # The number of the last event that was posted, and how often the next one could not be.
     Column("number", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -334,6 +336,9 @@ installation = Table(
     Column("server", Text),
     # The oldest schema whose version still works with these tables; set by whoever migrates them.
     Column("works_with", String(8)),
+    # What digests of words are keyed with, sealed; none before keys were set. Whoever cannot open
+    # it has not the keys.
+    Column("secret", Text),
 )
 
 events = Table(
@@ -343,7 +348,7 @@ events = Table(
     Column("number", Integer, primary_key=True),
     Column("type", String(32), nullable=False),
     Column("time", UtcDateTime, nullable=False),
-    Column("data", Text, nullable=False),
+    Column("data", SealedText("events.data"), nullable=False),
 )
 
 metrics = Table(
@@ -381,8 +386,8 @@ scores = Table(
     Column("by", PlainText, primary_key=True),
     Column("by_agent", Boolean, primary_key=True),
     Column("number", Float),
-    Column("label", PlainText),
-    Column("comment", PlainText, nullable=False),
+    Column("label", SealedText("scores.label")),
+    Column("comment", SealedText("scores.comment"), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     tenant_column(),
     Index(None, "tenant", "at"),

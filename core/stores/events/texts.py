@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from perdure.models import Model
 from perdure.models.events import THINKING_SUFFIX
 from perdure.stores.database import schema
+from perdure.stores.sealing.columns import is_sealed
 
 # More is cut off at its beginning: what was written last is looked at.
 MAX_CHARACTERS: Final = 200_000
@@ -22,7 +23,10 @@ _PIECES: Final = (
     )
     .order_by(_EVENTS.number)
 )
-_PIECES_OF: Final = _PIECES.where(_EVENTS.data.contains(bindparam("tail")))
+# Among sealed pieces the database cannot choose.
+_PIECES_OF: Final = _PIECES.where(
+    or_(_EVENTS.data.contains(bindparam("tail")), is_sealed(_EVENTS.data))
+)
 _PIECES_UNTIL: Final = _PIECES.where(_EVENTS.number <= bindparam("until"))
 _OPEN: Final = select(schema.streams.c.stream).where(
     schema.streams.c.workflow_id == bindparam("run")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    null,
     or_,
     select,
 )
@@ -33,6 +34,7 @@ from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_
 from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.journal.decisions import add_vote, numbers_of, votes_of
 from perdure.stores.journal.signals import run_ended_error
+from perdure.stores.sealing.columns import is_sealed
 
 _DATA: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
@@ -42,12 +44,20 @@ _GOALS: Final = schema.goals.c
 _SELECT: Final = select(
     schema.approvals, _GOALS.ended_at.label("run_ended_at"), _GOALS.status.label("run_status")
 ).join(schema.goals, _GOALS.workflow_id == _APPROVALS.workflow_id)
-# Of long texts no more is read than is shown, and how long they are.
+# Of long texts no more is read than is shown, and how long they are; of sealed ones all.
 _TEXTS: Final = (_APPROVALS.question, _APPROVALS.data)
 _SELECT_LISTED: Final = _SELECT.with_only_columns(
     *(column for column in schema.approvals.c if column not in set(_TEXTS)),
-    *(func.substr(text, 1, MAX_LISTED_CHARACTERS + 1).label(text.name) for text in _TEXTS),
-    *(func.length(text).label(f"{text.name}_length") for text in _TEXTS),
+    *(
+        case((is_sealed(text), text), else_=func.substr(text, 1, MAX_LISTED_CHARACTERS + 1)).label(
+            text.name
+        )
+        for text in _TEXTS
+    ),
+    *(
+        case((is_sealed(text), null()), else_=func.length(text)).label(f"{text.name}_length")
+        for text in _TEXTS
+    ),
     _GOALS.ended_at.label("run_ended_at"),
 )
 _BY_ID: Final = _SELECT.where(_APPROVALS.approval_id == bindparam("approval"))
@@ -271,14 +281,19 @@ def _listed_record(
     numbers: Mapping[str, int],
     now: datetime,
 ) -> ApprovalRecord:
-    approval, length = row["approval_id"], row["data_length"]
+    approval, length = row["approval_id"], _length(row, "data")
     is_long = length > MAX_LISTED_CHARACTERS
     data = beginning(row["data"], length) if is_long else _DATA.validate_json(row["data"])
     record = _record(row, votes[approval], numbers[approval], now, data)
-    if row["question_length"] > MAX_LISTED_CHARACTERS:
-        question = beginning(row["question"], row["question_length"])
+    if (length := _length(row, "question")) > MAX_LISTED_CHARACTERS:
+        question = beginning(row["question"], length)
         return record.model_copy(update={"question": question, "shortened": True})
     return record.model_copy(update={"shortened": is_long})
+
+
+def _length(row: RowMapping, name: str) -> int:
+    length: int | None = row[f"{name}_length"]
+    return len(row[name]) if length is None else length
 
 
 def _record(

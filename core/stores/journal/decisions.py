@@ -1,12 +1,12 @@
 """Requesting, voting on and deciding an approval, in a transaction."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from perdure.agents.steps.journal import ApprovalRequest
 from perdure.models import Approval, Decision, Vote, beginning
@@ -25,16 +25,11 @@ _VOTES: Final = (
     .where(schema.votes.c.approval_id.in_(bindparam("approvals", expanding=True)))
     .order_by(schema.votes.c.at, schema.votes.c.by)
 )
-# Counted when it is read: most questions are asked once.
-_NUMBERS: Final = select(
-    _APPROVALS.approval_id,
-    func.row_number()
-    .over(
-        partition_by=(_APPROVALS.workflow_id, _APPROVALS.question),
-        order_by=(_APPROVALS.asked_at, _APPROVALS.approval_id),
-    )
-    .label("number"),
-).where(_APPROVALS.workflow_id.in_(bindparam("runs", expanding=True)))
+_QUESTIONS: Final = (
+    select(_APPROVALS.approval_id, _APPROVALS.workflow_id, _APPROVALS.question)
+    .where(_APPROVALS.workflow_id.in_(bindparam("runs", expanding=True)))
+    .order_by(_APPROVALS.asked_at, _APPROVALS.approval_id)
+)
 _INSERT_APPROVAL: Final = insert(schema.approvals).values(tenant=tenant_of("run"))
 _INSERT_VOTE: Final = insert(schema.votes)
 _DECIDE: Final = (
@@ -87,8 +82,14 @@ def request_approval(
 
 def numbers_of(connection: Connection, workflow_ids: Collection[str]) -> Mapping[str, int]:
     """Return the numbers of runs' approvals among those of the same question, by their ids."""
-    rows = connection.execute(_NUMBERS, {"runs": list(set(workflow_ids))})
-    return {row.approval_id: row.number for row in rows}
+    # Counted when it is read, since most questions are asked once; and not by the database, to
+    # which sealed questions are all different.
+    numbers: dict[str, int] = {}
+    asked: Counter[tuple[str, str]] = Counter()
+    for row in connection.execute(_QUESTIONS, {"runs": list(set(workflow_ids))}):
+        asked[row.workflow_id, row.question] += 1
+        numbers[row.approval_id] = asked[row.workflow_id, row.question]
+    return numbers
 
 
 def add_vote(transaction: Transaction, approval: Approval, vote: Vote) -> Decision | None:

@@ -91,7 +91,6 @@ _EXPIRED_SIGNALS: Final = (
     .where(
         _WAITS.workflow_id == bindparam("run"),
         _WAITS.kind == WaitKind.SIGNAL.value,
-        _WAITS.about == _SIGNALS.name,
         _SIGNALS.data == EXPIRED,
     )
 )

@@ -11,6 +11,7 @@ from perdure.stores.database.columns import (
     tenant_column,
 )
 from perdure.stores.database.schema import idempotency_keys, metadata
+from perdure.stores.sealing.columns import SealedText
 
 WHOLE_TENANT: Final = ""
 
@@ -21,7 +22,7 @@ holds = Table(
     tenant_column(primary_key=True),
     Column("workflow_id", String(200), primary_key=True),
     Column("by", PlainText, nullable=False),
-    Column("reason", PlainText, nullable=False),
+    Column("reason", SealedText("holds.reason"), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
 

@@ -12,6 +12,7 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import InputRefused, KeyConflict
 from perdure.stores.database.tenancy import TenantStore
+from perdure.stores.sealing.text import keyed_digest
 
 MAX_KEY_CHARACTERS: Final = 255
 
@@ -24,8 +25,15 @@ _SELECT_KEY: Final = select(_KEYS.digest, _KEYS.workflow_id).where(
 class IdempotencyKeyStore(TenantStore):
     """The idempotency keys that callers sent with their goals."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secret: bytes | None = None) -> None:
+        """Bind it to the database.
+
+        Args:
+            database: The database.
+            secret: What digests are keyed with; ``None`` where nothing is encrypted.
+        """
         super().__init__(database)
+        self._secret = secret
         self._insert = database.insert(schema.idempotency_keys).on_conflict_do_nothing()
 
     async def claim(self, key: str, digest: str, workflow_id: str) -> str:
@@ -45,10 +53,11 @@ class IdempotencyKeyStore(TenantStore):
         """
         check_key(key)
         owner = self._tenancy.name
+        keyed = keyed_digest(self._secret, digest)
         row = {
             "tenant": owner,
             "key": key,
-            "digest": digest,
+            "digest": keyed,
             "workflow_id": workflow_id,
             "given_at": datetime.now(UTC),
         }
@@ -57,7 +66,8 @@ class IdempotencyKeyStore(TenantStore):
             # On PostgreSQL the insert waits for a concurrent one with the same key.
             transaction.connection.execute(self._insert, row)
             first = transaction.connection.execute(_SELECT_KEY, {"owner": owner, "key": key}).one()
-            if first.digest != digest:
+            # As it is: that of a goal that was handed in before the stores were encrypted.
+            if first.digest not in {keyed, digest}:
                 raise KeyConflict(key, first.workflow_id)
             return str(first.workflow_id)
 

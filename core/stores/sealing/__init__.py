@@ -1,0 +1,1 @@
+"""Sealed columns: what the stores keep of people's words as ciphertext, once keys are set."""
