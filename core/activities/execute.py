@@ -194,7 +194,9 @@ class Execute:
                 return ExecuteOutput(cancelled=True, cleaned=cleaned)
             except (Stalled, StepTooLong, OutOfTime, Exception) as error:  # noqa: BLE001 -- the goal's failure
                 failure = _failure_of(error)
-                logger.info("attempt failed", type=failure.type, message=failure.message)
+                # What an error says may be a goal's words: of encrypted goals no log has them.
+                said = {} if self._settings.encryption_keys else {"message": failure.message}
+                logger.info("attempt failed", type=failure.type, **said)
                 if failure.kind is FailureKind.THROTTLED:
                     data = {"retry_after": failure.retry_after, "message": failure.message}
                     await context.emitter.emit_event("run.throttled", data)

@@ -1,6 +1,7 @@
 """``perdure backup`` and ``perdure restore``: an embedded home in one file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,9 @@ from perdure.cli.output.printing import print_json, print_text
 from perdure.cli.runtime.errors import WrongInput, handle_errors
 from perdure.cli.runtime.options import json_option
 from perdure.cli.runtime.server_choice import this_machine_only
+
+if TYPE_CHECKING:
+    from perdure.temporal.backup.archive import Manifest
 
 
 @click.command()
@@ -30,9 +34,11 @@ def backup(file: Path, as_json: bool) -> None:
     except OSError as error:
         raise WrongInput(f"{file} cannot be written ({error.strerror or error})") from error
     if as_json:
-        print_json({"file": str(file), "files": len(manifest.files), "bytes": file.stat().st_size})
+        document = {"file": str(file), "files": len(manifest.files), "bytes": file.stat().st_size}
+        print_json(document | {"newest_key": manifest.newest_key})
     else:
         print_text(f"{file}  {len(manifest.files)} files, {file.stat().st_size:,} bytes")
+        _say_keys(manifest, "keep them elsewhere, or nobody can read it")
 
 
 @click.command()
@@ -59,7 +65,16 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
         ) from error
     if as_json:
         document = {"home": str(settings.home), "taken_at": manifest.taken_at.isoformat()}
-        print_json(document | {"files": len(manifest.files)})
+        print_json(document | {"files": len(manifest.files), "newest_key": manifest.newest_key})
     else:
         moment = f"{manifest.taken_at.astimezone():%Y-%m-%d %H:%M:%S}"
         print_text(f"{settings.home}  as it was at {moment}")
+        _say_keys(manifest, "set PERDURE_ENCRYPTION_KEYS to them")
+
+
+def _say_keys(manifest: "Manifest", advice: str) -> None:
+    if manifest.newest_key is not None:
+        print_text(
+            f"its goals are encrypted, the newest key is {manifest.newest_key!r}, and the keys are"
+            f" not in it: {advice}"
+        )

@@ -32,12 +32,15 @@ class Manifest(BaseModel):
         format: How the archive is laid out; a newer version may lay it out otherwise.
         version: The version of Perdure that wrote it.
         taken_at: The moment of the databases.
+        newest_key: The id of the newest key that its stores are encrypted with, which is not in it;
+            ``None`` if they are not.
         files: The SHA-256 of each file, by its name in the home.
     """
 
     format: int = FORMAT
     version: str
     taken_at: datetime
+    newest_key: str | None = None
     files: dict[str, str] = {}
 
 

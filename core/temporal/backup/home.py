@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ from typing import Final
 
 from perdure.settings import Settings
 from perdure.stores.objects.address import artifacts_folder
+from perdure.stores.sealing.text import key_of
 from perdure.temporal.backup.archive import (
     ArchiveWriter,
     Manifest,
@@ -63,14 +65,17 @@ def back_up(settings: Settings, target: Path) -> Manifest:
             Snapshot(home / _STORES, ServerState(home).database) as snapshot,
             write_archive(target) as archive,
         ):
+            newest_key = None
             for database in snapshot.databases:
                 copied = Path(scratch) / database.name
                 snapshot.copy(database, copied)
+                if database.name == _STORES:
+                    newest_key = _newest_key(copied)
                 archive.add(copied, database.name)
                 copied.unlink()
             # After the databases: a file is there before anything refers to it.
             _add_files(archive, home)
-            manifest = Manifest(version=core_version(), taken_at=taken_at)
+            manifest = Manifest(version=core_version(), taken_at=taken_at, newest_key=newest_key)
             archive.end(manifest)
     except sqlite3.Error as error:
         raise BackupRefused(f"a database of {home} cannot be read ({error}): try again") from error
@@ -118,6 +123,17 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> Manifest:
             new = [path for path in _state_of(Path(scratch)) if path.exists()]
             _move(Path(scratch), home, sorted(new, key=lambda path: path.name == _STORES))
     return manifest
+
+
+def _newest_key(stores: Path) -> str | None:
+    """Return the id of the key that stores are encrypted with; ``None`` if they are not."""
+    # Nothing else has this copy, and no file is to be left beside it.
+    with closing(sqlite3.connect(f"{stores.absolute().as_uri()}?immutable=1", uri=True)) as copy:
+        columns = [row[1] for row in copy.execute("PRAGMA table_info(installation)")]
+        if "secret" not in columns:  # an older version has written it
+            return None
+        (secret,) = copy.execute("SELECT secret FROM installation").fetchone()
+    return None if secret is None else key_of(secret)
 
 
 def _add_files(archive: ArchiveWriter, home: Path) -> None:

@@ -1,0 +1,43 @@
+"""Commands on a home that is encrypted: with its keys, without them, and from a backup."""
+
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from tests.support.encryption import write_keys
+
+WORD = "quetzalcoatl"
+
+
+def test_a_home_is_of_use_with_its_keys_alone(perdure: Any, own_home: Path, tmp_path: Path) -> None:
+    keys = {"PERDURE_ENCRYPTION_KEYS": write_keys(tmp_path / "keys", "first")}
+    run = perdure.json("run", "echo", f"say {WORD}", "--param", f"text={WORD}", **keys)
+    workflow_id = run["workflow_id"]
+    assert perdure.json("goals", "show", workflow_id, **keys)["parameters"]["text"] == WORD
+
+    for source in ({}, {"PERDURE_ENCRYPTION_KEYS": write_keys(tmp_path / "other", "other")}):
+        refused = perdure("goals", "show", workflow_id, **source)
+        assert refused.returncode == 1
+        assert refused.stdout == ""
+        assert len(refused.stderr.splitlines()) == 1, refused.stderr
+        assert "PERDURE_ENCRYPTION_KEYS" in refused.stderr
+        assert "'first'" in refused.stderr
+
+    archive = tmp_path / "home.tar.gz"
+    written = perdure("backup", str(archive))
+    assert written.returncode == 0, written.stderr
+    assert "the newest key is 'first', and the keys are not in it: keep" in written.stdout
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            content = opened.extractfile(member)
+            if content is not None and not member.name.startswith("temporal"):
+                assert WORD.encode() not in content.read(), member.name
+    shutil.rmtree(own_home)
+    restored = perdure("restore", str(archive))
+    assert restored.returncode == 0, restored.stderr
+    assert "the keys are not in it: set PERDURE_ENCRYPTION_KEYS" in restored.stdout
+    assert perdure.json("goals", "show", workflow_id, **keys)["parameters"]["text"] == WORD
+    out = tmp_path / "out"
+    assert perdure("goals", "result", workflow_id, "--output", str(out), **keys).returncode == 0
+    assert (out / "echo.txt").read_text(encoding="utf-8") == WORD
