@@ -72,9 +72,10 @@ class Settings(BaseSettings):
         adopt_namespace: ``PERDURE_ADOPT_NAMESPACE``: the id of a Temporal namespace that the stores
             are to belong to from now on, when the one that they belonged to is gone for good.
         encryption_keys: ``PERDURE_ENCRYPTION_KEYS``: the file of the keys with which everything
-            that goes through Temporal is encrypted, newest first, or ``command:`` and a command
-            that prints them, such as ``command:vault kv get -field=keys secret/perdure``; without
-            it nothing is. The same for the API, the command line and workers.
+            that goes through Temporal is encrypted, and what the stores hold of goals: newest
+            first, or ``command:`` and a command that prints them, such as
+            ``command:vault kv get -field=keys secret/perdure``; without it nothing is. The same for
+            the API, the command line and workers.
         codec_origins: ``PERDURE_CODEC_ORIGINS``: comma-separated origins of Temporal's UI, such as
             ``https://cloud.temporal.io``, whose pages may use ``/api/codec``, which opens what is
             encrypted for those who send a key with the scope ``admin``.
