@@ -23,6 +23,9 @@ WAKE_SIGNAL = "wake"
 PAUSE_SIGNAL = "pause"
 RESUME_SIGNAL = "resume"
 
+# The id of the wait for a slot, where only so many goals may run at once; a run has one at most.
+SLOT_WAIT = "slot"
+
 
 def task_queue(pool: str | None) -> str:
     """Return the task queue of a pool of workers: ``ai-agent-queue-gpu`` for ``gpu``."""
@@ -42,10 +45,12 @@ class PrepareOutput(Message):
         agent_version: Distribution and version of the plugin that registers the agent; empty where
             it was not installed.
         stores_id: Which stores hold the run: a worker with others must not execute it.
+        waits: What it waits for before its first execution, if anything.
     """
 
     agent_version: str
     stores_id: str | None = None
+    waits: tuple["Wait", ...] = ()
 
 
 class WaitKind(StrEnum):
@@ -108,6 +113,7 @@ class ExecuteOutput(Message):
         advanced: Whether this execution took the outcome of a wait.
         cancelled: The agent was stopped because somebody cancelled the run.
         cleaned: Whether its clean-up is done.
+        gated: Nothing was executed: the run waits for a slot.
     """
 
     yielded: bool = False
@@ -116,6 +122,11 @@ class ExecuteOutput(Message):
     advanced: bool = True
     cancelled: bool = False
     cleaned: bool = False
+    gated: bool = False
+
+
+# A kind that workers of every version know.
+WAIT_FOR_SLOT = Wait(id=SLOT_WAIT, kind=WaitKind.SIGNAL)
 
 
 class WorkflowState(Message):

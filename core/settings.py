@@ -15,6 +15,7 @@ import platformdirs
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from perdure.concurrency import ConcurrencyLimits
 from perdure.retention import Retention
 
 MIN_SECRET_CHARACTERS: Final = 24
@@ -125,6 +126,10 @@ class Settings(BaseSettings):
         metrics_address: ``PERDURE_METRICS_ADDRESS``: where a worker, or a pool of them, answers
             ``/metrics``, such as ``127.0.0.1:9464``; nowhere when not set. The API has its own.
         max_concurrent_goals: ``PERDURE_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
+        concurrent_goals: ``PERDURE_CONCURRENT_GOALS``: comma-separated, how many goals may run at
+            once, on all workers together: ``tenant=100`` of each tenant, ``tenant:acme=20`` of one,
+            likewise of an ``agent`` and in a ``pool``. Others wait, and hold no worker. The same
+            for all workers.
         stall_seconds: ``PERDURE_STALL_SECONDS``: how long an agent may go without a step that
             starts or ends, and without an event, before the attempt fails as stalled.
         drain_seconds: ``PERDURE_DRAIN_SECONDS``: how long agents may take to reach the end of a
@@ -215,6 +220,7 @@ class Settings(BaseSettings):
     log_levels: Annotated[dict[str, int] | None, NoDecode] = None
     metrics_address: Annotated[Address | None, NoDecode] = None
     max_concurrent_goals: int = 1000
+    concurrent_goals: str = ""
     stall_seconds: Annotated[float, Field(gt=0)] = 900.0
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0
     memory_target: Annotated[float, Field(gt=0, le=1)] = 0.85
@@ -372,6 +378,12 @@ class Settings(BaseSettings):
     def _check_retention(cls, days: str) -> str:
         Retention.parse(days)
         return days
+
+    @field_validator("concurrent_goals")
+    @classmethod
+    def _check_limits(cls, limits: str) -> str:
+        ConcurrencyLimits.parse(limits)
+        return limits
 
     @field_validator("metrics_address", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from perdure.activities.agent_lookup import find_agent
 from perdure.activities.execution_context import ExecutionContext
 from perdure.activities.execution_watchdog import Execution, ExecutionWatchdog
 from perdure.activities.failures import failed_activity
+from perdure.activities.gate import Gate
 from perdure.activities.threads_left import threads_left_reported
 from perdure.activities.uploaded_files import UploadAway, UploadedFiles
 from perdure.agents.execution import clean_up, execute_agent, partial_result
@@ -35,7 +36,13 @@ from perdure.agents.steps.run_closed import (
     Suspended,
 )
 from perdure.agents.steps.steps import Steps
-from perdure.messages import EXECUTE_ACTIVITY, STORES_AWAY, ExecuteInput, ExecuteOutput
+from perdure.messages import (
+    EXECUTE_ACTIVITY,
+    STORES_AWAY,
+    WAIT_FOR_SLOT,
+    ExecuteInput,
+    ExecuteOutput,
+)
 from perdure.models import EventType, Failure, FailureKind, Goal, GoalStatus
 from perdure.redis.redis_breakers import RedisBreakers
 from perdure.settings import Settings
@@ -55,8 +62,15 @@ log = structlog.get_logger()
 class Execute:
     """The activity that executes a goal's agent."""
 
-    def __init__(self, stores: Stores, registry: AgentRegistry, settings: Settings) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        registry: AgentRegistry,
+        settings: Settings,
+        gate: Gate | None = None,
+    ) -> None:
         self._stores = stores
+        self._gate = gate or Gate(stores.slots)
         self._registry = registry
         self._settings = settings
         self._uploads = UploadedFiles(stores, settings)
@@ -78,12 +92,14 @@ class Execute:
         try:
             self._check_stores(task)
             claim, is_retry = await self._claim_run(task)
+            if not await self._gate.enter(task.goal, claim, has_begun=task.after is not None):
+                return ExecuteOutput(gated=True, waits=(WAIT_FOR_SLOT,))
             context = ExecutionContext(self._stores, claim, self._breakers, is_retry=is_retry)
             identity = claim.workflow_id, claim.run_id, claim.sequence
             with recorded_execution(task.goal, *identity, task.attempt) as span:
                 try:
                     with self._uploads.named_as_given(claim.tenant):
-                        executed = await self._execute(task, context)
+                        executed = await self._execute_with_slot(task, context)
                 except Ended:
                     span.set({END: "ended"})
                     raise
@@ -143,6 +159,17 @@ class Execute:
             # The stores were away when the record should have been opened.
             await self._stores.goals.create(task.goal, workflow_id, info.scheduled_time)
             return await self._stores.executions.start(claim, type_, data)
+
+    async def _execute_with_slot(
+        self, task: ExecuteInput, context: ExecutionContext
+    ) -> ExecuteOutput:
+        goes_on = False
+        try:
+            executed = await self._execute(task, context)
+            goes_on = executed.yielded and not context.is_paused
+            return executed
+        finally:
+            await self._gate.leave(task.goal, context.claim, goes_on=goes_on)
 
     async def _execute(self, task: ExecuteInput, context: ExecutionContext) -> ExecuteOutput:
         if not self._uploads.are_named_by(task.goal):
@@ -212,6 +239,7 @@ class Execute:
         await context.close()
         suspend = self._stores.executions.suspend
         if paused:
+            context.is_paused = True
             await suspend(context.claim, GoalStatus.PAUSED, "run.paused", {})
             return ExecuteOutput(yielded=True)
         if isinstance(run.steps.closed, Interrupted):

@@ -18,6 +18,7 @@ class ExecutionContext:
         claim: The execution.
         is_retry: Whether another execution has claimed the run before.
         emitter: Takes what the agent emits.
+        is_paused: Whether the execution has ended because somebody asked to pause the run.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class ExecutionContext:
         self._breakers = breakers
         self._stores = stores.of(claim.tenant)
         self.is_retry = is_retry
+        self.is_paused = False
         self._event_writer = stores.emitter(claim, is_retry=is_retry)
         self.emitter = HeartbeatEmitter(self._event_writer)
         self._journal = stores.context.journal(claim, self._event_writer.drain)

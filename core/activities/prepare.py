@@ -3,10 +3,11 @@
 from temporalio import activity
 
 from perdure.activities.agent_lookup import check_known
+from perdure.activities.gate import Gate
 from perdure.activities.quick_activity import quick_or_later
 from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry
-from perdure.messages import PREPARE_ACTIVITY, PrepareOutput
+from perdure.messages import PREPARE_ACTIVITY, WAIT_FOR_SLOT, PrepareOutput
 from perdure.models import Goal
 from perdure.stores import Stores
 
@@ -14,8 +15,9 @@ from perdure.stores import Stores
 class Prepare:
     """The first activity of a goal."""
 
-    def __init__(self, stores: Stores, registry: AgentRegistry) -> None:
+    def __init__(self, stores: Stores, registry: AgentRegistry, gate: Gate | None = None) -> None:
         self._stores = stores
+        self._gate = gate or Gate(stores.slots)
         self._registry = registry
 
     @activity.defn(name=PREPARE_ACTIVITY)
@@ -45,7 +47,9 @@ class Prepare:
             check_parameters(installed.spec, uploads.local_parameters(goal))
         else:
             await check_known(self._registry, self._stores, goal.agent_type)
+        may_begin = await self._gate.ask(goal, workflow_id)
         return PrepareOutput(
+            waits=() if may_begin else (WAIT_FOR_SLOT,),
             agent_version=installed.agent_version if installed else "",
             stores_id=self._stores.stores_id,
         )

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from perdure.activities.gate import Gate
 from perdure.activities.quick_activity import quick_or_later
 from perdure.messages import STORE_ACTIVITY, StoreInput
 from perdure.models import ResultReference
@@ -13,8 +14,9 @@ from perdure.stores import Stores, UnknownGoal
 class Store:
     """The last activity of a goal."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, gate: Gate | None = None) -> None:
         self._stores = stores
+        self._gate = gate or Gate(stores.slots)
 
     @activity.defn(name=STORE_ACTIVITY)
     @quick_or_later
@@ -26,6 +28,7 @@ class Store:
         """
         info = activity.info()
         workflow_id = info.workflow_id or ""
+        await self._gate.forget(ended.goal, workflow_id)
         try:
             return await self._store(workflow_id, ended)
         except UnknownGoal:

@@ -69,6 +69,7 @@ class AsyncGoals(AsyncResource):
         goal_id: str | None = None,
         budget: Budget | None = None,
         pool: str | None = None,
+        priority: int | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> StartResponse: ...
@@ -84,6 +85,7 @@ class AsyncGoals(AsyncResource):
         goal_id: str | None = None,
         budget: Budget | None = None,
         pool: str | None = None,
+        priority: int | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float,
@@ -99,6 +101,7 @@ class AsyncGoals(AsyncResource):
         goal_id: str | None = None,
         budget: Budget | None = None,
         pool: str | None = None,
+        priority: int | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float = 0,
@@ -114,6 +117,8 @@ class AsyncGoals(AsyncResource):
             goal_id: A name of your own for it; one is made when it is not given.
             budget: What it may use at most.
             pool: The pool of workers that is to run it.
+            priority: Before which others it goes while it waits for a worker: 1 first, 5 last; 3
+                when not given.
             callback_url: Where to post an event when it ends or asks something.
             idempotency_key: The same key again returns the run started first. One is made when it
                 is not given, so that nothing is started twice when a response is lost.
@@ -129,6 +134,7 @@ class AsyncGoals(AsyncResource):
                 goal_id=goal_id,
                 budget=budget,
                 pool=pool,
+                priority=priority,
                 callback_url=callback_url,
                 idempotency_key=idempotency_key,
                 wait=wait,
@@ -145,6 +151,7 @@ class AsyncGoals(AsyncResource):
         goal_id: str | None = None,
         budget: Budget | None = None,
         pool: str | None = None,
+        priority: int | None = None,
         callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> GoalRecord:
@@ -157,6 +164,7 @@ class AsyncGoals(AsyncResource):
             goal_id=goal_id,
             budget=budget,
             pool=pool,
+            priority=priority,
             callback_url=callback_url,
             idempotency_key=idempotency_key,
             wait=_WAIT_SECONDS,

@@ -12,6 +12,7 @@ from perdure.models.failures import Failure, FailureKind
 from perdure.models.goals import (
     AGENT_NAME_PATTERN,
     DEFAULT_POOL,
+    DEFAULT_PRIORITY,
     MAX_AGENT_NAME_CHARACTERS,
     MAX_DESCRIPTION_CHARACTERS,
     MAX_PARAMETERS_BYTES,
@@ -26,6 +27,7 @@ from perdure.models.goals import (
     Origin,
     Parameters,
     PoolName,
+    SlotWait,
 )
 from perdure.models.results import Artifact, Result, ResultReference
 from perdure.models.scores import Score, ScoreContent, ScoreValue
@@ -36,6 +38,7 @@ from perdure.models.usage import Spending, Usage
 __all__ = [
     "AGENT_NAME_PATTERN",
     "DEFAULT_POOL",
+    "DEFAULT_PRIORITY",
     "DEFAULT_TENANT",
     "MAX_AGENT_NAME_CHARACTERS",
     "MAX_DESCRIPTION_CHARACTERS",
@@ -67,6 +70,7 @@ __all__ = [
     "Score",
     "ScoreContent",
     "ScoreValue",
+    "SlotWait",
     "Spending",
     "TenantName",
     "Usage",

@@ -34,6 +34,10 @@ PoolName = Annotated[
 # The workers that belong to no other pool.
 DEFAULT_POOL = "default"
 
+# As Temporal's: 1 comes first.
+DEFAULT_PRIORITY = 3
+Priority = Annotated[int, Field(ge=1, le=5)]
+
 Parameters = dict[str, JsonValue]
 
 
@@ -66,6 +70,7 @@ class GoalContent(LastingModel):
         budget: What it may use at most.
         pool: The pool of workers that is to run it; where the installation or the agent says, when
             not given.
+        priority: Before which others it goes while it waits for a worker: 1 first, 5 last.
     """
 
     goal_id: GoalId
@@ -82,6 +87,10 @@ class GoalContent(LastingModel):
     pool: Annotated[
         PoolName | None, Field(exclude_if=lambda pool: pool in {None, DEFAULT_POOL})
     ] = None
+    # Likewise.
+    priority: Annotated[
+        Priority, Field(exclude_if=lambda priority: priority == DEFAULT_PRIORITY)
+    ] = DEFAULT_PRIORITY
 
     @field_validator("description")
     @classmethod
@@ -180,6 +189,22 @@ class Hold(Model):
     tenant: str = DEFAULT_TENANT
 
 
+class SlotWait(Model):
+    """What a run waits for that may not run yet, since so many others do.
+
+    Attributes:
+        limit: The limit that is reached: ``tenant:acme``, ``agent:code`` or ``pool:gpu``.
+        running: How many goals run that it counts.
+        most: How many may.
+        message: The same as a sentence.
+    """
+
+    limit: str
+    running: int
+    most: int
+    message: str
+
+
 class GoalRecord(Model):
     """One run of a goal as the stores know it, and as the API and the command line show it.
 
@@ -194,12 +219,14 @@ class GoalRecord(Model):
             ``perdure-research 0.1.0``.
         budget: What it may use at most.
         pool: The pool of workers that runs it.
+        priority: Before which others it goes while it waits for a worker: 1 first, 5 last.
         parent: The run that delegated it.
         tenant: Whose it is.
         origin: The run that it was made from, where it was made from one.
         trace_id: The trace that its spans are in, if it is recorded: 32 hexadecimal digits.
         scores: What was said of how good it is, in the order of their names.
         hold: What keeps it from being deleted; not in lists.
+        slot: What it waits for where only so many goals may run at once; not in lists.
     """
 
     workflow_id: str
@@ -209,6 +236,7 @@ class GoalRecord(Model):
     parameters: Parameters = Field(default_factory=dict)
     budget: Budget | None = None
     pool: str = DEFAULT_POOL
+    priority: int = DEFAULT_PRIORITY
     parent: str | None = None
     tenant: str = DEFAULT_TENANT
     origin: Origin | None = None
@@ -222,6 +250,7 @@ class GoalRecord(Model):
     artifacts: tuple[Artifact, ...] = ()
     scores: tuple[Score, ...] = ()
     hold: Hold | None = None
+    slot: SlotWait | None = None
     agent_version: str | None = None
     started_at: datetime
     ended_at: datetime | None = None

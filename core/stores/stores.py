@@ -53,6 +53,7 @@ from perdure.stores.runs.reruns import RerunStore
 from perdure.stores.runs.results import ResultStore
 from perdure.stores.runs.scores import ScoreStore
 from perdure.stores.runs.workers import WorkerStore
+from perdure.stores.slots.slot_store import SlotStore
 from perdure.stores.spending.ledger import LedgerStore
 from perdure.stores.spending.metrics import MetricStore
 from perdure.stores.spending.response_cache import ResponseCache
@@ -110,6 +111,7 @@ class Stores:
     deletion: DeletionStore
     holds: HoldStore
     due: DueStore
+    slots: SlotStore
     leases: LeaseStore
     redis: RedisConnection | None = None
     tenant: str | None = None
@@ -229,6 +231,7 @@ async def open_stores(
             deletion=DeletionStore(database),
             holds=HoldStore(database),
             due=DueStore(database),
+            slots=SlotStore(database),
             leases=LeaseStore(database),
             redis=redis,
         )

@@ -143,11 +143,7 @@ class AgentGoalWorkflow:
             self._continue_as_new_if_long(goal, state, started)
             try:
                 if not state.prepared:
-                    prepared = await _run_quick_activity(
-                        PREPARE_ACTIVITY, goal, PrepareOutput, PREPARE_TIMEOUT, RETRY
-                    )
-                    update = {"prepared": True, "stores_id": prepared.stores_id}
-                    state = state.model_copy(update=update)
+                    state = await self._prepare(goal, state)
                 executed = await self._execute(goal, state)
             except ActivityError as error:
                 if is_cancelled_exception(error):
@@ -161,7 +157,7 @@ class AgentGoalWorkflow:
                     return failed.failure
                 await workflow.sleep(retry_delay(failed, state))
                 continue
-            state = record_execution(state, lost=executed.lost)
+            state = record_execution(state, lost=executed.lost, gated=executed.gated)
             if executed.cancelled or workflow.cancellation_reason() is not None:
                 # A cancellation that came while the execution ended is unknown to it.
                 self._cleaned = executed.cleaned
@@ -178,10 +174,19 @@ class AgentGoalWorkflow:
                 self._cleaned = executed.cleaned
                 return None
 
+    async def _prepare(self, goal: Goal, state: WorkflowState) -> WorkflowState:
+        prepared = await _run_quick_activity(
+            PREPARE_ACTIVITY, goal, PrepareOutput, PREPARE_TIMEOUT, RETRY
+        )
+        if prepared.waits:
+            await self._waits.wait_for_any(prepared.waits, _start_child)
+            await workflow.wait_condition(lambda: not self._paused)
+        return state.model_copy(update={"prepared": True, "stores_id": prepared.stores_id})
+
     async def _execute(self, goal: Goal, state: WorkflowState) -> ExecuteOutput:
-        self._executed = True
+        executed_before, self._executed = self._executed, True
         failures = state.failures.get(FailureCause.AGENT, 0)
-        return await workflow.execute_activity(  # type: ignore[no-any-return]
+        executed: ExecuteOutput = await workflow.execute_activity(
             EXECUTE_ACTIVITY,
             ExecuteInput(
                 goal=goal,
@@ -198,9 +203,13 @@ class AgentGoalWorkflow:
             retry_policy=NO_RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
+        self._executed = executed_before or not executed.gated
+        return executed
 
     async def _wait(self, executed: ExecuteOutput, state: WorkflowState) -> WorkflowState:
         await self._waits.wait_for_any(executed.waits, _start_child)
+        if executed.gated:
+            return state
         waited_for = tuple(sorted(wait.id for wait in executed.waits))
         # A wait is over, so the execution that follows it has an outcome to take. One that takes
         # none and waits for something else is idle, whatever steps it executed.

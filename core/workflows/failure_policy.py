@@ -111,7 +111,7 @@ def record_failure(
     return state.model_copy(update=update), failed
 
 
-def record_execution(state: WorkflowState, *, lost: bool) -> WorkflowState:
+def record_execution(state: WorkflowState, *, lost: bool, gated: bool = False) -> WorkflowState:
     """Count an execution that completed its activity.
 
     One that ended by itself resets the counts of the installation's failures.
@@ -119,7 +119,10 @@ def record_execution(state: WorkflowState, *, lost: bool) -> WorkflowState:
     Args:
         state: The state before it.
         lost: Whether it was completed for a worker that died.
+        gated: Whether it had to wait, and executed nothing: then it resets no count.
     """
+    if gated:
+        return state.model_copy(update={"sequence": state.sequence + 1})
     agent_failures = {FailureCause.AGENT.value: state.failures.get(FailureCause.AGENT, 0)}
     deaths = state.failures.get(FailureCause.DEAD_WORKER, 0) + 1
     with_death = state.failures | {FailureCause.DEAD_WORKER.value: deaths}

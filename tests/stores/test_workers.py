@@ -43,7 +43,9 @@ async def test_a_worker_says_that_it_is_there_and_that_it_stops(
     stores: Stores, settings: Settings
 ) -> None:
     registry = AgentRegistry.from_loaded({}, [])
-    beating = asyncio.create_task(report_presence(stores, registry, settings, beat_seconds=0.01))
+    beating = asyncio.create_task(
+        report_presence(stores, registry, settings, "f" * 32, beat_seconds=0.01)
+    )
 
     async def is_seen_again() -> bool:
         return any(

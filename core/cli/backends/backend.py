@@ -139,6 +139,7 @@ class Backend(Protocol):
         goal_id: str,
         budget: "Budget | None",
         pool: str | None,
+        priority: int,
     ) -> "Goal":
         """Return the goal that a command line describes, with its files where the agent finds them.
 
@@ -149,6 +150,7 @@ class Backend(Protocol):
             goal_id: The goal's name.
             budget: What it may use at most.
             pool: The pool of workers that is to run it.
+            priority: Before which others it goes: 1 first, 5 last.
 
         Raises:
             UnknownAgent: There is no such agent.

@@ -128,6 +128,7 @@ class LocalBackend:
         goal_id: str,
         budget: "Budget | None",
         pool: str | None,
+        priority: int,
     ) -> "Goal":
         """Check a goal before a server is started for it; see :class:`.Backend`.
 
@@ -150,6 +151,7 @@ class LocalBackend:
             parameters=typed_parameters(spec, read_parameters(params, spec.parameters)),
             budget=budget,
             pool=pool,
+            priority=priority,
         )
 
     async def _agent(self, name: str) -> "InstalledAgent":

@@ -76,6 +76,7 @@ class RemoteBackend:
         goal_id: str,
         budget: Budget | None,
         pool: str | None,
+        priority: int,
     ) -> Goal:
         """Upload the files that a goal names here; see :class:`.Backend`."""
         goal = Goal(
@@ -84,6 +85,7 @@ class RemoteBackend:
             agent_type=agent_type,
             budget=budget,
             pool=pool,
+            priority=priority,
         )
         agent = await self._agent(agent_type)
         types = SchemaTypes(agent.parameters_schema)

@@ -32,6 +32,7 @@ class RemoteControl:
             goal_id=goal.goal_id,
             budget=goal.budget,
             pool=goal.pool,
+            priority=goal.priority,
         )
         return started.workflow_id
 

@@ -44,6 +44,13 @@ def _describe(agent: str, plugin_files: tuple[Path, ...]) -> "AgentDescription":
     help="The pool of workers that is to run it; where the installation or the agent says, when not"
     " given.",
 )
+@click.option(
+    "--priority",
+    type=click.IntRange(1, 5),
+    default=3,
+    show_default=True,
+    help="Before which others it goes while it waits for a worker: 1 first, 5 last.",
+)
 @click.option("--goal-id", help="Your own name for the goal.")
 @click.option(
     "--output",
@@ -60,6 +67,7 @@ def run(
     params: tuple[str, ...],
     budgets: tuple[str, ...],
     pool: str | None,
+    priority: int,
     goal_id: str | None,
     output: Path | None,
     plugin_files: tuple[Path, ...],
@@ -84,6 +92,7 @@ def run(
             goal_id=goal_id or f"{agent}-{time.strftime('%Y%m%d-%H%M%S')}",
             budget=limits,
             pool=pool,
+            priority=priority,
         )
         async with backend.control(lasting=detach) as control:
             workflow_id = await control.start(goal)

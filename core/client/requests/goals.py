@@ -27,6 +27,7 @@ def start(
     goal_id: str | None = None,
     budget: Budget | None = None,
     pool: str | None = None,
+    priority: int | None = None,
     callback_url: str | None = None,
     idempotency_key: str | None = None,
     wait: float = 0,
@@ -40,6 +41,8 @@ def start(
         goal_id: A name of your own for it; one is made when it is not given.
         budget: What it may use at most.
         pool: The pool of workers that is to run it.
+        priority: Before which others it goes while it waits for a worker: 1 first, 5 last; 3 when
+            not given.
         callback_url: Where to post an event when it ends or asks something.
         idempotency_key: The same key again returns the run started first; one is made when it is
             not given, so that a request whose response was lost can be sent again.
@@ -55,6 +58,8 @@ def start(
         body["budget"] = budget.model_dump(mode="json", exclude_none=True)
     if pool is not None:
         body["pool"] = pool
+    if priority is not None:
+        body["priority"] = priority
     if callback_url is not None:
         body["callback_url"] = callback_url
     return Request(

@@ -9,7 +9,15 @@ from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 from perdure.agents.steps.errors import InputError, PermanentError
 from perdure.agents.steps.journal import DelegateRequest, StepOutcome
 from perdure.messages import WaitKind
-from perdure.models import Failure, FailureKind, Goal, GoalStatus, Parameters, Result
+from perdure.models import (
+    DEFAULT_PRIORITY,
+    Failure,
+    FailureKind,
+    Goal,
+    GoalStatus,
+    Parameters,
+    Result,
+)
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.goal_index import index_new_goal
@@ -26,7 +34,13 @@ _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
 _GOALS: Final = schema.goals.c
 _WAITS: Final = schema.waits.c
 _PARENT: Final = select(
-    _GOALS.goal_id, _GOALS.root, _GOALS.depth, _GOALS.tenant, _GOALS.started_by, _GOALS.trace
+    _GOALS.goal_id,
+    _GOALS.root,
+    _GOALS.depth,
+    _GOALS.tenant,
+    _GOALS.priority,
+    _GOALS.started_by,
+    _GOALS.trace,
 ).where(_GOALS.workflow_id == bindparam("run"))
 _DELEGATES: Final = (
     select(func.count())
@@ -94,6 +108,7 @@ def create_delegate(
         "depth": parent.depth + 1,
         "started_by": parent.started_by,
         "tenant": parent.tenant,
+        "priority": parent.priority,
         "trace": delegate_trace(parent.trace, child),
     }
     execute(_CREATE, row)
@@ -118,6 +133,7 @@ def delegated_goal(child: RowMapping) -> Goal:
         agent_type=child["agent_type"],
         parameters=_PARAMETERS.validate_json(child["parameters"]),
         pool=child["pool"],
+        priority=child["priority"] or DEFAULT_PRIORITY,
         tenant=child["tenant"],
         trace=child["trace"] or "",
     )

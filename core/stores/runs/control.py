@@ -52,9 +52,19 @@ _RESUME_WAITING: Final = (
     .where(
         _GOALS.workflow_id.in_(bindparam("runs", expanding=True)),
         _GOALS.status == GoalStatus.PAUSED.value,
-        select(schema.waits.c.wait_id)
-        .where(schema.waits.c.workflow_id == _GOALS.workflow_id, schema.waits.c.taken_at.is_(None))
-        .exists(),
+        or_(
+            select(schema.waits.c.wait_id)
+            .where(
+                schema.waits.c.workflow_id == _GOALS.workflow_id, schema.waits.c.taken_at.is_(None)
+            )
+            .exists(),
+            select(schema.goal_slots.c.workflow_id)
+            .where(
+                schema.goal_slots.c.workflow_id == _GOALS.workflow_id,
+                schema.goal_slots.c.worker.is_(None),
+            )
+            .exists(),
+        ),
     )
     .values(status=GoalStatus.WAITING.value)
     .returning(_GOALS.workflow_id)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from perdure.models import (
     DEFAULT_POOL,
+    DEFAULT_PRIORITY,
     Budget,
     Failure,
     Goal,
@@ -34,6 +35,7 @@ from perdure.stores.events.event_store import add_event
 from perdure.stores.retention.holds import hold_of
 from perdure.stores.runs.goal_filter import conditions
 from perdure.stores.runs.scores import scores_of
+from perdure.stores.slots.shown import slot_wait_of
 from perdure.telemetry.traces.goal_trace import GoalTrace
 
 _PARAMETERS: TypeAdapter[Parameters] = TypeAdapter(Parameters)
@@ -155,7 +157,7 @@ class GoalStore(TenantStore):
         await self._database.write(set_status)
 
     async def get(self, workflow_id: str) -> GoalRecord:
-        """Return a run with its artifacts, scores, hold and, once it has ended, its result.
+        """Return a run with all there is about it: once it has ended, its result too.
 
         Raises:
             UnknownGoal: There is none.
@@ -169,6 +171,7 @@ class GoalStore(TenantStore):
                 "artifacts": artifacts_of(connection, workflow_id),
                 "scores": scores_of(connection, workflow_id),
                 "hold": hold_of(connection, workflow_id),
+                "slot": slot_wait_of(connection, row),
             }
 
         row, more = await self._database.read(fetch)
@@ -286,6 +289,7 @@ def goal_row(
         "status": GoalStatus.RUNNING.value,
         "started_at": started_at,
         "pool": stored_pool(goal.pool),
+        "priority": None if goal.priority == DEFAULT_PRIORITY else goal.priority,
         "tenant": goal.tenant,
         "trace": goal.trace or None,
     }
@@ -311,6 +315,7 @@ def _record(row: RowMapping) -> GoalRecord:
         agent_version=row["agent_version"],
         budget=Budget.model_validate_json(row["budget"]) if row["budget"] else None,
         pool=row["pool"] or DEFAULT_POOL,
+        priority=row["priority"] or DEFAULT_PRIORITY,
         parent=row["parent"],
         tenant=row["tenant"],
         origin=_origin(row),

@@ -117,6 +117,7 @@ class RunControl:
             parameters=record.parameters,
             budget=record.budget,
             pool=record.pool,
+            priority=record.priority,
             tenant=record.tenant,
             trace=previous.trace or "",
         )

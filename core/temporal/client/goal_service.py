@@ -275,6 +275,7 @@ def _edited(
             parameters=source.parameters if parameters is None else parameters,
             budget=source.budget if budget is None else budget,
             pool=source.pool,
+            priority=source.priority,
             tenant=source.tenant,
         )
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """The calls to Temporal about runs of goals, each with a time limit."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -29,6 +30,7 @@ _ENDED: Final = {
     WorkflowExecutionStatus.TERMINATED,
     WorkflowExecutionStatus.TIMED_OUT,
 }
+_KEY_CHARACTERS: Final = 16
 
 
 class StartMode(StrEnum):
@@ -87,6 +89,8 @@ class WorkflowGateway:
                     id_reuse_policy=reuse,
                     id_conflict_policy=conflict,
                     retry_policy=RETRY,
+                    # Its activities, children and later runs inherit it.
+                    priority=_priority(goal),
                     # Takes effect when this client's process also runs the worker.
                     request_eager_start=True,
                     rpc_timeout=RPC_TIMEOUT,
@@ -163,6 +167,18 @@ class WorkflowGateway:
             if isinstance(error, RPCError) and not is_away(error):
                 raise
             raise unavailable(self._client.service_client.config.target_host, error) from error
+
+
+def fairness_key(tenant: str) -> str:
+    """Return the key by which Temporal gives each tenant's goals their turn.
+
+    It is kept in Temporal, and says nothing that a tenant's name would.
+    """
+    return hashlib.sha256(tenant.encode()).hexdigest()[:_KEY_CHARACTERS]
+
+
+def _priority(goal: Goal) -> Priority:
+    return Priority(priority_key=goal.priority, fairness_key=fairness_key(goal.tenant))
 
 
 @dataclass(slots=True)

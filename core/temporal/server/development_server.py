@@ -36,6 +36,13 @@ _TUNED_OPTIONS: Final = (
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=200"),
     *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=200"),
 )
+# Of goals that wait for a worker, those of each tenant get their turn.
+# Each of several partitions of a task queue would have an order of its own.
+_FAIR_OPTIONS: Final = (
+    *("--dynamic-config-value", "matching.enableFairness=true"),
+    *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+    *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
+)
 
 
 class DevelopmentServerFailed(ServerUnavailable):
@@ -135,7 +142,9 @@ async def run_development_server(
     with _state_folder(home) as folder, await _lock(folder) as lock:
         state = ServerState(folder)
         await _check_version(binary, state, version)
-        options = _TUNED_OPTIONS if tuned else ()
+        options: tuple[str, ...] = _TUNED_OPTIONS if tuned else ()
+        if tuned and not state.has_unfair_backlog():
+            options += _FAIR_OPTIONS
         server = await _start(binary, state, lock, (port, ui_port), options, while_starting)
         try:
             state.mark_complete(version)

@@ -45,6 +45,24 @@ class ServerState:
         except (OSError, UnicodeDecodeError):
             return None
 
+    def has_unfair_backlog(self) -> bool:
+        """Return whether tasks wait where a server with fairness would not look for them.
+
+        It keeps them in tables of its own, and what an earlier one has left waits until a server
+        without fairness has dispatched it.
+        """
+        return _has_rows(self.database, "tasks") and not _has_rows(self.database, "tasks_v2")
+
+
+def _has_rows(database: Path, table: str) -> bool:
+    try:
+        with closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+        ) as opened:
+            return opened.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608 -- a constant
+    except sqlite3.Error:
+        return False
+
 
 def read_schema(database: Path) -> list[tuple[str, ...]]:
     """Return the statements that made the tables and indexes of a database, in order of names.

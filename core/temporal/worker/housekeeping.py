@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from perdure.activities.gate import Gate
 from perdure.stores import StoreUnavailable
 from perdure.stores.objects.cleaning import delete_unused_contents
 from perdure.temporal.client.connection import TemporalUnavailable
@@ -19,6 +20,8 @@ from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.worker.retention import RetentionPass
 
 WAKE_SECONDS: Final = 10.0
+# A slot of a worker that was killed is free again in this time.
+BALANCE_SECONDS: Final = 2.0
 RECONCILE_SECONDS: Final = 60.0
 CLEAN_SECONDS: Final = 600.0
 RETENTION_SECONDS: Final = 300.0
@@ -36,6 +39,7 @@ log = structlog.get_logger()
 async def run_housekeeping(
     service: GoalService,
     retention: RetentionPass | None = None,
+    gate: Gate | None = None,
     *,
     wake_seconds: float = WAKE_SECONDS,
     reconcile_seconds: float = RECONCILE_SECONDS,
@@ -45,6 +49,7 @@ async def run_housekeeping(
     Args:
         service: The service, with a client that need not be connected.
         retention: What deletes old goals, if anything is to.
+        gate: Before the limits of goals that run at once, if this worker may have any.
         wake_seconds: How often to look for runs that were not woken.
         reconcile_seconds: How often to look for records of runs that have ended.
     """
@@ -64,6 +69,8 @@ async def run_housekeeping(
         tasks.create_task(_run_every(waker.wake, wake_seconds))
         tasks.create_task(_run_every(reconcile, reconcile_seconds))
         tasks.create_task(_run_every(clean, CLEAN_SECONDS))
+        if gate is not None:
+            tasks.create_task(_run_every(gate.balance, BALANCE_SECONDS))
         if retention is not None:
             tasks.create_task(_run_every(retention.run, RETENTION_SECONDS))
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import uuid
 from datetime import UTC, datetime
 
 import structlog
@@ -23,6 +22,7 @@ async def report_presence(
     stores: Stores,
     registry: AgentRegistry,
     settings: Settings,
+    worker_id: str,
     *,
     beat_seconds: float = BEAT_SECONDS,
 ) -> None:
@@ -32,7 +32,7 @@ async def report_presence(
     """
     version = worker_version(settings)
     worker = WorkerProcess(
-        worker_id=uuid.uuid4().hex,
+        worker_id=worker_id,
         host=socket.gethostname(),
         pid=os.getpid(),
         version=core_version(),

@@ -28,7 +28,7 @@ from perdure.temporal.worker.recovery import recover
 from perdure.temporal.worker.retention import RetentionPass
 from perdure.temporal.worker.task_register import executions_running
 from perdure.temporal.worker.versioning import is_controlled, make_current
-from perdure.temporal.worker.worker import build_worker
+from perdure.temporal.worker.worker import build_gate, build_worker
 
 RECOVER_SECONDS: Final = 5.0
 NEW_AGENTS_SECONDS: Final = 1.0
@@ -62,14 +62,16 @@ async def run_worker(
     service = GoalService(client, stores, registry, pools=pools)
     # Here, where a setting that is wrong ends the worker with a sentence.
     poster = CallbackPoster(stores, settings) if settings.callback_secret else None
+    worker_id = uuid.uuid4().hex
+    gate = build_gate(client, stores, settings, worker_id)
     kept = Retention.parse(settings.retention_days)
-    retention = RetentionPass(stores, kept, uuid.uuid4().hex)
+    retention = RetentionPass(stores, kept, worker_id)
     # Before it takes a goal: one for an agent that nobody has is refused by any worker.
     await stores.agents.add(_versions(registry), _pools(registry, pools))
     async with (
         watch_event_loop(),
         run_observers(stores.events, registry.observers),
-        polling(build_worker(client, stores, registry, settings)),
+        polling(build_worker(client, stores, registry, settings, gate)),
     ):
         recording.slots(settings.max_concurrent_goals, executions_running)
         if settings.build_id and not is_controlled():
@@ -77,10 +79,10 @@ async def run_worker(
             await make_current(client, settings.build_id, replace=replace, pool=settings.pool)
         background = [
             asyncio.create_task(_recover_regularly(client, settings.home)),
-            asyncio.create_task(run_housekeeping(service, retention)),
+            asyncio.create_task(run_housekeeping(service, retention, gate)),
             asyncio.create_task(watch_files(registry, settings)),
             asyncio.create_task(_store_new_agents(stores, registry, pools)),
-            asyncio.create_task(report_presence(stores, registry, settings)),
+            asyncio.create_task(report_presence(stores, registry, settings, worker_id)),
             asyncio.create_task(_post_callbacks(poster)),
         ]
         try:

@@ -120,7 +120,7 @@ def show(goal: str, as_json: bool) -> None:
     """Show a goal: status, progress, last steps, spending, what it waits for or is unknown."""
 
     async def print_goal(backend: "Backend") -> None:
-        from perdure.models import DEFAULT_POOL
+        from perdure.models import DEFAULT_POOL, DEFAULT_PRIORITY
 
         record = await backend.goal(await backend.find_goal(goal))
         details = await backend.goal_details(record.workflow_id)
@@ -131,6 +131,8 @@ def show(goal: str, as_json: bool) -> None:
         print_text(f"agent      {record.agent_type}  ({record.agent_version or 'not run yet'})")
         if record.pool != DEFAULT_POOL:
             print_text(f"pool       {record.pool}")
+        if record.priority != DEFAULT_PRIORITY:
+            print_text(f"priority   {record.priority}")
         print_text(f"asked      {record.description}")
         print_text(f"parameters {json_line(record.parameters)}")
         if record.origin is not None:

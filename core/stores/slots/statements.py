@@ -1,0 +1,164 @@
+"""The statements about slots, each built once."""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from perdure.models import GoalStatus
+from perdure.stores.database import schema
+
+# A worker that has not said for so long that it is there counts as lost, as by its heartbeats.
+LOST_AFTER: Final = timedelta(seconds=30)
+
+SLOTS: Final = schema.goal_slots.c
+_GOALS: Final = schema.goals.c
+_WORKERS: Final = schema.workers.c
+HAS_SLOT: Final = SLOTS.blocked_by.is_(None)
+_IS_RUN: Final = SLOTS.workflow_id == bindparam("run")
+COLUMNS: Final = {"tenant": SLOTS.tenant, "agent": SLOTS.agent_type, "pool": SLOTS.pool}
+
+# One decision at a time: without it two workers would both find the last slot free.
+LOCK: Final = select(schema.installation.c.stores_id).with_for_update()
+
+OWN: Final = select(schema.goal_slots).where(_IS_RUN)
+DELETE: Final = delete(schema.goal_slots).where(_IS_RUN).returning(SLOTS.blocked_by)
+TAKE: Final = (
+    update(schema.goal_slots)
+    .where(_IS_RUN, HAS_SLOT)
+    .values(
+        worker=bindparam("holder"),
+        fence=bindparam("execution"),
+        held_at=bindparam("now"),
+        wake_at=None,
+        wakes=0,
+    )
+    .returning(SLOTS.workflow_id)
+)
+KEEP: Final = (
+    update(schema.goal_slots)
+    .where(_IS_RUN, SLOTS.fence == bindparam("execution"), HAS_SLOT)
+    .values(worker=None)
+)
+RELEASE: Final = (
+    delete(schema.goal_slots)
+    .where(_IS_RUN, SLOTS.fence == bindparam("execution"), HAS_SLOT)
+    .returning(SLOTS.tenant, SLOTS.agent_type, SLOTS.pool)
+)
+SET_WAITING: Final = (
+    update(schema.goals)
+    .where(
+        _GOALS.workflow_id == bindparam("run"),
+        _GOALS.ended_at.is_(None),
+        _GOALS.status == GoalStatus.RUNNING.value,
+    )
+    .values(status=GoalStatus.WAITING.value)
+    .returning(_GOALS.workflow_id)
+)
+SET_RUNNING: Final = (
+    update(schema.goals)
+    .where(
+        _GOALS.workflow_id == bindparam("run"),
+        _GOALS.status.in_([GoalStatus.WAITING.value, GoalStatus.PAUSED.value]),
+    )
+    .values(status=GoalStatus.RUNNING.value)
+    .returning(_GOALS.workflow_id)
+)
+
+
+def _held(column: ColumnElement[str]) -> Select[int]:
+    return (
+        select(func.count())
+        .select_from(schema.goal_slots)
+        .where(HAS_SLOT, column == bindparam("name"))
+    )
+
+
+# How many goals of a tenant, of an agent or in a pool have a slot.
+HELD: Final = {kind: _held(column) for kind, column in COLUMNS.items()}
+
+_IN_QUEUE: Final = SLOTS.blocked_by == bindparam("queue")
+IS_QUEUED: Final = select(SLOTS.workflow_id).where(_IN_QUEUE).limit(1)
+# Those of goals that have begun before are negative: they come before the others.
+FIRST_TURN_OF_BEGUN: Final = -(2**40)
+LAST_TURN_OF_BEGUN: Final = select(func.max(SLOTS.turn)).where(
+    _IN_QUEUE, SLOTS.priority == bindparam("of_priority"), SLOTS.turn < 0
+)
+# Of those with its priority: the turn that is next, and the last one of the tenant's own.
+NEXT_TURN: Final = select(func.min(SLOTS.turn)).where(
+    _IN_QUEUE, SLOTS.priority == bindparam("of_priority"), SLOTS.turn >= 0
+)
+LAST_TURN: Final = select(func.max(SLOTS.turn)).where(
+    _IN_QUEUE, SLOTS.priority == bindparam("of_priority"), SLOTS.tenant == bindparam("of_tenant")
+)
+# Those that could begin: not paused, and some worker of their pool is there.
+FIRST: Final = (
+    select(schema.goal_slots, _GOALS.ended_at)
+    .join(schema.goals, _GOALS.workflow_id == SLOTS.workflow_id)
+    .where(
+        _IN_QUEUE,
+        or_(
+            _GOALS.ended_at.is_not(None),
+            and_(
+                or_(_GOALS.request.is_(None), _GOALS.request != literal("pause")),
+                SLOTS.pool.in_(bindparam("pools", expanding=True)),
+            ),
+        ),
+    )
+    .order_by(SLOTS.priority, SLOTS.turn, SLOTS.asked_at)
+    .limit(bindparam("count"))
+)
+POOLS: Final = select(_WORKERS.pool).where(_WORKERS.seen_at > bindparam("alive")).distinct()
+GRANT: Final = (
+    update(schema.goal_slots)
+    .where(_IS_RUN)
+    .values(
+        blocked_by=None, wake_at=bindparam("at"), wakes=0, worker=None, held_at=None, fence=None
+    )
+)
+MOVE: Final = (
+    update(schema.goal_slots)
+    .where(_IS_RUN)
+    .values(blocked_by=bindparam("queue"), most=bindparam("limit"), turn=bindparam("its_turn"))
+)
+
+QUEUES: Final = select(SLOTS.blocked_by).where(SLOTS.blocked_by.is_not(None)).distinct()
+SET_MOST: Final = (
+    update(schema.goal_slots)
+    .where(_IN_QUEUE, SLOTS.most != bindparam("limit"))
+    .values(most=bindparam("limit"))
+)
+# All that have one, with what may take it away from them; there are as many as the limits allow.
+WITH_SLOT: Final = (
+    select(schema.goal_slots, _GOALS.ended_at, _GOALS.request, _WORKERS.seen_at, _WORKERS.worker_id)
+    .join(schema.goals, _GOALS.workflow_id == SLOTS.workflow_id)
+    .outerjoin(
+        schema.workers,
+        and_(
+            SLOTS.worker.is_not(None),
+            # The last part of a holder's name; see holders.py.
+            func.substr(SLOTS.worker, func.length(SLOTS.worker) - 31) == _WORKERS.worker_id,
+        ),
+    )
+    .where(HAS_SLOT)
+)
+FREE: Final = delete(schema.goal_slots).where(
+    _IS_RUN, HAS_SLOT, func.coalesce(SLOTS.worker, "") == bindparam("holder")
+)
+WAKE_AGAIN: Final = (
+    update(schema.goal_slots)
+    .where(_IS_RUN, SLOTS.wake_at.is_not(None))
+    .values(wake_at=bindparam("at"), wakes=SLOTS.wakes + 1)
+    .returning(SLOTS.workflow_id)
+)
