@@ -6,6 +6,7 @@ from collections.abc import Callable
 from benchmarks import (
     agents,
     cluster,
+    fairness,
     history,
     journal,
     observability,
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[..., bool]] = {
     "agents": agents.main,
     "api": measure.main,
     "cluster": cluster.main,
+    "fairness": fairness.main,
     "history": history.main,
     "journal": journal.main,
     "observability": observability.main,

@@ -26,6 +26,13 @@ class Limit(NamedTuple):
         """What it is about: ``tenant:acme``."""
         return f"{self.kind}:{self.name}"
 
+    @property
+    def described(self) -> str:
+        """Whose goals, for people: ``of tenant acme``, ``of each agent``, ``in the pool gpu``."""
+        if self.kind == "pool":
+            return f"in the pool {self.name}" if self.name else "in each pool"
+        return f"of {self.kind} {self.name}" if self.name else f"of each {self.kind}"
+
 
 class ConcurrencyLimits:
     """The limits of an installation.

@@ -296,7 +296,7 @@ def test_every_store_and_every_method_of_one_is_tried_here(stores: Stores) -> No
     assert there == tried
     not_by_tenant = {
         *("stores_id", "database", "installation", "agents", "tenant"),
-        *("workers", "callbacks", "access", "contents", "counts", "due", "leases"),
+        *("workers", "callbacks", "access", "contents", "counts", "due", "leases", "slots"),
         "redis",
     }
     assert {name.partition(".")[0] for name in there} == {

@@ -95,6 +95,7 @@ async def _run_checks() -> "tuple[list[Check], dict[str, str]]":
         *(
             [
                 *await _check_stores(settings),
+                *_limits(settings),
                 *await _check_temporal(settings),
             ]
             if all(key.found for key in keys)
@@ -126,6 +127,19 @@ def _package_path() -> str:
     import perdure
 
     return str(perdure.__path__[0])
+
+
+def _limits(settings: "Settings") -> "list[Check]":
+    """Return how many goals may run at once, for people to see."""
+    from perdure.concurrency import ConcurrencyLimits
+    from perdure.models import Check
+
+    return [
+        Check(
+            part=f"goals at once {limit.described}", found=True, version=f"at most {limit.most:,}"
+        )
+        for limit in ConcurrencyLimits.parse(settings.concurrent_goals)
+    ]
 
 
 async def _check_stores(settings: "Settings") -> "list[Check]":

@@ -4,13 +4,13 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
+from perdure.concurrency import Limit
 from perdure.models import SlotWait
 from perdure.stores.slots import statements
 
 _WAITING: Final = select(statements.SLOTS.blocked_by, statements.SLOTS.most).where(
     statements.SLOTS.workflow_id == bindparam("run"), statements.SLOTS.blocked_by.is_not(None)
 )
-_OF: Final = {"tenant": "of tenant", "agent": "of agent", "pool": "in the pool"}
 
 
 def slot_wait_of(connection: Connection, goal: RowMapping | None) -> SlotWait | None:
@@ -26,6 +26,7 @@ def slot_wait_of(connection: Connection, goal: RowMapping | None) -> SlotWait | 
     if row is None:
         return None
     kind, _, name = row.blocked_by.partition(":")
+    limit = Limit(kind, name, row.most)
     running = int(connection.execute(statements.HELD[kind], {"name": name}).scalar_one())
-    message = f"{running:,} of {row.most:,} goals {_OF[kind]} {name} are running"
+    message = f"{running:,} of {row.most:,} goals {limit.described} are running"
     return SlotWait(limit=row.blocked_by, running=running, most=row.most, message=message)

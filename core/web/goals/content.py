@@ -148,6 +148,8 @@ def _pictures(goal: GoalRecord, view: ArtifactView | None) -> list[ArtifactView]
 
 async def _under_way(stores: Stores, goal: GoalRecord, timeline: Timeline) -> str:
     """Return what a goal that has reported no progress is at."""
+    if goal.slot is not None:
+        return f"It waits for a slot: {goal.slot.message}."
     running = [
         span.label
         for execution in timeline.executions

@@ -142,6 +142,8 @@ def show(goal: str, as_json: bool) -> None:
         if record.progress is not None:
             print_text(f"progress   {record.progress.percentage:.0f} %  {record.progress.message}")
         print_goal_details(details)
+        if record.slot is not None:
+            print_text(f"waits for  a slot: {record.slot.message}")
         if record.hold is not None:
             print_text(f"held       {hold_text(record.hold)}")
         for one in record.scores:
