@@ -114,6 +114,8 @@ async def test_no_more_run_at_once_than_may_and_another_tenant_overtakes(
             await until_waits(here, run)
         described = (await here.handle(runs[-1]).describe()).raw_description
         assert not described.pending_activities
+        timeline = await here.stores.timelines.of(await here.stores.goals.get(runs[-1]))
+        assert not timeline.executions
         counted.may_end.set()
         for run in runs:
             output, record = await here.finish(run)

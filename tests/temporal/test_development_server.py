@@ -12,7 +12,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from temporalio import workflow
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.temporal.client.connection import connect
 from perdure.temporal.server.development_server import (
@@ -21,8 +23,9 @@ from perdure.temporal.server.development_server import (
     run_development_server,
 )
 from perdure.temporal.server.ports import choose_ports, free_port, is_free
+from perdure.temporal.server.state import ServerState
 from tests.support.processes import is_running
-from tests.support.until import until, until_async
+from tests.support.until import LIMIT_SECONDS, until, until_async
 
 # Runs a server until it is interrupted or killed.
 SERVE = """\
@@ -321,3 +324,49 @@ async def test_a_server_that_outlived_its_process_keeps_its_state_locked(
             async with run_development_server(binary, home):
                 pass
         process.terminate()
+
+
+@workflow.defn
+class Answers:
+    """Answers at once."""
+
+    @workflow.run
+    async def run(self) -> str:
+        return "done"
+
+
+async def test_what_waits_in_a_home_from_before_fairness_is_done(binary: Path, home: Path) -> None:
+    """A server with fairness would not look where one without it has put the tasks."""
+    async with run_development_server(binary, home, port=0, ui_port=0, tuned=False) as server:
+        client = await connect(server.address)
+        await client.start_workflow(Answers.run, id="before", task_queue="waiting")
+        await until_async(ServerState(home).has_unfair_backlog, "a task that waits")
+    for workflow_id in ("before", "after"):
+        async with run_development_server(binary, home, port=0, ui_port=0) as server:
+            client = await connect(server.address)
+            worker = Worker(
+                client,
+                task_queue="waiting",
+                workflows=[Answers],
+                workflow_runner=UnsandboxedWorkflowRunner(),
+            )
+            if workflow_id == "after":
+                await client.start_workflow(Answers.run, id="after", task_queue="waiting")
+            async with worker:
+                handle = client.get_workflow_handle(workflow_id, result_type=str)
+                assert await asyncio.wait_for(handle.result(), LIMIT_SECONDS) == "done"
+
+
+def test_a_backlog_that_a_server_without_fairness_has_left_is_found(tmp_path: Path) -> None:
+    state = ServerState(tmp_path)
+    assert not state.has_unfair_backlog()
+    with closing(sqlite3.connect(state.database)) as database, database:
+        database.execute("CREATE TABLE tasks (task_id)")
+        database.execute("CREATE TABLE tasks_v2 (task_id)")
+        assert not state.has_unfair_backlog()
+        database.execute("INSERT INTO tasks VALUES (1)")
+        database.commit()
+        assert state.has_unfair_backlog()
+        database.execute("INSERT INTO tasks_v2 VALUES (2)")
+        database.commit()
+        assert not state.has_unfair_backlog()

@@ -208,8 +208,10 @@ class SlotStore:
             for queue in connection.execute(statements.QUEUES).scalars().all():
                 limit = limits.limit(queue)
                 if limit is not None:
-                    most = {"queue": queue, "limit": limit.most}
-                    connection.execute(statements.SET_MOST, most)
+                    of_queue = {"queue": queue}
+                    if connection.execute(statements.SHOWN_MOST, of_queue).scalar() != limit.most:
+                        changed = of_queue | {"limit": limit.most}
+                        connection.execute(statements.SET_MOST, changed)
                 woken += queues.fill(queue)
             return tuple(woken)
 
@@ -233,7 +235,7 @@ def _see_to_slots(queues: Queues) -> list[str]:
                 execute(statements.FREE, run | {"holder": ""})
                 continue
             move = {"queue": of[0].key, "limit": of[0].most, "its_turn": row["turn"]}
-            execute(statements.MOVE, run | move)
+            execute(statements.TAKE_BACK, run | move)
         elif row["wake_at"] is not None and row["wake_at"] <= now:
             again = now + pause_before_waking_again(row["wakes"])
             execute(statements.WAKE_AGAIN, run | {"at": again})

@@ -133,7 +133,17 @@ MOVE: Final = (
     .values(blocked_by=bindparam("queue"), most=bindparam("limit"), turn=bindparam("its_turn"))
 )
 
+# Unless an execution has taken it meanwhile.
+TAKE_BACK: Final = MOVE.where(HAS_SLOT, SLOTS.worker.is_(None))
+
 QUEUES: Final = select(SLOTS.blocked_by).where(SLOTS.blocked_by.is_not(None)).distinct()
+# They all have the same; the first in the queue is the oldest.
+SHOWN_MOST: Final = (
+    select(SLOTS.most)
+    .where(_IN_QUEUE)
+    .order_by(SLOTS.priority, SLOTS.turn, SLOTS.asked_at)
+    .limit(1)
+)
 SET_MOST: Final = (
     update(schema.goal_slots)
     .where(_IN_QUEUE, SLOTS.most != bindparam("limit"))
