@@ -18,6 +18,8 @@ from benchmarks import (
     waste,
 )
 from benchmarks.api import measure
+from benchmarks.growth import measure as growth
+from benchmarks.peers import measure as peers
 from benchmarks.scale import measure as scale
 from benchmarks.scale import waiting
 
@@ -26,10 +28,12 @@ BENCHMARKS: dict[str, Callable[..., bool]] = {
     "api": measure.main,
     "cluster": cluster.main,
     "fairness": fairness.main,
+    "growth": growth.main,
     "history": history.main,
     "journal": journal.main,
     "observability": observability.main,
     "overhead": overhead.main,
+    "peers": peers.main,
     "plugins": plugins.main,
     "recovery": recovery.main,
     "scale": scale.main,

@@ -1,0 +1,1 @@
+"""What a start, a step and a list cost with a million goals on record."""

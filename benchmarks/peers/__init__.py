@@ -1,0 +1,1 @@
+"""Perdure beside others that make programs durable: the same goals, each in its own way."""

@@ -1,0 +1,1 @@
+"""The programs that are compared, each in an environment of its own."""
