@@ -22,6 +22,7 @@ from benchmarks.growth import measure as growth
 from benchmarks.peers import measure as peers
 from benchmarks.scale import measure as scale
 from benchmarks.scale import waiting
+from benchmarks.sizing import measure as sizing
 
 BENCHMARKS: dict[str, Callable[..., bool]] = {
     "agents": agents.main,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[..., bool]] = {
     "plugins": plugins.main,
     "recovery": recovery.main,
     "scale": scale.main,
+    "sizing": sizing.main,
     "startup": startup.main,
     "stream": stream.main,
     "waiting": waiting.main,

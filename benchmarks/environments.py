@@ -36,7 +36,7 @@ def environment_of(requirements: Sequence[str], folder: Path, name: str) -> Path
             report(f"Installing {', '.join(requirements)} into {environment}")
             venv.create(environment, clear=True, with_pip=True)
             # Isolated: what lies in this folder is none of its distributions.
-            command = [python, "-I", "-m", "pip", "install", "--quiet", *requirements]
-            subprocess.run(command, check=True, stdout=sys.stderr)
+            pip: list[str | Path] = [python, "-I", "-m", "pip", "install", "--quiet"]
+            subprocess.run([*pip, *requirements], check=True, stdout=sys.stderr)
             done.touch()
     return python

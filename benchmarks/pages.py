@@ -1,4 +1,4 @@
-"""``python -m benchmarks.pages``: writes the tables of what was measured into the docs.
+"""``python -m benchmarks.pages``: writes what was measured into the docs: tables, and a chart.
 
 What a benchmark printed last lies in ``docs/figures/NAME.json``. A page has each table between two
 comments that name it, and a test holds the pages to the files.
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.peers.tables import kills_table, speed_table
+from benchmarks.sizing.tables import cell_table, costs_table, needs_table
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 FIGURES: Final = DOCS / "figures"
@@ -18,6 +19,11 @@ FIGURES: Final = DOCS / "figures"
 Table = Callable[[dict[str, Any]], str]
 # By the page, and the name in its comments: the file of figures and what writes the table.
 TABLES: Final[dict[str, dict[str, tuple[str, Table]]]] = {
+    "how-to/size.md": {
+        "costs": ("sizing", costs_table),
+        "cell": ("sizing", cell_table),
+        "needs": ("sizing", needs_table),
+    },
     "peers.md": {"speed": ("peers", speed_table), "kills": ("peers", kills_table)},
 }
 
@@ -45,7 +51,10 @@ def written(page: str) -> str:
 
 
 def main() -> None:
-    """Write all tables."""
+    """Write all tables, and draw the chart."""
+    from benchmarks.sizing.chart import chart
+
+    (DOCS / "cells.svg").write_text(chart(figures("sizing")), encoding="utf-8")
     for page in TABLES:
         (DOCS / page).write_text(written(page), encoding="utf-8")
 

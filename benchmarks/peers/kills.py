@@ -38,7 +38,8 @@ class Kill:
         at_step: The step that was under way.
         paid_again: How many executions of steps there were beyond one of each.
         resumed: Whether the goal went on by itself when the program was started again.
-        seconds: From the new start to the next step; ``None`` when it never went on.
+        seconds: From when the program was there again, or from when it was asked to go on, to the
+            next step; ``None`` when there was none.
         finished: Whether all steps were executed in the end.
     """
 
@@ -126,6 +127,7 @@ async def _follow(again: RunningProgram, log: Path, before: list[int], waiting: 
 
     resumed = await _until(goes_on, waiting)
     if not resumed:
+        started = time.perf_counter()
         await again.ask("resume", goal=log.name, steps=STEPS)
         await _until(goes_on, waiting)
     seconds = time.perf_counter() - started if goes_on() else None
