@@ -18,7 +18,7 @@ def chart(printed: dict[str, Any]) -> str:
         for point in printed["details"]["curve"]
     ]
     lines = (
-        alt.Chart(alt.Data(values=points), width=560, height=260)
+        alt.Chart(alt.Data(values=points), width=560, height=260)  # type: ignore[no-untyped-call]
         .mark_line(clip=True)
         .encode(
             x=alt.X("million:Q", title="million goals a day").scale(type="log", domain=[1, 500]),

@@ -49,7 +49,7 @@ async def opened(place: Place) -> AsyncIterator[Peer]:
     try:
         yield Peer(run_goal)
     finally:
-        DBOS.destroy()
+        DBOS.destroy(workflow_completion_timeout_sec=5)
 
 
 if __name__ == "__main__":
