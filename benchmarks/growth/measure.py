@@ -1,8 +1,9 @@
-"""``python -m benchmarks growth``: a start, a step and a list with a million goals on record.
+"""``python -m benchmarks growth [GOALS [WORKFLOWS]]``: what grows with the goals on record.
 
-Two installations, one with a thousand goals and one with a million, are measured in turns; their
-Temporal servers have a thousand and twenty thousand workflows. On SQLite, and also on PostgreSQL
-when ``PERDURE_DATABASE_URL`` names a server on which databases may be made; they are dropped.
+A start, a step and lists are measured in two installations by turns, one with a thousand goals and
+one with a million; their Temporal servers have a thousand and twenty thousand workflows. On SQLite,
+and also on PostgreSQL when ``PERDURE_DATABASE_URL`` names a server on which databases may be made;
+they are dropped.
 """
 
 import asyncio
@@ -240,9 +241,14 @@ async def _measure(server: str, sizes: Sizes) -> dict[str, Growth]:
     return found
 
 
-def main() -> bool:
-    """Run the benchmark; whether every target is reached."""
-    sizes = Sizes()
+def main(goals: str = "1000000", workflows: str = "20000") -> bool:
+    """Run the benchmark; whether every target is reached.
+
+    Args:
+        goals: How many are on record in the installation that has grown.
+        workflows: How many its Temporal server has.
+    """
+    sizes = Sizes((1_000, int(goals)), (1_000, int(workflows)))
     found = run_async(_measure(Settings().database_url, sizes))
     figures = {
         f"{name} ({database})": Figure(ratio, MOST_RATIO, "at most")
