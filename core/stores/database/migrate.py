@@ -15,11 +15,11 @@ from perdure.stores.database.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0024"
+HEAD: Final = "0026"
 # A version that was made for this schema still works with the tables of HEAD, so that its processes
 # may start again while a newer one takes their place. Migrations that only add leave it as it is;
 # one that takes away what such a version reads or writes raises it.
-WORKS_WITH: Final = "0023"
+WORKS_WITH: Final = "0026"
 LOCK_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.01
 _ADVISORY_LOCK: Final = 0x50455244  # "PERD"; any constant of ours does
