@@ -257,6 +257,18 @@ def test_what_selects_pods_finds_them(helm: Helm, example: Path) -> None:
             assert len(found) == 1 or (shared and found), document["metadata"]["name"]
 
 
+def test_whoever_opens_the_stores_can_read_the_keys_and_nobody_else(helm: Helm) -> None:
+    for name, pod in pods(helm.render(example("everything"))):
+        folder = variables(pod)["PERDURE_ENCRYPTION_KEYS"].rpartition("/")[0]
+        (container,) = pod["containers"]
+        (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == folder]
+        (secret,) = [each["secret"] for each in pod["volumes"] if each["name"] == mount["name"]]
+        assert secret["secretName"] == "perdure-encryption", name
+        # A file that everybody may read is refused: the group of the pod may.
+        assert secret["defaultMode"] & 0o007 == 0
+        assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+
+
 def test_the_stores_are_migrated_before_anything_else(helm: Helm) -> None:
     job = find(helm.render(example("everything")), "Job", "perdure-migrations")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
