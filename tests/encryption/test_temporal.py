@@ -1,6 +1,7 @@
 """What Temporal keeps of goals where there are keys: its own database is read for their words."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -19,9 +20,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 DESCRIPTION, PARAMETER, PROGRESS = "marzipan", "quicksilver", "saltpetre"
 FAILURE, RETRIED, QUESTION, REASON = "gunpowder", "verdigris", "turpentine", "vermilion"
 DELEGATED, SIGNALLED, RESULT, TERMINATED = "gamboge", "orpiment", "smalt", "malachite"
+TENANT = "cinnabar"
+# What somebody would look for who knows the names of tenants.
+GUESSED = hashlib.sha256(TENANT.encode()).hexdigest()[:16]
 WORDS = (
     *(DESCRIPTION, PARAMETER, PROGRESS, FAILURE, RETRIED, QUESTION, REASON),
-    *(DELEGATED, SIGNALLED, RESULT, TERMINATED),
+    *(DELEGATED, SIGNALLED, RESULT, TERMINATED, TENANT, GUESSED),
 )
 # Those that Temporal never gets at all.
 KEPT_HERE = {QUESTION, REASON, SIGNALLED}
@@ -52,7 +56,13 @@ TELL = AgentSpec(name="tell", description="", agent=tell, parameters=TellParamet
 
 async def start(here: Installation, description: str, goal_id: str) -> str:
     parameters = {"what": PARAMETER}
-    goal = Goal(goal_id=goal_id, description=description, agent_type="tell", parameters=parameters)
+    goal = Goal(
+        goal_id=goal_id,
+        description=description,
+        agent_type="tell",
+        parameters=parameters,
+        tenant=TENANT,
+    )
     workflow_id = await here.service.start(goal)
     here.started.append(workflow_id)
     return workflow_id

@@ -10,6 +10,7 @@ from typing import Final
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.converter import PayloadCodec
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -18,6 +19,7 @@ from perdure.encryption.keyring import KeyMissing
 from perdure.messages import WORKFLOW_TYPE, task_queue
 from perdure.models import Goal
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
+from perdure.temporal.conversion.payload_codec import SealingCodec
 from perdure.workflows.failure_policy import RETRY
 
 _TERMINATED: Final = "asked for"
@@ -90,7 +92,7 @@ class WorkflowGateway:
                     id_conflict_policy=conflict,
                     retry_policy=RETRY,
                     # Its activities, children and later runs inherit it.
-                    priority=_priority(goal),
+                    priority=_priority(goal, self._client),
                     # Takes effect when this client's process also runs the worker.
                     request_eager_start=True,
                     rpc_timeout=RPC_TIMEOUT,
@@ -169,16 +171,23 @@ class WorkflowGateway:
             raise unavailable(self._client.service_client.config.target_host, error) from error
 
 
-def fairness_key(tenant: str) -> str:
+def fairness_key(tenant: str, codec: PayloadCodec | None = None) -> str:
     """Return the key by which Temporal gives each tenant's goals their turn.
 
-    It is kept in Temporal, and says nothing that a tenant's name would.
+    It is kept in Temporal, and says nothing that a tenant's name would. Where there are keys,
+    nobody without them can find the name by trying names either.
+
+    Args:
+        tenant: The tenant.
+        codec: What the client seals payloads with.
     """
-    return hashlib.sha256(tenant.encode()).hexdigest()[:_KEY_CHARACTERS]
+    keyed = codec.keyed_hash(tenant) if isinstance(codec, SealingCodec) else None
+    return (keyed or hashlib.sha256(tenant.encode()).hexdigest())[:_KEY_CHARACTERS]
 
 
-def _priority(goal: Goal) -> Priority:
-    return Priority(priority_key=goal.priority, fairness_key=fairness_key(goal.tenant))
+def _priority(goal: Goal, client: Client) -> Priority:
+    key = fairness_key(goal.tenant, client.data_converter.payload_codec)
+    return Priority(priority_key=goal.priority, fairness_key=key)
 
 
 @dataclass(slots=True)

@@ -46,6 +46,10 @@ class SealingCodec(PayloadCodec):
             for one in payloads
         ]
 
+    def keyed_hash(self, words: str) -> str | None:
+        """Return :meth:`.Cipher.keyed_hash` of words; ``None`` where there are no keys."""
+        return None if self._cipher is None else self._cipher.keyed_hash(words)
+
     def _opened(self, payload: Payload) -> Payload:
         if self._cipher is None:
             raise KeyMissing(sealed_with(payload.data))
