@@ -52,8 +52,8 @@ def from_ui(key: str, **more: str) -> dict[str, str]:
     }
 
 
-async def new_key(own_home: Path, *scopes: Any, tenant: str = "default") -> str:
-    async with open_stores(Settings(home=own_home)) as stores:
+async def new_key(own_home: Path, keys: str, *scopes: Any, tenant: str = "default") -> str:
+    async with open_stores(Settings(home=own_home, encryption_keys=keys)) as stores:
         key, _ = await stores.access.keys.create("one", scopes, tenant=tenant)
         return key
 
@@ -62,7 +62,7 @@ async def test_temporals_ui_has_payloads_opened_and_sealed(
     server: DevelopmentServer, serve_api: ServeApi, own_home: Path, keys: str
 ) -> None:
     api = await serve_api(server.address, encryption_keys=keys, codec_origins=UI)
-    key = await new_key(own_home, "admin")
+    key = await new_key(own_home, keys, "admin")
     preflight = await api.options(
         "/api/codec/decode",
         headers={
@@ -106,8 +106,8 @@ async def test_only_admins_of_the_whole_installation_have_them_opened(
     server: DevelopmentServer, serve_api: ServeApi, own_home: Path, keys: str
 ) -> None:
     api = await serve_api(server.address, worker=False, encryption_keys=keys, codec_origins=UI)
-    reader = await new_key(own_home, "read", "submit", "approve")
-    other = await new_key(own_home, "admin", tenant="acme")
+    reader = await new_key(own_home, keys, "read", "submit", "approve")
+    other = await new_key(own_home, keys, "admin", tenant="acme")
     sent = {"payloads": [await sealed(keys, "marzipan")]}
     for route in ("decode", "encode"):
         path = f"/api/codec/{route}"
@@ -120,7 +120,7 @@ async def test_only_admins_of_the_whole_installation_have_them_opened(
         nobody = {"Origin": UI, "Sec-Fetch-Site": "cross-site"}
         assert (await api.post(path, json=sent, headers=nobody)).status_code == 401
     # Nor may pages of other origins, or those of the UI use other routes.
-    admin = await new_key(own_home, "admin")
+    admin = await new_key(own_home, keys, "admin")
     elsewhere = from_ui(admin, Origin="https://other.example")
     answer = await api.post("/api/codec/decode", json=sent, headers=elsewhere)
     assert "access-control-allow-origin" not in answer.headers
@@ -165,7 +165,7 @@ async def test_temporals_own_command_reads_a_history_through_it(
 ) -> None:
     monkeypatch.setenv("PERDURE_ENCRYPTION_KEYS", keys)
     api = await serve_api(server.address, encryption_keys=keys)
-    key = await new_key(own_home, "admin")
+    key = await new_key(own_home, keys, "admin")
     goal = {"goal_id": "read", "description": "marzipan", "agent_type": "echo"}
     started = await api.post(
         "/api/execute-goal", json=goal, headers={"Authorization": f"Bearer {key}"}
