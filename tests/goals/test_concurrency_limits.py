@@ -115,15 +115,16 @@ async def test_no_more_run_at_once_than_may_and_another_tenant_overtakes(
         described = (await here.handle(runs[-1]).describe()).raw_description
         assert not described.pending_activities
         timeline = await here.stores.timelines.of(await here.stores.goals.get(runs[-1]))
-        assert not timeline.executions
+        assert [execution.end for execution in timeline.executions] == ["waiting"]
         counted.may_end.set()
         for run in runs:
             output, record = await here.finish(run)
             assert (output.success, record.slot) == (True, None)
     assert counted.most == 3
-    assert counted.order.index("urgent") == 3
-    assert counted.order.index("small") in {4, 5, 6}
-    assert counted.order[-1] == "last"
+    # Three get their slots together, and begin in any order.
+    assert counted.order.index("urgent") < 6
+    assert counted.order.index("small") < 9
+    assert counted.order.index("last") >= len(counted.order) - 3
     types = await here.replay(runs[-1], "waits-for-a-slot")
     # Before its turn it was executed by nobody.
     assert types.count("activity_task_scheduled_event_attributes") == 1
