@@ -210,7 +210,7 @@ async def _in_turns(
 
 
 @asynccontextmanager
-async def _two_databases(server: str) -> AsyncIterator[tuple[str, str]]:
+async def two_databases(server: str) -> AsyncIterator[tuple[str, str]]:
     """Make two databases on a server of PostgreSQL, and drop them in the end."""
     address = make_url(server).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(address, isolation_level="AUTOCOMMIT")
@@ -236,7 +236,7 @@ async def _measure(server: str, sizes: Sizes) -> dict[str, Growth]:
         home = Path(name)
         found = {"SQLite": await measure_growth(home / "sqlite", ("", ""), sizes)}
         if server:
-            async with _two_databases(server) as urls:
+            async with two_databases(server) as urls:
                 found["PostgreSQL"] = await measure_growth(home / "postgresql", urls, sizes)
     return found
 

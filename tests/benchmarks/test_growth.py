@@ -3,16 +3,18 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection, func, select
 
 from benchmarks.growth.fill import fill_postgresql, fill_sqlite
-from benchmarks.growth.measure import Sizes, measure_growth
+from benchmarks.growth.measure import Growth, Sizes, measure_growth, two_databases
 from benchmarks.growth.rows import AGENTS, CALLERS, EVENTS, STEPS, run_of
 from perdure.models import GoalStatus
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.stores.database import schema
+from tests.support.postgresql import PostgreSQL
 
 GOALS = 120
 
@@ -57,10 +59,27 @@ async def test_postgresql_is_filled(tmp_path: Path, postgresql_url: str) -> None
     await _check(Settings(home=tmp_path, database_url=postgresql_url))
 
 
-@pytest.mark.asyncio(loop_scope="session")
-async def test_both_installations_are_measured(tmp_path: Path, server_binary: Path) -> None:
-    growth = await measure_growth(tmp_path, ("", ""), Sizes((800, 900), (2, 3), rounds=1))
+SIZES = Sizes((800, 900), (2, 3), rounds=1)
+
+
+def _check_growth(growth: Growth) -> None:
     assert growth.small.keys() == growth.large.keys() == growth.ratios().keys()
     assert {"start", "step", "list"} <= growth.ratios().keys()
     assert all(seconds > 0 for seconds in growth.large.values())
     assert growth.bytes_stored[0] < growth.bytes_stored[1]
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_two_installations_are_measured(tmp_path: Path, server_binary: Path) -> None:
+    _check_growth(await measure_growth(tmp_path, ("", ""), SIZES))
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_two_installations_are_measured_on_postgresql_and_their_databases_dropped(
+    tmp_path: Path, server_binary: Path, postgresql: PostgreSQL
+) -> None:
+    async with two_databases(postgresql.url()) as urls:
+        _check_growth(await measure_growth(tmp_path, urls, SIZES))
+    for url in urls:
+        with pytest.raises(asyncpg.InvalidCatalogNameError):
+            await asyncpg.connect(url.replace("+asyncpg", ""))
