@@ -29,6 +29,7 @@ from perdure.agents.plugins.loading.load_plugin import LoadedPlugin
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.cli.runtime.event_loop import run_async
 from perdure.models import GoalStatus
+from perdure.models.tenants import DEFAULT_TENANT
 from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.stores import open_stores
@@ -107,7 +108,8 @@ async def _installation(
         client = await connect(server.address)
         await _start_workflows(client, workflows)
         service = GoalService(client, stores, registry)
-        goals = stores.goals
+        # As the API reads them, for a caller's tenant.
+        goals = stores.of(DEFAULT_TENANT).goals
         page = partial(goals.list, limit=_PAGE)
 
         async def goal_of(steps: int) -> tuple[float, float]:

@@ -82,7 +82,7 @@ def all_rows(time: Callable[[datetime], object]) -> Mapping[str, Rows]:
 
     def words(number: int) -> Iterator[Row]:
         ids = words_of(run_of(number), f"old-{number:08d}", "")
-        yield number + 1, run_of(number), f"{ids} {words_of_texts[number % _TEXTS]}"
+        yield run_of(number), f"{ids} {words_of_texts[number % _TEXTS]}"
 
     def results(number: int) -> Iterator[Row]:
         yield run_of(number), '{"summary": "done", "data": {}}', "done", 31, "{}"
@@ -108,7 +108,7 @@ def all_rows(time: Callable[[datetime], object]) -> Mapping[str, Rows]:
     def audit(number: int) -> Iterator[Row]:
         who = CALLERS[number % len(CALLERS)]
         what = ("127.0.0.1", "goal.start", run_of(number), 200, f"{number:032x}", "{}")
-        yield number + 1, time(at(number)), who, *what
+        yield time(at(number)), who, *what
 
     return {
         "goals": Rows(
@@ -118,7 +118,7 @@ def all_rows(time: Callable[[datetime], object]) -> Mapping[str, Rows]:
             ),
             goals,
         ),
-        "goal_words": Rows(("id", "workflow_id", "words"), words),
+        "goal_words": Rows(("workflow_id", "words"), words),
         "results": Rows(("workflow_id", "result", "summary", "size", "metadata"), results),
         "steps": Rows(
             ("workflow_id", "name", "digest", "occurrence", "value", "seconds", "recorded_at"),
@@ -141,7 +141,7 @@ def all_rows(time: Callable[[datetime], object]) -> Mapping[str, Rows]:
         ),
         "audit": Rows(
             (
-                *("number", "at", "who", "address", "action", "subject", "status"),
+                *("at", "who", "address", "action", "subject", "status"),
                 *("request_id", "details"),
             ),
             audit,
