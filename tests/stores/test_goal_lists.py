@@ -14,7 +14,7 @@ from perdure.schemas.access import AuditEntry
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.stores.access.audit import PendingEntry
-from perdure.stores.database import migrate, schema
+from perdure.stores.database import goal_index, migrate, schema
 from perdure.stores.database.address import database_address
 from perdure.stores.database.engine import Transaction, open_database
 from perdure.stores.database.fencing import Claim
@@ -79,6 +79,12 @@ async def listed(stores: Stores) -> Stores:
     return stores
 
 
+@pytest.fixture(params=[goal_index.FEW, 0])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SQLite look up what is searched first, and walk through the goals from the newest."""
+    monkeypatch.setattr(goal_index, "FEW", request.param)
+
+
 @pytest.mark.parametrize(
     ("search", "found"),
     [
@@ -125,6 +131,7 @@ async def listed(stores: Stores) -> Stores:
         ("a\0b", ""),
     ],
 )
+@pytest.mark.usefixtures("few")
 async def test_goals_are_found_by_their_words(listed: Stores, search: str, found: str) -> None:
     assert names(await listed.goals.list(search=search)) == found
 
@@ -148,6 +155,7 @@ async def test_goals_are_found_by_their_words(listed: Stores, search: str, found
         ({"status": None, "agent_type": None, "search": None}, "quiet shop report sales-2026"),
     ],
 )
+@pytest.mark.usefixtures("few")
 async def test_goals_are_filtered(listed: Stores, criteria: dict[str, object], found: str) -> None:
     records = await listed.goals.list(**criteria)  # type: ignore[arg-type]
     assert names(records) == found
@@ -155,6 +163,7 @@ async def test_goals_are_filtered(listed: Stores, criteria: dict[str, object], f
     assert sum(counted.values()) == len(records)
 
 
+@pytest.mark.usefixtures("few")
 async def test_pages_of_a_search_go_on_where_the_one_before_ended(listed: Stores) -> None:
     (first,) = await listed.goals.list(limit=1, search="sales")
     (second,) = await listed.goals.list(limit=1, search="sales", before=cursor_of(first))

@@ -10,7 +10,7 @@ Where the stores are encrypted there are no words in it: a goal is found by its 
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import TextClause, bindparam, insert, select, text, update
+from sqlalchemy import Connection, TextClause, bindparam, insert, select, text, update
 
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
@@ -37,6 +37,11 @@ _SQLITE: Final = _MATCHES.format(
 _POSTGRESQL: Final = _MATCHES.format(
     "array_to_tsvector(string_to_array(goal_words.words, ' '))"
     " @@ CAST(CAST(:searched AS text) AS tsquery)"
+)
+FEW: Final = 500
+_FEW: Final = text(
+    "SELECT workflow_id FROM goal_words WHERE id IN ("
+    "SELECT rowid FROM goal_words_index WHERE goal_words_index MATCH :searched LIMIT :most)"
 )
 
 
@@ -76,6 +81,29 @@ def found_by(database: Database, search: str) -> TextClause | None:
     if database.is_sqlite:
         return text(_SQLITE).bindparams(searched=_query(terms, '"{}" *', " AND ", " OR "))
     return text(_POSTGRESQL).bindparams(searched=_query(terms, "'{}':*", " & ", " | "))
+
+
+def rarely_found(connection: Connection, database: Database, search: str) -> list[str] | None:
+    """Return the runs that a text finds, on SQLite, where they are few.
+
+    SQLite looks for them among a tenant's goals, the newest first: soon done with a word that many
+    have, and a walk through all of them for one that hardly any has.
+
+    Args:
+        connection: Where it is looked up.
+        database: The database.
+        search: The text.
+
+    Returns:
+        Their workflow ids; ``None`` when there are more, the text has no word, or the database
+        plans by what its tables hold.
+    """
+    terms = query_terms(search)
+    if not terms or not database.is_sqlite:
+        return None
+    query = {"searched": _query(terms, '"{}" *', " AND ", " OR "), "most": FEW + 1}
+    found = [run for (run,) in connection.execute(_FEW, query)]
+    return None if len(found) > FEW else found
 
 
 def _query(terms: Sequence[Term], beginning: str, both: str, either: str) -> str:

@@ -2,20 +2,39 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, TextClause, false
+from sqlalchemy import ColumnElement, Connection, FromClause, TextClause, false, select
 
 from perdure.models import GoalStatus
 from perdure.schemas.many_goals import GoalFilter
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database
-from perdure.stores.database.goal_index import found_by
+from perdure.stores.database.goal_index import found_by, rarely_found
 
 
-def conditions(
-    database: Database, criteria: GoalFilter
+def chosen(
+    connection: Connection, database: Database, criteria: GoalFilter
+) -> tuple[FromClause, list[ColumnElement[bool] | TextClause]]:
+    """Return the runs that a filter chooses from, as a table, and its conditions on them.
+
+    Args:
+        connection: Where they will be read.
+        database: The database.
+        criteria: The filter.
+    """
+    search = (criteria.get("search") or "").strip()
+    few = rarely_found(connection, database, search)
+    if few is None:
+        return schema.goals, [*_conditions(database, criteria, search, schema.goals)]
+    # A limit, even one of nothing, keeps SQLite from looking for them in another order.
+    goals = select(schema.goals).where(schema.goals.c.workflow_id.in_(few)).limit(-1)
+    found = goals.subquery("goals")
+    return found, [*_conditions(database, criteria, "", found)]
+
+
+def _conditions(
+    database: Database, criteria: GoalFilter, search: str, table: FromClause
 ) -> Iterator[ColumnElement[bool] | TextClause]:
-    """Yield the conditions on ``goals`` that a filter stands for."""
-    goals = schema.goals.c
+    goals = table.c
     status, delegated = criteria.get("status"), criteria.get("delegated")
     if status is not None:
         statuses = [status] if isinstance(status, GoalStatus) else [*status]
@@ -34,6 +53,6 @@ def conditions(
         yield goals.parent == parent
     if (started_by := criteria.get("started_by")) is not None:
         yield goals.started_by == started_by
-    if search := (criteria.get("search") or "").strip():
+    if search:
         found = found_by(database, search)
         yield false() if found is None else found

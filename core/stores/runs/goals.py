@@ -33,7 +33,7 @@ from perdure.stores.database.paging import MIN_PREFIX_LENGTH, PageCursor, after_
 from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
 from perdure.stores.retention.holds import hold_of
-from perdure.stores.runs.goal_filter import conditions
+from perdure.stores.runs.goal_filter import chosen
 from perdure.stores.runs.scores import scores_of
 from perdure.stores.slots.shown import slot_wait_of
 from perdure.telemetry.traces.goal_trace import GoalTrace
@@ -209,20 +209,23 @@ class GoalStore(TenantStore):
                 the last one's :func:`cursor_of` gives the next page.
             criteria: Only those that meet these: see :class:`.GoalFilter`.
         """
-        goals = schema.goals.c
-        query = (
-            select(schema.goals)
-            .order_by(goals.started_at.desc(), goals.workflow_id.desc())
-            .limit(limit)
-            .where(*conditions(self._database, criteria))
-        )
-        query = self._tenancy.limited(query, goals.tenant)
-        if before is not None:
-            place = before if isinstance(before, PageCursor) else PageCursor(before)
-            query = query.where(after_cursor(place, goals.started_at, goals.workflow_id))
-        rows = await self._database.read(
-            lambda connection: connection.execute(query).mappings().all()
-        )
+
+        def fetch(connection: Connection) -> Sequence[RowMapping]:
+            table, conditions = chosen(connection, self._database, criteria)
+            goals = table.c
+            query = (
+                select(table)
+                .order_by(goals.started_at.desc(), goals.workflow_id.desc())
+                .limit(limit)
+                .where(*conditions)
+            )
+            query = self._tenancy.limited(query, goals.tenant)
+            if before is not None:
+                place = before if isinstance(before, PageCursor) else PageCursor(before)
+                query = query.where(after_cursor(place, goals.started_at, goals.workflow_id))
+            return connection.execute(query).mappings().all()
+
+        rows = await self._database.read(fetch)
         return [_shortened(_record(row)) for row in rows]
 
     async def find(self, name: str) -> str:
@@ -262,16 +265,21 @@ class GoalStore(TenantStore):
         Args:
             criteria: Only those that meet these: see :class:`.GoalFilter`.
         """
-        goals = schema.goals.c
-        query = (
-            select(goals.status, func.count())
-            # All statuses there are, named, so that the index that begins with them is read.
-            .where(goals.status.in_([*GoalStatus]), *conditions(self._database, criteria))
-            .group_by(goals.status)
-        )
-        query = self._tenancy.limited(query, goals.tenant)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return {GoalStatus(status): count for status, count in rows}
+
+        def fetch(connection: Connection) -> Mapping[GoalStatus, int]:
+            table, conditions = chosen(connection, self._database, criteria)
+            goals = table.c
+            query = (
+                select(goals.status, func.count())
+                # All statuses there are, named, so that the index that begins with them is read.
+                .where(goals.status.in_([*GoalStatus]), *conditions)
+                .group_by(goals.status)
+            )
+            query = self._tenancy.limited(query, goals.tenant)
+            found = connection.execute(query).all()
+            return {GoalStatus(status): count for status, count in found}
+
+        return await self._database.read(fetch)
 
 
 def goal_row(
