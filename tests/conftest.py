@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -16,6 +17,11 @@ from perdure.temporal.client.connection import connect
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
 from perdure.testing import ModelServer
+
+# `deploy`, `evals` and `benchmarks` are no part of any distribution: they are found in the clone.
+# At the end, so that nothing in it hides what is installed.
+sys.path.append(str(Path(__file__).parents[1]))
+
 from tests.support.installation import Install, installations
 from tests.support.object_storage import ObjectStorage, run_object_storage
 from tests.support.postgresql import PostgreSQL, run_postgresql

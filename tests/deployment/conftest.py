@@ -1,11 +1,6 @@
-"""``deploy.native`` is no package that is installed; Helm, which is built where it is not there."""
-
-import sys
-from pathlib import Path
+"""Helm, which is built where it is not there."""
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[2]))
 
 from tests.support.helm import Helm, get_helm
 
