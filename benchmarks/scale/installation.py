@@ -1,11 +1,11 @@
-"""The installation of the benchmark: ``perdure api`` and ``perdure worker`` as processes."""
+"""The installation of the benchmark: ``perdure dev`` as a process, with the server that it runs."""
 
 import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,32 +24,29 @@ class Installation:
     Attributes:
         host: Where the API listens.
         port: And on which port.
-        processes: Its processes, by their name.
+        temporal: The address of the Temporal server.
+        perdure: The process that has the API and the worker.
+        server: The Temporal server's process.
     """
 
     host: str
     port: int
-    processes: Mapping[str, psutil.Process]
+    temporal: str
+    perdure: psutil.Process
+    server: psutil.Process
 
     def processor_seconds(self) -> dict[str, float]:
-        """Return the processor time that each process has used so far, with its children."""
-        found = {}
-        for name, process in self.processes.items():
-            times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
-            found[name] = round(sum(time.user + time.system for time in times), 1)
-        return found
+        """Return the processor time that each process has used so far."""
+        processes = {"perdure": self.perdure, "server": self.server}
+        times = {name: process.cpu_times() for name, process in processes.items()}
+        return {name: used.user + used.system for name, used in times.items()}
 
     def memory(self) -> int:
-        """Return the bytes that all processes have resident together.
+        """Return the bytes that both have resident together.
 
-        What several of them share is counted for each: the figure is never too small for that.
+        What they share is counted for each: the figure is never too small for that.
         """
-        family = [
-            each
-            for process in self.processes.values()
-            for each in (process, *process.children(recursive=True))
-        ]
-        return sum(int(each.memory_info().rss) for each in family)
+        return sum(int(each.memory_info().rss) for each in (self.perdure, self.server))
 
 
 class Sampling:
@@ -71,51 +68,38 @@ class Sampling:
 
 
 @asynccontextmanager
-async def installed(
-    home: Path, temporal: str, server_pid: int, goals: int, workers: int
-) -> AsyncIterator[Installation]:
-    """Run an API, and workers, on a Temporal server as long as the block runs.
+async def installed(home: Path, goals: int) -> AsyncIterator[Installation]:
+    """Run an installation as long as the block runs.
 
     Args:
-        home: The home folder of both.
-        temporal: The address of the server.
-        server_pid: Its process.
-        goals: How many goals all workers are to run at once.
-        workers: How many worker processes.
+        home: Its home folder.
+        goals: How many goals it is to run at once.
     """
     environment = os.environ | {
         "PERDURE_HOME": str(home),
-        "TEMPORAL_ADDRESS": temporal,
         "PERDURE_PLUGIN_FILES": str(PLUGIN_FILE),
-        "PERDURE_MAX_CONCURRENT_GOALS": str(-(-goals // workers)),
+        "PERDURE_MAX_CONCURRENT_GOALS": str(goals),
     }
-    environment.pop("PERDURE_DATABASE_URL", None)
-    async with AsyncExitStack() as stack:
-        api, said = await stack.enter_async_context(_serving("api", environment, "--port", "0"))
-        worker, _ = await stack.enter_async_context(
-            _serving("worker", environment, "--processes", str(workers))
-        )
-        place = urlsplit(said["api_url"])
-        assert place.hostname is not None
-        assert place.port is not None
-        pids = {"server": server_pid, "api": api, "worker": worker}
-        processes = {name: psutil.Process(pid) for name, pid in pids.items()}
-        yield Installation(place.hostname, place.port, processes)
-
-
-@asynccontextmanager
-async def _serving(
-    command: str, environment: Mapping[str, str], *options: str
-) -> AsyncIterator[tuple[int, dict[str, str]]]:
+    for name in ("PERDURE_DATABASE_URL", "TEMPORAL_ADDRESS"):
+        environment.pop(name, None)
+    command = str(Path(sys.executable).with_name("perdure"))
     process = await asyncio.create_subprocess_exec(
-        *(str(Path(sys.executable).with_name("perdure")), command, *options, "--json"),
+        *(command, "dev", "--port", "0", "--temporal-port", "0", "--json"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env=environment,
     )
     assert process.stdout is not None
     try:
-        yield process.pid, json.loads(await _document(process.stdout))
+        said = json.loads(await _document(process.stdout))
+        reading = asyncio.create_task(_read_all(process.stdout))
+        place = urlsplit(said["api_url"])
+        assert place.hostname is not None
+        assert place.port is not None
+        perdure = psutil.Process(process.pid)
+        (server,) = perdure.children()
+        yield Installation(place.hostname, place.port, said["temporal_address"], perdure, server)
+        reading.cancel()
     finally:
         if process.returncode is None:
             process.terminate()
@@ -131,3 +115,9 @@ async def _document(printed: asyncio.StreamReader) -> str:
             raise RuntimeError(f"the command ended, having printed {text!r}")
         text += line
     return text
+
+
+async def _read_all(printed: asyncio.StreamReader) -> None:
+    # The SDK prints its warnings there: a pipe that is full would hold the process up.
+    while await printed.read(65_536):
+        continue

@@ -23,12 +23,10 @@ from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.server.binary import ensure_server_binary
-from perdure.temporal.server.development_server import run_development_server
 
 GOALS: Final = 10_000
 SECONDS: Final = 30.0
 FOLLOWED_OF: Final = 10
-WORKERS: Final = 1
 MEGABYTES: Final = 3_000.0
 _PATIENCE: Final = 1_800.0
 _OWN_DESCRIPTORS: Final = 200
@@ -38,21 +36,18 @@ async def measure(goals: int, seconds: float) -> bool:
     """Measure and print the verdict."""
     followed = goals // FOLLOWED_OF
     _check_descriptors(followed)
-    binary = await ensure_server_binary(Settings(), report)
+    await ensure_server_binary(Settings(), report)
     with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
-        home = Path(folder) / "home"
-        async with run_development_server(
-            binary.path, Path(folder) / "temporal", port=0, ui_port=0
-        ) as server:
-            by_hand_seconds = await _run_by_hand(server.address, goals, seconds)
+        home = Path(folder)
+        async with installed(home, goals) as installation:
+            by_hand_seconds = await _run_by_hand(installation.temporal, goals, seconds)
             report(f"by hand: {by_hand_seconds}")
-            async with installed(home, server.address, server.pid, goals, WORKERS) as installation:
-                sampling = Sampling(installation)
-                task = asyncio.create_task(sampling.run())
-                used = installation.processor_seconds()
-                found = await _hand_in(home, installation, goals, followed, seconds)
-                more = installation.processor_seconds()
-                task.cancel()
+            sampling = Sampling(installation)
+            task = asyncio.create_task(sampling.run())
+            used = installation.processor_seconds()
+            found = await _hand_in(home, installation, goals, followed, seconds)
+            more = installation.processor_seconds()
+            task.cancel()
     processor = {name: round(more[name] - used[name], 1) for name in more}
     return _print(goals, followed, found, by_hand_seconds, sampling.most / 1e6, processor)
 
@@ -74,7 +69,7 @@ def _print(
             "memory_mb": Figure(memory, MEGABYTES, "at most"),
         },
         {
-            "profile": "embedded server, SQLite, perdure api, perdure worker",
+            "profile": "perdure dev: API and worker in one process, embedded server, SQLite",
             "goals": goals,
             "ended": dict(found.ended),
             "seconds": {"starts": round(found.starting, 1), "all": round(found.all, 1)},

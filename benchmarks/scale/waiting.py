@@ -13,8 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import psutil
-
 from benchmarks.scale.goals import start_all
 from benchmarks.scale.installation import Installation, installed
 from benchmarks.verdict import Figure, print_verdict, report
@@ -25,7 +23,6 @@ from perdure.models import GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.temporal.server.binary import ensure_server_binary
-from perdure.temporal.server.development_server import run_development_server
 
 GOALS: Final = 100_000
 FIRST: Final = 1_000
@@ -55,6 +52,7 @@ class Parked:
 async def measure(goals: int) -> bool:
     """Measure and print the verdict."""
     allow_many_descriptors()
+    await ensure_server_binary(Settings(), report)
     with TemporaryDirectory(prefix="perdure-benchmark-") as folder:
         parked = await _park(Path(folder), goals)
         report(f"{goals:,} goals wait after {parked.seconds:.0f} s; everything is started again")
@@ -71,19 +69,17 @@ async def measure(goals: int) -> bool:
 
 
 async def _park(folder: Path, goals: int) -> Parked:
-    binary = await ensure_server_binary(Settings(), report)
     async with (
-        run_development_server(binary.path, folder / "temporal", port=0, ui_port=0) as server,
-        installed(folder / "home", server.address, server.pid, 1_000, 1) as installation,
-        open_stores(Settings(home=folder / "home", database_url="")) as stores,
+        installed(folder, FIRST) as installation,
+        open_stores(Settings(home=folder, database_url="")) as stores,
     ):
         began = time.monotonic()
         first = min(FIRST, goals)
         await _wait_for_all(installation, stores, range(first), first)
-        before = _resident(installation)
+        before = int(installation.perdure.memory_info().rss)
         await _wait_for_all(installation, stores, range(first, goals), goals)
         seconds = time.monotonic() - began
-        grown = _resident(installation) - before
+        grown = int(installation.perdure.memory_info().rss) - before
         began = time.monotonic()
         quick = {"goal_id": "quick", "description": "Do nothing", "agent_type": "waiting"}
         await start_all(installation, [quick | {"parameters": {"seconds": 0}}])
@@ -112,11 +108,9 @@ async def _wait_for_all(
 
 async def _start_again(folder: Path, goals: int) -> tuple[int, int]:
     """Start everything again; how many goals wait as before, and how many of those asked ended."""
-    binary = await ensure_server_binary(Settings(), report)
     async with (
-        run_development_server(binary.path, folder / "temporal", port=0, ui_port=0) as server,
-        installed(folder / "home", server.address, server.pid, 1_000, 1) as installation,
-        open_stores(Settings(home=folder / "home", database_url="")) as stores,
+        installed(folder, FIRST) as installation,
+        open_stores(Settings(home=folder, database_url="")) as stores,
     ):
         await asyncio.sleep(_REST_SECONDS)  # in which one that is woken early would end
         counts = await stores.goals.counts()
@@ -138,12 +132,6 @@ async def _until(stores: Stores, is_so: Callable[[dict[GoalStatus, int]], bool])
     async with asyncio.timeout(_PATIENCE):
         while not is_so(dict(await stores.goals.counts())):  # noqa: ASYNC110 -- workers end them
             await asyncio.sleep(0.5)
-
-
-def _resident(installation: Installation) -> int:
-    worker: psutil.Process = installation.processes["worker"]
-    family = [worker, *worker.children(recursive=True)]
-    return sum(int(each.memory_info().rss) for each in family)
 
 
 def main(goals: str = str(GOALS)) -> bool:
