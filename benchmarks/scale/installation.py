@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -91,7 +91,7 @@ async def installed(home: Path, goals: int) -> AsyncIterator[Installation]:
     )
     assert process.stdout is not None
     try:
-        said = json.loads(await _document(process.stdout))
+        said = await _document(process.stdout)
         reading = asyncio.create_task(_read_all(process.stdout))
         place = urlsplit(said["api_url"])
         assert place.hostname is not None
@@ -106,15 +106,15 @@ async def installed(home: Path, goals: int) -> AsyncIterator[Installation]:
         await process.wait()
 
 
-async def _document(printed: asyncio.StreamReader) -> str:
+async def _document(printed: asyncio.StreamReader) -> dict[str, str]:
     """Return the one JSON document that a command prints once it serves."""
     text = ""
-    while not text.rstrip().endswith("}"):
-        line = (await printed.readline()).decode()
-        if not line:
-            raise RuntimeError(f"the command ended, having printed {text!r}")
+    while line := (await printed.readline()).decode():
         text += line
-    return text
+        with suppress(ValueError):  # there is more of it
+            document: dict[str, str] = json.loads(text)
+            return document
+    raise RuntimeError(f"the command ended, having printed {text!r}")
 
 
 async def _read_all(printed: asyncio.StreamReader) -> None:
