@@ -27,6 +27,7 @@ demo: install ## Set up and run one goal per bundled agent on a real Temporal se
 # The environment `all` runs every test on .venv's own Python, so that py311 or its like need not.
 .PHONY: test
 test: install ## Set up and run every test (TOX="-e lint,core" runs some)
+	@$(if $(TOX),:,$(BIN)/python -m tests.support.programs)
 	$(BIN)/tox run-parallel --parallel 2 --result-json .tox/result.json --skip-env "^$$($(BIN)/python -c 'import sys; print("py%d%d" % sys.version_info[:2])')$$" $(TOX) \
 		|| { $(BIN)/python deploy/failed-tests .tox/result.json; exit 1; }
 

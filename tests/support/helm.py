@@ -13,7 +13,7 @@ from perdure.settings import Settings
 
 CHART: Final = Path(__file__).parents[2] / "deploy/helm"
 OLDEST: Final = "1.30"
-_HELM: Final = GoProgram("helm", "helm.sh/helm/v3/cmd/helm@v3.19.5")
+HELM: Final = GoProgram("helm", "helm.sh/helm/v3/cmd/helm@v3.19.5")
 
 
 class HelmRefused(Exception):
@@ -72,7 +72,7 @@ def get_helm(folder: Path) -> Helm:
     Args:
         folder: Where it may keep things.
     """
-    return Helm(asyncio.run(ensure_go_program(_HELM, Settings(_env_file=None), print)), folder)
+    return Helm(asyncio.run(ensure_go_program(HELM, Settings(_env_file=None), print)), folder)
 
 
 def _options(files: tuple[Path, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from deploy.native.go_programs import GoProgram, ensure_go_program
 from perdure.settings import Settings
 from perdure.temporal.server.ports import free_port
 
-_PROVIDER: Final = GoProgram("oidc-provider", "github.com/zitadel/oidc/v3/example/server@v3.52.0")
+PROVIDER: Final = GoProgram("oidc-provider", "github.com/zitadel/oidc/v3/example/server@v3.52.0")
 
 # Of the provider's example: a client, and a person.
 CLIENT: Final = {"oidc_client_id": "web", "oidc_client_secret": "secret"}
@@ -21,7 +21,7 @@ PERSON: Final = {"username": "test-user@localhost", "password": "verysecure"}
 @asynccontextmanager
 async def run_identity_provider(*redirect_uris: str) -> AsyncIterator[str]:
     """Run a provider that sends people back to these addresses, and yield its issuer."""
-    provider = await ensure_go_program(_PROVIDER, Settings(_env_file=None), print)
+    provider = await ensure_go_program(PROVIDER, Settings(_env_file=None), print)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         str(provider),
