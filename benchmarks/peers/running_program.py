@@ -84,13 +84,15 @@ async def running(
 ) -> AsyncIterator[RunningProgram]:
     """Run a peer's program for as long as the block runs; it is ready when this yields."""
     place.folder.mkdir(parents=True, exist_ok=True)
+    # The programs are found below the current folder, which a safe path would leave out.
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     process = await asyncio.create_subprocess_exec(
         *(program.python(), "-m", f"benchmarks.peers.programs.{program.module}"),
         *(place.folder, place.temporal_address),
         stdin=PIPE,
         stdout=PIPE,
         cwd=ROOT,
-        env=os.environ | (environment or {}),
+        env=own | (environment or {}),
         limit=2**24,
     )
     try:

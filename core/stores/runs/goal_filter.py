@@ -27,7 +27,7 @@ def chosen(
         return schema.goals, [*_conditions(database, criteria, search, schema.goals)]
     # A limit, even one of nothing, keeps SQLite from looking for them in another order.
     goals = select(schema.goals).where(schema.goals.c.workflow_id.in_(few)).limit(-1)
-    found = goals.subquery("goals")
+    found = goals.subquery("found")
     return found, [*_conditions(database, criteria, "", found)]
 
 
