@@ -92,7 +92,7 @@ async def running(
         stdin=PIPE,
         stdout=PIPE,
         cwd=ROOT,
-        env=own | (environment or {}),
+        env=own | dict(environment or {}),
         limit=2**24,
     )
     try:
