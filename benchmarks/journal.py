@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.verdict import Figure, print_verdict, report
 from perdure.activities.execution_context import ExecutionContext
 from perdure.agents import Goal, Run
+from perdure.agents.model_calls.circuit_breaker import CIRCUIT_BREAKERS
 from perdure.cli.runtime.event_loop import run_async
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
@@ -42,7 +43,7 @@ async def stored_run(stores: Stores, settings: Settings, name: str) -> AsyncIter
     await stores.goals.create(goal, name, now)
     claim = Claim(name, "benchmark", 1, now)
     claim, is_retry = await stores.executions.start(claim, None, {})
-    context = ExecutionContext(stores, claim, is_retry=is_retry)
+    context = ExecutionContext(stores, claim, CIRCUIT_BREAKERS, is_retry=is_retry)
     yield context.run(goal, settings)
     await context.close()
 
@@ -62,7 +63,7 @@ async def replay(stores: Stores, settings: Settings, name: str, count: int) -> f
     now = datetime.now(UTC)
     claim, _ = await stores.executions.start(Claim(name, "benchmark", 2, now), None, {})
     goal = Goal(goal_id=name, description="journal", agent_type="nothing")
-    run = ExecutionContext(stores, claim, is_retry=True).run(goal, settings)
+    run = ExecutionContext(stores, claim, CIRCUIT_BREAKERS, is_retry=True).run(goal, settings)
     began = time.perf_counter()
     await each(run, count)
     return time.perf_counter() - began
