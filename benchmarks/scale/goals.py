@@ -58,7 +58,7 @@ async def hand_in(
     found = HandedIn()
     readers: list[asyncio.Task[bool]] = []
     mark = uuid4().hex[:8]
-    documents = (
+    documents: Iterable[dict[str, object]] = (
         {
             "goal_id": f"{mark}-{number}",
             "description": "Wait for the answers of three models",
