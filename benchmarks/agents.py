@@ -15,11 +15,9 @@ import math
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,12 +25,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import psutil
 from pydantic import JsonValue
 
 from benchmarks.large_corpus import DOCUMENTS, write_corpus
 from benchmarks.large_files import PAGES, ROWS, SHEETS, Table, write_csv, write_pdf, write_workbook
 from benchmarks.large_repository import write_repository
+from benchmarks.peak_memory import PeakMemory
 from benchmarks.verdict import Figure, print_verdict, report
 
 ANALYSIS_SECONDS: Final = 60.0
@@ -41,7 +39,6 @@ INDEX_SECONDS: Final = 60.0
 QUESTION_SECONDS: Final = 2.0
 CODE_SECONDS: Final = 60.0
 MEGABYTES: Final = 2_000.0
-_SAMPLED_EVERY: Final = 0.05  # seconds
 
 
 @dataclass(frozen=True)
@@ -158,39 +155,6 @@ def run_tool(name: str, file: Path) -> Outcome:
     if status:
         raise RuntimeError(f"{name} ended with status {status}")
     return Outcome(seconds, memory.stop() / 1e6, json.loads(printed))
-
-
-class PeakMemory:
-    """Watches the memory of a process and of all that it starts.
-
-    What several of them share is counted for each: the figure is never too small for that.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self._process = psutil.Process(pid)
-        self._most = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> int:
-        """Return the most bytes that were in use at once."""
-        self._ended.set()
-        self._thread.join()
-        return self._most
-
-    def _watch(self) -> None:
-        while not self._ended.wait(_SAMPLED_EVERY):
-            with suppress(psutil.NoSuchProcess):
-                family = [self._process, *self._process.children(recursive=True)]
-                self._most = max(self._most, sum(map(_resident, family)))
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
 
 
 def equal(ours: Outcome, theirs: Outcome) -> bool:

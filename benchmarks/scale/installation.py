@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import psutil
 
 PLUGIN_FILE: Final = Path(__file__).with_name("plugin.py")
-_SAMPLED_EVERY: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,31 +39,6 @@ class Installation:
         processes = {"perdure": self.perdure, "server": self.server}
         times = {name: process.cpu_times() for name, process in processes.items()}
         return {name: used.user + used.system for name, used in times.items()}
-
-    def memory(self) -> int:
-        """Return the bytes that both have resident together.
-
-        What they share is counted for each: the figure is never too small for that.
-        """
-        return sum(int(each.memory_info().rss) for each in (self.perdure, self.server))
-
-
-class Sampling:
-    """The most memory that an installation has taken at once.
-
-    Attributes:
-        most: Bytes.
-    """
-
-    def __init__(self, installation: Installation) -> None:
-        self.most = 0
-        self._installation = installation
-
-    async def run(self) -> None:
-        """Look at it until cancelled."""
-        while True:
-            self.most = max(self.most, self._installation.memory())
-            await asyncio.sleep(_SAMPLED_EVERY)
 
 
 @asynccontextmanager

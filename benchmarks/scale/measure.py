@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from benchmarks.peak_memory import PeakMemory
 from benchmarks.scale import by_hand
 from benchmarks.scale.goals import HandedIn, hand_in
-from benchmarks.scale.installation import Installation, Sampling, installed
+from benchmarks.scale.installation import Installation, installed
 from benchmarks.verdict import Figure, print_verdict, report
 from perdure.cli.runtime.descriptors import allow_many_descriptors
 from perdure.cli.runtime.event_loop import run_async
@@ -42,14 +43,13 @@ async def measure(goals: int, seconds: float) -> bool:
         async with installed(home, goals) as installation:
             by_hand_seconds = await _run_by_hand(installation.temporal, goals, seconds)
             report(f"by hand: {by_hand_seconds}")
-            sampling = Sampling(installation)
-            task = asyncio.create_task(sampling.run())
+            memory = PeakMemory(installation.perdure.pid, every=0.5)
             used = installation.processor_seconds()
             found = await _hand_in(home, installation, goals, followed, seconds)
             more = installation.processor_seconds()
-            task.cancel()
+            most = memory.stop()
     processor = {name: round(more[name] - used[name], 1) for name in more}
-    return _print(goals, followed, found, by_hand_seconds, sampling.most / 1e6, processor)
+    return _print(goals, followed, found, by_hand_seconds, most / 1e6, processor)
 
 
 def _print(

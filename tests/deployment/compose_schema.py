@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from filelock import FileLock
 
+from deploy.native.go_programs import find_go
 from perdure.settings import Settings
-from perdure.temporal.server.go_build import install_go
 from perdure.temporal.server.processes import run_command
 
 _MODULE: Final = "github.com/compose-spec/compose-go/v2@v2.9.1"
@@ -24,8 +24,7 @@ async def compose_schema() -> dict[str, Any]:
     with FileLock(folder / "lock"):
         if not kept.is_file():
             with TemporaryDirectory(dir=folder) as place:
-                found = shutil.which("go")
-                go = Path(found) if found else await install_go(Path(place), print)
+                go = await find_go(Path(place), print)
                 answer = await run_command(
                     [str(go), "mod", "download", "-json", _MODULE],
                     environment=os.environ | {"GO111MODULE": "on"},
