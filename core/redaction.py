@@ -115,25 +115,33 @@ def secret_beginning(text: str, secrets: Replacements) -> int:
     return longest
 
 
-def message_without_secrets(message: str) -> str:
+def message_without_secrets(message: str, secrets: Replacements | None = None) -> str:
     """Return the message of an error, or a line of a log, without secrets.
 
     The password in any address, such as ``postgresql://name:password@host``, is one here. In a text
     that an agent has read or written it stays: it belongs to the text.
+
+    Args:
+        message: The message.
+        secrets: What is secret; the environment is searched when not given.
     """
-    known = without_secrets(message)
+    known = without_secrets(message, secrets)
     if "://" not in known:
         return known
     return _PASSWORD_IN_ADDRESS.sub(rf"\1:{REDACTED}@", known)
 
 
-def log_text_without_secrets(line: str) -> str:
+def log_text_without_secrets(line: str, secrets: Replacements | None = None) -> str:
     """Return a text of a log without secrets, those of others included.
 
     Beside what :func:`message_without_secrets` knows, these are the values of headers and fields
     that hold credentials, and keys that their shape gives away. It rather takes a word too much.
+
+    Args:
+        line: The text.
+        secrets: What is secret; the environment is searched when not given.
     """
-    line = message_without_secrets(line)
+    line = message_without_secrets(line, secrets)
     line = _BY_SHAPE.sub(REDACTED, line)
     line = _HEADER.sub(rf"\1{REDACTED}", line)
     line = _SCHEME.sub(rf"\1 {REDACTED}", line)
@@ -146,7 +154,8 @@ def log_fields_without_secrets(fields: Mapping[str, object]) -> dict[str, object
     Before they are rendered: an escaped character would hide a secret. A field whose name says
     that it holds credentials has no value any more, however deep it lies.
     """
-    return {name: _clean_field(name, value, _MAX_DEPTH) for name, value in fields.items()}
+    secrets = known_secrets()
+    return {name: _clean_field(name, value, secrets, _MAX_DEPTH) for name, value in fields.items()}
 
 
 def data_without_secrets(data: "Mapping[str, JsonValue]") -> "dict[str, JsonValue]":
@@ -174,28 +183,30 @@ def _clean(data: "JsonValue", secrets: Replacements) -> "JsonValue":
     return data
 
 
-def _clean_field(name: str, value: object, depth: int) -> object:
+def _clean_field(name: str, value: object, secrets: Replacements, depth: int) -> object:
     # exc_info is formatted later, and its text is redacted then.
     if not value or isinstance(value, bool | int | float) or name == "exc_info":
         return value
     if _SECRET_FIELD.search(name):
         return REDACTED
     if isinstance(value, str):
-        return log_text_without_secrets(value)
+        return log_text_without_secrets(value, secrets)
     if depth > 0 and isinstance(value, Mapping):
-        return {str(key): _clean_field(str(key), one, depth - 1) for key, one in value.items()}
+        return {
+            str(key): _clean_field(str(key), one, secrets, depth - 1) for key, one in value.items()
+        }
     if depth > 0 and isinstance(value, list | tuple | set | frozenset):
-        return _clean_items(value, depth - 1)
-    return log_text_without_secrets(repr(value))
+        return _clean_items(value, secrets, depth - 1)
+    return log_text_without_secrets(repr(value), secrets)
 
 
-def _clean_items(items: Collection[object], depth: int) -> list[object]:
+def _clean_items(items: Collection[object], secrets: Replacements, depth: int) -> list[object]:
     match items:
         case [str() | bytes() as header, _]:  # of headers, as servers and clients have them
             name = header if isinstance(header, str) else header.decode("latin-1")
             if _SECRET_FIELD.search(name):
                 return [name, REDACTED]
-    return [_clean_field("", item, depth) for item in items]
+    return [_clean_field("", item, secrets, depth) for item in items]
 
 
 def _redacted(text: str, secrets: Replacements) -> str:

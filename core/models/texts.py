@@ -62,7 +62,7 @@ def find_surrogates(data: JsonValue, place: str) -> str | None:
         place: What they are called.
     """
     if isinstance(data, str):
-        return place if LONE_SURROGATE.search(data) else None
+        return place if not data.isascii() and LONE_SURROGATE.search(data) else None
     items: list[tuple[str | int, JsonValue]] = []
     if isinstance(data, dict):
         if any(LONE_SURROGATE.search(key) for key in data):
@@ -70,8 +70,12 @@ def find_surrogates(data: JsonValue, place: str) -> str | None:
         items = list(data.items())
     elif isinstance(data, list):
         items = list(enumerate(data))
-    found = (find_surrogates(item, f"{place}[{key!r}]") for key, item in items)
-    return next(filter(None, found), None)
+    for key, item in items:
+        if isinstance(item, str | dict | list) and (
+            found := find_surrogates(item, f"{place}[{key!r}]")
+        ):
+            return found
+    return None
 
 
 def is_nested_too_deeply(data: JsonValue) -> bool:

@@ -18,7 +18,8 @@ from perdure.stores.artifacts.upload_records import UploadRecordStore
 from perdure.stores.artifacts.uploads import UploadStore
 from perdure.stores.database import schema
 from perdure.stores.database.address import database_address, listen_address
-from perdure.stores.database.engine import Database, open_database
+from perdure.stores.database.backends.opening import open_database
+from perdure.stores.database.engine import Database
 from perdure.stores.database.errors import DatabaseAway, StoreUnavailable
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.installation import InstallationStore, open_secret

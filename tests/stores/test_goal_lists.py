@@ -16,7 +16,8 @@ from perdure.stores import Stores, open_stores
 from perdure.stores.access.audit import PendingEntry
 from perdure.stores.database import goal_index, migrate, schema
 from perdure.stores.database.address import database_address
-from perdure.stores.database.engine import Transaction, open_database
+from perdure.stores.database.backends.opening import open_database
+from perdure.stores.database.engine import Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.runs.goals import cursor_of
 from perdure.stores.search.words import (

@@ -20,8 +20,9 @@ from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, open_stores
 from perdure.stores.database import migrate
 from perdure.stores.database.address import database_address
+from perdure.stores.database.backends.opening import open_database
 from perdure.stores.database.columns import UtcDateTime
-from perdure.stores.database.engine import Transaction, open_database
+from perdure.stores.database.engine import Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.schema import metadata
 

@@ -189,7 +189,7 @@ async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
             async with open_stores(settings) as others, open_stores(settings) as stores:
                 await others.goals.create(GOAL, "run", datetime.now(UTC))
                 async with followed(stores) as received:
-                    # A follower outlives the server once it has begun, and refuses to begin without.
+                    # A follower that has begun outlives the server, and none begins without one.
                     expected = (await others.events.append("run", "progress", {})).number
                     await until_async(partial(has, received, expected), "the first event")
                     for _ in range(3):

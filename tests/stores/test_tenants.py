@@ -12,8 +12,9 @@ from perdure.settings import Settings
 from perdure.stores import Stores, UnknownGoal, open_stores
 from perdure.stores.database import migrate, schema
 from perdure.stores.database.address import database_address
+from perdure.stores.database.backends.opening import open_database
 from perdure.stores.database.columns import UtcDateTime
-from perdure.stores.database.engine import Transaction, open_database
+from perdure.stores.database.engine import Transaction
 from perdure.stores.database.errors import UnknownApproval
 from perdure.stores.runs.idempotency import digest_of
 

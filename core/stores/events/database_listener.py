@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from perdure.stores.database.engine import CONNECT_SECONDS, Database
+from perdure.stores.database.backends.postgresql import CONNECT_SECONDS
+from perdure.stores.database.engine import Database
 from perdure.stores.database.errors import StoreUnavailable
 from perdure.stores.events.change_listener import ChangeListener, NotListening, Subscription
 from perdure.stores.events.change_notifier import UNFOLLOWED_PAUSE_SECONDS

@@ -1,0 +1,1 @@
+"""The two databases: SQLite, written by groups of changes, and PostgreSQL."""
