@@ -137,8 +137,8 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @pytest_asyncio.fixture
 async def postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
-    """Return the address of an empty database."""
-    async with postgresql.database() as url:
+    """Return the address of a database that has the tables of the stores and nothing in them."""
+    async with postgresql.database(has_tables=True) as url:
         yield url
 
 

@@ -119,6 +119,17 @@ async def _steps(run: Run, goal: Goal) -> Result:
     return Result(summary="done")
 
 
+async def history_writes(metrics: str) -> float:
+    """Return how often a server has written a workflow's record so far.
+
+    Args:
+        metrics: The address of its metrics.
+    """
+    await asyncio.sleep(_REPORTED_SECONDS)
+    found = _REQUESTS.findall(await asyncio.to_thread(_read, metrics))
+    return sum(float(value) for name, value in found if name in _HISTORY_WRITES)
+
+
 def _read(address: str) -> str:
     with urllib.request.urlopen(address, timeout=10) as answer:
         content: bytes = answer.read()
@@ -161,10 +172,7 @@ class _Installation:
 
     async def history_writes(self) -> float:
         """Return how often the server has written a workflow's record so far."""
-        await asyncio.sleep(_REPORTED_SECONDS)
-        address = f"http://127.0.0.1:{self.server.ports.metrics}/metrics"
-        found = _REQUESTS.findall(await asyncio.to_thread(_read, address))
-        return sum(float(value) for name, value in found if name in _HISTORY_WRITES)
+        return await history_writes(f"http://127.0.0.1:{self.server.ports.metrics}/metrics")
 
     async def store_bytes(self) -> int:
         """Return the bytes of the stores' database."""

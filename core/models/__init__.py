@@ -33,7 +33,7 @@ from perdure.models.results import Artifact, Result, ResultReference
 from perdure.models.scores import Score, ScoreContent, ScoreValue
 from perdure.models.tenants import DEFAULT_TENANT, TenantName
 from perdure.models.texts import beginning
-from perdure.models.usage import Spending, Usage
+from perdure.models.usage import NO_USAGE, Spending, Usage
 
 __all__ = [
     "AGENT_NAME_PATTERN",
@@ -43,6 +43,7 @@ __all__ = [
     "MAX_AGENT_NAME_CHARACTERS",
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_PARAMETERS_BYTES",
+    "NO_USAGE",
     "AgentName",
     "Approval",
     "Artifact",

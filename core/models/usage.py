@@ -1,7 +1,7 @@
 """What runs use of paid models, and what that costs."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from perdure.models.base import Model
 
@@ -30,6 +30,11 @@ class Usage(Model):
             output_tokens=self.output_tokens + other.output_tokens,
             cost=self.cost + other.cost,
         )
+
+
+# One for all of the many steps that use nothing: each of its own would be four more objects that
+# every search for garbage visits.
+NO_USAGE: Final = Usage()
 
 
 class Spending(Model):

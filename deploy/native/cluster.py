@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,10 +27,13 @@ class Cluster:
         services: Each by its name.
     """
 
-    def __init__(self, installation: Installation, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, installation: Installation, report: Callable[[str], None], names: Collection[str] = ()
+    ) -> None:
         self.installation = installation
         self.services = {
-            name: RunningService(installation, name, report) for name in installation.file.services
+            name: RunningService(installation, name, report)
+            for name in installation.file.needed_by(names or installation.file.services)
         }
         self._report = report
 
@@ -41,6 +44,11 @@ class Cluster:
     def api_key(self) -> str:
         """Return the key that opens the API."""
         return (self._secrets_folder() / "api-key").read_text(encoding="utf-8")
+
+    def database_url(self) -> str:
+        """Return the address of the stores' database, seen from this machine."""
+        url = (self._secrets_folder() / "PERDURE_DATABASE_URL").read_text(encoding="utf-8")
+        return url.replace("@postgresql:", f"@{self.installation.addresses()['postgresql']}:")
 
     async def start(self) -> None:
         """Start every service as soon as what it depends on is there, and wait for all.
@@ -55,7 +63,8 @@ class Cluster:
     async def stop(self) -> None:
         """Stop every service, those that others depend on last."""
         for wave in reversed(self.installation.file.in_order()):
-            await asyncio.gather(*(self.services[name].stop() for name in wave))
+            running = self.services.keys() & wave
+            await asyncio.gather(*(self.services[name].stop() for name in running))
 
     async def _start(self, name: str) -> None:
         running = self.services[name]
@@ -88,6 +97,7 @@ async def run_cluster(
     home: Path,
     report: Callable[[str], None],
     *,
+    services: Collection[str] = (),
     changes: Sequence[Path] = (),
     variables: dict[str, str] | None = None,
 ) -> AsyncIterator[Cluster]:
@@ -96,6 +106,7 @@ async def run_cluster(
     Args:
         home: Where its secrets, volumes and logs are, and are made when they are not there.
         report: Takes a line about how far it is.
+        services: Which ones to run, with those that they depend on; all when none is named.
         changes: Compose files that change it.
         variables: What stands for variables in it, beside the environment and ``.env``.
 
@@ -114,7 +125,7 @@ async def run_cluster(
     file = read_compose_file([COMPOSE_FILE, *changes], known | (variables or {}))
     installation = Installation(file, DEPLOY, home, settings.cache)
     installation.write_etc()
-    cluster = Cluster(installation, report)
+    cluster = Cluster(installation, report, services)
     try:
         try:
             await cluster.start()

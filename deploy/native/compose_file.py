@@ -1,7 +1,7 @@
 """What ``compose.yaml`` says, as far as it is used; anything else in it is refused."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -133,6 +133,16 @@ class ComposeFile(BaseModel):
     def subnet(self) -> str:
         """The addresses of the services."""
         return self.networks.default.ipam.config[0].subnet
+
+    def needed_by(self, names: Collection[str]) -> list[str]:
+        """Return services and those that they depend on, in the order of the file."""
+        needed = set(names)
+        while (
+            more := {dependency for name in needed for dependency in self.services[name].depends_on}
+            - needed
+        ):
+            needed |= more
+        return [name for name in self.services if name in needed]
 
     def in_order(self) -> list[list[str]]:
         """Return the services in waves: each depends on those of earlier waves alone.

@@ -12,6 +12,7 @@ from perdure.models import Budget, Goal
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.stores.database.fencing import Claim
+from tests.support.postgresql import PostgreSQL
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -21,8 +22,8 @@ async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     if request.param == "sqlite":
         yield Settings(home=home)
         return
-    server = request.getfixturevalue("postgresql")
-    async with server.database() as url:
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    async with server.database(has_tables=True) as url:
         yield Settings(home=home, database_url=url)
 
 

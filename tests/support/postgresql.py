@@ -19,9 +19,12 @@ import psutil
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from perdure.settings import Settings
+from perdure.stores import open_stores
 from tests.support.until import until
 
 _OWNER = "perdure"
+_TEMPLATE = "tables_of_the_stores"
 _ATTEMPTS = 5
 _QUICK = "-c fsync=off -c full_page_writes=off"
 # What is committed is then lost with the server's processes, not only with the machine.
@@ -39,6 +42,7 @@ class PostgreSQL:
         self._programs = programs
         self._data = data
         self._options = _QUICK if outlives_kills else _QUICKER
+        self._has_template = False
         self.port = _start(programs, data, self._options)
 
     def kill(self) -> None:
@@ -88,18 +92,36 @@ class PostgreSQL:
         return [path for path in self._data.rglob("*") if path.is_file()]
 
     @asynccontextmanager
-    async def database(self) -> AsyncIterator[str]:
-        """Give the address of an empty database, which is dropped with whatever uses it."""
+    async def database(self, *, has_tables: bool = False) -> AsyncIterator[str]:
+        """Give the address of an empty database, which is dropped with whatever uses it.
+
+        Args:
+            has_tables: Give it the tables of the stores, as their migrations have made them once:
+                a copy takes a tenth of the time.
+        """
         name = f"test_{uuid.uuid4().hex}"
-        await self.execute(f"CREATE DATABASE {name}")
+        template = await self._template() if has_tables else "template1"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
+            if has_tables:
+                stores_id = f"UPDATE installation SET stores_id = '{uuid.uuid4()}'"
+                await self.execute(stores_id, name)
             yield self.url(name)
         finally:
             await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    async def execute(self, statement: str) -> None:
+    async def _template(self) -> str:
+        if not self._has_template:
+            await self.execute(f"CREATE DATABASE {_TEMPLATE}")
+            with tempfile.TemporaryDirectory() as home:
+                url = self.url(_TEMPLATE)
+                async with open_stores(Settings(home=Path(home), database_url=url)):
+                    self._has_template = True
+        return _TEMPLATE
+
+    async def execute(self, statement: str, database: str = "postgres") -> None:
         """Run a statement as the server's owner, outside any transaction."""
-        engine = create_async_engine(self.url(), isolation_level="AUTOCOMMIT")
+        engine = create_async_engine(self.url(database), isolation_level="AUTOCOMMIT")
         try:
             async with engine.connect() as connection:
                 await connection.execute(text(statement))

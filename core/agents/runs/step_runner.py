@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from perdure.agents.events.step_events import StepEvents
+from perdure.agents.runs.step_turns import step_turn
 from perdure.agents.runs.text_streams import TextStreams
 from perdure.agents.steps.errors import OutcomeUnknown, PermanentError, StepFailed
 from perdure.agents.steps.journal import Ledger
@@ -15,7 +16,7 @@ from perdure.agents.steps.return_types import ReturnType, UnreadableType, return
 from perdure.agents.steps.step_execution import ExecutedStep, execute_step, step_usage
 from perdure.agents.steps.step_values import decode_value
 from perdure.agents.steps.steps import Steps, current_step
-from perdure.models import Usage
+from perdure.models import NO_USAGE, Usage
 from perdure.telemetry.traces.steps import answered_from_journal
 from perdure.telemetry.traces.steps import step as recorded_step
 
@@ -49,6 +50,7 @@ class StepRunner:
     ) -> object:
         """Return the value of a step; see :meth:`perdure.agents.Run.step`."""
         returned = _return_type(key, function)
+        await step_turn()
         recorded = await self._steps.recorded_outcome(key)
         if recorded is not None:
             answered_from_journal(key.name, key.number)
@@ -146,7 +148,7 @@ class StepRunner:
         if outcome.failure is not None:
             await self._texts.withdraw(key)
         if usages:
-            outcome = replace(outcome, usage=sum(usages.values(), Usage()))
+            outcome = replace(outcome, usage=sum(usages.values(), NO_USAGE))
         await self._steps.record(key, outcome)
         for entry, usage in usages.items():
             await self._ledger.settle(entry, usage, kept=outcome.failure is None)

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from perdure.agents.steps.keys import StepKey
 from perdure.messages import Wait
 from perdure.models import (
+    NO_USAGE,
     Artifact,
     EventType,
     Failure,
@@ -42,7 +43,7 @@ class StepOutcome:
     value: str | None
     failure: Failure | None = None
     seconds: float = 0.0
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     ended_at: datetime | None = field(default=None, compare=False)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, bindp
 
 from perdure.agents.steps.journal import StepOutcome
 from perdure.agents.steps.keys import StepKey, named_step
-from perdure.models import EventType, Failure, Usage
+from perdure.models import NO_USAGE, EventType, Failure, Usage
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.events.event_store import add_event
@@ -51,7 +51,7 @@ def step_outcome(row: RowMapping) -> StepOutcome:
         row["value"],
         Failure.model_validate_json(row["failure"]) if row["failure"] else None,
         row["seconds"],
-        Usage.model_validate_json(row["usage"]) if row["usage"] else Usage(),
+        Usage.model_validate_json(row["usage"]) if row["usage"] else NO_USAGE,
     )
 
 
@@ -91,7 +91,7 @@ class StepRecorder:
             "content_size": large.size if large is not None else None,
             "failure": outcome.failure.model_dump_json() if outcome.failure else None,
             "seconds": outcome.seconds,
-            "usage": outcome.usage.model_dump_json() if outcome.usage != Usage() else None,
+            "usage": outcome.usage.model_dump_json() if outcome.usage != NO_USAGE else None,
             "recorded_at": at,
         }
         if transaction.connection.execute(self._insert, row).first() is None:
