@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from perdure.encryption.cipher import Cipher
 from perdure.models import Event
@@ -42,6 +44,19 @@ def _replace_nul(
     return statement, parameters
 
 
+def _check_open(connection: Any, _entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have a connection that the server has closed replaced before it is used.
+
+    The driver has been told of its end: to ask the server would be a round trip more for each
+    transaction.
+
+    Raises:
+        DisconnectionError: It is closed; SQLAlchemy takes another one.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the server has closed it")
+
+
 class PostgreSQL(Database):
     """PostgreSQL, over the network and therefore asynchronous."""
 
@@ -51,7 +66,8 @@ class PostgreSQL(Database):
 
         options: dict[str, Any] = {}
         cached: dict[str, Any] = {}
-        if not prepares_statements(url, is_pooled=listen_url != url):
+        prepares = prepares_statements(url, is_pooled=listen_url != url)
+        if not prepares:
             # Without a name a statement lasts no longer than its execution.
             options = {
                 "prepared_statement_cache_size": 0,
@@ -70,12 +86,19 @@ class PostgreSQL(Database):
                 own,
                 async_creator=connect,
                 connect_args=options,
-                pool_pre_ping=True,
                 # Kept open: to open a connection takes longer than a transaction on it.
                 pool_size=POOL_SIZE,
                 max_overflow=0,
                 pool_timeout=POOL_WAIT_SECONDS,
             )
+            # A query needs no transaction around it, which would be two more round trips; but for a
+            # pooler that keeps no statements: it might send the two halves of one to two servers.
+            self._reading = (
+                self._engine.execution_options(isolation_level="AUTOCOMMIT")
+                if prepares
+                else self._engine
+            )
+            event.listen(self._engine.sync_engine, "checkout", _check_open)
             use_cipher(self._engine.sync_engine.dialect, cipher)
             event.listen(
                 self._engine.sync_engine, "before_cursor_execute", _replace_nul, retval=True
@@ -87,7 +110,7 @@ class PostgreSQL(Database):
             ) from error
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             return await connection.run_sync(query)
 
     async def _write(self, change: Callable[[Transaction], T]) -> T:
