@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from perdure.agents.steps.run_closed import Fenced
 from perdure.models import Event
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, open_stores
@@ -86,6 +87,22 @@ async def test_a_change_that_raises_takes_back_itself_alone(opened: Stores) -> N
     assert isinstance(second, KeyError)
     assert isinstance(third, IntegrityError)
     assert await _noted(opened) == ["a", "c"]
+
+
+@pytest.mark.parametrize("others", [0, 2])
+async def test_what_no_except_clause_of_agents_catches_reaches_who_writes(
+    opened: Stores, others: int
+) -> None:
+    def lose_claim(writing: Transaction) -> str:
+        _noting("lost")(writing)
+        raise Fenced("another execution has taken over")
+
+    noting = [_noting(str(number)) for number in range(others)]
+    tasks = await _begin_together(opened, [lose_claim, *noting])
+    lost, *results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(lost, Fenced)
+    assert results == await _noted(opened)
+    assert await opened.database.write(_noting("later")) == "later"
 
 
 async def test_events_of_what_was_taken_back_are_published_to_nobody(opened: Stores) -> None:

@@ -33,7 +33,7 @@ class _Waiting(Generic[T]):
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[T]"
     value: T | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
     events: Sequence[Event] = field(default=())
 
 
@@ -84,7 +84,8 @@ class GroupCommit:
         while group := self._next_group():
             try:
                 self._commit(group)
-            except Exception as error:  # noqa: BLE001 -- those who wait are to raise it
+            # Fenced too, which is no Exception: lost, all later writes would wait without end.
+            except BaseException as error:  # noqa: BLE001 -- those who wait are to raise it
                 for waiting in group:
                     waiting.error = waiting.error or error
             for loop, finished in groupby(group, lambda waiting: waiting.loop):
@@ -138,7 +139,7 @@ def _savepoint(connection: Connection, waiting: _Waiting[Any]) -> Iterator[None]
     """Take back what a change has done if it raises, and keep its error for who awaits it.
 
     Raises:
-        Exception: The database took the whole transaction back, as on a full disk.
+        BaseException: The database took the whole transaction back, as on a full disk.
     """
     # Not through SQLAlchemy, which would take ten times as long.
     raw = connection.connection.driver_connection
@@ -146,7 +147,7 @@ def _savepoint(connection: Connection, waiting: _Waiting[Any]) -> Iterator[None]
     raw.execute("SAVEPOINT change")
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
         if not raw.in_transaction:
             raise
         raw.execute("ROLLBACK TO change")
