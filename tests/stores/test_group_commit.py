@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -107,11 +108,14 @@ async def test_what_no_except_clause_of_agents_catches_reaches_who_writes(
 
 async def test_events_of_what_was_taken_back_are_published_to_nobody(opened: Stores) -> None:
     published: list[str] = []
-    opened.database.subscribe(lambda event: published.append(event.type))
+    opened.database.subscribe(lambda event: published.append(event.workflow_id))
 
     def telling(name: str, error: Exception | None = None) -> Change:
         def tell(writing: Transaction) -> str:
-            writing.events.append(Event.model_construct(type=name, workflow_id="run"))
+            event = Event(
+                workflow_id=name, number=1, type="progress", time=datetime.now(UTC), data={}
+            )
+            writing.events.append(event)
             return _noting(name, error)(writing)
 
         return tell
