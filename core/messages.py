@@ -3,6 +3,7 @@
 Like the models, these import nothing else of Perdure, so that workflow code may use them.
 """
 
+import uuid
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -17,6 +18,8 @@ PREPARE_ACTIVITY = "prepare_agent_context"
 EXECUTE_ACTIVITY = "execute_agent_task"
 STORE_ACTIVITY = "store_agent_results"
 CLEAN_UP_ACTIVITY = "clean_up_agent"
+SCHEDULED_WORKFLOW_TYPE = "ScheduledGoalWorkflow"
+PREPARE_SCHEDULED_ACTIVITY = "prepare_scheduled_goal"
 STORES_AWAY = "StoreUnavailable"
 
 WAKE_SIGNAL = "wake"
@@ -189,3 +192,74 @@ class GoalOutput(Message):
     result: ResultReference | None
     execution_time: float
     error: Failure | None = None
+
+
+class ScheduledGoals(Message):
+    """The input of ``ScheduledGoalWorkflow``: what a schedule starts each time.
+
+    Attributes:
+        goals: The goal, and those that follow it when it has completed.
+        time_zone: The schedule's, for ``{scheduled_time}``.
+        only_if_changed: Start none when the first one's files are as they were.
+    """
+
+    goals: Annotated[tuple[Goal, ...], Field(min_length=1)]
+    time_zone: str = "UTC"
+    only_if_changed: bool = False
+
+
+class ScheduledOutput(Message):
+    """The output of ``ScheduledGoalWorkflow``; the schedule hands it to the next one.
+
+    Attributes:
+        digest: The digest of the files that the goal last completed with, of a watch.
+        unchanged: Nothing was started: they were as they had been.
+    """
+
+    digest: str = ""
+    unchanged: bool = False
+
+
+class PrepareScheduledInput(Message):
+    """The input of ``prepare_scheduled_goal``.
+
+    Attributes:
+        goal: The goal, as the schedule has it.
+        scheduled_at: The time for which it is started.
+        time_zone: The schedule's.
+        follows: The run after which it is started.
+        watched: Whether to start it only if its files have changed.
+        digest: Their digest when it last completed; empty where there is none.
+    """
+
+    goal: Goal
+    scheduled_at: datetime
+    time_zone: str = "UTC"
+    follows: str | None = None
+    watched: bool = False
+    digest: str = ""
+
+
+class PrepareScheduledOutput(Message):
+    """The output of ``prepare_scheduled_goal``.
+
+    Attributes:
+        goal: The goal to start; ``None`` where its files are as they were.
+        digest: The digest of its files, of a watch.
+    """
+
+    goal: Goal | None = None
+    digest: str = ""
+
+
+def scheduled_goal_id(goal_id: str, workflow_id: str, run_id: str, number: int) -> str:
+    """Return the workflow id of a goal that a schedule starts, which others can derive too.
+
+    Args:
+        goal_id: The goal's own name.
+        workflow_id: The workflow that the schedule has started.
+        run_id: Its Temporal run.
+        number: Which of its goals it is, from 0.
+    """
+    own = uuid.uuid5(uuid.NAMESPACE_URL, f"perdure:{workflow_id}/{run_id}/{number}")
+    return f"goal-{goal_id}-{own}"

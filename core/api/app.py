@@ -27,6 +27,7 @@ from perdure.api.routes import (
 )
 from perdure.api.routes.dependencies import ApiState
 from perdure.api.routes.problems import add_problem_handlers
+from perdure.api.schedules import routes as schedules
 from perdure.encryption.loading import load_cipher
 from perdure.settings import Settings
 from perdure.telemetry.traces.process import is_on
@@ -38,8 +39,8 @@ from perdure.version import core_version
 
 # The routes of many goals before those of one: their last parts are no workflow ids.
 _ROUTES: Final = (
-    agents, many_goals, goals, artifacts, uploads, control, steps, scores, approvals, events,
-    installation, access, codec, health, metrics, reference,
+    agents, many_goals, goals, artifacts, uploads, control, steps, scores, approvals, schedules,
+    events, installation, access, codec, health, metrics, reference,
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ get the next page; it is `null` on the last.
 TAGS: Final = (
     ("goals", "Start goals, list and show them."),
     ("control", "Cancel, pause, resume, retry, run again."),
+    ("schedules", "Start goals by the clock, again and again."),
     ("events", "What happens in a run: as a stream, or as a file."),
     ("steps", "What a run did step by step, and steps of unknown outcome."),
     ("scores", "How good what a run did is, as people, programs and its agent say."),

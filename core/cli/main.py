@@ -13,6 +13,7 @@ from perdure.cli.commands.goals.group import goals
 from perdure.cli.commands.keys import keys
 from perdure.cli.commands.plugins.group import plugins
 from perdure.cli.commands.run import run
+from perdure.cli.commands.schedules.group import schedules
 from perdure.cli.commands.testing import testing
 from perdure.cli.commands.top import top
 from perdure.cli.commands.usage import usage
@@ -48,6 +49,7 @@ def perdure(server: str | None, key: str | None) -> None:
     perdure run analysis "Profile the sales" --param path=sales.csv
     perdure dev                        server, API and worker in the foreground
     perdure goals watch GOAL           follow a goal
+    perdure schedules list             see what is started by the clock
     perdure top                        watch goals, agents, spending and workers
     perdure approvals                  see what goals ask people
     perdure doctor                     see what is there and what is missing
@@ -58,8 +60,8 @@ def perdure(server: str | None, key: str | None) -> None:
 
 
 for command in (
-    run, dev, worker, api, goals, top, approvals, agents, plugins, workers, usage, keys, audit,
-    backup, restore, testing, doctor,
+    run, dev, worker, api, goals, schedules, top, approvals, agents, plugins, workers, usage, keys,
+    audit, backup, restore, testing, doctor,
 ):  # fmt: skip
     perdure.add_command(command)
 

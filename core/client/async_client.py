@@ -15,7 +15,16 @@ from perdure.client.files.asynchronous import download, download_archive, upload
 from perdure.client.files.uploads import Files, LocalFile, listed, with_uploads
 from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, GOALS, UPLOADS
 from perdure.client.operations import AsyncIteration, AsyncOperation, AsyncResource
-from perdure.client.requests import access, approvals, control, files, goals, installation, scores
+from perdure.client.requests import (
+    access,
+    approvals,
+    control,
+    files,
+    goals,
+    installation,
+    schedules,
+    scores,
+)
 from perdure.models import Budget, Event, GoalRecord
 from perdure.models.uploads import Upload
 from perdure.schemas.goals import StartResponse
@@ -275,6 +284,19 @@ class AsyncApprovals(AsyncResource):
     vote = AsyncOperation(approvals.vote)
 
 
+class AsyncSchedules(AsyncResource):
+    """Schedules, which start goals by the clock."""
+
+    create = AsyncOperation(schedules.create)
+    list = AsyncOperation(schedules.list_schedules)
+    show = AsyncOperation(schedules.show)
+    pause = AsyncOperation(schedules.pause)
+    resume = AsyncOperation(schedules.resume)
+    trigger = AsyncOperation(schedules.trigger)
+    backfill = AsyncOperation(schedules.backfill)
+    delete = AsyncOperation(schedules.delete)
+
+
 class AsyncAgents(AsyncResource):
     """The installed agents."""
 
@@ -349,6 +371,7 @@ class AsyncClient(AsyncResource):
         self.uploads = AsyncUploads(connection)
         self.artifacts = AsyncArtifacts(connection)
         self.approvals = AsyncApprovals(connection)
+        self.schedules = AsyncSchedules(connection)
         self.agents = AsyncAgents(connection)
         self.plugins = AsyncPlugins(connection)
         self.workers = AsyncWorkers(connection)

@@ -15,7 +15,16 @@ from perdure.client.files.synchronous import download, download_archive, upload
 from perdure.client.files.uploads import Files, LocalFile, listed, with_uploads
 from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, GOALS, UPLOADS
 from perdure.client.operations import Iteration, Operation, Resource
-from perdure.client.requests import access, approvals, control, files, goals, installation, scores
+from perdure.client.requests import (
+    access,
+    approvals,
+    control,
+    files,
+    goals,
+    installation,
+    schedules,
+    scores,
+)
 from perdure.models import Budget, Event, GoalRecord
 from perdure.models.uploads import Upload
 from perdure.schemas.goals import StartResponse
@@ -279,6 +288,19 @@ class Approvals(Resource):
     vote = Operation(approvals.vote)
 
 
+class Schedules(Resource):
+    """Schedules, which start goals by the clock."""
+
+    create = Operation(schedules.create)
+    list = Operation(schedules.list_schedules)
+    show = Operation(schedules.show)
+    pause = Operation(schedules.pause)
+    resume = Operation(schedules.resume)
+    trigger = Operation(schedules.trigger)
+    backfill = Operation(schedules.backfill)
+    delete = Operation(schedules.delete)
+
+
 class Agents(Resource):
     """The installed agents."""
 
@@ -353,6 +375,7 @@ class Client(Resource):
         self.uploads = Uploads(connection)
         self.artifacts = Artifacts(connection)
         self.approvals = Approvals(connection)
+        self.schedules = Schedules(connection)
         self.agents = Agents(connection)
         self.plugins = Plugins(connection)
         self.workers = Workers(connection)

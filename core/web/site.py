@@ -20,6 +20,7 @@ from perdure.web.routes import (
     goals,
     home,
     keys,
+    schedules,
     sign_in,
     start,
     static,
@@ -29,7 +30,8 @@ from perdure.web.routes import (
 from perdure.web.routes.frame import load_frame
 
 _PAGES: Final = (
-    home, agents, approvals, choose, start, goals, pages, control, again, workers, usage, keys,
+    home, agents, approvals, choose, start, goals, pages, control, again, schedules, workers, usage,
+    keys,
 )  # fmt: skip
 
 

@@ -98,12 +98,15 @@ async def known_ids(api: httpx.AsyncClient) -> dict[str, list[str]]:
     octets = {"Content-Type": "application/octet-stream"}
     file = await api.post("/api/uploads?name=a.txt", content=b"text", headers=octets)
     key = await api.post("/api/keys", json={"name": "one", "scopes": ["read"]})
+    schedule = {"name": "yearly", "cron": ["@yearly"], "goal": goal}
+    assert (await api.post("/api/schedules", json=schedule)).status_code == 201
     return {
         "ended": [runs["draw"], runs["fail"]],
         "workflow_id": [*runs.values()],
         "approval_id": [approval["approval_id"] for approval in asked],
         "upload_id": [file.json()["id"]],
         "key_id": [key.json()["record"]["key_id"]],
+        "schedule_name": ["yearly"],
         "name": ["notes/drawing.md"],
     }
 
@@ -129,4 +132,6 @@ async def test_every_answer_is_documented(
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await run.communicate()
+    for each in (await api.get("/api/schedules")).json()["schedules"]:
+        await api.delete(f"/api/schedules/{each['schedule']['name']}")
     assert run.returncode == 0, output.decode()

@@ -19,13 +19,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ServeApi = Callable[..., Awaitable[httpx.AsyncClient]]
 
-TENANTS_OWN: Final = {"workflow_id", "approval_id", "upload_id", "key_id"}
+TENANTS_OWN: Final = {"workflow_id", "approval_id", "upload_id", "key_id", "schedule_name"}
 # What each route takes, so that it looks for what it is about.
 JSON: Final[dict[str, Any]] = {
     "/api/goals/{workflow_id}/steps/settle": {"step": "write", "done": False, "by": "eve"},
     "/api/goals/{workflow_id}/signals/{name}": {"go": True},
     "/api/goals/{workflow_id}/scores": {"name": "accuracy", "value": 1},
     "/api/approvals/{approval_id}": {"approved": True, "by": "eve"},
+    "/api/schedules/{schedule_name}/backfill": {
+        "start_at": "2025-01-01T00:00:00Z",
+        "end_at": "2025-01-02T00:00:00Z",
+    },
 }
 FORMS: Final = {
     "/approvals/{approval_id}": {"answer": "approve", "by": "eve"},
@@ -63,11 +67,14 @@ async def things_of(api: httpx.AsyncClient) -> dict[str, str]:
     octets = {"Content-Type": "application/octet-stream"}
     upload = await api.post("/api/uploads?name=a.txt", content=b"text", headers=octets)
     key = await api.post("/api/keys", json={"name": "mine", "scopes": ["read"]})
+    schedule = {"name": "my-schedule", "cron": ["@yearly"], "goal": goal}
+    assert (await api.post("/api/schedules", json=schedule)).status_code == 201
     return {
         "workflow_id": workflow_id,
         "approval_id": approval["approval_id"],
         "upload_id": upload.json()["id"],
         "key_id": key.json()["record"]["key_id"],
+        "schedule_name": "my-schedule",
         "name": "notes/work.md",
     }
 
@@ -170,3 +177,6 @@ async def test_another_tenants_id_is_an_unknown_id(
         assert [key["revoked_at"] for key in keys] == [None, None]
         vote = {"approved": True, "by": "ann"}
         await one.post(f"/api/approvals/{ids['approval_id']}", json=vote)
+        schedule = (await one.get("/api/schedules/my-schedule")).json()
+        assert (schedule["paused"], schedule["started"]) == (False, 0)
+        assert (await one.delete("/api/schedules/my-schedule")).status_code == 204

@@ -54,6 +54,17 @@ async def score(site: httpx.AsyncClient, workflow_id: str) -> None:
         answer.raise_for_status()
 
 
+async def schedule(site: httpx.AsyncClient) -> None:
+    """Make a schedule that has started something."""
+    await site.delete("/api/schedules/letters")
+    goal = {"goal_id": "letter", "description": HOSTILE, "agent_type": "clerk"}
+    body = {"name": "letters", "cron": ["0 7 * * 1-5"], "time_zone": "Europe/Berlin", "goal": goal}
+    (await site.post("/api/schedules", json=body)).raise_for_status()
+    (await site.post("/api/schedules/letters/trigger")).raise_for_status()
+    while not (await site.get("/api/schedules/letters")).json()["starts"]:
+        pass
+
+
 async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
     """Bring every page to show something, and return their paths."""
     approval = await until_asked(site)
@@ -63,6 +74,7 @@ async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
     failed = await until(site, await start(site, fail=True), "failed")
     running = await until(site, await start(site, work=True), "running")
     printed = await until(site, await start(site, letter=True), "completed")
+    await schedule(site)
     return {
         "home": "/",
         "start": "/start",
@@ -83,6 +95,8 @@ async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
         "nothing": "/nothing",
         "approvals": "/approvals",
         "approval": f"/approvals/{approval}",
+        "schedules": "/schedules",
+        "schedule": "/schedules/letters",
         "agents": "/agents",
         "workers": "/workers",
         "usage": "/usage",

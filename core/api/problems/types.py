@@ -69,6 +69,11 @@ class ProblemType(Enum):
         "There is no such step",
         "Give a step that `GET /api/goals/{workflow_id}/steps/unknown` lists.",
     )
+    UNKNOWN_SCHEDULE = _Kind(
+        404,
+        "There is no such schedule",
+        "Give a name that `GET /api/schedules` lists.",
+    )
     UNKNOWN_ROUTE = _Kind(
         404,
         "There is no such route",
@@ -108,6 +113,11 @@ class ProblemType(Enum):
         409,
         "The name fits several",
         "Write more of the one that you mean: `detail` names some that it fits.",
+    )
+    SCHEDULE_EXISTS = _Kind(
+        409,
+        "There is a schedule of that name",
+        "Give this one another name, or delete the other.",
     )
     STATE_CONFLICT = _Kind(
         409,

@@ -47,6 +47,7 @@ from perdure.stores.database.errors import (
 )
 from perdure.temporal.client.callback_urls import CallbackRefused
 from perdure.temporal.client.connection import TemporalUnavailable
+from perdure.temporal.schedules.errors import ScheduleExists, UnknownSchedule
 
 # The type of what is raised below the routes; of a class that is not here, that of its base.
 _TYPES: Final[Mapping[type[Exception], ProblemType]] = {
@@ -62,6 +63,7 @@ _TYPES: Final[Mapping[type[Exception], ProblemType]] = {
     ProviderUnavailable: ProblemType.IDENTITY_PROVIDER_UNAVAILABLE,
     RunEnded: ProblemType.RUN_ENDED,
     RunNotEnded: ProblemType.RUN_NOT_ENDED,
+    ScheduleExists: ProblemType.SCHEDULE_EXISTS,
     ScopeMissing: ProblemType.SCOPE_MISSING,
     StateConflict: ProblemType.STATE_CONFLICT,
     StepNotSettled: ProblemType.STEP_NOT_SETTLED,
@@ -74,6 +76,7 @@ _TYPES: Final[Mapping[type[Exception], ProblemType]] = {
     UnknownArtifact: ProblemType.UNKNOWN_ARTIFACT,
     UnknownGoal: ProblemType.UNKNOWN_GOAL,
     UnknownKey: ProblemType.UNKNOWN_KEY,
+    UnknownSchedule: ProblemType.UNKNOWN_SCHEDULE,
     UnknownStep: ProblemType.UNKNOWN_STEP,
     UnknownUpload: ProblemType.UNKNOWN_UPLOAD,
     UploadTooLarge: ProblemType.UPLOAD_TOO_LARGE,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from perdure.cli.backends.schedules import Schedules
     from perdure.models import (
         Budget,
         Event,
@@ -109,6 +110,9 @@ class Backend(Protocol):
         Args:
             lasting: Goals have to go on when the command ends.
         """
+
+    def schedules(self) -> "AbstractAsyncContextManager[Schedules]":
+        """Return what creates and controls schedules, for as long as the block runs."""
 
     async def find_goal(self, name: str) -> str:
         """Return the workflow id of the run that a person named."""

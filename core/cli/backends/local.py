@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
     from perdure.cli.backends.local_control import LocalControl
+    from perdure.cli.backends.schedules import LocalSchedules
     from perdure.models import (
         Budget,
         Event,
@@ -82,16 +83,33 @@ class LocalBackend:
             NoInstallation: Goals have to go on when the command ends, and no server runs.
         """
         from perdure.cli.backends.local_control import LocalControl
-        from perdure.temporal.installation import NoInstallation, installation_address
         from perdure.temporal.session import open_session
 
-        if lasting and installation_address(self._settings.home, lasting=True) is None:
-            raise NoInstallation(
-                "no server runs that could go on with the goal: start one, perdure dev"
-            )
+        if lasting:
+            self._check_lasts("go on with the goal")
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session(self._settings, print_message))
             yield LocalControl(session, None if lasting else stack)
+
+    @asynccontextmanager
+    async def schedules(self) -> "AsyncIterator[LocalSchedules]":
+        """Open a session with the server that runs.
+
+        Raises:
+            NoInstallation: None does.
+        """
+        from perdure.cli.backends.schedules import LocalSchedules
+        from perdure.temporal.session import open_session
+
+        self._check_lasts("start goals by the clock")
+        async with open_session(self._settings, print_message) as session:
+            yield LocalSchedules(session)
+
+    def _check_lasts(self, purpose: str) -> None:
+        from perdure.temporal.installation import NoInstallation, installation_address
+
+        if installation_address(self._settings.home, lasting=True) is None:
+            raise NoInstallation(f"no server runs that could {purpose}: start one, perdure dev")
 
     async def find_goal(self, name: str) -> str:  # noqa: D102 -- as the protocol has it
         return await (await self._stores()).goals.find(name)

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from perdure.cli.arguments.parameter_types import SchemaTypes
 from perdure.cli.arguments.parameters import WrongParameter, local_file, read_values
 from perdure.cli.backends.remote_control import RemoteControl
+from perdure.cli.backends.schedules import RemoteSchedules
 from perdure.cli.output.printing import print_message
 from perdure.cli.runtime.errors import WrongInput
 from perdure.client import AsyncClient, Forbidden, UnexpectedResponse
@@ -44,6 +45,11 @@ class RemoteBackend:
         """Return what starts and controls goals there: they always outlast the command."""
         del lasting
         yield RemoteControl(self._client)
+
+    @asynccontextmanager
+    async def schedules(self) -> AsyncIterator[RemoteSchedules]:
+        """Return what creates and controls schedules there."""
+        yield RemoteSchedules(self._client)
 
     async def find_goal(self, name: str) -> str:  # noqa: D102 -- as the protocol has it
         return (await self._client.goals.find(name)).workflow_id

@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from perdure.activities.agent_lookup import find_agent
 from perdure.agents.parameters import typed_parameters
-from perdure.agents.plugins.registry import AgentRegistry
+from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
 from perdure.models import Budget, Goal, GoalRecord, Parameters
 from perdure.redaction import holds_api_key
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
@@ -41,6 +41,7 @@ class GoalService:
     """Starts runs of goals, and has the services for runs that have started.
 
     Attributes:
+        client: The Temporal client.
         stores: Where runs are read; nothing here waits on Temporal for a result.
         registry: The agents that a goal may name.
         control: Cancels, pauses, terminates and retries runs.
@@ -68,7 +69,7 @@ class GoalService:
             pools: Which pools of workers run the goals of which agents.
         """
         self.registry = registry
-        self._client = client
+        self.client = client
         self._file_roots = file_roots
         self._pools = pools
         self._gateway = WorkflowGateway(client)
@@ -132,10 +133,7 @@ class GoalService:
         """
         if idempotency_key is not None:
             check_key(idempotency_key)
-        _check_no_key(goal)
-        agent = await find_agent(self.registry, self.stores, goal.agent_type)
-        paths = await self._paths.with_records(self.stores.upload_records, goal.parameters)
-        parameters = typed_parameters(agent.spec, goal.parameters, paths.check)
+        checked, agent = await self.checked(goal)
         workflow_id = f"goal-{goal.goal_id}-{uuid.uuid4()}"
         if idempotency_key is not None:
             digest = digest_of(goal)
@@ -144,14 +142,7 @@ class GoalService:
                 return workflow_id
         if callback_url is not None:
             await self.stores.callbacks.add(workflow_id, callback_url)
-        tenant = self.stores.tenant or goal.tenant
-        update = {
-            "parameters": parameters,
-            "pool": self._pools.for_goal(goal, agent.spec),
-            "tenant": tenant,
-            "trace": new_goal(goal.agent_type),
-        }
-        goal = goal.model_copy(update=update)
+        goal = checked.model_copy(update={"trace": new_goal(goal.agent_type)})
         started_at = datetime.now(UTC)
         await self._gateway.start(goal, workflow_id)
         # Only now, so that no record exists without a workflow; the prepare activity opens it too,
@@ -161,6 +152,24 @@ class GoalService:
                 goal, workflow_id, started_at, agent.agent_version, entry
             )
         return workflow_id
+
+    async def checked(self, goal: Goal) -> tuple[Goal, InstalledAgent]:
+        """Check a goal, and return it as it is started, with its agent; nothing is started.
+
+        Raises:
+            UnknownAgent: No installed agent has that name.
+            ParametersRefused: The parameters do not fit the agent.
+            InputRefused: The goal holds an API key.
+        """
+        _check_no_key(goal)
+        agent = await find_agent(self.registry, self.stores, goal.agent_type)
+        paths = await self._paths.with_records(self.stores.upload_records, goal.parameters)
+        update = {
+            "parameters": typed_parameters(agent.spec, goal.parameters, paths.check),
+            "pool": self._pools.for_goal(goal, agent.spec),
+            "tenant": self.stores.tenant or goal.tenant,
+        }
+        return goal.model_copy(update=update), agent
 
     async def run_again(
         self,
@@ -233,7 +242,7 @@ class GoalService:
     async def is_up(self) -> bool:
         """Return whether the Temporal server answers."""
         try:
-            return await self._client.service_client.check_health(timeout=RPC_TIMEOUT)
+            return await self.client.service_client.check_health(timeout=RPC_TIMEOUT)
         except (RPCError, RuntimeError):
             return False
 

@@ -25,6 +25,7 @@ from perdure.activities.clean_up import CleanUp
 from perdure.activities.execute import Execute
 from perdure.activities.gate import Gate
 from perdure.activities.prepare import Prepare
+from perdure.activities.schedules.prepare_scheduled import PrepareScheduled
 from perdure.activities.store import Store
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.concurrency import ConcurrencyLimits
@@ -42,6 +43,7 @@ from perdure.temporal.worker.interceptors.tracing import TracingInterceptor
 from perdure.temporal.worker.task_register import RegisterInterceptor
 from perdure.temporal.worker.versioning import worker_version
 from perdure.workflows.agent_goal import AgentGoalWorkflow
+from perdure.workflows.scheduled_goal import ScheduledGoalWorkflow
 
 log = structlog.get_logger()
 
@@ -79,12 +81,13 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue(settings.pool),
-        workflows=[AgentGoalWorkflow],
+        workflows=[AgentGoalWorkflow, ScheduledGoalWorkflow],
         activities=[
             Prepare(stores, registry, gate).prepare_agent_context,
             Execute(stores, registry, settings, gate).execute_agent_task,
             CleanUp(registry).clean_up_agent,
             Store(stores, gate).store_agent_results,
+            PrepareScheduled(stores, registry).prepare_scheduled_goal,
         ],
         interceptors=[
             LogContextInterceptor(),

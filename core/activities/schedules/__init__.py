@@ -1,0 +1,1 @@
+"""What is done each time that a schedule starts something."""

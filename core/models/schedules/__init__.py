@@ -1,0 +1,1 @@
+"""Schedules: goals that are started again and again, by the clock."""

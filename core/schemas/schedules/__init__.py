@@ -1,0 +1,1 @@
+"""Schedules in requests and answers."""

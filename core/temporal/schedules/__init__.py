@@ -1,0 +1,1 @@
+"""Schedules of goals, which Temporal keeps and fires."""

@@ -1,0 +1,166 @@
+"""Schedules over HTTP, and their pages."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from perdure.settings import Settings
+from perdure.stores import open_stores
+from perdure.temporal.client.connection import connect
+from perdure.temporal.client.goal_service import GoalService
+from perdure.temporal.schedules.service import ScheduleService
+from perdure.temporal.server.development_server import DevelopmentServer
+from tests.api.conftest import ServeApi
+from tests.support.plugins import registry_of
+from tests.support.schedules import delete_all
+from tests.support.until import until_async
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+GOAL = {"goal_id": "news", "description": "News of {scheduled_time}", "agent_type": "echo"}
+SCHEDULE = {"name": "morning", "cron": ["0 7 * * *"], "time_zone": "Europe/Berlin", "goal": GOAL}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(
+    api: httpx.AsyncClient, server: DevelopmentServer, own_home: Path
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client of the API; there are no schedules before the test, and none after it."""
+    client = await connect(server.address)
+    async with open_stores(Settings()) as stores:
+        schedules = ScheduleService(GoalService(client, stores, registry_of()))
+        await delete_all(schedules)
+        yield api
+        await delete_all(schedules)
+
+
+async def show(api: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await api.get("/api/schedules/morning")
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+async def until_started(api: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
+    async def have_completed() -> list[dict[str, Any]]:
+        starts = [one for one in (await show(api))["starts"] if one["status"] == "completed"]
+        return starts if len(starts) >= count else []
+
+    return await until_async(have_completed, f"{count} starts")
+
+
+async def test_the_way_of_a_schedule(site: httpx.AsyncClient) -> None:
+    made = await site.post("/api/schedules", json=SCHEDULE)
+    assert made.status_code == 201, made.text
+    assert made.json()["schedule"]["overlap"] == "skip"
+    assert [time[11:16] for time in made.json()["next_times"]] == ["07:00"] * 10
+
+    async def is_listed() -> bool:
+        listed = (await site.get("/api/schedules")).json()["schedules"]
+        return [one["schedule"]["name"] for one in listed] == ["morning"]
+
+    await until_async(is_listed, "a list with it")
+    paused = (await site.post("/api/schedules/morning/pause")).json()
+    assert (paused["paused"], paused["note"]) == (True, "by hand")
+    assert (await site.post("/api/schedules/morning/trigger")).status_code == 200
+    await until_started(site, 1)
+    span = {"start_at": "2025-10-25T00:00:00Z", "end_at": "2025-10-26T23:00:00Z"}
+    filled = await site.post("/api/schedules/morning/backfill", json=span)
+    times = ["2025-10-25T07:00:00+02:00", "2025-10-26T07:00:00+01:00"]
+    assert filled.json() == {"name": "morning", "times": times}
+    newest, before, _ = await until_started(site, 3)
+    described = []
+    for start in (before, newest):
+        [started] = start["goals"]
+        goal = (await site.get(f"/api/goals/{started['workflow_id']}")).json()
+        described.append(goal["description"])
+    assert described == [f"News of {time}" for time in times]
+    assert not (await site.post("/api/schedules/morning/resume")).json()["paused"]
+
+    assert (await site.delete("/api/schedules/morning")).status_code == 204
+    gone = await site.get("/api/schedules/morning")
+    assert gone.status_code == 404
+    assert gone.json()["type"] == "urn:perdure:problem:unknown-schedule"
+    audited = (await site.get("/api/audit?subject=morning")).json()["entries"]
+    assert [(one["action"], one["status"]) for one in reversed(audited)] == [
+        ("schedule.create", 201),
+        ("schedule.pause", 200),
+        ("schedule.trigger", 200),
+        ("schedule.backfill", 200),
+        ("schedule.resume", 200),
+        ("schedule.delete", 204),
+    ]
+
+
+async def test_what_is_refused(site: httpx.AsyncClient) -> None:
+    async def refused(**given: Any) -> tuple[int, str, str]:
+        answer = await site.post("/api/schedules", json=SCHEDULE | given)
+        problem = answer.json()
+        return answer.status_code, problem["type"].rpartition(":")[2], answer.text
+
+    assert (await refused(cron=["0 0 31 4 *"]))[:2] == (422, "invalid-request")
+    assert "would never start anything" in (await refused(cron=["0 0 31 4 *"]))[2]
+    assert "0.01" not in (await refused(every_seconds=0.01))[1]
+    assert (await refused(every_seconds=0.01))[0] == 422
+    assert "no time zone" in (await refused(time_zone="Mars/Olympus"))[2]
+    assert (await refused(nothing=1))[0] == 422
+    assert (await refused(goal=GOAL | {"agent_type": "nobody"}))[:2] == (422, "unknown-agent")
+    wrong = GOAL | {"parameters": {"depth": "deep"}}
+    assert (await refused(goal=wrong))[:2] == (422, "invalid-parameters")
+    assert (await site.post("/api/schedules", json=SCHEDULE)).status_code == 201
+    assert (await refused())[:2] == (409, "schedule-exists")
+    span = {"start_at": "2025-01-02T00:00:00Z", "end_at": "2025-01-01T00:00:00Z"}
+    backwards = await site.post("/api/schedules/morning/backfill", json=span)
+    assert (backwards.status_code, "before it begins" in backwards.text) == (422, True)
+
+
+async def test_its_pages(site: httpx.AsyncClient) -> None:
+    assert "No schedule yet" in (await site.get("/schedules")).text
+    await site.post("/api/schedules", json=SCHEDULE)
+
+    async def is_listed() -> bool:
+        return 'href="/schedules/morning"' in (await site.get("/schedules")).text
+
+    await until_async(is_listed, "a list with it")
+    page = (await site.get("/schedules/morning")).text
+    assert "0 7 * * * (Europe/Berlin)" in page
+    assert "News of {scheduled_time}" in page
+    assert "Nothing started yet" in page
+    for action in ("pause", "trigger"):
+        done = await site.post(f"/schedules/morning/{action}", headers={"Origin": origin(site)})
+        assert (done.status_code, done.headers["location"]) == (303, "/schedules/morning")
+    [start] = await until_started(site, 1)
+    page = (await site.get("/schedules/morning")).text
+    assert f'href="/goals/{start["goals"][0]["workflow_id"]}"' in page
+    assert "Resume" in page
+    part = (await site.get("/schedules/morning", headers={"HX-Request": "true"})).text
+    assert "<html" not in part
+    assert "Completed" in part
+    done = await site.post("/schedules/morning/delete", headers={"Origin": origin(site)})
+    assert (done.status_code, done.headers["location"]) == (303, "/schedules")
+    missing = await site.get("/schedules/morning", headers={"Accept": "text/html"})
+    assert missing.status_code == 404
+
+
+def origin(site: httpx.AsyncClient) -> str:
+    return str(site.base_url).rstrip("/")
+
+
+async def test_a_key_that_only_reads_changes_nothing(
+    serve_api: ServeApi, server: DevelopmentServer
+) -> None:
+    async with open_stores(Settings()) as stores:
+        key, _ = await stores.access.keys.create("reader", ["read"])
+    api = await serve_api(server.address, worker=False)
+    api.headers["Authorization"] = f"Bearer {key}"
+    assert (await api.get("/api/schedules")).status_code == 200
+    assert (await api.post("/api/schedules", json=SCHEDULE)).status_code == 403
+    for action in ("pause", "resume", "trigger"):
+        assert (await api.post(f"/api/schedules/morning/{action}")).status_code == 403
+    assert (await api.delete("/api/schedules/morning")).status_code == 403
+    page = await api.get("/schedules/morning")
+    assert page.status_code == 404
