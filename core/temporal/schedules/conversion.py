@@ -1,6 +1,6 @@
 """Schedules as Temporal has them, and as callers describe them."""
 
-import hashlib
+import hmac
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -23,7 +23,7 @@ from perdure.models.schedules.content import OverlapPolicy, ScheduleContent
 
 # In which a schedule's memo, which is sealed where there are keys, holds its content for lists.
 MEMO: Final = "schedule"
-_TENANT_CHARACTERS: Final = 16
+_CHARACTERS: Final = 16
 
 _POLICIES: Final = {
     OverlapPolicy.SKIP: ScheduleOverlapPolicy.SKIP,
@@ -34,12 +34,16 @@ _POLICIES: Final = {
 }
 
 
-def prefix_of(tenant: str) -> str:
+def prefix_of(tenant: str, stores_id: str) -> str:
     """Return how the ids of a tenant's schedules begin in Temporal; they do not tell its name.
 
-    It is the same whether there are keys or not: a schedule must be found after keys are changed.
+    It stays the same when encryption keys are changed: a schedule must be found again.
+
+    Args:
+        tenant: The tenant.
+        stores_id: Identifies the stores: others may share the namespace.
     """
-    return f"{hashlib.sha256(tenant.encode()).hexdigest()[:_TENANT_CHARACTERS]}-"
+    return f"{hmac.digest(stores_id.encode(), tenant.encode(), 'sha256').hex()[:_CHARACTERS]}-"
 
 
 def temporal_schedule(

@@ -60,7 +60,7 @@ class ScheduleService:
         self._service = service
         self._client = service.client
         self._tenant = service.stores.tenant or DEFAULT_TENANT
-        self._prefix = prefix_of(self._tenant)
+        self._prefix = prefix_of(self._tenant, service.stores.stores_id)
 
     async def create(self, content: ScheduleContent) -> ScheduleRecord:
         """Create a schedule.
