@@ -93,7 +93,7 @@ def test_what_is_refused(perdure: CommandLine, start_dev: Callable[..., Dev]) ->
     assert "'10ms' is no duration: write it like 90s" in refused("--every", "10ms")
     assert "greater than or equal to 1" in refused("--every", "0s")
     assert "no time zone 'Nowhere'" in refused("--cron", "@daily", "--time-zone", "Nowhere")
-    assert "names no file that could change" in refused("--cron", "@daily", "--only-if-changed")
+    assert "names nothing that could change" in refused("--cron", "@daily", "--only-if-changed")
     assert "takes a goal" in refused("--cron", "@daily", "--on-success", "[]")
     assert perdure.json("schedules", "list") == {"schedules": []}
 

@@ -4,9 +4,12 @@ Nothing waits for the clock but one test: starts are triggered, or made up for i
 """
 
 import asyncio
+import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ class Parameters(BaseModel):
     gate: str = ""
     fail: bool = False
     path: InputPath | None = None
+    page: str = ""
 
 
 async def say(run: Run, goal: Goal, parameters: Parameters) -> Result:
@@ -94,6 +98,38 @@ async def here(install: Install) -> AsyncIterator[Here]:
     await delete_all(*services)
     yield here
     await delete_all(*services)
+
+
+class ServedPage:
+    """A web page of a test's own."""
+
+    def __init__(self) -> None:
+        self.status, self.content, self.address = 200, b"some", ""
+
+
+@contextmanager
+def serving() -> Iterator[ServedPage]:
+    page = ServedPage()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(404 if self.path == "/robots.txt" else page.status)
+            self.send_header("Content-Length", str(len(page.content)))
+            self.end_headers()
+            self.wfile.write(page.content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        page.address = f"http://127.0.0.1:{server.server_port}/news"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield page
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def content(name: str = "test", **given: Any) -> ScheduleContent:
@@ -367,8 +403,22 @@ async def test_a_watch_does_again_what_failed(here: Here, tmp_path: Path) -> Non
     assert len(await here.goals()) == 2
 
 
+async def test_a_watch_looks_at_web_pages(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERDURE_WEB_ALLOW", "127.0.0.1")
+    with serving() as page:
+        await here.create(goal={"parameters": {"page": page.address}}, only_if_changed=True)
+        await here.trigger("test", StartStatus.COMPLETED, 1)
+        await here.trigger("test", StartStatus.UNCHANGED, 1)
+        page.content = b"others"
+        await here.trigger("test", StartStatus.COMPLETED, 2)
+        await here.trigger("test", StartStatus.UNCHANGED, 2)
+        page.status = 500  # nobody can say whether it has changed
+        await here.trigger("test", StartStatus.COMPLETED, 3)
+        await here.trigger("test", StartStatus.COMPLETED, 4)
+
+
 async def test_a_watch_needs_something_to_watch(here: Here) -> None:
-    with pytest.raises(InputRefused, match="names no file that could change"):
+    with pytest.raises(InputRefused, match="names nothing that could change"):
         await here.create(only_if_changed=True)
 
 

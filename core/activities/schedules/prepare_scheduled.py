@@ -1,12 +1,10 @@
 """``prepare_scheduled_goal``: the goal that a schedule starts this time, if it starts one."""
 
-import asyncio
-
 from pydantic import ValidationError
 from temporalio import activity
 
 from perdure.activities.quick_activity import quick_or_later
-from perdure.activities.schedules.inputs import digest_of_inputs, input_paths
+from perdure.activities.schedules.inputs import digest_of_inputs
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.agents.steps.errors import InputError
 from perdure.messages import (
@@ -58,8 +56,7 @@ class PrepareScheduled:
         installed = self._registry.agents.get(goal.agent_type)
         if installed is None:  # which of its parameters are paths is not known here: it is started
             return ""
-        paths = input_paths(installed.spec, goal.parameters)
-        return await asyncio.to_thread(digest_of_inputs, goal, paths)
+        return await digest_of_inputs(installed.spec, goal)
 
     async def _values(self, asked: PrepareScheduledInput) -> dict[str, str]:
         values = {SCHEDULED_TIME: in_zone(asked.scheduled_at, asked.time_zone).isoformat()}

@@ -48,7 +48,8 @@ def create(
             ``buffer-all``, ``cancel-other`` or ``allow-all``.
         catch_up_seconds: How late a start may be, as after the server was down.
         pause_on_failure: Pause it when a goal of it fails.
-        only_if_changed: Start nothing when the goal's files are as they were.
+        only_if_changed: Start nothing when the files and web pages that the goal names are
+            as they were.
         on_success: What is started next when the goal has completed; descriptions may hold
             ``{result}``.
     """

@@ -55,8 +55,8 @@ class ScheduleContent(LastingModel):
         catch_up_seconds: How late a start may be, as after the server was down; later ones are
             left out.
         pause_on_failure: Pause the schedule when a goal of it fails.
-        only_if_changed: Start nothing when the files that the goal's parameters name have the same
-            content as when it last completed.
+        only_if_changed: Start nothing when the files and web pages that the goal's parameters name
+            have the same content as when it last completed.
         on_success: What is started next when the goal has completed, one after the other. Their
             descriptions may also hold ``{result}``, the summary of the goal before, and
             ``{workflow_id}``, its run.

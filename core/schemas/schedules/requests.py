@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from perdure.models.base import RequestModel
 from perdure.models.schedules.content import ScheduleContent
@@ -15,6 +15,9 @@ MAX_BACKFILLED: Final = 500
 
 class ScheduleRequest(ScheduleContent, RequestModel):
     """A schedule that is to be created."""
+
+    # Its fields mean what they mean there.
+    model_config = ConfigDict(json_schema_extra={"description": ScheduleContent.__doc__ or ""})
 
     goal: GoalRequest
     on_success: Annotated[tuple[GoalRequest, ...], Field(max_length=10)] = ()

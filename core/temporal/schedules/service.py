@@ -16,7 +16,7 @@ from temporalio.client import (
 from temporalio.common import Priority
 from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.activities.schedules.inputs import input_paths
+from perdure.activities.schedules.inputs import can_change
 from perdure.agents.plugins.registry import InstalledAgent
 from perdure.models import DEFAULT_TENANT, Goal, GoalContent
 from perdure.models.schedules.content import ScheduleContent, in_zone
@@ -243,10 +243,10 @@ class ScheduleService:
 
 
 def _check_watches(goal: Goal, agent: InstalledAgent) -> None:
-    if not input_paths(agent.spec, goal.parameters):
+    if not can_change(agent.spec, goal.parameters):
         raise InputRefused(
-            f"{goal.goal_id} names no file that could change: give the path of one as a parameter,"
-            " or do not ask for a start only if something has changed"
+            f"{goal.goal_id} names nothing that could change: give a file or a web address as a"
+            " parameter, or do not ask for a start only if something has changed"
         )
 
 

@@ -78,7 +78,8 @@ _POLICIES: Final = ("skip", "buffer-one", "buffer-all", "cancel-other", "allow-a
 @click.option(
     "--only-if-changed",
     is_flag=True,
-    help="Start nothing while the files that the goal names are as when it last completed.",
+    help="Start nothing while the files and pages that the goal names are as when it last"
+    " completed.",
 )
 @click.option(
     "--on-success",

@@ -29,7 +29,7 @@ def print_schedule(record: "ScheduleRecord", as_json: bool) -> None:
     for goal in content.on_success:
         print_text(f"then       {goal.agent_type}: {one_line(goal.description)}")
     if content.only_if_changed:
-        print_text("watches    its files: nothing is started while they are as they were")
+        print_text("watches    what it names: nothing is started while that is as it was")
     upcoming = record.next_times[:_SHOWN_TIMES]
     print_text(f"next       {', '.join(map(time_text, upcoming)) or 'never: it is over'}")
     if record.started:
