@@ -3,7 +3,7 @@
 Each released version has a folder; those of a version are recorded once, and never changed:
 
     mkdir tests/histories/0.1.0
-    RECORD_HISTORIES=tests/histories/0.1.0 pytest tests/goals tests/durability
+    RECORD_HISTORIES=tests/histories/0.1.0 pytest tests/goals tests/durability tests/schedules
 """
 
 import asyncio
@@ -18,11 +18,17 @@ from temporalio.worker import Interceptor, Replayer, UnsandboxedWorkflowRunner
 from perdure.messages import WorkflowState
 from perdure.temporal.worker.interceptors.tracing import TracingInterceptor
 from perdure.workflows import agent_goal
-from tests.support.replay import ReplayedWorkflow
+from tests.support.replay import REPLAYED
 
 # A history that ends because it is long was recorded where that begins sooner.
 SHORT = {"continued-as-new", "continued-from-another"}
 HISTORIES = sorted(Path(__file__).parent.glob("*/*.json"))
+
+
+def id_in(text: str) -> str:
+    """Return the workflow's id, from which a schedule's workflow derives those of its goals."""
+    started = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
+    return str(started.get("workflowId", ""))
 
 
 def test_there_are_histories_of_every_kind() -> None:
@@ -36,6 +42,9 @@ def test_there_are_histories_of_every_kind() -> None:
         "stores-away",
         "reset",
         "timed-out",
+        "schedule-followed",
+        "schedule-unchanged",
+        "schedule-failed",
     }
 
 
@@ -47,9 +56,9 @@ async def test_it_replays(
     if file.stem in SHORT:
         monkeypatch.setattr(agent_goal, "MAX_HISTORY_EVENTS", 30)
     text = await asyncio.to_thread(file.read_text)
-    history = WorkflowHistory.from_json(file.stem, text)
+    history = WorkflowHistory.from_json(id_in(text) or file.stem, text)
     replayer = Replayer(
-        workflows=[ReplayedWorkflow],
+        workflows=REPLAYED,
         data_converter=pydantic_data_converter,
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=interceptors,
@@ -71,7 +80,7 @@ async def test_a_workflow_that_would_differ_is_noticed() -> None:
     text = next(file for file in HISTORIES if file.stem == "completed").read_text()
     history = WorkflowHistory.from_json("changed", text.replace("execute_agent_task", "other"))
     replayer = Replayer(
-        workflows=[ReplayedWorkflow],
+        workflows=REPLAYED,
         data_converter=pydantic_data_converter,
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pydantic import BaseModel, ValidationError
-from temporalio.client import WorkflowExecutionStatus
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.client import ScheduleActionExecutionStartWorkflow, WorkflowExecutionStatus
 
 from perdure.agents import AgentSpec, Goal, InputError, InputPath, Result, Run
 from perdure.agents.parameters import ParametersRefused
@@ -31,8 +30,6 @@ from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.schedules.errors import ScheduleExists, UnknownSchedule
 from perdure.temporal.schedules.service import ScheduleService
 from perdure.temporal.server.ports import free_port
-from perdure.workflows.agent_goal import AgentGoalWorkflow
-from perdure.workflows.scheduled_goal import ScheduledGoalWorkflow
 from tests.support.installation import Install, Installation
 from tests.support.schedules import delete_all
 from tests.support.until import until_async
@@ -337,10 +334,8 @@ async def test_a_result_starts_the_next_goal(here: Here) -> None:
     await here.service.backfill("test", day("2025-01-01"), day("2025-01-01"))
 
     async def came() -> bool:
-        [start] = (await here.service.get("test")).starts or [None]
-        return (
-            start is not None and [goal.status.value for goal in start.goals] == ["completed"] * 3
-        )
+        starts = (await here.service.get("test")).starts or []
+        return [goal.status.value for one in starts for goal in one.goals] == ["completed"] * 3
 
     await until_async(came, "three goals")
     first, second, third = await here.goals()
@@ -532,21 +527,15 @@ async def test_its_histories_replay(here: Here, tmp_path: Path) -> None:
     await here.trigger("test", StartStatus.UNCHANGED, 1)
     await here.trigger("fails", StartStatus.FAILED, 1)
     client = here.installation.client
-    replayer = Replayer(
-        workflows=[AgentGoalWorkflow, ScheduledGoalWorkflow],
-        data_converter=client.data_converter,
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
-    for name, count in (("test", 2), ("fails", 1)):
+    kinds = {"test": ["schedule-followed", "schedule-unchanged"], "fails": ["schedule-failed"]}
+    for name, expected in kinds.items():
         described = await client.get_schedule_handle(here.service.id_of(name)).describe()
-        recent = described.info.recent_actions
-        assert len(recent) == count
-        for each in recent:
-            action: Any = each.action
-            handle = client.get_workflow_handle(
-                action.workflow_id, run_id=action.first_execution_run_id
-            )
-            await replayer.replay_workflow(await handle.fetch_history())
+        for kind, each in zip(expected, described.info.recent_actions, strict=True):
+            assert isinstance(each.action, ScheduleActionExecutionStartWorkflow)
+            run_id = each.action.first_execution_run_id
+            events = await here.installation.replay(each.action.workflow_id, kind, run_id)
+            children = events.count("start_child_workflow_execution_initiated_event_attributes")
+            assert children == {"followed": 2, "unchanged": 0, "failed": 1}[kind.split("-")[1]]
 
 
 async def test_a_server_that_is_away_is_said_to_be(here: Here) -> None:

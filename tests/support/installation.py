@@ -32,7 +32,7 @@ from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.worker.worker import build_worker
 from perdure.workflows.agent_goal import AgentGoalWorkflow
 from tests.support.plugins import registry_of
-from tests.support.replay import ReplayedWorkflow
+from tests.support.replay import REPLAYED
 from tests.support.until import LIMIT_SECONDS, until_async
 
 T = TypeVar("T")
@@ -204,7 +204,7 @@ class Installation:
             text = json.dumps(without_traces(document), indent=1)
             (Path(folder) / f"{kind}.json").write_text(text + "\n")
         replayer = Replayer(
-            workflows=[ReplayedWorkflow],
+            workflows=REPLAYED,
             data_converter=self.client.data_converter,
             # As workers run it; and what a test has set in the workflow's module counts here too.
             workflow_runner=UnsandboxedWorkflowRunner(),
