@@ -47,7 +47,7 @@ class ScheduleContent(LastingModel):
         offset_seconds: So many seconds after each of these.
         time_zone: The time zone of cron, such as ``Europe/Berlin``. A time that does not exist on a
             day, as when clocks go forward, is left out on that day; one that comes twice, as when
-            they go back, counts twice.
+            they go back, counts once or twice, as Temporal has it for that time zone.
         jitter_seconds: Each start is put off by a chance part of this.
         start_at: Nothing is started before.
         end_at: Nothing is started after.

@@ -39,6 +39,8 @@ from perdure.temporal.schedules.starts import starts_of
 
 # Temporal describes schedules to the second, and a backfill begins a moment before.
 _MOMENT: Final = timedelta(milliseconds=1)
+# Temporal asks the schedule's own workflow, which answers once it has done what it does.
+_QUERY_TIMEOUT: Final = timedelta(seconds=20)
 # Temporal keeps a note with each pause, in the clear. After a failure it is Temporal's own.
 _BY_HAND: Final = "by hand"
 
@@ -91,7 +93,7 @@ class ScheduleService:
                 )
             except ScheduleAlreadyRunningError:
                 raise ScheduleExists(content.name) from None
-            described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            described = await handle.describe(rpc_timeout=_QUERY_TIMEOUT)
             if not described.info.next_action_times:
                 await handle.delete(rpc_timeout=RPC_TIMEOUT)
                 raise InputRefused(
@@ -190,7 +192,7 @@ class ScheduleService:
 
     async def _describe(self, name: str) -> ScheduleDescription:
         with self._translated_errors(name):
-            return await self._handle(name).describe(rpc_timeout=RPC_TIMEOUT)
+            return await self._handle(name).describe(rpc_timeout=_QUERY_TIMEOUT)
 
     async def _content(self, name: str) -> ScheduleContent:
         return await content_of(self._client, await self._describe(name))
@@ -203,7 +205,7 @@ class ScheduleService:
         request.end_time.FromDatetime(end_at)
         with self._translated_errors(name):
             answer = await self._client.workflow_service.list_schedule_matching_times(
-                request, retry=True, timeout=RPC_TIMEOUT
+                request, retry=True, timeout=_QUERY_TIMEOUT
             )
         return [time.ToDatetime(UTC) for time in answer.start_time]
 
