@@ -1,5 +1,6 @@
 """Schedules over HTTP, and their pages."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from perdure.api.access.forgery import FORM_HEADER
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
@@ -130,8 +132,9 @@ async def test_its_pages(site: httpx.AsyncClient) -> None:
     assert "0 7 * * * (Europe/Berlin)" in page
     assert "News of {scheduled_time}" in page
     assert "Nothing started yet" in page
+    [token] = re.findall(r'name="csrf-token" content="([^"]+)"', page)
     for action in ("pause", "trigger"):
-        done = await site.post(f"/schedules/morning/{action}", headers={"Origin": origin(site)})
+        done = await site.post(f"/schedules/morning/{action}", headers={FORM_HEADER: token})
         assert (done.status_code, done.headers["location"]) == (303, "/schedules/morning")
     [start] = await until_started(site, 1)
     page = (await site.get("/schedules/morning")).text
@@ -140,14 +143,10 @@ async def test_its_pages(site: httpx.AsyncClient) -> None:
     part = (await site.get("/schedules/morning", headers={"HX-Request": "true"})).text
     assert "<html" not in part
     assert "Completed" in part
-    done = await site.post("/schedules/morning/delete", headers={"Origin": origin(site)})
+    done = await site.post("/schedules/morning/delete", headers={FORM_HEADER: token})
     assert (done.status_code, done.headers["location"]) == (303, "/schedules")
     missing = await site.get("/schedules/morning", headers={"Accept": "text/html"})
     assert missing.status_code == 404
-
-
-def origin(site: httpx.AsyncClient) -> str:
-    return str(site.base_url).rstrip("/")
 
 
 async def test_a_key_that_only_reads_changes_nothing(
