@@ -9,8 +9,6 @@ from pydantic import BaseModel
 
 from perdure.agents import AgentSpec, Goal, InputError, Result, Run
 from perdure.models import GoalStatus
-from perdure.models.schedules.content import ScheduleContent
-from perdure.temporal.schedules.service import ScheduleService
 from perdure.temporal.server.development_server import DevelopmentServer
 from tests.encryption.conftest import NEW, UseKeys
 from tests.support.installation import Install, Installation
@@ -22,13 +20,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 DESCRIPTION, PARAMETER, PROGRESS = "marzipan", "quicksilver", "saltpetre"
 FAILURE, RETRIED, QUESTION, REASON = "gunpowder", "verdigris", "turpentine", "vermilion"
 DELEGATED, SIGNALLED, RESULT, TERMINATED = "gamboge", "orpiment", "smalt", "malachite"
-SCHEDULED, FOLLOWING = "realgar", "massicot"
 TENANT = "cinnabar"
 # What somebody would look for who knows the names of tenants.
 GUESSED = hashlib.sha256(TENANT.encode()).hexdigest()[:16]
 WORDS = (
     *(DESCRIPTION, PARAMETER, PROGRESS, FAILURE, RETRIED, QUESTION, REASON),
-    *(DELEGATED, SIGNALLED, RESULT, TERMINATED, SCHEDULED, FOLLOWING, TENANT, GUESSED),
+    *(DELEGATED, SIGNALLED, RESULT, TERMINATED, TENANT, GUESSED),
 )
 # Those that Temporal never gets at all.
 KEPT_HERE = {QUESTION, REASON, SIGNALLED}
@@ -79,21 +76,6 @@ async def until_heartbeat(here: Installation, workflow_id: str) -> None:
     await until_async(has_details, "a heartbeat with details")
 
 
-async def schedule_a_failure(here: Installation) -> None:
-    """Have a schedule start a goal that fails, for which it pauses."""
-    schedules = ScheduleService(here.service.of(TENANT))
-    goal = {"goal_id": "daily", "description": f"refuses {SCHEDULED}", "agent_type": "tell"}
-    content = {"name": "daily-ledger", "goal": goal, "cron": ["@yearly"], "pause_on_failure": True}
-    following = [goal | {"description": f"then {FOLLOWING}"}]
-    await schedules.create(ScheduleContent.model_validate(content | {"on_success": following}))
-    await schedules.trigger("daily-ledger")
-
-    async def is_paused() -> bool:
-        return (await schedules.get("daily-ledger")).paused
-
-    await until_async(is_paused, "a pause")
-
-
 async def say_every_word(here: Installation) -> None:
     """Run goals that ask, wait, delegate, fail, are cancelled and are terminated."""
     asking = await start(here, f"asks {DESCRIPTION}", "open-ledger")
@@ -106,7 +88,6 @@ async def say_every_word(here: Installation) -> None:
     await here.signal(asking, "deliver", SIGNALLED)
     for run in (cancelled, terminated):
         await until_heartbeat(here, run)
-    await schedule_a_failure(here)
     await here.service.control.cancel(cancelled)
     await here.service.control.terminate(terminated, f"too much {TERMINATED}")
     output, record = await here.finish(asking)
@@ -135,7 +116,7 @@ async def test_temporal_sees_no_word_of_a_goal(
     await say_every_word(await install(TELL, address=own_server.address))
     assert [word for word in WORDS if temporal_has(word)] == []
     # What is documented to be in the clear.
-    for word in ("open-ledger", "daily-ledger", "ai-agent-queue", "AgentGoalWorkflow", "2026"):
+    for word in ("open-ledger", "ai-agent-queue", "AgentGoalWorkflow", "2026"):
         assert temporal_has(word)
 
 

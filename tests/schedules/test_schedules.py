@@ -292,6 +292,9 @@ async def test_names_are_taken_once_and_must_be_known(here: Here) -> None:
     for call in (service.get, service.pause, service.resume, service.trigger, service.delete):
         with pytest.raises(UnknownSchedule, match="no schedule 'tes'"):
             await call("tes")
+    for name in ("x" * 65, "", "a/b", "caf\udce9", "a\0"):
+        with pytest.raises(UnknownSchedule):
+            await service.get(name)
     with pytest.raises(UnknownSchedule):
         await service.backfill("tes", day("2025-01-01"), day("2025-01-02"))
     await service.delete("test")

@@ -8,7 +8,6 @@ from perdure.api.access.requirements import Audited, requires
 from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
 from perdure.api.schedules.service import Schedules
-from perdure.models.schedules.content import MAX_NAME_CHARACTERS
 from perdure.schemas.access import Scope
 from perdure.schemas.schedules.records import ScheduleList, ScheduleRecord
 from perdure.schemas.schedules.requests import (
@@ -19,9 +18,7 @@ from perdure.schemas.schedules.requests import (
 
 _PROBLEMS: Final = (ProblemType.UNKNOWN_SCHEDULE, ProblemType.TEMPORAL_UNAVAILABLE)
 
-ScheduleNamePath = Annotated[
-    str, Path(max_length=MAX_NAME_CHARACTERS, description="The schedule's name.")
-]
+ScheduleNamePath = Annotated[str, Path(description="The schedule's name.")]
 
 router = APIRouter(prefix="/api/schedules", tags=["schedules"])
 

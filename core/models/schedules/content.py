@@ -1,5 +1,6 @@
 """What a schedule starts, and when: the body of ``POST /api/schedules``."""
 
+import re
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -11,6 +12,7 @@ from perdure.models.base import LastingModel
 from perdure.models.goals import GoalContent
 
 MAX_NAME_CHARACTERS: Final = 64
+NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_CHARACTERS - 1}}}", re.ASCII)
 # What a long chain needs is an agent that delegates.
 MAX_FOLLOWING_GOALS: Final = 10
 _YEAR_SECONDS: Final = 366 * 86_400

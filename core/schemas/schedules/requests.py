@@ -8,9 +8,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from perdure.models.base import RequestModel
 from perdure.models.schedules.content import ScheduleContent
 from perdure.schemas.goals import GoalRequest
+from perdure.schemas.times import WrittenOut
 
 # So many starts may be made up for at once.
 MAX_BACKFILLED: Final = 500
+
+WrittenTime = Annotated[AwareDatetime, WrittenOut]
 
 
 class ScheduleRequest(ScheduleContent, RequestModel):
@@ -20,6 +23,8 @@ class ScheduleRequest(ScheduleContent, RequestModel):
     model_config = ConfigDict(json_schema_extra={"description": ScheduleContent.__doc__ or ""})
 
     goal: GoalRequest
+    start_at: WrittenTime | None = None
+    end_at: WrittenTime | None = None
     on_success: Annotated[tuple[GoalRequest, ...], Field(max_length=10)] = ()
 
 
@@ -31,8 +36,8 @@ class BackfillRequest(RequestModel):
         end_at: Its end; a start at it counts.
     """
 
-    start_at: AwareDatetime
-    end_at: AwareDatetime
+    start_at: WrittenTime
+    end_at: WrittenTime
 
     @model_validator(mode="after")
     def _is_a_time(self) -> Self:

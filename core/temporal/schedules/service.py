@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.activities.schedules.inputs import can_change
 from perdure.agents.plugins.registry import InstalledAgent
 from perdure.models import DEFAULT_TENANT, Goal, GoalContent
-from perdure.models.schedules.content import ScheduleContent, in_zone
+from perdure.models.schedules.content import NAME, ScheduleContent, in_zone
 from perdure.schemas.schedules.records import ScheduleRecord
 from perdure.schemas.schedules.requests import MAX_BACKFILLED
 from perdure.stores.database.errors import InputRefused
@@ -180,7 +180,13 @@ class ScheduleService:
             await self._handle(name).delete(rpc_timeout=RPC_TIMEOUT)
 
     def id_of(self, name: str) -> str:
-        """Return the id of a schedule in Temporal."""
+        """Return the id of a schedule in Temporal.
+
+        Raises:
+            UnknownSchedule: None can have that name.
+        """
+        if NAME.fullmatch(name) is None:
+            raise UnknownSchedule(name)
         return f"{self._prefix}{name}"
 
     def _handle(self, name: str) -> ScheduleHandle:
