@@ -111,6 +111,8 @@ class Settings(BaseSettings):
         tenant_rate: ``PERDURE_TENANT_RATE``: how many requests all of a tenant may send, likewise.
         tenant_goals: ``PERDURE_TENANT_GOALS``: how many goals all of a tenant may start, such as
             ``1000/day``.
+        policy: ``PERDURE_POLICY``: a YAML file of rules that are asked before a goal, a step or a
+            call of a tool begins, the same for the API and for workers.
         plugins_allow: ``PERDURE_PLUGINS_ALLOW``: comma-separated distributions that may be loaded;
             all when empty.
         plugins_deny: ``PERDURE_PLUGINS_DENY``: comma-separated distributions never loaded.
@@ -212,6 +214,7 @@ class Settings(BaseSettings):
     key_rate: Annotated[Rate | None, NoDecode] = None
     tenant_rate: Annotated[Rate | None, NoDecode] = None
     tenant_goals: Annotated[Rate | None, NoDecode] = None
+    policy: Path | None = None
     plugins_allow: _NameList = ()
     plugins_deny: _NameList = ()
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
@@ -400,7 +403,7 @@ class Settings(BaseSettings):
     def _make_absolute(cls, folder: Path) -> Path:
         return folder.expanduser().absolute()
 
-    @field_validator("event_log")
+    @field_validator("event_log", "policy")
     @classmethod
     def _make_file_absolute(cls, file: Path | None) -> Path | None:
         return file.expanduser().absolute() if file is not None else None

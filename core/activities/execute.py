@@ -44,6 +44,7 @@ from perdure.messages import (
     ExecuteOutput,
 )
 from perdure.models import EventType, Failure, FailureKind, Goal, GoalStatus
+from perdure.policy.reading import load_policy
 from perdure.redis.redis_breakers import RedisBreakers
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
@@ -75,6 +76,8 @@ class Execute:
         self._settings = settings
         self._uploads = UploadedFiles(stores, settings)
         self._breakers = _open_breakers(stores)
+        # Here, where rules that are wrong end the worker with a sentence.
+        self._policy = load_policy(settings.policy)
         self._watchdog = ExecutionWatchdog(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)
@@ -94,7 +97,9 @@ class Execute:
             claim, is_retry = await self._claim_run(task)
             if not await self._gate.enter(task.goal, claim, has_begun=task.after is not None):
                 return ExecuteOutput(gated=True, waits=(WAIT_FOR_SLOT,))
-            context = ExecutionContext(self._stores, claim, self._breakers, is_retry=is_retry)
+            context = ExecutionContext(
+                self._stores, claim, self._breakers, self._policy, is_retry=is_retry
+            )
             identity = claim.workflow_id, claim.run_id, claim.sequence
             with recorded_execution(task.goal, *identity, task.attempt) as span:
                 try:

@@ -6,6 +6,7 @@ from perdure.agents.cache.run_cache import RunCache
 from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
 from perdure.agents.runs.run import Run
 from perdure.models import Goal, Result, Usage
+from perdure.policy.policy import Policy
 from perdure.settings import Settings
 from perdure.stores import Stores
 from perdure.stores.database.fencing import Claim
@@ -22,7 +23,13 @@ class ExecutionContext:
     """
 
     def __init__(
-        self, stores: Stores, claim: Claim, breakers: CircuitBreakers, *, is_retry: bool
+        self,
+        stores: Stores,
+        claim: Claim,
+        breakers: CircuitBreakers,
+        policy: Policy | None,
+        *,
+        is_retry: bool,
     ) -> None:
         """Open them.
 
@@ -30,10 +37,12 @@ class ExecutionContext:
             stores: The stores.
             claim: The execution.
             breakers: The circuit breakers of models' providers.
+            policy: The rules that are asked before anything is done.
             is_retry: Whether another execution has claimed the run before.
         """
         self.claim = claim
         self._breakers = breakers
+        self._policy = policy
         self._stores = stores.of(claim.tenant)
         self.is_retry = is_retry
         self.is_paused = False
@@ -60,6 +69,7 @@ class ExecutionContext:
             breakers=self._breakers,
             cache=RunCache(folder, goal.agent_type, self.claim.tenant),
             scores=self._stores.scores.writer(self.claim),
+            policy=self._policy,
         )
 
     async def store_draft(self, result: Result) -> None:

@@ -108,6 +108,7 @@ def durable(
         if isinstance(agent.model, str):
             await import_model(agent.model)
         model = run.model if agent.model is None else run.durable(agent.model)
+        model = model.without_judging_calls()  # the toolset below does that
         agent_result = await agent.run(
             prompt_for(goal, prompt),
             model=model if streamed else model.unstreamed(),
@@ -156,6 +157,8 @@ class _RunCapability(AbstractCapability[Any]):
         *,
         requests: DeferredToolRequests,
     ) -> DeferredToolResults:
+        for call in requests.calls:
+            await ToolCall(self.run, call.tool_name, call.tool_call_id, call.args).admit()
         approvals = [self._approval(call) for call in requests.approvals]
         signals = [self.run.wait_for(call.tool_name) for call in requests.calls]
         answers = await asyncio.gather(*approvals, *signals)
@@ -212,7 +215,9 @@ class _JournaledToolset(WrapperToolset[Any]):
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
     ) -> Any:
         call = super().call_tool
+        tool_call = ToolCall(self.run, name, ctx.tool_call_id, tool_args)
         if (tool.tool_def.metadata or {}).get(UNJOURNALED) is False:
+            await tool_call.admit()
             return await call(name, tool_args, ctx, tool)
 
         async def body(arguments: dict[str, Any]) -> _ToolOutcome:
@@ -221,7 +226,6 @@ class _JournaledToolset(WrapperToolset[Any]):
             sent = to_json(outcome, what=f"what the tool {name!r} returned")
             return _ToolOutcome.model_validate_json(json.dumps(sent))
 
-        tool_call = ToolCall(self.run, name, ctx.tool_call_id)
         outcome = await tool_call.step(body, tool_args)
         if outcome.returned is not None:
             await tool_call.report(returned_text(name, outcome.returned.return_value))

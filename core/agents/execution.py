@@ -78,6 +78,7 @@ async def _result_of(
 
 async def _run_agent(agent: AnyAgent, run: Run) -> Result:
     await run.import_model()
+    await run.policy.admit_goal()
     with catch_exits(), answered_work_left_out():
         async with aclosing(agent.execute_streaming(run.goal.description)) as stream:  # type: ignore[type-var]
             async for item in stream:

@@ -12,6 +12,7 @@ from perdure.cli.commands.doctor import doctor
 from perdure.cli.commands.goals.group import goals
 from perdure.cli.commands.keys import keys
 from perdure.cli.commands.plugins.group import plugins
+from perdure.cli.commands.policy.group import policy
 from perdure.cli.commands.run import run
 from perdure.cli.commands.schedules.group import schedules
 from perdure.cli.commands.testing import testing
@@ -61,7 +62,7 @@ def perdure(server: str | None, key: str | None) -> None:
 
 for command in (
     run, dev, worker, api, goals, schedules, top, approvals, agents, plugins, workers, usage, keys,
-    audit, backup, restore, testing, doctor,
+    audit, policy, backup, restore, testing, doctor,
 ):  # fmt: skip
     perdure.add_command(command)
 

@@ -59,6 +59,7 @@ EventType = Literal[
     "artifact",
     "approval.requested",
     "approval.decided",
+    "policy.decided",
     "signal",
     "delegated",
 ]
@@ -82,8 +83,10 @@ class Event(Model):
             ``done`` and ``by``, a piece of text its ``stream`` and ``text``, a model's thinking
             being a stream of its own whose name ends in ``.thinking``, an event of a tool
             ``tool``, ``tool_call_id`` and ``arguments``, or ``result`` or ``error`` with
-            ``seconds``, as texts that are cut where they are long, a failed run those of
-            :class:`Failure`.
+            ``seconds``, as texts that are cut where they are long, a decision of the policy its
+            ``outcome`` (``allow``, ``deny``, ``ask``), the ``rule``, what it is about as ``kind``
+            (``goal``, ``step``, ``tool``) and ``name``, and the ``parameters_digest``, a failed run
+            those of :class:`Failure`.
     """
 
     workflow_id: str

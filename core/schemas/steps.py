@@ -1,4 +1,4 @@
-"""What a run does: its steps, spending and waits; steps of unknown outcome, and settling them."""
+"""What a run does: steps, spending, waits, the policy's decisions; settling unknown outcomes."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -82,6 +82,28 @@ class WaitDetails(BaseModel):
     over: bool
 
 
+class PolicyDecision(BaseModel):
+    """One decision, as the run's events tell of it.
+
+    Attributes:
+        at: When, in UTC.
+        outcome: What came of it; ``ask`` is followed by ``allow`` or ``deny``.
+        rule: The rule that decided; ``None`` for the policy's default.
+        kind: What it was about.
+        name: The tool's or the step's name; the agent's for a whole goal.
+        parameters_digest: SHA-256 of what that was given, as canonical JSON, in hexadecimal.
+        reason: Why, as the rule says.
+    """
+
+    at: datetime
+    outcome: Literal["allow", "deny", "ask"]
+    rule: str | None = None
+    kind: Literal["goal", "step", "tool"]
+    name: str
+    parameters_digest: str
+    reason: str = ""
+
+
 class GoalDetails(BaseModel):
     """A run's last steps, what it has spent, what it waits for, and what is to be settled.
 
@@ -91,6 +113,7 @@ class GoalDetails(BaseModel):
         waits: What it waits for; nothing once it has ended.
         unknown_steps: Its steps of unknown outcome; none while a worker executes it.
         missing_pool: The pool of workers that is to run it, where no worker of it is there.
+        decisions: The last decisions of the policy, the oldest first.
     """
 
     steps: list[RecentStep]
@@ -98,6 +121,7 @@ class GoalDetails(BaseModel):
     waits: list[WaitDetails]
     unknown_steps: list[OnceStep]
     missing_pool: str | None = None
+    decisions: list[PolicyDecision] = Field(default_factory=list)
 
 
 class UnknownSteps(BaseModel):

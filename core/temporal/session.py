@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.models import DEFAULT_POOL
+from perdure.policy.reading import load_policy
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.temporal.client.agent_pools import AgentPools
@@ -90,6 +91,7 @@ async def open_session(settings: Settings, report: Callable[[str], None]) -> Asy
         OtherNamespace: The stores belong to another Temporal namespace.
         ServerUnavailable: No server could be started.
         StoreUnavailable: The stores cannot be opened.
+        PolicyInvalid: The policy that the settings name is not valid.
     """
     async with AsyncExitStack() as stack:
         yield await _open(stack, settings, report)
@@ -105,6 +107,7 @@ async def _open(
     stack: AsyncExitStack, settings: Settings, report: Callable[[str], None]
 ) -> Session:
     deadline = time.monotonic() + _STARTING_SECONDS
+    policy = load_policy(settings.policy)
     while True:
         client = await _connect_to_known(settings)
         if client is not None:
@@ -119,7 +122,7 @@ async def _open(
             registry = load_agents(settings)
             pools = AgentPools(settings.agent_pools, of_plugins=not embedded)
             lender = read_installation(settings.home) if configured_address() is None else None
-            service = GoalService(client, stores, registry, settings.file_roots, pools)
+            service = GoalService(client, stores, registry, settings.file_roots, pools, policy)
             return Session(settings, stores, registry, client, service, pools, lender=lender)
         try:
             return await stack.enter_async_context(_published_session(settings, report))
@@ -170,7 +173,9 @@ async def embedded_session(
         OtherNamespace: The stores belong to another Temporal namespace.
         ServerUnavailable: No server could be started.
         StoreUnavailable: The stores cannot be opened.
+        PolicyInvalid: The policy that the settings name is not valid.
     """
+    policy = load_policy(settings.policy)
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings))
         binary = await ensure_server_binary(settings, report)
@@ -194,5 +199,5 @@ async def embedded_session(
         embedded = settings.model_copy(update=update)
         pools = AgentPools(settings.agent_pools, of_plugins=False)
         await stack.enter_async_context(run_worker(client, stores, registry, embedded, pools))
-        service = GoalService(client, stores, registry, settings.file_roots, pools)
+        service = GoalService(client, stores, registry, settings.file_roots, pools, policy)
         yield Session(settings, stores, registry, client, service, pools, server)

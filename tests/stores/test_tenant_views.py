@@ -167,6 +167,7 @@ BY_ID: dict[str, Case] = {
     "results.store": lambda view, of: view.results.store(of.run, GoalStatus.FAILED, None, 1.0),
     "events.append": lambda view, of: view.events.append(of.run, "run.waiting", {}),
     "events.after": lambda view, of: view.events.after(of.run, 0),
+    "events.policy_decisions": lambda view, of: view.events.policy_decisions(of.run),
     "events.recent_steps": lambda view, of: view.events.recent_steps(of.run),
     "events.follow": _first_event,
     "events.reader": _read_events,

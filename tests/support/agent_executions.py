@@ -18,6 +18,7 @@ from perdure.agents.steps.memory import (
     MemoryWaits,
 )
 from perdure.agents.steps.run_closed import Fenced
+from perdure.policy.policy import Policy
 
 
 class FencedJournal(MemoryJournal):
@@ -45,6 +46,7 @@ class AgentExecutions:
         files: The artifacts of the last execution.
         ledger: What was spent in the last execution.
         budget: A ledger that lasts, in place of that.
+        policy: The rules of the next execution.
     """
 
     spec: AgentSpec
@@ -56,6 +58,7 @@ class AgentExecutions:
     files: dict[str, bytes] = field(default_factory=dict)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     budget: Ledger | None = None
+    policy: Policy | None = None
 
     async def execute(self, journal: MemoryJournal | None = None) -> Result:
         """Execute the agent, from its first line."""
@@ -74,6 +77,7 @@ class AgentExecutions:
             waits=MemoryWaits(self.decisions, signals=self.signals),
             ledger=self.budget or self.ledger,
             model="openai-chat:scripted",
+            policy=self.policy,
         )
         agent = create_agent(self.spec, goal.parameters, run)
         try:

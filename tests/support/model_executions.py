@@ -76,6 +76,9 @@ class BudgetLedger:
     async def left_cost(self) -> float | None:
         return None if self.cost is None else max(0.0, self.cost - self.spent.cost)
 
+    async def spent_cost(self) -> float:
+        return self.spent.cost
+
 
 class FakeClock:
     """A clock that moves only when somebody sleeps.

@@ -157,7 +157,9 @@ async def ask_model(run: Run, request: ForeignRequest) -> JournaledAnswer:
     settings = ModelSettings()
     if request.max_tokens is not None:
         settings["max_tokens"] = request.max_tokens
-    model, parameters = run.durable(_ForeignModel(request)), ModelRequestParameters()
+    # Its calls of tools are judged where they are made.
+    model = run.durable(_ForeignModel(request)).without_judging_calls()
+    parameters = ModelRequestParameters()
     response = await model.request(messages, settings, parameters)
     content: JsonValue = (response.provider_details or {}).get(ANSWER)
     step, inputs = model.step_of(messages, settings, parameters)

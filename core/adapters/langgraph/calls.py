@@ -174,7 +174,7 @@ class GraphCalls:
         ]
         identity, number = self._identify(["tool", name, what])
         raised: list[Exception] = []
-        tool_call = ToolCall(self.run, name, call_id)
+        tool_call = ToolCall(self.run, name, call_id, _as_json(tool_input))
 
         async def body(_what: object, _number: int) -> _ToolOutcome:
             try:

@@ -126,8 +126,9 @@ class _ToolInvoker:
         async def body(_: JsonValue) -> JsonValue:
             return _as_json(await _invoke(tool, context, arguments))
 
-        tool_call = ToolCall(requests.run, self._tool.name, context.tool_call_id)
-        value = await tool_call.step(body, _parse_arguments(arguments))
+        given = _parse_arguments(arguments)
+        tool_call = ToolCall(requests.run, self._tool.name, context.tool_call_id, given)
+        value = await tool_call.step(body, given)
         # The model is sent what the tool, or the SDK, makes of its error; readers get the error.
         shown = failure_from(errors[-1]).message if errors else value
         await tool_call.report(shown, failed=bool(errors))

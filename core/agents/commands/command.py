@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePath
 
+from pydantic import JsonValue
+
 from perdure.agents.steps.errors import PermanentError
 from perdure.agents.steps.steps import STEP_NAME_CHARACTERS
 
@@ -37,6 +39,12 @@ class Command:
     memory: int | None
     check: bool
 
+    def described(self) -> dict[str, JsonValue]:
+        """Return what the policy is told of it: ``program``, ``args`` after that, and ``cwd``."""
+        texts = [_readable(argument) for argument in self.args]
+        cwd = None if self.cwd is None else _readable(self.cwd)
+        return {"program": texts[0], "args": [*texts[1:]], "cwd": cwd}
+
     def identity(self) -> object:
         """Return what makes it the same command in a later execution.
 
@@ -47,6 +55,10 @@ class Command:
         args = [argument.encode(errors="surrogateescape") for argument in self.args]
         cwd = None if self.cwd is None else self.cwd.encode(errors="surrogateescape")
         return [args, self.input, cwd]
+
+
+def _readable(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def checked_command(

@@ -50,8 +50,9 @@ from perdure.agents.model_calls.streaming import (
     StreamSupport,
     may_stream,
 )
-from perdure.agents.model_calls.tool_parts import calls_in, tool_results_in
-from perdure.agents.steps.errors import StepFailed
+from perdure.agents.model_calls.tool_parts import arguments_of, calls_in, tool_results_in
+from perdure.agents.policy.gate import PolicyGate
+from perdure.agents.steps.errors import PolicyDenied, StepFailed
 from perdure.agents.steps.journal import EventEmitter, Ledger, StepOutcome
 from perdure.agents.steps.keys import StepKey, named_step, stream_of
 from perdure.agents.steps.retry import CLOCK, Clock, retry_in_place
@@ -118,6 +119,7 @@ class DurableModel(WrapperModel):
         shared: bool = False,
         clock: Clock = CLOCK,
         support: StreamSupport = STREAM_SUPPORT,
+        policy: PolicyGate | None = None,
     ) -> None:
         """Bind a model to a run.
 
@@ -134,6 +136,7 @@ class DurableModel(WrapperModel):
                 then not closed when this one is done.
             clock: The source of the waits between tries.
             support: What is known of models' streams; of the process when not given.
+            policy: Judges each request, and the calls of tools in its response.
         """
         super().__init__(wrapped)
         self._steps = steps
@@ -145,6 +148,8 @@ class DurableModel(WrapperModel):
         self._shared = shared
         self._clock = clock
         self._support = support
+        self._policy = policy
+        self._judges_calls = True
         self._streams_unasked = True
         self._recorded_only = False
         self._call_ids: list[str] = []
@@ -153,6 +158,12 @@ class DurableModel(WrapperModel):
         """Return the same model, which streams only what the agent streams."""
         model = copy(self)
         model._streams_unasked = False  # noqa: SLF001 -- a copy of its own class
+        return model
+
+    def without_judging_calls(self) -> Self:
+        """Return the same model, whose calls of tools are judged where they are made."""
+        model = copy(self)
+        model._judges_calls = False  # noqa: SLF001 -- a copy of its own class
         return model
 
     def recorded_only(self) -> Self:
@@ -250,7 +261,11 @@ class DurableModel(WrapperModel):
             raise StepFailed(key, _NOT_RECORDED)
         await self._emit_tool_results(call.messages, seen=outcome is None)
         if outcome is None:
+            denied = await self._refusal(key)
             async with self._steps.executing(key):
+                if denied is not None:
+                    assert self._policy is not None
+                    raise await self._policy.deny(key, denied) from denied
                 outcome, cause = await self._execute_traced(key, call, digest)
         else:
             answered_from_journal(key.name, key.number)
@@ -259,8 +274,18 @@ class DurableModel(WrapperModel):
         if outcome.failure is not None:
             raise request_error(key, outcome.failure, self.model_name) from cause
         response = decode_response(outcome.value or "")
-        await self._emit_events(key, outcome.usage, calls_in(response, call.parameters))
+        tool_calls = calls_in(response, call.parameters)
+        await self._emit_events(key, outcome.usage, tool_calls)
+        if self._policy is not None and self._judges_calls:
+            for number, part in enumerate(tool_calls):
+                identity: JsonValue = [key.name, key.digest, key.occurrence, number]
+                await self._policy.admit_call(part.tool_name, arguments_of(part), identity)
         return response
+
+    async def _refusal(self, key: StepKey) -> PolicyDenied | None:
+        if self._policy is None:
+            return None
+        return await self._policy.refusal(key, {"model": f"{self.system}:{self.model_name}"})
 
     async def _emit_tool_results(self, messages: list[ModelMessage], *, seen: bool) -> None:
         """Emit what came of the calls whose results a request sends.

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic_ai import exceptions
 from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError, ModelHTTPError
 
-from perdure.agents.steps.errors import StepFailed, failure_from, known_failure
+from perdure.agents.steps.errors import StepFailed, failed_step, failure_from, known_failure
 from perdure.agents.steps.keys import StepKey
 from perdure.models import Failure, FailureKind
 
@@ -74,7 +74,7 @@ def request_error(key: StepKey, failure: Failure, model_name: str) -> StepFailed
     """
     api_error = _api_error_class(failure)
     if api_error is None and failure.status is None:
-        return StepFailed(key, failure)
+        return failed_step(key, failure)
     error_class = _combined_class(
         api_error or ModelHTTPError, with_status=failure.status is not None
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from perdure.agents.model_calls.budget import BudgetGuard
     from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
     from perdure.agents.model_calls.durable_model import DurableModel, ResponseCache
+    from perdure.agents.policy.gate import PolicyGate
     from perdure.agents.steps.journal import EventEmitter, Ledger
     from perdure.agents.steps.steps import Steps
 
@@ -42,6 +43,7 @@ def durable_model(
     *,
     cache: "ResponseCache | None" = None,
     breakers: "CircuitBreakers | None" = None,
+    policy: "PolicyGate | None" = None,
 ) -> "DurableModel":
     """Return a model whose requests are journaled steps of a run.
 
@@ -54,6 +56,7 @@ def durable_model(
         emitter: Takes text, tool calls and usage.
         cache: The responses to other runs.
         breakers: One per provider; those of the process when not given.
+        policy: Judges the requests, and the calls of tools in their responses.
 
     Raises:
         PermanentError: None is named, pydantic-ai is not installed, or the model cannot be used,
@@ -85,6 +88,7 @@ def durable_model(
         breakers=breakers or CIRCUIT_BREAKERS,
         cache=cache,
         shared=is_shared,
+        policy=policy,
     )
 
 

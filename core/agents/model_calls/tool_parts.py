@@ -41,6 +41,14 @@ def calls_in(response: ModelResponse, parameters: ModelRequestParameters) -> lis
     return [call for call in calls if call.tool_name not in outputs]
 
 
+def arguments_of(call: ToolCallPart) -> object:
+    """Return the arguments of a call; the text that they are where it is no JSON object."""
+    try:
+        return call.args_as_dict(raise_if_invalid=True)
+    except (ValueError, AssertionError):
+        return call.args
+
+
 def tool_results_in(messages: list[ModelMessage]) -> Iterator[ToolResult]:
     """Yield the results that a request sends for the first time: those after the last response."""
     requests: list[ModelRequest] = []

@@ -186,7 +186,9 @@ class ModelAnswers:
         return waited <= MOST_SECONDS_TO_WAIT
 
     async def _step(self, key: StepKey, function: Callable[[], Awaitable[D]]) -> D:
-        value = await self._runner.run(key, function, (), {}, once=False, idempotency_key=False)
+        value = await self._runner.run(
+            key, function, (), {}, once=False, idempotency_key=False, is_judged=False
+        )
         return cast("D", value)  # as its function is annotated
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 from pydantic import JsonValue, ValidationError
 
@@ -14,6 +14,7 @@ from perdure.agents.cache.run_cache import RunCache, temporary_cache
 from perdure.agents.commands.execution import CommandExecutions
 from perdure.agents.events.step_events import StepEvents
 from perdure.agents.model_calls.budget import BudgetGuard
+from perdure.agents.policy.gate import PolicyGate
 from perdure.agents.runs.artifact_names import ArtifactNames
 from perdure.agents.runs.model_answers import ModelAnswers
 from perdure.agents.runs.run_artifacts import RunArtifacts
@@ -53,6 +54,7 @@ from perdure.models.texts import escape_surrogates
 if TYPE_CHECKING:
     from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
     from perdure.agents.model_calls.durable_model import ResponseCache
+    from perdure.policy.policy import Policy
 
 T = TypeVar("T")
 
@@ -69,6 +71,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         artifacts: The files made so far, by name.
         steps: The steps of this execution; agents use the methods below.
         events: Where its events go; likewise.
+        policy: Judges what it is about to do; likewise.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         breakers: "CircuitBreakers | None" = None,
         cache: RunCache | None = None,
         scores: ScoreWriter | None = None,
+        policy: "Policy | None" = None,
     ) -> None:
         """Bind a goal to what stores its run; what is not given is kept in memory.
 
@@ -104,6 +108,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
             breakers: The circuit breakers of models' providers; the process's when not given.
             cache: What other runs have made; a temporary one when not given.
             scores: Stores what the agent says of how good the run is.
+            policy: The rules that are asked before anything is done; none when not given.
         """
         self.goal = goal
         self.workflow_id = workflow_id
@@ -116,7 +121,10 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         self._budget = BudgetGuard(ledger or MemoryLedger())
         self._texts = TextStreams(self.steps, self.events)
         ledger = self._budget.ledger
-        self._runner = StepRunner(workflow_id, self.steps, ledger, self._texts, self.events)
+        self.policy = PolicyGate(policy, goal, self.steps, self.events, ledger)
+        self._runner = StepRunner(
+            workflow_id, self.steps, ledger, self._texts, self.events, self.policy
+        )
         self._commands = CommandExecutions(self._texts.emit, self.steps.keep_active)
         self._model = model
         self._responses = responses
@@ -199,6 +207,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         Raises:
             StepFailed: The function raised, or what it returned would read back as something else;
                 in every later execution too, if the agent went on.
+            PolicyDenied: The installation's policy denies it; a :class:`StepFailed` too.
             OutcomeUnknown: A ``once`` step was started before, and its effect is not known.
             PermanentError: An argument has no JSON form, values of the function's return type
                 cannot be read back from JSON, or the name is longer than 200 characters.
@@ -348,15 +357,28 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
 
     async def now(self) -> datetime:
         """Return the time in UTC; the same in every execution."""
-        return await self.step("now", _now)
+        return await self._own_step("now", _now)
 
     async def random(self) -> float:
         """Return a random number from 0 up to, not including, 1; the same in every execution."""
-        return await self.step("random", random.random)
+        return await self._own_step("random", random.random)
 
     async def uuid(self) -> uuid.UUID:
         """Return a random UUID; the same in every execution."""
-        return await self.step("uuid", _uuid)
+        return await self._own_step("uuid", _uuid)
+
+    async def _own_step(self, name: str, function: Callable[[], T]) -> T:
+        """Execute a step that has no effect but its value, so that no policy has a say in it."""
+        value = await self._runner.run(
+            self.steps.key(name, [(), {}]),
+            function,
+            (),
+            {},
+            once=False,
+            idempotency_key=False,
+            is_judged=False,
+        )
+        return cast("T", value)
 
     async def report(self, progress: Progress) -> None:
         """Emit progress; called for what ``execute_streaming`` yields.

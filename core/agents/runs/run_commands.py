@@ -92,6 +92,7 @@ class RunCommands:
             {},
             once=once,
             idempotency_key=False,
+            parameters=command.described(),
         )
         assert isinstance(done, CompletedCommand)
         return done

@@ -9,6 +9,7 @@ from perdure.agents.events.step_events import StepEvents
 from perdure.agents.model_calls.answers import Answer
 from perdure.agents.model_calls.budget import BudgetGuard
 from perdure.agents.model_calls.model_factory import durable_model, import_model
+from perdure.agents.policy.gate import PolicyGate
 from perdure.agents.runs.model_answers import ModelAnswers
 from perdure.agents.steps.steps import Steps
 
@@ -31,6 +32,7 @@ class RunModels:
     _model: str
     _responses: "ResponseCache | None"
     _breakers: "CircuitBreakers | None"
+    policy: PolicyGate
 
     @property
     def model(self) -> "DurableModel":
@@ -61,6 +63,7 @@ class RunModels:
             self.events,
             cache=self._responses,
             breakers=self._breakers,
+            policy=self.policy,
         )
 
     async def has_model(self) -> bool:

@@ -6,10 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from pydantic import JsonValue
+
 from perdure.agents.events.step_events import StepEvents
+from perdure.agents.policy.acting_tool import current_act
+from perdure.agents.policy.gate import PolicyGate, step_parameters, tool_parameters
 from perdure.agents.runs.step_turns import step_turn
 from perdure.agents.runs.text_streams import TextStreams
-from perdure.agents.steps.errors import OutcomeUnknown, PermanentError, StepFailed
+from perdure.agents.steps.errors import (
+    OutcomeUnknown,
+    PermanentError,
+    PolicyDenied,
+    StepFailed,
+    failed_step,
+)
 from perdure.agents.steps.journal import Ledger
 from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.return_types import ReturnType, UnreadableType, return_type
@@ -31,12 +41,14 @@ class StepRunner:
         ledger: Ledger,
         texts: TextStreams,
         events: StepEvents,
+        policy: PolicyGate,
     ) -> None:
         self._workflow_id = workflow_id
         self._steps = steps
         self._ledger = ledger
         self._texts = texts
         self._events = events
+        self._policy = policy
 
     async def run(
         self,
@@ -47,8 +59,22 @@ class StepRunner:
         *,
         once: bool,
         idempotency_key: bool,
+        parameters: Mapping[str, JsonValue] | None = None,
+        is_judged: bool = True,
     ) -> object:
-        """Return the value of a step; see :meth:`perdure.agents.Run.step`."""
+        """Return the value of a step; see :meth:`perdure.agents.Run.step`.
+
+        Args:
+            key: The step.
+            function: Its function.
+            args: The arguments by position.
+            kwargs: The arguments by name.
+            once: See there.
+            idempotency_key: See there.
+            parameters: What the policy is told that the step is given, where that is not the
+                arguments.
+            is_judged: Whether the policy has a say; not in what has no effect outside of the run.
+        """
         returned = _return_type(key, function)
         await step_turn()
         recorded = await self._steps.recorded_outcome(key)
@@ -57,7 +83,7 @@ class StepRunner:
             if recorded.usage.tokens_used:
                 await self._ledger.save(recorded.usage)
             if recorded.failure is not None:
-                raise StepFailed(key, recorded.failure)
+                raise failed_step(key, recorded.failure)
             try:
                 return decode_value(recorded.value or "null", returned, step=key.name)
             except PermanentError as error:
@@ -68,6 +94,9 @@ class StepRunner:
                         f" function's annotation -> {returned.name}",
                     ) from error
                 raise
+        denied: PolicyDenied | None = None
+        if is_judged and not self._policy.is_open:
+            denied = await self._refusal(key, function, args, kwargs, parameters)
         if idempotency_key:
             kwargs["idempotency_key"] = self._idempotency_key(key)
         async with self._steps.executing(key, once=once) as is_unknown:
@@ -75,10 +104,27 @@ class StepRunner:
                 raise self._unknown_outcome(
                     key, f"step {key.name!r} was begun, and whether it took effect is not known"
                 )
+            if denied is not None:
+                raise await self._policy.deny(key, denied) from denied
             executed = await self._execute(key, function, args, kwargs, returned, once=once)
         if executed.outcome.failure is not None:
             raise StepFailed(key, executed.outcome.failure) from executed.error
         return executed.value
+
+    async def _refusal(
+        self,
+        key: StepKey,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        parameters: Mapping[str, JsonValue] | None,
+    ) -> PolicyDenied | None:
+        act = current_act()
+        if act is not None:
+            return await self._policy.refusal(key, tool_parameters(act.arguments), act.tool)
+        return await self._policy.refusal(
+            key, step_parameters(function, args, kwargs) if parameters is None else parameters
+        )
 
     async def spend(self, usage: Usage, model: str) -> None:
         """Enter usage that the current step reports; see :meth:`perdure.agents.Run.spend`.

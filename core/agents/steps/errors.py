@@ -38,6 +38,15 @@ class BudgetExceeded(PermanentError):
     """The goal has used what its budget allows."""
 
 
+class PolicyDenied(PermanentError):
+    """The installation's policy denies what was about to be done: a rule of it, or its default.
+
+    Of a step or a call of a tool it is raised by a :class:`StepFailed` that is one of these too:
+    an agent that can do without catches it, and its goal goes on; otherwise the goal fails with it.
+    A step that was denied has not begun: when the goal is retried, it is judged once more.
+    """
+
+
 class OutcomeUnknown(PermanentError):
     """A step marked ``once`` was started, and whether it took effect is not known.
 
@@ -81,6 +90,16 @@ class StepFailed(Exception):
         super().__init__(failure.message)
         self.key = key
         self.failure = failure
+
+
+class StepDenied(StepFailed, PolicyDenied):
+    """The policy denied a step: the error that an agent gets, in every execution."""
+
+
+def failed_step(key: StepKey, failure: Failure) -> StepFailed:
+    """Return the error that stands for a step's failure, the same in every execution."""
+    denied = failure.type == PolicyDenied.__name__
+    return StepDenied(key, failure) if denied else StepFailed(key, failure)
 
 
 _KINDS: Final = (

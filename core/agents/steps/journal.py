@@ -81,6 +81,14 @@ class Journal(Protocol):
     async def record(self, key: StepKey, outcome: StepOutcome) -> None:
         """Store a finished step and its event; durable when this returns."""
 
+    async def record_decision(self, key: StepKey, data: Mapping[str, JsonValue] | None) -> None:
+        """Store a decision of the policy, which is no step, once; durable when this returns.
+
+        Args:
+            key: What was decided.
+            data: That of its event, ``policy.decided``; no event without.
+        """
+
     async def withdraw(self, key: StepKey) -> None:
         """Delete a failed step that ended the agent, so that the next attempt executes it again."""
 
@@ -172,6 +180,9 @@ class Ledger(Protocol):
 
     async def left_cost(self) -> float | None:
         """Return how many dollars the budget has left; ``None`` when it does not limit them."""
+
+    async def spent_cost(self) -> float:
+        """Return how many dollars the goal has spent so far, its delegates included."""
 
 
 class ArtifactWriter(Protocol):

@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pydantic import JsonValue
 
 from perdure.models.events import THINKING_SUFFIX
+
+# The names of what the journal holds of the policy's decisions, which are no steps of the agent's.
+POLICY_DECISION: Final = "policy decision"
+POLICY_APPROVAL: Final = "policy approval"
 
 
 @dataclass(frozen=True, slots=True)

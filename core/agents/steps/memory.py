@@ -68,6 +68,10 @@ class MemoryJournal:
         """Keep a finished step."""
         self.steps.setdefault(key, outcome)
 
+    async def record_decision(self, key: StepKey, data: Mapping[str, JsonValue] | None) -> None:
+        """Keep a decision of the policy; a run in memory has no event of it."""
+        self.steps.setdefault(key, StepOutcome(json.dumps(data)))
+
     async def withdraw(self, key: StepKey) -> None:
         """Delete a failed step."""
         if key in self.steps and self.steps[key].failure is not None:
@@ -165,6 +169,10 @@ class MemoryLedger:
     async def left_cost(self) -> float | None:
         """Return ``None``: there is no budget."""
         return None
+
+    async def spent_cost(self) -> float:
+        """Return how many dollars are spent."""
+        return self.spending.spent.cost
 
 
 class MemoryArtifacts:

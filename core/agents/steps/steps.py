@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Final, NoReturn
+
+from pydantic import JsonValue
 
 from perdure.agents.steps.encoding import digest_of
 from perdure.agents.steps.errors import PermanentError
@@ -199,6 +201,28 @@ class Steps:
         recording.step("completed" if outcome.failure is None else "failed")
         if self._outcomes is not None:
             self._outcomes[key] = outcome
+        self.raise_if_closed()
+
+    async def is_decided(self, key: StepKey) -> bool:
+        """Return whether the policy has made a decision, in whichever execution.
+
+        Raises:
+            RunClosed: The run is closed.
+        """
+        self.raise_if_closed()
+        with self.in_flight():
+            return key in await self._load()
+
+    async def record_decision(self, key: StepKey, data: Mapping[str, JsonValue] | None) -> None:
+        """Journal a decision of the policy, with the event that has ``data``.
+
+        Raises:
+            RunClosed: It could not be journaled, or the run was closed meanwhile.
+        """
+        with self.in_flight():
+            await self._journal.record_decision(key, data)
+        if self._outcomes is not None:
+            self._outcomes[key] = StepOutcome("null")
         self.raise_if_closed()
 
     async def withdraw(self, key: StepKey) -> None:

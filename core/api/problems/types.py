@@ -99,6 +99,12 @@ class ProblemType(Enum):
         "The key lacks a scope",
         "Use a key with the scope that the detail names: `perdure keys create --scope`.",
     )
+    POLICY_DENIED = _Kind(
+        403,
+        "The policy denies the goal",
+        "Hand in another goal, or have the rule changed that the detail names: `perdure policy"
+        " test` shows what decides.",
+    )
     UNKNOWN_KEY = _Kind(
         404,
         "There is no such key",

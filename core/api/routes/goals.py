@@ -30,6 +30,7 @@ START_PROBLEMS: Final = (
     ProblemType.INVALID_REQUEST,
     ProblemType.UNKNOWN_AGENT,
     ProblemType.INVALID_PARAMETERS,
+    ProblemType.POLICY_DENIED,
     ProblemType.KEY_CONFLICT,
     ProblemType.TEMPORAL_UNAVAILABLE,
 )

@@ -12,6 +12,7 @@ from starlette.routing import Match
 
 from perdure.agents.parameters import ParametersRefused
 from perdure.agents.plugins.registry import UnknownAgent
+from perdure.agents.steps.errors import PolicyDenied
 from perdure.api.access.errors import (
     AnothersMetrics,
     AnothersName,
@@ -60,6 +61,7 @@ _TYPES: Final[Mapping[type[Exception], ProblemType]] = {
     KeyConflict: ProblemType.KEY_CONFLICT,
     NoResultYet: ProblemType.NO_RESULT_YET,
     NotAsked: ProblemType.NOT_ASKED,
+    PolicyDenied: ProblemType.POLICY_DENIED,
     ProviderUnavailable: ProblemType.IDENTITY_PROVIDER_UNAVAILABLE,
     RunEnded: ProblemType.RUN_ENDED,
     RunNotEnded: ProblemType.RUN_NOT_ENDED,

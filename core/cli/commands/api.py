@@ -61,6 +61,7 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
     from perdure.agents.plugins.file_watch import watch_files
     from perdure.api.access.address import check_address
     from perdure.api.server import listen, serve
+    from perdure.policy.reading import load_policy
     from perdure.stores import open_stores
     from perdure.temporal.client.agent_pools import AgentPools
     from perdure.temporal.client.connection import connect
@@ -74,6 +75,7 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
     from perdure.web.site import create_site
 
     settings = settings_with_files(plugin_files)
+    policy = load_policy(settings.policy)
     await check_address(settings, report)
     listener = listen(settings.host, settings.port if port is None else port)
     async with measured(), open_stores(settings, report) as stores:
@@ -89,7 +91,8 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
         registry = load_agents(settings)
         # A key is for goals, and for no file that was not handed in.
         pools = AgentPools(settings.agent_pools, of_plugins=not embedded)
-        service = GoalService(client, stores, registry, settings.file_roots or (), pools)
+        roots = settings.file_roots or ()
+        service = GoalService(client, stores, registry, roots, pools, policy)
         app = create_site(service, settings)
         async with (
             serve(app, listener, settings) as url,

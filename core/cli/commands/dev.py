@@ -66,6 +66,7 @@ async def _dev(
 async def _serve(settings: "Settings", port: int | None, temporal_port: int, as_json: bool) -> None:
     from perdure.api.access.address import check_address
     from perdure.api.server import serve
+    from perdure.policy.reading import load_policy
     from perdure.temporal.client.goal_service import GoalService
     from perdure.temporal.installation import RunningInstallation, plugin_files_of, published
     from perdure.temporal.session import embedded_session
@@ -79,7 +80,12 @@ async def _serve(settings: "Settings", port: int | None, temporal_port: int, as_
             report(message)
         roots = settings.file_roots or (Path.cwd(),)
         service = GoalService(
-            session.client, session.stores, session.registry, roots, session.pools
+            session.client,
+            session.stores,
+            session.registry,
+            roots,
+            session.pools,
+            load_policy(settings.policy),
         )
         app = create_site(service, settings)
         listener = _listen_on_free_port(settings.host, settings.port if port is None else port)

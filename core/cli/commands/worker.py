@@ -73,10 +73,13 @@ def worker(
     for the database, while it does not answer. When it stops, agents reach the end of a step; their
     goals go on at another worker.
     """
+    from perdure.policy.reading import load_policy
+
     # In the environment, where a pool's workers find them too.
     if pool is not None:
         os.environ["PERDURE_POOL"] = pool
     settings = settings_with_files(plugin_files)
+    load_policy(settings.policy)  # before it waits for anything
     if build_id is not None:
         os.environ["PERDURE_BUILD_ID"] = build_id
     if make_current:

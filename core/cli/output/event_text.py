@@ -160,6 +160,16 @@ def _approval_decided(data: Data) -> str:
     return decision + (f" by {names}" if names else "") + (f": {reasons}" if reasons else "")
 
 
+def policy_decided(data: Data) -> str:
+    """Return a decision of the policy in words, such as ``tool 'refund' denied by rule 'caps'``."""
+    outcomes = {"allow": "allowed by", "deny": "denied by", "ask": "is asked about by"}
+    outcome = outcomes.get(str(data["outcome"]), str(data["outcome"]))
+    rule = data.get("rule")
+    by = "the policy's default" if rule is None else f"rule {rule!r}"
+    what = "the goal" if data["kind"] == "goal" else f"{data['kind']} {data['name']!r}"
+    return f"{what} {outcome} {by}{_reason(data)}"
+
+
 _DESCRIPTIONS: Final[Mapping[str, Callable[[Data], str]]] = {
     "progress": lambda data: f"{data['percentage']:3.0f} %  {_activity(data)}",
     "artifact": lambda data: f"made {data['name']}",
@@ -174,6 +184,7 @@ _DESCRIPTIONS: Final[Mapping[str, Callable[[Data], str]]] = {
     "usage": lambda _: "",
     "approval.requested": _approval_requested,
     "approval.decided": _approval_decided,
+    "policy.decided": policy_decided,
     "signal": lambda data: f"the signal {data['name']} came",
     "delegated": lambda data: (
         f"delegated to {data['agent_type']}: {data['description']}  ({data['workflow_id']})"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli.output.event_text import numbered, one_line, step_label
+from perdure.cli.output.event_text import numbered, one_line, policy_decided, step_label
 from perdure.cli.output.printing import print_text
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ def print_goal_details(details: "GoalDetails") -> None:
     for label, usage in (("lost", spending.thrown_away), ("saved", spending.saved)):
         if usage.tokens_used:
             click.echo(f"{label:10} {_usage_text(usage)}")
+    for decision in details.decisions:
+        data = decision.model_dump(mode="json")
+        print_text(f"policy     {one_line(policy_decided(data))}")
     for wait in details.waits:
         print_text(f"waits for  {_wait_text(wait)}")
     if details.missing_pool is not None:

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from perdure.models import Event, EventType, Progress
 from perdure.redaction import holds_api_key, without_secrets
 from perdure.redis.connection import RedisConnection
-from perdure.schemas.steps import RecentStep
+from perdure.schemas.steps import PolicyDecision, RecentStep
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import UnknownGoal
 from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_feed import EventFeed, EventReader
+from perdure.stores.events.policy_decisions import policy_decisions
 from perdure.stores.events.recent_steps import recent_steps
 from perdure.stores.events.texts import StreamedText, open_texts, texts_of_step
 
@@ -125,6 +126,19 @@ class EventStore(TenantStore):
         def fetch(connection: Connection) -> list[RecentStep]:
             self._tenancy.check_run(connection, workflow_id)
             return recent_steps(connection, workflow_id)
+
+        return await self._database.read(fetch)
+
+    async def policy_decisions(self, workflow_id: str) -> list[PolicyDecision]:
+        """Return the last twenty decisions of the policy on a run, the oldest first.
+
+        Raises:
+            UnknownGoal: It is another tenant's.
+        """
+
+        def fetch(connection: Connection) -> list[PolicyDecision]:
+            self._tenancy.check_run(connection, workflow_id)
+            return policy_decisions(connection, workflow_id)
 
         return await self._database.read(fetch)
 

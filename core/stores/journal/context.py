@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from pydantic import JsonValue
 from sqlalchemy import (
     Connection,
     Executable,
@@ -217,6 +218,18 @@ class StoredJournal:
         async with self._budget_lock if self._executing else nullcontext():
             await with_retries(lambda: self._database.write(record_once))
             self._executing.discard(key)
+
+    async def record_decision(self, key: StepKey, data: Mapping[str, JsonValue] | None) -> None:
+        """Store a decision of the policy, and its event; it is not counted as a step."""
+        if self._before_recording is not None:
+            await self._before_recording()
+
+        def record_once(transaction: Transaction) -> None:
+            self._claim.check(transaction)
+            run, now = self._claim.workflow_id, datetime.now(UTC)
+            self._statements.recorder.record_decision(transaction, run, key, data, now)
+
+        await with_retries(lambda: self._database.write(record_once))
 
     async def withdraw(self, key: StepKey) -> None:
         """Delete a failed step."""

@@ -1,5 +1,7 @@
 """Rows of the journal: reading a step's outcome, and recording one with its event."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -85,6 +87,46 @@ class StepRecorder:
         Returns:
             Whether it was recorded.
         """
+        if not self._insert_row(transaction, workflow_id, key, outcome, at, large):
+            return False
+        event: dict[str, JsonValue] = {**named_step(key), "seconds": outcome.seconds}
+        if outcome.failure is not None:
+            event["error"] = outcome.failure.model_dump(mode="json")
+        type_: EventType = "step.failed" if outcome.failure else "step.completed"
+        add_event(transaction, workflow_id, type_, event)
+        return True
+
+    def record_decision(
+        self,
+        transaction: Transaction,
+        workflow_id: str,
+        key: StepKey,
+        data: Mapping[str, JsonValue] | None,
+        at: datetime,
+    ) -> None:
+        """Record a decision of the policy with its event, unless the journal already has it.
+
+        Args:
+            transaction: The transaction.
+            workflow_id: The run.
+            key: What was decided.
+            data: That of its event; no event without.
+            at: The time, in UTC.
+        """
+        decided = StepOutcome(json.dumps(data))
+        is_new = self._insert_row(transaction, workflow_id, key, decided, at, None)
+        if is_new and data is not None:
+            add_event(transaction, workflow_id, "policy.decided", data)
+
+    def _insert_row(
+        self,
+        transaction: Transaction,
+        workflow_id: str,
+        key: StepKey,
+        outcome: StepOutcome,
+        at: datetime,
+        large: LargeValue | None,
+    ) -> bool:
         row = step_row(workflow_id, key) | {
             "value": outcome.value if large is None else "",
             "content": large.digest if large is not None else None,
@@ -94,11 +136,4 @@ class StepRecorder:
             "usage": outcome.usage.model_dump_json() if outcome.usage != NO_USAGE else None,
             "recorded_at": at,
         }
-        if transaction.connection.execute(self._insert, row).first() is None:
-            return False
-        event: dict[str, JsonValue] = {**named_step(key), "seconds": outcome.seconds}
-        if outcome.failure is not None:
-            event["error"] = outcome.failure.model_dump(mode="json")
-        type_: EventType = "step.failed" if outcome.failure else "step.completed"
-        add_event(transaction, workflow_id, type_, event)
-        return True
+        return transaction.connection.execute(self._insert, row).first() is not None

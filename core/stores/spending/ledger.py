@@ -218,6 +218,10 @@ class StoredLedger:
         _, cost = await with_retries(lambda: self._database.read(self._spent))
         return max(0.0, budget.cost - cost)
 
+    async def spent_cost(self) -> float:
+        """Return how many dollars the goal has spent so far, its delegates included."""
+        return (await with_retries(lambda: self._database.read(self._spent)))[1]
+
     async def close(self, seconds: float) -> None:
         """Store what this execution has saved, and how long it has worked since the last step."""
         saved, self._saved = self._saved, Usage()

@@ -20,6 +20,7 @@ async def goal_details(stores: Stores, workflow_id: str) -> GoalDetails:
         waits=[_wait(wait) for wait in waits],
         unknown_steps=await stores.once_steps.unknown(workflow_id),
         missing_pool=await missing_pool(stores, record),
+        decisions=await stores.events.policy_decisions(workflow_id),
     )
 
 

@@ -15,7 +15,9 @@ from temporalio.service import RPCError
 from perdure.activities.agent_lookup import find_agent
 from perdure.agents.parameters import typed_parameters
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
+from perdure.agents.policy.gate import denial_of_goal
 from perdure.models import Budget, Goal, GoalRecord, Parameters
+from perdure.policy.policy import Policy
 from perdure.redaction import holds_api_key
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.access.audit import PendingEntry
@@ -57,6 +59,7 @@ class GoalService:
         registry: AgentRegistry,
         file_roots: Sequence[Path] | None = None,
         pools: AgentPools = _ANY_POOLS,
+        policy: Policy | None = None,
     ) -> None:
         """Bind it to an installation.
 
@@ -67,11 +70,13 @@ class GoalService:
             file_roots: The folders that the paths of goals may lie in, beside files that were
                 handed in; any when ``None``.
             pools: Which pools of workers run the goals of which agents.
+            policy: The rules that a goal must not be denied by.
         """
         self.registry = registry
         self.client = client
         self._file_roots = file_roots
         self._pools = pools
+        self._policy = policy
         self._gateway = WorkflowGateway(client)
         self._views: dict[str, GoalService] = {}
         self._bind(stores)
@@ -125,6 +130,7 @@ class GoalService:
         Raises:
             UnknownAgent: No installed agent has that name.
             ParametersRefused: The parameters do not fit the agent.
+            PolicyDenied: A rule of the policy denies it.
             InputRefused: The idempotency key is empty or too long, or the goal holds an API key.
             KeyConflict: The key was given with another goal.
             StoreUnavailable: A key or a callback was given and the stores do not answer; nothing
@@ -159,6 +165,7 @@ class GoalService:
         Raises:
             UnknownAgent: No installed agent has that name.
             ParametersRefused: The parameters do not fit the agent.
+            PolicyDenied: A rule of the policy denies it.
             InputRefused: The goal holds an API key.
         """
         _check_no_key(goal)
@@ -169,7 +176,9 @@ class GoalService:
             "pool": self._pools.for_goal(goal, agent.spec),
             "tenant": self.stores.tenant or goal.tenant,
         }
-        return goal.model_copy(update=update), agent
+        checked = goal.model_copy(update=update)
+        self._check_policy(checked)
+        return checked, agent
 
     async def run_again(
         self,
@@ -205,6 +214,7 @@ class GoalService:
             StateConflict: Several steps have that name, or the key was given with something else.
             UnknownAgent: No installed agent has that name.
             ParametersRefused: The parameters do not fit the agent.
+            PolicyDenied: A rule of the policy denies it.
             InputRefused: The description is blank, the parameters are too large, or one of them
                 holds an API key.
             TemporalUnavailable: The server does not answer; nothing was started.
@@ -219,6 +229,7 @@ class GoalService:
         typed = typed_parameters(agent.spec, goal.parameters, paths.check)
         update = {"parameters": typed, "trace": new_goal(goal.agent_type)}
         goal = goal.model_copy(update=update)
+        self._check_policy(goal)
         new = f"goal-{goal.goal_id}-{uuid.uuid4()}"
         if idempotency_key is not None:
             if from_step is not None:  # before the key is taken, which another step may need
@@ -245,6 +256,11 @@ class GoalService:
             return await self.client.service_client.check_health(timeout=RPC_TIMEOUT)
         except (RPCError, RuntimeError):
             return False
+
+    def _check_policy(self, goal: Goal) -> None:
+        denied = None if self._policy is None else denial_of_goal(self._policy, goal)
+        if denied is not None:
+            raise denied
 
     async def _claim(self, key: str, digest: str, workflow_id: str) -> tuple[str, bool]:
         """Return the run that has an idempotency key, and whether it was started.

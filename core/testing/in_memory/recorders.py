@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
+from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
 from perdure.agents.steps.errors import BudgetExceeded
@@ -119,6 +120,15 @@ class RecordingJournal:
         self.recorded.append(key)
         self._kill_if_planned(key, "after_record")
 
+    async def record_decision(self, key: StepKey, data: Mapping[str, JsonValue] | None) -> None:
+        """Keep a decision of the policy.
+
+        Raises:
+            Killed: The process was killed.
+        """
+        self._check_alive()
+        await self.wrapped.record_decision(key, data)
+
     async def withdraw(self, key: StepKey) -> None:
         """Forget a failed step."""
         await self.wrapped.withdraw(key)
@@ -230,6 +240,10 @@ class BudgetedLedger(MemoryLedger):
     async def left_cost(self) -> float | None:
         """Return how many dollars are left; ``None`` when they are not limited."""
         return None if self._max_cost is None else max(0.0, self._max_cost - self._used.cost)
+
+    async def spent_cost(self) -> float:
+        """Return how many dollars are spent."""
+        return self._used.cost
 
     @property
     def _used(self) -> Usage:

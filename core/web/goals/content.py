@@ -75,6 +75,7 @@ async def goal_page(
         "is_shortened": axis.is_shortened,
         "open_approvals": [one for one in approvals if one.status is ApprovalStatus.OPEN],
         "decided": [one for one in approvals if one.status is not ApprovalStatus.OPEN],
+        "policy": await stores.events.policy_decisions(goal.workflow_id),
         "summary": await _summary(goal),
         "view": view,
         "pictures": _pictures(goal, view) if file is None else [],

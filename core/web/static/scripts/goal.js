@@ -151,7 +151,7 @@ function follow(after) {
     bar.value = percentage;
     document.getElementById("message").textContent = message;
   });
-  on(["step.started", "tool.called", "tool.returned", "artifact", "approval.requested", "approval.decided", "delegated", "signal"], () => plan());
+  on(["step.started", "tool.called", "tool.returned", "artifact", "approval.requested", "approval.decided", "policy.decided", "delegated", "signal"], () => plan());
   on(["step.completed", "step.failed"], ({ step }) => {
     withdraw((name) => name.startsWith(`${step}#`));
     plan();

@@ -1,0 +1,1 @@
+"""Judging what a run is about to do by the installation's policy."""
