@@ -100,6 +100,7 @@ def _problem(item: Mapping[str, Any], tree: Any) -> tuple[int, str]:
     else:
         line = _line_of_key(tree, location)
         message = str(item["msg"]).removeprefix("Value error, ")
+        message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "fields")
         what = f"{_named(location)}: {message[:1].lower()}{message[1:]}"
     return line, what
 

@@ -242,4 +242,5 @@ class PolicyFile(_Part):
     """
 
     default: Literal["allow", "deny"] = "allow"
-    rules: tuple[Rule, ...] = ()
+    # A file whose rules are all commented out has none.
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(lambda rules: rules or ())] = ()

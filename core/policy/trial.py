@@ -81,7 +81,7 @@ class TrialOutcome:
     def as_json(self) -> dict[str, JsonValue]:
         """Return it as one JSON object."""
         rules: list[JsonValue] = [
-            {"name": rule.name, "line": line, "reason": rule.reason, "of": list(rule.of),
+            {"name": rule.name, "line": line, "reason": rule.reason, "of": [*rule.of],
              "needed": rule.needed,
              "expires_seconds": rule.expires.total_seconds() if rule.expires else None}
             if rule.then == "ask"

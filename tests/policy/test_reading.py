@@ -90,6 +90,10 @@ BAD_FILES = {
             "p.yaml, line 2: rule 1, when.agent: it is empty: give at least one, or leave it out",
         ],
     ),
+    "no list": (
+        "rules:\n  one: {when: {tool: x}, then: deny}\n",
+        ["p.yaml, line 1: rules: input should be a list"],
+    ),
     "a list": ("- one\n", ["p.yaml: this is no policy: write default: and rules: into it"]),
     "nothing": ("", ["p.yaml: this is no policy"]),
 }
@@ -123,6 +127,10 @@ def test_what_is_no_yaml_is_said_with_its_line() -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PolicyInvalid, match=r"none\.yaml cannot be read \(No such file"):
         load_policy(tmp_path / "none.yaml")
+
+
+def test_rules_that_are_all_commented_out_are_none() -> None:
+    assert parse_policy("rules:\n# - name: one\n", source="p.yaml").rules == ()
 
 
 def test_without_a_file_there_is_no_policy() -> None:

@@ -90,7 +90,7 @@ class PolicyGate:
         if self._policy is None:
             return None
         subject = await self._subject(self._policy, step=key.name, tool=tool, parameters=parameters)
-        identity = [key.name, key.digest, key.occurrence]
+        identity: JsonValue = [key.name, key.digest, key.occurrence]
         return await self._judge(self._policy, subject, identity, named_step(key))
 
     async def admit_call(self, tool: str, arguments: object, identity: JsonValue) -> None:
@@ -174,8 +174,8 @@ class PolicyGate:
                 f" {inner.name!r} nobody can be waited for: have the rule name that step"
             )
         whose: JsonValue = _GOAL if rule.is_about_goals else identity
-        terms: JsonValue = [rule.name, whose, list(rule.of), rule.needed]
-        asked: dict[str, JsonValue] = {"of": list(rule.of), "needed": rule.needed}
+        terms: JsonValue = [rule.name, whose, [*rule.of], rule.needed]
+        asked: dict[str, JsonValue] = {"of": [*rule.of], "needed": rule.needed}
         if rule.expires is not None:
             asked["expires_seconds"] = rule.expires.total_seconds()
         await self._record(
