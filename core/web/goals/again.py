@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from perdure.agents.description import describe_agent
 from perdure.agents.parameters import ParametersRefused
+from perdure.agents.steps.errors import PolicyDenied
 from perdure.api.access.requirements import START_ACTION, Audited, Caller, requires
 from perdure.api.routes.dependencies import Service
 from perdure.models import GoalRecord
@@ -64,6 +65,8 @@ async def run_again(
         return await _show(request, service, goal, form.refused(error), status=422)
     except (InputRefused, UnknownStep) as error:
         return await _show(request, service, goal, form.failed(str(error)), status=422)
+    except PolicyDenied as error:
+        return await _show(request, service, goal, form.failed(str(error)), status=403)
     except (TemporalUnavailable, StoreUnavailable) as error:
         return await _show(request, service, goal, form.failed(str(error)), status=503)
     except StateConflict as error:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from perdure.agents.description import describe_agent
 from perdure.agents.parameters import ParametersRefused
+from perdure.agents.steps.errors import PolicyDenied
 from perdure.api.access.audited import entry_with_record
 from perdure.api.access.principals import Principal
 from perdure.api.access.requirements import Audited, requires
@@ -54,6 +55,8 @@ async def start_goal(name: str, service: Service, request: Request, audited: Aud
         return _show(request, form.refused(error), service, status=422)
     except InputRefused as error:
         return _show(request, form.failed(str(error)), service, status=422)
+    except PolicyDenied as error:
+        return _show(request, form.failed(str(error)), service, status=403)
     except (TemporalUnavailable, StoreUnavailable) as error:
         return _show(request, form.failed(str(error)), service, status=503)
     except StateConflict as error:
