@@ -1,6 +1,7 @@
 """The policy in a run: what it denies is not begun, and what it decided is not decided again."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from perdure.agents import (
     Run,
     StepFailed,
 )
+from perdure.agents.policy.gate import step_parameters
 from perdure.agents.steps.memory import MemoryJournal
 from perdure.agents.steps.run_closed import Suspended
 from perdure.models import Usage
@@ -252,6 +254,27 @@ async def test_rules_look_at_arguments_by_name_and_at_what_was_spent() -> None:
     executions = AgentExecutions(spec, policy=spent)
     with pytest.raises(PolicyDenied, match="'second'"):
         await executions.execute()
+
+
+def pay(to: str, amount: int = 7, *, note: str = "", **more: object) -> None:
+    """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "expected"),
+    [
+        (pay, ("ann", 5), {}, {"to": "ann", "amount": 5, "note": ""}),
+        (pay, ("ann",), {"note": "n"}, {"to": "ann", "amount": 7, "note": "n"}),
+        (partial(pay, "ann", note="n"), (5,), {}, {"to": "ann", "amount": 5, "note": "n"}),
+        (partial(pay, object()), (), {"amount": 1}, {"amount": 1, "note": ""}),
+        (pay, ("b",), {"x": [1]}, {"to": "b", "amount": 7, "note": "", "x": [1]}),
+        (max, (3, 4), {}, {"0": 3, "1": 4}),
+    ],
+)  # fmt: skip
+def test_arguments_by_name(
+    function: Any, args: tuple[object, ...], kwargs: dict[str, object], expected: object
+) -> None:
+    assert step_parameters(function, args, kwargs) == expected
 
 
 async def test_a_command_is_known_by_its_program_and_arguments() -> None:

@@ -6,7 +6,9 @@ What was denied was never begun: when its goal is retried, it is judged by the r
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
@@ -223,20 +225,34 @@ def tool_parameters(arguments: object) -> Mapping[str, JsonValue]:
 def step_parameters(
     function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> Mapping[str, JsonValue]:
-    """Return the arguments of a step by the names that its function gives them."""
-    try:
-        bound = inspect.signature(function).bind_partial(*args, **kwargs)
-        bound.apply_defaults()
-        named: Mapping[str, object] = bound.arguments
-    except (TypeError, ValueError):  # a function without a signature, or that they do not fit
-        named = {str(number): value for number, value in enumerate(args)} | dict(kwargs)
-    try:
-        plain = to_json(named, what="the arguments of a step")
-    except PermanentError:  # a default that has no JSON form
-        given = {str(number): value for number, value in enumerate(args)} | dict(kwargs)
-        plain = to_json(given, what="the arguments of a step")
-    assert isinstance(plain, dict)
+    """Return the arguments of a step by the names that its function gives them.
+
+    Those that :func:`functools.partial` has bound count too, as far as they have a JSON form.
+    """
+    while isinstance(function, partial):
+        args, kwargs = (*function.args, *args), {**function.keywords, **kwargs}
+        function = function.func
+    plain: dict[str, JsonValue] = {}
+    for name, value in _named_arguments(function, args, kwargs).items():
+        with suppress(PermanentError):
+            plain[name] = to_json(value, what=f"the argument {name!r}")
     return plain
+
+
+def _named_arguments(
+    function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> Mapping[str, object]:
+    try:
+        signature = inspect.signature(function)
+        bound = signature.bind_partial(*args, **kwargs)
+    except (TypeError, ValueError):  # a function without a signature, or that they do not fit
+        return {str(number): value for number, value in enumerate(args)} | dict(kwargs)
+    bound.apply_defaults()
+    named = dict(bound.arguments)
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            named |= named.pop(name)
+    return named
 
 
 def _decision_key(kind: str, identity: JsonValue) -> StepKey:
