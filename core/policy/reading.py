@@ -56,9 +56,10 @@ def parse_policy(text: str, *, source: str) -> Policy:
     """
     import yaml
 
+    from perdure.policy.yaml_text import read_yaml
+
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        tree, document = read_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PolicyInvalid((_unreadable(error, source),)) from error
     if not isinstance(document, dict):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.temporal.server.development_server import DevelopmentServer
@@ -23,11 +24,15 @@ rules:
 """
 
 
+class Meal(BaseModel):
+    animal: str
+
+
 async def feed(run: Run, goal: Goal) -> Result:
     return Result(summary=await run.step("feed", str.title, "fed"))
 
 
-DESK = AgentSpec(name="desk", description="Feeds.", agent=feed)
+DESK = AgentSpec(name="desk", description="Feeds.", agent=feed, parameters=Meal)
 
 
 def body(animal: str) -> dict[str, object]:

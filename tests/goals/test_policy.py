@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pydantic import JsonValue
+import pytest_asyncio
+from pydantic import BaseModel, JsonValue
 
 from perdure.agents import AgentSpec, Goal, PolicyDenied, Result, Run
 from perdure.models import Budget, GoalStatus
@@ -19,7 +20,7 @@ DENY = "{name: no refunds, when: {step: refund}, then: deny}"
 ASK = "{name: two people, when: {step: refund}, then: ask, of: [ann, bob], needed: 2, expires: 1h}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest_asyncio.fixture(loop_scope="session", params=["sqlite", "postgresql"])
 async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """Return the address of a database of either kind; empty for SQLite in the home."""
     if request.param == "sqlite":
@@ -34,6 +35,11 @@ def write_rules(path: Path, *rules: str, default: str = "allow") -> Path:
     listed = "".join(f"  - {rule}\n" for rule in rules)
     path.write_text(f"default: {default}\nrules:\n{listed}" if rules else f"default: {default}\n")
     return path
+
+
+class Order(BaseModel):
+    region: str = ""
+    careful: bool = False
 
 
 class Desk:
@@ -60,7 +66,7 @@ class Desk:
 
     @property
     def spec(self) -> AgentSpec:
-        return AgentSpec(name="desk", description="", agent=self.agent)
+        return AgentSpec(name="desk", description="", agent=self.agent, parameters=Order)
 
 
 async def decided(here: Installation, workflow_id: str) -> list[tuple[JsonValue, JsonValue]]:
@@ -78,10 +84,10 @@ async def test_a_denied_step_fails_its_goal_at_once_and_a_retry_goes_by_todays_r
         workflow_id = await here.start("desk")
         output, record = await here.finish(workflow_id)
     assert not output.success
-    assert record.failure is not None
-    assert record.failure.type == "PolicyDenied"
-    assert record.failure.permanent
-    assert "rule 'no refunds' denies that" in record.failure.message
+    assert record.error is not None
+    assert record.error.type == "PolicyDenied"
+    assert record.error.permanent
+    assert "rule 'no refunds' denies that" in record.error.message
     assert desk.done == ["search"]
     types = await here.events(workflow_id)
     assert "run.retrying" not in types
@@ -154,8 +160,8 @@ async def test_a_no_and_a_time_that_is_over_deny(install: Install, tmp_path: Pat
     await here.answer(workflow_id, QUESTION, approved=False, by="bob")
     output, record = await here.finish(workflow_id)
     assert not output.success
-    assert record.failure is not None
-    assert record.failure.message.endswith("and bob has said no: do without it")
+    assert record.error is not None
+    assert record.error.message.endswith("and bob has said no: do without it")
     assert await decided(here, workflow_id) == [("ask", "two people"), ("deny", "two people")]
 
 
@@ -166,8 +172,8 @@ async def test_a_time_that_is_over_denies(install: Install, tmp_path: Path) -> N
     workflow_id = await here.start("desk")
     output, record = await here.finish(workflow_id)
     assert not output.success
-    assert record.failure is not None
-    assert "nobody has said yes in time" in record.failure.message
+    assert record.error is not None
+    assert "nobody has said yes in time" in record.error.message
     [approval] = await here.stores.approvals.list(workflow_id=workflow_id)
     assert approval.status is ApprovalStatus.EXPIRED
 
@@ -205,8 +211,8 @@ async def test_a_goal_that_another_delegates_is_judged_where_it_begins(
     here = await install(desk.spec, leader, policy=path)
     output, record = await here.finish(await here.start("lead"))
     assert not output.success
-    assert record.failure is not None
-    assert "rule 'eu only' denies that" in record.failure.message
+    assert record.error is not None
+    assert "rule 'eu only' denies that" in record.error.message
     assert desk.done == []
 
 

@@ -115,6 +115,12 @@ def test_names(when: str, subject: Subject, expected: bool) -> None:
         ("true", "True", True),
         ("true", 1, False),
         ("null", None, True),
+        ("no", "NO", True),  # Norway, and no boolean
+        ("[on, yes, 010, 12:30, 2026-03-02]", "010", True),
+        ("[on, yes, 010, 12:30, 2026-03-02]", "12:30", True),
+        ("[on, yes, 010, 12:30, 2026-03-02]", "2026-03-02", True),
+        ("1.5", "1.50", True),
+        ("{over: 1e3}", 1001, True),
         ("{over: 100}", 101, True),
         ("{over: 100}", 100, False),
         ("{over: 100}", "250", True),
@@ -149,7 +155,10 @@ def test_parameters_within_parameters() -> None:
     nested: JsonValue = {"to": [{"country": "NO"}, {"country": "SE"}]}
     assert denies("{tool: refund, parameters: {bank.to.country: SE}}", call(bank=nested))
     assert not denies("{tool: refund, parameters: {bank.to.country: DK}}", call(bank=nested))
-    assert denies("{tool: refund, parameters: {a.b: 1}}", call(**{"a.b": 1}))
+    assert denies(
+        "{tool: refund, parameters: {a.b: 1}}",
+        Subject(goal(), NOON, "tool refund", "refund", {"a.b": 1}),
+    )
 
 
 def test_parameters_are_the_goals_where_no_tool_and_no_step_is_named() -> None:

@@ -26,10 +26,10 @@ BAD_FILES = {
         ["p.yaml, line 1: defualt is not known: is it 'default' that is meant?"],
     ),
     "an unknown comparison": (
-        "rules:\n  - name: one\n    when: {parameters: {amount: {above: 3}}}\n    then: deny\n",
+        "rules:\n  - name: one\n    when: {parameters: {amount: {larger: 3}}}\n    then: deny\n",
         [
             (
-                "p.yaml, line 3: rule 1, when.parameters.amount.above is not known: known here are"
+                "p.yaml, line 3: rule 1, when.parameters.amount.larger is not known: known here are"
                 " is, not, over, under, matches"
             )
         ],

@@ -7,6 +7,7 @@ What was denied was never begun: when its goal is retried, it is judged by the r
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -169,6 +170,8 @@ class PolicyGate:
         self, rule: "Rule", subject: Subject, identity: JsonValue, about: _Data
     ) -> str | None:
         """Ask people as a rule says, and return why it is no; ``None`` when it is yes."""
+        if rule.is_about_goals:
+            subject = replace(subject, step=None, tool=None, parameters=self._goal.parameters)
         inner = current_step.get()
         if inner is not None:
             return (
