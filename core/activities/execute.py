@@ -158,6 +158,9 @@ class Execute:
             started_at=info.started_time,
         )
         type_, data = _start_event(task)
+        installed = self._registry.agents.get(task.goal.agent_type)
+        if installed is not None:
+            data["agent_version"] = installed.agent_version
         try:
             return await self._stores.executions.start(claim, type_, data)
         except UnknownGoal:

@@ -52,9 +52,13 @@ class UploadedFiles:
         Where they lie on this machine is of no use to those who read a goal's error, its events
         and its result; and the paths that delegates are given have no other name.
         """
+        return renaming(self.names_given(tenant))
+
+    def names_given(self, tenant: str) -> list[tuple[str, str]]:
+        """Return what stands before a tenant's uploads on this machine, and what names them."""
         folders = (self._stores.of(tenant).uploads.folder, self._cache.folder)
         paths = {str(path) for folder in folders for path in (folder, folder.resolve())}
-        return renaming([(f"{path}/", UPLOAD_SCHEME) for path in paths])
+        return [(f"{path}/", UPLOAD_SCHEME) for path in paths]
 
     @staticmethod
     def are_named_by(goal: Goal) -> bool:

@@ -79,14 +79,15 @@ class Event(Model):
         time: When, in UTC.
         data: The details: a progress event holds the fields of :class:`Progress`, an artifact event
             those of :class:`Artifact`, a step event ``step``, ``number`` (3 for the third step of
-            that name in an execution) and ``seconds``, or, of one that a person has settled,
-            ``done`` and ``by``, a piece of text its ``stream`` and ``text``, a model's thinking
-            being a stream of its own whose name ends in ``.thinking``, an event of a tool
-            ``tool``, ``tool_call_id`` and ``arguments``, or ``result`` or ``error`` with
-            ``seconds``, as texts that are cut where they are long, a decision of the policy its
-            ``outcome`` (``allow``, ``deny``, ``ask``), the ``rule``, what it is about as ``kind``
-            (``goal``, ``step``, ``tool``) and ``name``, and the ``parameters_digest``, a failed run
-            those of :class:`Failure`.
+            that name in an execution) and ``seconds``, with ``within`` for the key of the step in
+            whose function it was executed, or, of one that a person has settled, ``done`` and
+            ``by``, the beginning of a later execution ``agent_version``, a piece of text its
+            ``stream`` and ``text``, a model's thinking being a stream of its own whose name ends in
+            ``.thinking``, an event of a tool ``tool``, ``tool_call_id`` and ``arguments``, or
+            ``result`` or ``error`` with ``seconds``, as texts that are cut where they are long, a
+            decision of the policy its ``outcome`` (``allow``, ``deny``, ``ask``), the ``rule``, what
+            it is about as ``kind`` (``goal``, ``step``, ``tool``) and ``name``, and the
+            ``parameters_digest``, a failed run those of :class:`Failure`.
     """
 
     workflow_id: str

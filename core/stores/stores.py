@@ -59,6 +59,7 @@ from perdure.stores.spending.ledger import LedgerStore
 from perdure.stores.spending.metrics import MetricStore
 from perdure.stores.spending.response_cache import ResponseCache
 from perdure.stores.spending.usage import UsageStore
+from perdure.stores.timelines.recordings import RecordingStore
 from perdure.stores.timelines.timeline_store import TimelineStore
 
 # So many views by tenant are kept; when there are more, they are made anew.
@@ -106,6 +107,7 @@ class Stores:
     callbacks: CallbackStore
     access: AccessStores
     timelines: TimelineStore
+    recordings: RecordingStore
     reruns: RerunStore
     counts: CurrentCountStore
     scores: ScoreStore
@@ -226,6 +228,7 @@ async def open_stores(
             callbacks=CallbackStore(database),
             access=AccessStores.over(database),
             timelines=TimelineStore(database),
+            recordings=RecordingStore(database),
             reruns=RerunStore(database),
             counts=CurrentCountStore(database),
             scores=ScoreStore(database),

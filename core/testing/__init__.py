@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from perdure.agents.steps.memory import MemoryJournal
+    from perdure.schemas.replays.replay import Replay
     from perdure.testing.contracts.contract import AgentContract
     from perdure.testing.contracts.errors import BrokenContract
     from perdure.testing.installation import GoalFailed, Installation
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
     from perdure.testing.model_endpoint.server import ModelServer
     from perdure.testing.rehearsal import Rehearsal, StillWaiting, rehearse
+    from perdure.testing.replays import replay
 
 __all__ = [
     "AgentContract",
@@ -37,6 +39,7 @@ __all__ = [
     "ModelServer",
     "RecordedRequest",
     "Rehearsal",
+    "Replay",
     "Reply",
     "StillWaiting",
     "ToolCall",
@@ -46,6 +49,7 @@ __all__ = [
     "keeps_silent",
     "refuses",
     "rehearse",
+    "replay",
     "says",
 ]
 
@@ -60,6 +64,7 @@ _MODULES: Final = {
     "ModelServer": "perdure.testing.model_endpoint.server",
     "RecordedRequest": "perdure.testing.model_endpoint.request_log",
     "Rehearsal": "perdure.testing.rehearsal",
+    "Replay": "perdure.schemas.replays.replay",
     "Reply": _SCRIPT,
     "StillWaiting": "perdure.testing.rehearsal",
     "ToolCall": _SCRIPT,
@@ -69,6 +74,7 @@ _MODULES: Final = {
     "keeps_silent": _SCRIPT,
     "refuses": _SCRIPT,
     "rehearse": "perdure.testing.rehearsal",
+    "replay": "perdure.testing.replays",
     "says": _SCRIPT,
 }
 

@@ -174,6 +174,7 @@ BY_ID: dict[str, Case] = {
     "events.texts_of_step": lambda view, of: view.events.texts_of_step(of.run, "ask#0#0"),
     "events.open_texts": lambda view, of: view.events.open_texts(of.run, 1),
     "timelines.of": lambda view, of: view.timelines.of(_record(of)),
+    "recordings.of": lambda view, of: view.recordings.of(_record(of)),
     "scores.give": lambda view, of: view.scores.give(of.run, GOOD, "ann"),
     "scores.of": lambda view, of: view.scores.of(of.run),
     "deletion.delete": _delete,

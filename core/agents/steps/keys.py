@@ -24,12 +24,15 @@ class StepKey:
         number: 1 for the first step of that name in an execution, whatever its input, then 2, 3 …:
             what people tell steps apart by; 0 where it is not known. It is no part of the identity,
             for parallel branches begin their steps in another order each time.
+        within: The step in whose function it is executed, as :func:`stream_of` names it; empty when
+            it is not executed in one. It is no part of the identity either.
     """
 
     name: str
     digest: str
     occurrence: int
     number: int = field(default=0, compare=False)
+    within: str = field(default="", compare=False)
 
 
 def stream_of(key: StepKey) -> str:

@@ -20,7 +20,7 @@ from perdure.agents.steps.journal import (
     WaitRequest,
     Waits,
 )
-from perdure.agents.steps.keys import StepKey
+from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.agents.steps.run_closed import Fenced, Interrupted, JournalFailed, RunClosed
 from perdure.agents.steps.threads import StepThreads
 from perdure.messages import Wait
@@ -96,7 +96,14 @@ class Steps:
             )
         digest = digest_of([inputs, version], what=f"the input of step {name!r}")
         self._numbers[name] += 1
-        key = StepKey(name, digest, self._occurrences[name, digest], self._numbers[name])
+        outer = current_step.get()
+        key = StepKey(
+            name,
+            digest,
+            self._occurrences[name, digest],
+            self._numbers[name],
+            stream_of(outer) if outer is not None else "",
+        )
         self._occurrences[name, digest] += 1
         return key
 

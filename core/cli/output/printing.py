@@ -41,6 +41,11 @@ _STATUS_COLORS = {
     "refused": "red",
     "expired": "yellow",
     "closed": "yellow",
+    "same": "green",
+    "changed": "red",
+    "new": "red",
+    "removed": "red",
+    "unreached": "yellow",
 }
 
 

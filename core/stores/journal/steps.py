@@ -90,6 +90,8 @@ class StepRecorder:
         if not self._insert_row(transaction, workflow_id, key, outcome, at, large):
             return False
         event: dict[str, JsonValue] = {**named_step(key), "seconds": outcome.seconds}
+        if key.within:
+            event["within"] = key.within
         if outcome.failure is not None:
             event["error"] = outcome.failure.model_dump(mode="json")
         type_: EventType = "step.failed" if outcome.failure else "step.completed"
