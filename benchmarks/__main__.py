@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from benchmarks import (
     agents,
+    audit,
     cluster,
     fairness,
     history,
@@ -28,6 +29,7 @@ from benchmarks.sizing import measure as sizing
 BENCHMARKS: dict[str, Callable[..., bool]] = {
     "agents": agents.main,
     "api": measure.main,
+    "audit": audit.main,
     "cluster": cluster.main,
     "fairness": fairness.main,
     "growth": growth.main,

@@ -77,6 +77,14 @@ class Settings(BaseSettings):
             first, or ``command:`` and a command that prints them, such as
             ``command:vault kv get -field=keys secret/perdure``; without it nothing is. The same for
             the API, the command line and workers.
+        audit_key: ``PERDURE_AUDIT_KEY``: the file of the private Ed25519 key (PEM) that signs the
+            audit trail, or ``command:`` and a command that prints it. Once a worker has had it,
+            every process that starts puts facts into the trail, and workers that have it seal them.
+        audit_anchor: ``PERDURE_AUDIT_ANCHOR``: where each seal goes as well, so that nobody can cut
+            off the trail's tail: ``file:///folder/seals.jsonl``, an ``https://`` address that takes
+            it by ``POST``, or ``s3://bucket/prefix``, whose object lock keeps it.
+        audit_retention_days: ``PERDURE_AUDIT_RETENTION_DAYS``: how many days facts are kept, 7
+            years when not set; what is left begins at a seal and still verifies.
         codec_origins: ``PERDURE_CODEC_ORIGINS``: comma-separated origins of Temporal's UI, such as
             ``https://cloud.temporal.io``, whose pages may use ``/api/codec``, which opens what is
             encrypted for those who send a key with the scope ``admin``.
@@ -191,6 +199,9 @@ class Settings(BaseSettings):
     redis_url: str = ""
     adopt_namespace: str = ""
     encryption_keys: str = ""
+    audit_key: str = ""
+    audit_anchor: str = ""
+    audit_retention_days: Annotated[int, Field(ge=1)] = 2557
     codec_origins: _NameList = ()
     api_url: str = ""
     host: str = "127.0.0.1"
@@ -414,6 +425,12 @@ class Settings(BaseSettings):
         if files is None:
             return None
         return tuple(dict.fromkeys(file.expanduser().absolute() for file in files))
+
+    def given(self) -> dict[str, str]:
+        """Return what was set, by the names of the variables."""
+        return {
+            f"PERDURE_{name.upper()}": str(getattr(self, name)) for name in self.model_fields_set
+        }
 
     def trace_address(self, trace_id: str | None) -> str:
         """Return where people look at a trace; empty without a trace, or a place for them."""

@@ -159,14 +159,15 @@ class Execute:
         )
         type_, data = _start_event(task)
         installed = self._registry.agents.get(task.goal.agent_type)
-        if installed is not None:
-            data["agent_version"] = installed.agent_version
+        version = installed.agent_version if installed else None
+        if version is not None:
+            data["agent_version"] = version
         try:
-            return await self._stores.executions.start(claim, type_, data)
+            return await self._stores.executions.start(claim, type_, data, version)
         except UnknownGoal:
             # The stores were away when the record should have been opened.
             await self._stores.goals.create(task.goal, workflow_id, info.scheduled_time)
-            return await self._stores.executions.start(claim, type_, data)
+            return await self._stores.executions.start(claim, type_, data, version)
 
     async def _execute_with_slot(
         self, task: ExecuteInput, context: ExecutionContext

@@ -5,7 +5,7 @@ import click
 from perdure.cli.commands.agents import agents
 from perdure.cli.commands.api import api
 from perdure.cli.commands.approvals import approvals
-from perdure.cli.commands.audit import audit
+from perdure.cli.commands.audit.group import audit
 from perdure.cli.commands.backup import backup, restore
 from perdure.cli.commands.dev import dev
 from perdure.cli.commands.doctor import doctor

@@ -13,7 +13,7 @@ from perdure.client.events.asynchronous import follow as goal_events
 from perdure.client.events.asynchronous import past as past_events
 from perdure.client.files.asynchronous import download, download_archive, upload
 from perdure.client.files.uploads import Files, LocalFile, listed, with_uploads
-from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, GOALS, UPLOADS
+from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, FACTS, GOALS, UPLOADS
 from perdure.client.operations import AsyncIteration, AsyncOperation, AsyncResource
 from perdure.client.requests import (
     access,
@@ -330,10 +330,12 @@ class AsyncKeys(AsyncResource):
 
 
 class AsyncAudit(AsyncResource):
-    """Who did what, for admins."""
+    """Who did what, and the facts of the audit trail, for admins."""
 
     list = AsyncOperation(access.list_audit)
     iterate = AsyncIteration(AUDIT)
+    facts = AsyncOperation(access.list_facts)
+    iterate_facts = AsyncIteration(FACTS)
 
 
 class AsyncClient(AsyncResource):

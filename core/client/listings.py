@@ -18,3 +18,6 @@ APPROVALS: Final = Listing(
 AUDIT: Final = Listing(
     access.list_audit, lambda page: page.entries, "before", lambda page: page.before
 )
+FACTS: Final = Listing(
+    access.list_facts, lambda page: page.facts, "before", lambda page: page.before
+)

@@ -13,7 +13,7 @@ from perdure.client.events.synchronous import follow as goal_events
 from perdure.client.events.synchronous import past as past_events
 from perdure.client.files.synchronous import download, download_archive, upload
 from perdure.client.files.uploads import Files, LocalFile, listed, with_uploads
-from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, GOALS, UPLOADS
+from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, FACTS, GOALS, UPLOADS
 from perdure.client.operations import Iteration, Operation, Resource
 from perdure.client.requests import (
     access,
@@ -334,10 +334,12 @@ class Keys(Resource):
 
 
 class Audit(Resource):
-    """Who did what, for admins."""
+    """Who did what, and the facts of the audit trail, for admins."""
 
     list = Operation(access.list_audit)
     iterate = Iteration(AUDIT)
+    facts = Operation(access.list_facts)
+    iterate_facts = Iteration(FACTS)
 
 
 class Client(Resource):

@@ -3,18 +3,12 @@
 import base64
 import binascii
 import functools
-import os
-import shlex
-import stat
-import subprocess
 from pathlib import Path
 from typing import Final
 
 from perdure.encryption.cipher import Cipher
 from perdure.encryption.keyring import Key, Keyring
-
-COMMAND: Final = "command:"
-COMMAND_SECONDS: Final = 30.0
+from perdure.encryption.secret_source import COMMAND, SecretUnreadable, read_secret
 
 _HASHES: Final = b"hashes"
 _SETTING: Final = "PERDURE_ENCRYPTION_KEYS"
@@ -51,57 +45,13 @@ def load_keyring(source: str) -> Keyring:
         KeysUnreadable: There is no such file, others may read it, the command fails, or a line is
             none of a key.
     """
-    if source.startswith(COMMAND):
-        return _parse(_printed(source.removeprefix(COMMAND)), "what its command prints")
-    path = Path(source).expanduser()
-    return _parse(_contents(path), str(path))
-
-
-def _contents(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if os.name == "posix" and mode & (stat.S_IROTH | stat.S_IWOTH):
-                raise KeysUnreadable(
-                    f"{_SETTING}: everybody on this machine may read or write {path}: take that"
-                    f" away with chmod o= {path}, and consider whether its keys are still secret"
-                )
-            return file.read()
-    except OSError as error:
-        raise KeysUnreadable(
-            f"{_SETTING}: {path} cannot be read ({error.strerror}): name a file that this user may"
-            " read"
-        ) from error
-
-
-def _printed(command: str) -> bytes:
-    # Neither what it prints nor its complaints go into a message: both may hold a key.
-    try:
-        args = shlex.split(command)
-        finished = subprocess.run(
-            args,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-    except (OSError, ValueError, IndexError) as error:
-        raise KeysUnreadable(
-            f"{_SETTING}: its command cannot be started ({type(error).__name__}): write it as"
-            f" {COMMAND}PROGRAM ARGUMENT…, without a shell's signs"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise KeysUnreadable(
-            f"{_SETTING}: {args[0]} printed no keys within {COMMAND_SECONDS:.0f} s: run it by hand"
-            " to see what it waits for"
-        ) from None
-    if finished.returncode != 0:
-        raise KeysUnreadable(
-            f"{_SETTING}: {args[0]} ended with status {finished.returncode}: run it by hand to see"
-            " why"
-        )
-    return finished.stdout
+        text = read_secret(source, _SETTING)
+    except SecretUnreadable as error:
+        raise KeysUnreadable(str(error)) from error
+    is_command = source.startswith(COMMAND)
+    where = "what its command prints" if is_command else str(Path(source).expanduser())
+    return _parse(text, where)
 
 
 def _parse(text: bytes, where: str) -> Keyring:

@@ -1,8 +1,8 @@
-"""Keys and their scopes, and the audit table of who did what."""
+"""Keys and their scopes, the audit table of who did what, and the facts of the audit trail."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, StringConstraints
 
@@ -133,3 +133,65 @@ class AuditPage(BaseModel):
 
     entries: list[StoredAuditEntry]
     before: int | None
+
+
+class Fact(Model):
+    """One fact of the audit trail.
+
+    Attributes:
+        number: Its number; numbers rise, with gaps.
+        at: When, in UTC.
+        tenant: Whose it is.
+        kind: What happened: what a request did, such as `goal.start`, or the type of an event,
+            such as `step.completed`; `execution.started`, `model.request`, `audit.cut`.
+        subject: To what: the id of a run, an approval, a key.
+        who: The name of the person or key; a digest of it once they were erased; empty where nobody
+            did it.
+        is_known: Whether `who` is a name.
+        data: The details: words of people stand in them as digests.
+        hash: SHA-256 of the fact's canonical JSON.
+        is_sealed: Whether a seal covers it.
+    """
+
+    number: int
+    at: datetime
+    tenant: str
+    kind: str
+    subject: str
+    who: str
+    is_known: bool
+    data: dict[str, JsonValue]
+    hash: str
+    is_sealed: bool
+
+
+class FactPage(BaseModel):
+    """Facts, newest first.
+
+    Attributes:
+        facts: The facts.
+        sealed_until: When the last seal was made; none before the first one.
+        before: Give it as `before` for the next page; none on the last one.
+    """
+
+    facts: list[Fact]
+    sealed_until: datetime | None
+    before: int | None
+
+
+class FactFilter(NamedTuple):
+    """Which facts.
+
+    Attributes:
+        kind: Only of this kind.
+        subject: Only of this run, approval or key.
+        who: Only of the person or key of that name, or of that digest.
+        since: Only from then on.
+        until: Only before then.
+    """
+
+    kind: str = ""
+    subject: str = ""
+    who: str = ""
+    since: datetime | None = None
+    until: datetime | None = None

@@ -16,6 +16,8 @@ from perdure.stores.access.access_stores import AccessStores
 from perdure.stores.artifacts.artifact_store import ArtifactStore
 from perdure.stores.artifacts.upload_records import UploadRecordStore
 from perdure.stores.artifacts.uploads import UploadStore
+from perdure.stores.audit.seal_store import SealStore
+from perdure.stores.audit.trail import AuditTrail
 from perdure.stores.database import schema
 from perdure.stores.database.address import database_address, listen_address
 from perdure.stores.database.backends.opening import open_database
@@ -116,6 +118,8 @@ class Stores:
     due: DueStore
     slots: SlotStore
     leases: LeaseStore
+    trail: AuditTrail
+    seals: SealStore
     redis: RedisConnection | None = None
     tenant: str | None = None
     _views: dict[str, "Stores"] = field(default_factory=dict, repr=False, compare=False)
@@ -196,6 +200,8 @@ async def open_stores(
         if cipher is not None and secret is not None:
             objects = SealedObjects(objects, cipher, secret)
         contents = ContentStore(objects, ContentRecords(database))
+        seals = SealStore(database, stores_id)
+        database.is_audited = bool(settings.audit_key) or await seals.exist()
         yield Stores(
             stores_id=stores_id,
             database=database,
@@ -237,6 +243,8 @@ async def open_stores(
             due=DueStore(database),
             slots=SlotStore(database),
             leases=LeaseStore(database),
+            trail=AuditTrail(database, stores_id),
+            seals=seals,
             redis=redis,
         )
     finally:

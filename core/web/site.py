@@ -16,6 +16,7 @@ from perdure.web.rendering.problem_pages import show_problems_as_pages
 from perdure.web.routes import (
     agents,
     approvals,
+    audit,
     choose,
     goals,
     home,
@@ -31,7 +32,7 @@ from perdure.web.routes.frame import load_frame
 
 _PAGES: Final = (
     home, agents, approvals, choose, start, goals, pages, control, again, schedules, workers, usage,
-    keys,
+    keys, audit,
 )  # fmt: skip
 
 

@@ -83,6 +83,8 @@ async def test_no_time_and_no_cursor_is_the_servers_fault(
             ("/api/approvals", ("before", "after", "workflow_id")),
             ("/api/usage", ("since", "by")),
             ("/api/audit", ("before", "who", "subject", "action")),
+            ("/api/audit/facts", ("before", "since", "until", "who", "subject", "kind")),
+            ("/audit", ("before", "days", "who", "subject", "kind")),
             ("/goals", ("before", "search", "status", "agent", "since")),
             ("/usage", ("days", "by")),
         ):

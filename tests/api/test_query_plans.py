@@ -124,6 +124,7 @@ async def read_everything(api: httpx.AsyncClient, run: str, approval: str) -> No
         "search": "report",
         "by": "day",
         "action": "goal.start",
+        "kind": "goal.start",
         "who": "ann",
         "subject": run,
         "redirect": True,

@@ -141,6 +141,6 @@ def test_what_a_failing_command_prints_stays_unsaid(
             load_keyring(f"command:{command}")
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    monkeypatch.setattr("perdure.encryption.loading.COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr("perdure.encryption.secret_source.COMMAND_SECONDS", 0.2)
     with pytest.raises(KeysUnreadable, match=r"cat printed no keys within 0 s"):
         load_keyring(f"command:cat {fifo}")

@@ -103,6 +103,7 @@ async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
         "usage-by-tenant": "/usage?by=tenant",
         "usage-by-day": "/usage?by=day",
         "keys": "/keys",
+        "audit": "/audit",
     }
 
 

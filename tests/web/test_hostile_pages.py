@@ -93,7 +93,14 @@ async def site(
 
 def places(run: str, approval: str, files: list[str]) -> Iterator[str]:
     yield from ("/", "/start", "/agents", "/agents/hostile", "/approvals", "/workers", "/keys")
-    yield from ("/usage", "/usage?by=key", f"/goals/{run}", f"/goals/{run}/again", "/nothing")
+    yield from (
+        "/audit",
+        "/usage",
+        "/usage?by=key",
+        f"/goals/{run}",
+        f"/goals/{run}/again",
+        "/nothing",
+    )
     yield f"/approvals/{approval}"
     text = quote(HOSTILE)
     for name in ("search", "status", "agent", "since", "run", "acted"):

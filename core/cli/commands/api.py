@@ -93,6 +93,7 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
         pools = AgentPools(settings.agent_pools, of_plugins=not embedded)
         roots = settings.file_roots or ()
         service = GoalService(client, stores, registry, roots, pools, policy)
+        await stores.trail.record_settings("api", settings.given())
         app = create_site(service, settings)
         async with (
             serve(app, listener, settings) as url,

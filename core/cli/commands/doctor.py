@@ -91,6 +91,7 @@ async def _run_checks() -> "tuple[list[Check], dict[str, str]]":
         Check(part="Python", found=True, version=platform.python_version(), where=sys.executable),
         Check(part="perdure", found=True, version=core_version(), where=_package_path()),
         *keys,
+        *_check_audit_key(settings),
         # Without the keys there is no client of Temporal's.
         *(
             [
@@ -108,7 +109,8 @@ async def _run_checks() -> "tuple[list[Check], dict[str, str]]":
 
 def _check_keys(settings: "Settings") -> "list[Check]":
     """Return whether the keys of what is encrypted can be read; nothing where none are set."""
-    from perdure.encryption.loading import COMMAND, KeysUnreadable, load_cipher
+    from perdure.encryption.loading import KeysUnreadable, load_cipher
+    from perdure.encryption.secret_source import COMMAND
     from perdure.models import Check
 
     source = settings.encryption_keys
@@ -121,6 +123,23 @@ def _check_keys(settings: "Settings") -> "list[Check]":
     if cipher is None:
         return []
     return [Check(part="encryption keys", found=True, version=cipher.key_id, where=where)]
+
+
+def _check_audit_key(settings: "Settings") -> "list[Check]":
+    """Return whether the key of the audit trail can be read; nothing where none is set."""
+    from perdure.audit.keys import AuditKeyUnreadable, load_signing_key
+    from perdure.encryption.secret_source import COMMAND, SecretUnreadable
+    from perdure.models import Check
+
+    source = settings.audit_key
+    if not source:
+        return []
+    where = source.partition(" ")[0] if source.startswith(COMMAND) else source
+    try:
+        key = load_signing_key(source)
+    except (SecretUnreadable, AuditKeyUnreadable) as error:
+        return [Check(part="audit key", found=False, where=where, advice=str(error))]
+    return [Check(part="audit key", found=True, version=key.public.id, where=where)]
 
 
 def _package_path() -> str:

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from perdure.client.requests.request import Request, get, parser, path, post
-from perdure.schemas.access import AuditPage, KeyList, KeyRecord, KeyRequest, NewKey, Scope
+from perdure.schemas.access import (
+    AuditPage,
+    FactPage,
+    KeyList,
+    KeyRecord,
+    KeyRequest,
+    NewKey,
+    Scope,
+)
 
 
 def list_keys() -> Request[KeyList]:
@@ -57,6 +65,40 @@ def list_audit(
         action=action,
         who=who,
         subject=subject,
+        limit=limit,
+        before=before,
+    )
+
+
+def list_facts(
+    *,
+    kind: str | None = None,
+    subject: str | None = None,
+    who: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 50,
+    before: int | None = None,
+) -> Request[FactPage]:
+    """List facts of the audit trail, newest first: one page of it.
+
+    Args:
+        kind: Such as ``approval.decided``.
+        subject: The id of a run, an approval, a key.
+        who: The name of a key or a person.
+        since: Only from then on, with its time zone.
+        until: Only before then.
+        limit: How many at most, up to 500.
+        before: ``before`` of the previous page.
+    """
+    return get(
+        ("api", "audit", "facts"),
+        FactPage,
+        kind=kind,
+        subject=subject,
+        who=who,
+        since=since,
+        until=until,
         limit=limit,
         before=before,
     )

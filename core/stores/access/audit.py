@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, bindparam, insert, or_, select, update
 
 from perdure.redaction import data_without_secrets
 from perdure.schemas.access import AuditEntry, StoredAuditEntry
+from perdure.stores.audit.request_facts import add_action_facts
 from perdure.stores.database import access_schema, schema
 from perdure.stores.database.engine import Database, Transaction
 
@@ -142,6 +143,7 @@ class AuditLog:
 
 def _add(transaction: Transaction, rows: list[dict[str, object]]) -> None:
     transaction.connection.execute(_INSERT, rows)
+    add_action_facts(transaction, rows)
     # Who starts a goal is in its record too, where lists and sums of many goals find it.
     started = [
         {"run": row["subject"], "who": row["who"]}

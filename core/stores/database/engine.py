@@ -31,10 +31,12 @@ class Transaction:
 
     Attributes:
         connection: Executes its statements.
+        is_audited: Whether what it stores is a fact of the audit trail too.
         events: Published to the subscribers once the transaction is committed.
     """
 
     connection: Connection
+    is_audited: bool = False
     events: list[Event] = field(default_factory=list)
 
 
@@ -47,6 +49,7 @@ class Database(ABC):
     Attributes:
         url: Its address without the password, for messages.
         is_sqlite: Whether it is SQLite.
+        is_audited: Whether facts of the audit trail are stored with what they are about.
         sender: What the notifications of these connections are told from others' by.
         listen_address: Where PostgreSQL can be listened to, in libpq's form and with the password.
         listen_url: The same without, for messages.
@@ -54,6 +57,7 @@ class Database(ABC):
 
     def __init__(self, url: URL, listen_url: URL | None = None) -> None:
         self.url = url.render_as_string(hide_password=True)
+        self.is_audited = False
         self.sender = secrets.token_hex(4)
         listened = listen_url or url
         self.listen_address = split_options(listened)[1]
@@ -151,6 +155,9 @@ class Database(ABC):
 
     @abstractmethod
     async def _write(self, change: Callable[[Transaction], T]) -> T: ...
+
+    def _transaction(self, connection: Connection) -> Transaction:
+        return Transaction(connection, self.is_audited)
 
     def _publish(self, events: Sequence[Event]) -> None:
         for event_ in events:

@@ -79,6 +79,8 @@ goals = Table(
     Column("priority", Integer),
     # Where it stands in its trace; see core/telemetry/traces/goal_trace.py.
     Column("trace", String(640)),
+    # What its words are digested with in the audit trail: gone with it, nobody can try words.
+    Column("audit_salt", String(32)),
     tenant_column(),
     Index(None, "started_at"),
     Index(None, "tenant", "started_at"),

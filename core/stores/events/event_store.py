@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, func, insert, select, update
 
 from perdure.models import Event, EventType, Progress
 from perdure.redaction import holds_api_key, without_secrets
 from perdure.redis.connection import RedisConnection
 from perdure.schemas.steps import PolicyDecision, RecentStep
+from perdure.stores.audit.event_facts import FACTS, add_event_fact
+from perdure.stores.audit.recording import new_salt
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import UnknownGoal
@@ -24,6 +27,7 @@ from perdure.stores.events.texts import StreamedText, open_texts, texts_of_step
 
 DATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _GOALS: Final = schema.goals.c
 # One statement takes a run's next number and locks the run until its event is committed.
 _NEXT_NUMBER: Final = (
@@ -31,6 +35,16 @@ _NEXT_NUMBER: Final = (
     .where(_GOALS.workflow_id == bindparam("run"))
     .values(last_event=_GOALS.last_event + 1)
     .returning(_GOALS.last_event)
+)
+# With what the audit trail needs to know of the run.
+_NEXT_AUDITED_NUMBER: Final = (
+    update(schema.goals)
+    .where(_GOALS.workflow_id == bindparam("run"))
+    .values(
+        last_event=_GOALS.last_event + 1,
+        audit_salt=func.coalesce(_GOALS.audit_salt, bindparam("salt")),
+    )
+    .returning(_GOALS.last_event, _GOALS.tenant, _GOALS.audit_salt)
 )
 _NEXT_NUMBER_FOR_PROGRESS: Final = _NEXT_NUMBER.values(progress=bindparam("progress"))
 _INSERT: Final = insert(schema.events)
@@ -194,17 +208,24 @@ def add_event(
     type_: EventType,
     data: Mapping[str, JsonValue],
     progress: Progress | None = None,
+    *,
+    words: Mapping[str, str] = _NONE,
 ) -> Event:
     """Add an event within a transaction; see :meth:`EventStore.append`.
 
-    A ``progress`` is stored in the run's record too, by the statement that takes the number.
+    A ``progress`` is stored in the run's record too, by the statement that takes the number. Of the
+    ``words``, which are no part of the event, the audit trail keeps digests.
     """
-    if progress is None:
-        result = transaction.connection.execute(_NEXT_NUMBER, {"run": workflow_id})
+    audited: Row[tuple[int, str, str]] | None = None
+    if transaction.is_audited and type_ in FACTS:
+        values = {"run": workflow_id, "salt": new_salt()}
+        audited = transaction.connection.execute(_NEXT_AUDITED_NUMBER, values).first()
+        number = audited.last_event if audited else None
+    elif progress is None:
+        number = transaction.connection.execute(_NEXT_NUMBER, {"run": workflow_id}).scalar()
     else:
         values = {"run": workflow_id, "progress": progress.model_dump_json()}
-        result = transaction.connection.execute(_NEXT_NUMBER_FOR_PROGRESS, values)
-    number: int | None = result.scalar()
+        number = transaction.connection.execute(_NEXT_NUMBER_FOR_PROGRESS, values).scalar()
     if number is None:
         raise UnknownGoal(workflow_id)
     text = DATA.dump_json(dict(data)).decode()
@@ -228,5 +249,7 @@ def add_event(
             "data": text,
         },
     )
+    if audited is not None:
+        add_event_fact(transaction, event, audited.tenant, audited.audit_salt, words)
     transaction.events.append(event)
     return event

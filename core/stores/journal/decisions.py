@@ -56,12 +56,13 @@ def request_approval(
 ) -> datetime | None:
     """Store an approval, add its event, and return when it expires."""
     expires_at = None if request.expires is None else now + request.expires
+    data = _DATA.dump_json(request.data).decode()
     row = {
         "run": workflow_id,
         "approval_id": approval_id,
         "workflow_id": workflow_id,
         "question": request.question,
-        "data": _DATA.dump_json(request.data).decode(),
+        "data": data,
         "of": _NAMES.dump_json(request.of).decode(),
         "needed": request.needed,
         "asked_at": now,
@@ -76,7 +77,8 @@ def request_approval(
         "needed": request.needed,
         "expires_at": expires_at.isoformat() if expires_at else None,
     }
-    add_event(transaction, workflow_id, "approval.requested", event)
+    words = {"question": request.question, "data": data}
+    add_event(transaction, workflow_id, "approval.requested", event, words=words)
     return expires_at
 
 

@@ -122,7 +122,8 @@ class OnceStepStore(TenantStore):
             else:
                 execute(_CLEAR, parameters)
             event = {**named_step(key), "done": done, "by": by}
-            add_event(transaction, workflow_id, "step.settled", event)
+            words = {"input": key.digest} | ({"output": text} if done else {})
+            add_event(transaction, workflow_id, "step.settled", event, words=words)
             return _once_step(key, begun_at)
 
         return await self._database.write(settle_step)

@@ -95,7 +95,10 @@ class StepRecorder:
         if outcome.failure is not None:
             event["error"] = outcome.failure.model_dump(mode="json")
         type_: EventType = "step.failed" if outcome.failure else "step.completed"
-        add_event(transaction, workflow_id, type_, event)
+        words = {"input": key.digest}
+        if outcome.failure is None:
+            words["output"] = large.digest if large is not None else outcome.value or ""
+        add_event(transaction, workflow_id, type_, event, words=words)
         return True
 
     def record_decision(

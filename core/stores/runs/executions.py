@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, delete, func, select, text, update
 
 from perdure.models import Budget, EventType, GoalStatus
+from perdure.stores.audit.recording import add_fact
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.fencing import Claim
@@ -21,7 +22,7 @@ _GOALS: Final = schema.goals.c
 _ROOT: Final = schema.goals.alias("root")
 _ROOT_ID: Final = func.coalesce(_GOALS.root, _GOALS.workflow_id)
 _BUDGET: Final = (
-    select(_ROOT_ID, _ROOT.c.budget, _GOALS.tenant)
+    select(_ROOT_ID, _ROOT.c.budget, _GOALS.tenant, _GOALS.agent_type)
     .select_from(schema.goals)
     .outerjoin(_ROOT, _ROOT.c.workflow_id == _ROOT_ID)
     .where(_GOALS.workflow_id == bindparam("run"))
@@ -48,7 +49,11 @@ class ExecutionStore(TenantStore):
     """Starts and suspends executions of runs."""
 
     async def start(
-        self, claim: Claim, type_: EventType | None, data: Mapping[str, JsonValue]
+        self,
+        claim: Claim,
+        type_: EventType | None,
+        data: Mapping[str, JsonValue],
+        agent_version: str | None = None,
     ) -> tuple[Claim, bool]:
         """Claim a run, and close the texts and model requests that the one before left open.
 
@@ -56,6 +61,7 @@ class ExecutionStore(TenantStore):
             claim: The claim.
             type_: The type of the event to add when another execution had the claim before.
             data: The event's data.
+            agent_version: The distribution and version that executes it, for the audit trail.
 
         Returns:
             The claim with the run's budget and tenant, and whether another execution had the claim
@@ -82,7 +88,13 @@ class ExecutionStore(TenantStore):
                 transaction.connection.execute(_SET_STATUS, running)
                 if type_ is not None:
                     add_event(transaction, claim.workflow_id, type_, data)
-            root, text, tenant = transaction.connection.execute(_BUDGET, parameters).one()
+            root, text, tenant, agent = transaction.connection.execute(_BUDGET, parameters).one()
+            fact = {
+                "agent_type": agent,
+                "agent_version": agent_version,
+                "execution": claim.sequence,
+            }
+            add_fact(transaction, "execution.started", claim.workflow_id, tenant, fact)
             budget = Budget.model_validate_json(text) if text else None
             return replace(claim, root=root, budget=budget, tenant=tenant), is_retry
 

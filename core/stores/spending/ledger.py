@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Executable, bindparam, case, func, insert, se
 from perdure.agents.steps.errors import BudgetExceeded
 from perdure.agents.steps.keys import StepKey
 from perdure.models import GoalRecord, Spending, Usage
+from perdure.stores.audit.request_facts import add_request_fact
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
@@ -47,6 +48,7 @@ _SETTLE: Final = (
         output_tokens=bindparam("output"),
         cost=bindparam("dollars"),
     )
+    .returning(_ROWS.tenant, _ROWS.model, _ROWS.name, _ROWS.digest)
 )
 _IS_RECORDED: Final = (
     select(schema.steps.c.name)
@@ -71,7 +73,10 @@ _ABANDON: Final = (
         output_tokens=case((_IS_RECORDED, _ROWS.output_tokens), else_=0),
         cost=case((_IS_RECORDED, _ROWS.cost), else_=_ROWS.cost * _INPUT_SHARE),
     )
-    .returning(_ROWS.state, _ROWS.cost)
+    .returning(
+        *(_ROWS.state, _ROWS.input_tokens, _ROWS.output_tokens, _ROWS.cost),
+        *(_ROWS.tenant, _ROWS.model, _ROWS.name, _ROWS.digest),
+    )
 )
 _SUMS: Final = (
     select(
@@ -188,12 +193,14 @@ class StoredLedger:
             "output": usage.output_tokens,
             "dollars": usage.cost,
         }
+
         # Not fenced: what was used was used, whichever execution has the claim by now.
-        await with_retries(
-            lambda: self._database.write(
-                lambda transaction: transaction.connection.execute(_SETTLE, values)
-            )
-        )
+        def settle(transaction: Transaction) -> None:
+            row = transaction.connection.execute(_SETTLE, values).first()
+            if row is not None:
+                add_request_fact(transaction, self._claim.workflow_id, row, usage, kept=kept)
+
+        await with_retries(lambda: self._database.write(settle))
         recording.spent(usage.cost, "kept" if kept else "thrown-away")
 
     async def save(self, usage: Usage) -> None:
@@ -264,7 +271,10 @@ def abandon_requests(transaction: Transaction, workflow_id: str) -> Sequence[tup
         Whether the outcome of each is in the journal all the same, and its dollars.
     """
     rows = transaction.connection.execute(_ABANDON, {"run": workflow_id}).all()
-    return [(state == KEPT, float(cost)) for state, cost in rows]
+    for row in rows:
+        usage = Usage(input_tokens=row.input_tokens, output_tokens=row.output_tokens, cost=row.cost)
+        add_request_fact(transaction, workflow_id, row, usage, kept=row.state == KEPT)
+    return [(row.state == KEPT, float(row.cost)) for row in rows]
 
 
 def spending_of(connection: Connection, workflow_id: str) -> Spending:

@@ -1,7 +1,7 @@
 """The housekeeping of a worker.
 
-It wakes runs whose signal was lost, closes records of ended runs, and deletes old goals and
-contents that nothing refers to any more.
+It wakes runs whose signal was lost, closes records of ended runs, seals the audit trail, and
+deletes old goals and contents that nothing refers to any more.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from perdure.stores.objects.cleaning import delete_unused_contents
 from perdure.temporal.client.connection import TemporalUnavailable
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.worker.retention import RetentionPass
+from perdure.temporal.worker.sealing.sealing_pass import SealingPass
 
 WAKE_SECONDS: Final = 10.0
 # A slot of a worker that was killed is free again in this time.
@@ -25,6 +26,7 @@ BALANCE_SECONDS: Final = 2.0
 RECONCILE_SECONDS: Final = 60.0
 CLEAN_SECONDS: Final = 600.0
 RETENTION_SECONDS: Final = 300.0
+SEAL_SECONDS: Final = 30.0
 # A signal may take so long to arrive.
 SIGNAL_SECONDS: Final = timedelta(seconds=5)
 # At first it looks far back: no worker may have run meanwhile.
@@ -40,6 +42,7 @@ async def run_housekeeping(
     service: GoalService,
     retention: RetentionPass | None = None,
     gate: Gate | None = None,
+    sealing: SealingPass | None = None,
     *,
     wake_seconds: float = WAKE_SECONDS,
     reconcile_seconds: float = RECONCILE_SECONDS,
@@ -50,6 +53,7 @@ async def run_housekeeping(
         service: The service, with a client that need not be connected.
         retention: What deletes old goals, if anything is to.
         gate: Before the limits of goals that run at once, if this worker may have any.
+        sealing: What seals the audit trail, if this worker has the key.
         wake_seconds: How often to look for runs that were not woken.
         reconcile_seconds: How often to look for records of runs that have ended.
     """
@@ -73,6 +77,8 @@ async def run_housekeeping(
             tasks.create_task(_run_every(gate.balance, BALANCE_SECONDS))
         if retention is not None:
             tasks.create_task(_run_every(retention.run, RETENTION_SECONDS))
+        if sealing is not None:
+            tasks.create_task(_run_every(sealing.run, SEAL_SECONDS))
 
 
 class Waker:

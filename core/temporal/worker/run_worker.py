@@ -26,6 +26,7 @@ from perdure.temporal.worker.polling import polling
 from perdure.temporal.worker.presence import report_presence
 from perdure.temporal.worker.recovery import recover
 from perdure.temporal.worker.retention import RetentionPass
+from perdure.temporal.worker.sealing.sealing_pass import SealingPass
 from perdure.temporal.worker.task_register import executions_running
 from perdure.temporal.worker.versioning import is_controlled, make_current
 from perdure.temporal.worker.worker import build_gate, build_worker
@@ -66,8 +67,10 @@ async def run_worker(
     gate = build_gate(client, stores, settings, worker_id)
     kept = Retention.parse(settings.retention_days)
     retention = RetentionPass(stores, kept, worker_id)
+    sealing = SealingPass.of(settings, stores, worker_id)
     # Before it takes a goal: one for an agent that nobody has is refused by any worker.
     await stores.agents.add(_versions(registry), _pools(registry, pools))
+    await stores.trail.record_settings("worker", settings.given())
     async with (
         watch_event_loop(),
         run_observers(stores.events, registry.observers),
@@ -79,7 +82,7 @@ async def run_worker(
             await make_current(client, settings.build_id, replace=replace, pool=settings.pool)
         background = [
             asyncio.create_task(_recover_regularly(client, settings.home)),
-            asyncio.create_task(run_housekeeping(service, retention, gate)),
+            asyncio.create_task(run_housekeeping(service, retention, gate, sealing)),
             asyncio.create_task(watch_files(registry, settings)),
             asyncio.create_task(_store_new_agents(stores, registry, pools)),
             asyncio.create_task(report_presence(stores, registry, settings, worker_id)),

@@ -60,7 +60,7 @@ _PLACES: Final = (
     ("Workers", "/workers", "workers"),
     ("Usage", "/usage", "usage"),
 )
-_FOR_ADMINS: Final = (("Keys", "/keys", "keys"),)
+_FOR_ADMINS: Final = (("Keys", "/keys", "keys"), ("Audit trail", "/audit", "file"))
 
 
 def render_page(

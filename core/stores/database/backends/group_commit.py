@@ -45,14 +45,18 @@ class GroupCommit:
     disk. With nothing else waiting, a change is a transaction of its own.
     """
 
-    def __init__(self, engine: Engine, publish: Publish) -> None:
+    def __init__(
+        self, engine: Engine, transaction: Callable[[Connection], Transaction], publish: Publish
+    ) -> None:
         """Start no thread before the first change.
 
         Args:
             engine: Connects to the database.
+            transaction: Returns what a change is given, over a connection.
             publish: Called in the event loop with the events of each change that was committed.
         """
         self._engine = engine
+        self._transaction = transaction
         self._publish = publish
         # One thread, so that its queue is fair and wakes at once, where SQLite's own busy handler
         # polls.
@@ -108,11 +112,11 @@ class GroupCommit:
             connection.execution_options(**{WRITES: True})
             with connection.begin():
                 if len(group) == 1:
-                    _run(group[0], connection)
+                    _run(group[0], self._transaction(connection))
                     return
                 for waiting in group:
                     with _savepoint(connection, waiting):
-                        _run(waiting, connection)
+                        _run(waiting, self._transaction(connection))
 
     def _finish(self, finished: Sequence[_Waiting[Any]]) -> None:
         """Publish and pass on what became of changes, in their order."""
@@ -128,8 +132,7 @@ class GroupCommit:
                 waiting.future.set_result(waiting.value)
 
 
-def _run(waiting: _Waiting[Any], connection: Connection) -> None:
-    transaction = Transaction(connection)
+def _run(waiting: _Waiting[Any], transaction: Transaction) -> None:
     waiting.value = waiting.change(transaction)
     waiting.events = transaction.events
 

@@ -115,7 +115,7 @@ class PostgreSQL(Database):
 
     async def _write(self, change: Callable[[Transaction], T]) -> T:
         def run(connection: Connection) -> tuple[T, list[Event]]:
-            transaction = Transaction(connection)
+            transaction = self._transaction(connection)
             return change(transaction), transaction.events
 
         async with self._engine.begin() as connection:

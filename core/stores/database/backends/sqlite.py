@@ -41,7 +41,7 @@ class Sqlite(Database):
         use_cipher(self._engine.dialect, cipher)
         event.listen(self._engine, "connect", _configure_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
-        self._writer = GroupCommit(self._engine, self._publish)
+        self._writer = GroupCommit(self._engine, self._transaction, self._publish)
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-read")
         # SQLite counts for each connection the commits of others: it must always be the same one.
         self._poller = ThreadPoolExecutor(1, thread_name_prefix="store-poll")

@@ -1,10 +1,14 @@
-"""``perdure audit``: who did what, over the API, its pages and the command line."""
+"""``perdure audit``: who did what, and the group of all that concerns the audit trail."""
 
 from typing import TYPE_CHECKING
 
 import click
 
 from perdure.cli.backends.opening import run_with_backend
+from perdure.cli.commands.audit.erase import erase
+from perdure.cli.commands.audit.export import export
+from perdure.cli.commands.audit.seal import seal
+from perdure.cli.commands.audit.verify import verify
 from perdure.cli.output.event_text import one_line
 from perdure.cli.output.printing import json_line, print_json, print_table
 from perdure.cli.runtime.errors import handle_errors
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from perdure.schemas.access import StoredAuditEntry
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--tenant", help="Only what was done in this tenant.")
 @click.option("--action", help="Only this action, such as goal.start.")
 @click.option("--who", help="Only what was done by this name.")
@@ -23,8 +27,10 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--before", type=click.IntRange(0), help="Only entries before this number.")
 @json_option
+@click.pass_context
 @handle_errors
 def audit(
+    context: click.Context,
     tenant: str | None,
     action: str | None,
     who: str | None,
@@ -35,8 +41,11 @@ def audit(
 ) -> None:
     """List who handed in, voted, cancelled, signed in, made keys, and what was refused.
 
-    Newest first. The numbers say where the next page begins: give the last one as --before.
+    Newest first. The numbers say where the next page begins: give the last one as --before. The
+    commands are about the audit trail, which others can verify.
     """
+    if context.invoked_subcommand is not None:
+        return
 
     async def print_entries(backend: "Backend") -> None:
         entries = await backend.audit(
@@ -51,6 +60,10 @@ def audit(
         )
 
     run_with_backend(print_entries)
+
+
+for command in (export, verify, seal, erase):
+    audit.add_command(command)
 
 
 def _row(entry: "StoredAuditEntry") -> list[str]:

@@ -1,0 +1,1 @@
+"""Sealing the audit trail, anchoring the seals outside, and deleting the oldest facts."""
