@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from perdure.audit.canonical import canonical, sha256
 from perdure.audit.keys import PublicKey
@@ -89,8 +89,7 @@ def verify(
     return verifier.result
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     line: int
     number: int
     hash: str

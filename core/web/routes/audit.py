@@ -36,9 +36,8 @@ async def audit_trail(request: Request, service: Service) -> HTMLResponse:
     days = days if days in _PERIODS else "0"
     since = datetime.now(UTC) - timedelta(days=int(days)) if int(days) else None
     number = asked.get("before", "")
-    before = int(number) if number.isascii() and number.isdecimal() else None
-    if len(number) > _MAX_DIGITS:
-        before = None
+    is_number = number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS
+    before = int(number) if is_number else None
     criteria = FactFilter(shown["kind"], shown["subject"], shown["who"], since)
     facts = await service.stores.trail.list(criteria, limit=_FACTS, before=before)
     query = {**shown, "days": days}
