@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+from pydantic import JsonValue
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
@@ -14,12 +16,23 @@ from perdure.agents.steps.keys import StepKey
 from perdure.audit.keys import SigningKey, load_signing_key
 from perdure.audit.verification import Verification, verify
 from perdure.messages import Wait
-from perdure.models import DEFAULT_TENANT, Artifact, Failure, Goal, GoalStatus, Usage, Vote
+from perdure.models import (
+    DEFAULT_TENANT,
+    Artifact,
+    Event,
+    EventType,
+    Failure,
+    Goal,
+    GoalStatus,
+    Usage,
+    Vote,
+)
 from perdure.schemas.access import AuditEntry, Fact, FactFilter
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.stores.access.audit import PendingEntry
 from perdure.stores.audit import seal_store, tables
+from perdure.stores.audit.event_facts import add_event_fact
 from perdure.stores.audit.recording import add_fact
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.fencing import Claim
@@ -335,6 +348,27 @@ async def test_what_is_older_than_facts_are_kept_is_cut_off_at_a_seal(
     assert min(fact.number for fact in await facts(stores)) == 8
 
 
+async def test_what_a_policy_decides_is_on_record_with_its_rule(stores: Stores) -> None:
+    data: dict[str, JsonValue] = {
+        "kind": "tool", "name": "refund", "rule": "caps", "outcome": "ask", "of": ["ann"],
+        "needed": 1, "reason": "because it is much",
+    }  # fmt: skip
+    type_ = cast("EventType", "policy.decided")
+    event = Event.model_construct(
+        workflow_id="goal-1", number=1, type=type_, time=datetime.now(UTC), data=data
+    )
+    await stores.database.write(
+        lambda transaction: add_event_fact(transaction, event, DEFAULT_TENANT, "salt", {})
+    )
+    [fact] = await facts(stores, "policy.decided")
+    shown = {name: fact.data[name] for name in ("kind", "name", "rule", "outcome", "needed")}
+    assert shown == {
+        "kind": "tool", "name": "refund", "rule": "caps", "outcome": "ask", "needed": 1,
+    }  # fmt: skip
+    assert "ann" not in str(fact.data["of"])
+    assert "because" not in str(fact.data["reason"])
+
+
 async def test_settings_are_on_record_when_they_are_others(stores: Stores) -> None:
     values = {"PERDURE_MODEL": "openai:gpt", "PERDURE_DATABASE_URL": "postgresql://u:pw@h/d"}
     record = stores.trail.record_settings
@@ -401,6 +435,7 @@ _WRITE = """
 import asyncio, sys
 from perdure.settings import Settings
 from perdure.stores import open_stores
+from perdure.stores.audit.event_facts import add_event_fact
 from perdure.stores.audit.recording import add_fact
 
 def change(number):

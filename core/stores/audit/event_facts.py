@@ -19,6 +19,9 @@ FACTS: Final = frozenset(
         *("delegated", "policy.decided"),
     }
 )
+_NAME: Final = frozenset({"name"})
+# Where a name is that of a tool, a step or a signal, and not of a file.
+_SHOWN: Final[Mapping[str, frozenset[str]]] = {"policy.decided": _NAME, "signal": _NAME}
 
 
 def add_event_fact(
@@ -43,6 +46,6 @@ def add_event_fact(
         event.type,
         event.workflow_id,
         tenant,
-        Words(transaction, tenant, salt).digested(data),
+        Words(transaction, tenant, salt, _SHOWN.get(event.type, frozenset())).digested(data),
         at=event.time,
     )

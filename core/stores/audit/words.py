@@ -18,6 +18,7 @@ _SHOWN: Final = frozenset(
         *("model", "provider", "input_tokens", "output_tokens", "cost", "kept", "lost"),
         *("media_type", "size", "success", "done", "status", "kind", "type", "retriable", "goals"),
         *("rule", "rules", "decision", "effect", "action", "agent", "taken_over", "from_step"),
+        *("outcome", "expires_seconds"),
         *("scopes", "key_id", "request_id", "seal", "facts", "settings"),
     }
 )
@@ -31,12 +32,20 @@ class Words:
         transaction: The transaction in which the fact is stored.
         tenant: Whose it is.
         salt: What its words are digested with.
+        shown: Further details that code has named, and people have not.
     """
 
-    def __init__(self, transaction: Transaction, tenant: str, salt: str) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        tenant: str,
+        salt: str,
+        shown: frozenset[str] = frozenset(),
+    ) -> None:
         self._transaction = transaction
         self._tenant = tenant
         self._salt = salt
+        self._shown = _SHOWN | shown
 
     def digested(self, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the details of a fact, with digests in place of words and people."""
@@ -50,7 +59,7 @@ class Words:
         if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
             # Votes: who, how, why.
             return [self.digested(each) for each in value if isinstance(each, dict)]
-        if name in _SHOWN and not isinstance(value, dict):
+        if name in self._shown and not isinstance(value, dict):
             return value
         return salted(self._salt, value if isinstance(value, str) else _text(value))
 
