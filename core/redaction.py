@@ -89,6 +89,23 @@ def renaming(replacements: Replacements) -> Iterator[None]:
         _RENAMED.reset(token)
 
 
+def as_given(value: "JsonValue") -> "JsonValue":
+    """Return a value in which a path of this machine is the caller's own name for the file.
+
+    That name means the same file on any machine, which the path does not.
+    """
+    if isinstance(value, str):
+        for path, name in _RENAMED.get():
+            if value.startswith(path):
+                return f"{name}{value.removeprefix(path)}"
+        return value
+    if isinstance(value, list):
+        return [as_given(item) for item in value]
+    if isinstance(value, dict):
+        return {key: as_given(item) for key, item in value.items()}
+    return value
+
+
 def without_secrets(text: str, secrets: Replacements | None = None) -> str:
     """Return a text in which each secret, and each API key, is ``[secret]``.
 

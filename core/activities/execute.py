@@ -19,6 +19,7 @@ from perdure.activities.threads_left import threads_left_reported
 from perdure.activities.uploaded_files import UploadAway, UploadedFiles
 from perdure.agents.execution import clean_up, execute_agent, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
+from perdure.agents.installed_delegates import InstalledDelegates
 from perdure.agents.model_calls.circuit_breaker import CIRCUIT_BREAKERS, CircuitBreakers
 from perdure.agents.plugins.registry import AgentRegistry, MissingAgent
 from perdure.agents.runs.run import Run
@@ -197,7 +198,7 @@ class Execute:
     async def _execute_goal(
         self, goal: Goal, task: ExecuteInput, context: ExecutionContext
     ) -> ExecuteOutput:
-        run = context.run(goal, self._settings)
+        run = context.run(goal, self._settings, InstalledDelegates(self._registry))
         workflow_id = context.claim.workflow_id
         if context.is_retry:
             made = await self._stores.artifacts.of(workflow_id)

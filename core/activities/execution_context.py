@@ -3,6 +3,7 @@
 from perdure.activities.heartbeats import HeartbeatEmitter
 from perdure.agents.cache.folder import cache_folder
 from perdure.agents.cache.run_cache import RunCache
+from perdure.agents.installed_delegates import InstalledDelegates
 from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
 from perdure.agents.runs.run import Run
 from perdure.models import Goal, Result, Usage
@@ -51,8 +52,14 @@ class ExecutionContext:
         self._journal = stores.context.journal(claim, self._event_writer.drain)
         self._ledger = stores.ledger.for_execution(claim)
 
-    def run(self, goal: Goal, settings: Settings) -> Run:
-        """Return the run that the agent gets."""
+    def run(self, goal: Goal, settings: Settings, agents: InstalledDelegates) -> Run:
+        """Return the run that the agent gets.
+
+        Args:
+            goal: What is asked.
+            settings: The worker's.
+            agents: The agents that it may delegate to.
+        """
         # What is made of goals' files lies there as it is, so nothing of encrypted stores is kept.
         most_bytes = 0 if settings.encryption_keys else settings.run_cache_bytes
         folder = cache_folder(settings.home / "run-cache", most_bytes)
@@ -70,6 +77,8 @@ class ExecutionContext:
             cache=RunCache(folder, goal.agent_type, self.claim.tenant),
             scores=self._stores.scores.writer(self.claim),
             policy=self._policy,
+            notebook=self._stores.notebook.for_execution(self.claim),
+            agents=agents,
         )
 
     async def store_draft(self, result: Result) -> None:

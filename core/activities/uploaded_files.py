@@ -1,4 +1,4 @@
-"""The uploads that a goal names, as files on this machine: read where they lie, or fetched."""
+"""The files of the stores that a goal names, as files on this machine: read there, or fetched."""
 
 import asyncio
 import re
@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from pydantic import JsonValue
 
-from perdure.models import Goal, Parameters
-from perdure.models.uploads import UPLOAD_CONTENT_PATH, UPLOAD_SCHEME, UploadRecord
+from perdure.models import DEFAULT_TENANT, Goal, Parameters
+from perdure.models.uploads import (
+    ARTIFACT_SCHEME,
+    UPLOAD_CONTENT_PATH,
+    UPLOAD_SCHEME,
+    UploadRecord,
+)
 from perdure.redaction import renaming
 from perdure.settings import Settings
 from perdure.stores import Stores
+from perdure.stores.artifacts.artifact_store import StoredContent
 from perdure.stores.artifacts.upload_cache import DamagedUpload, UploadCache
 from perdure.stores.artifacts.uploads import texts_of
 from perdure.stores.database.errors import UnknownArtifact, UnknownUpload
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
 _ID: Final = re.compile(re.escape(UPLOAD_SCHEME) + "([0-9a-f]{32})(?:/.*)?", re.DOTALL)
+_ARTIFACT: Final = re.compile(re.escape(ARTIFACT_SCHEME) + "([0-9a-f]{64})/([^/\\0]+)")
 _ATTEMPTS: Final = 3
 _PAUSE_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 30.0
@@ -36,7 +43,7 @@ class UploadAway(Exception):
 
 
 class UploadedFiles:
-    """Brings the uploads that goals name to this machine."""
+    """Brings the uploads and artifacts that goals name to this machine."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._stores = stores
@@ -45,6 +52,7 @@ class UploadedFiles:
         self._is_kept = not settings.encryption_keys
         most_bytes = settings.run_cache_bytes if self._is_kept else 0
         self._cache = UploadCache(settings.home / "upload-cache", most_bytes)
+        self._artifacts = UploadCache(settings.home / "artifact-cache", most_bytes)
 
     def named_as_given(self, tenant: str) -> AbstractContextManager[None]:
         """Have texts name a tenant's uploads ``upload:{id}/{name}`` while the block runs.
@@ -58,24 +66,28 @@ class UploadedFiles:
         """Return what stands before a tenant's uploads on this machine, and what names them."""
         folders = (self._stores.of(tenant).uploads.folder, self._cache.folder)
         paths = {str(path) for folder in folders for path in (folder, folder.resolve())}
-        return [(f"{path}/", UPLOAD_SCHEME) for path in paths]
+        made = {str(path) for path in (self._artifacts.folder, self._artifacts.folder.resolve())}
+        return [
+            *((f"{path}/", UPLOAD_SCHEME) for path in paths),
+            *((f"{path}/", ARTIFACT_SCHEME) for path in made),
+        ]
 
     @staticmethod
     def are_named_by(goal: Goal) -> bool:
-        """Return whether a goal's parameters name any upload."""
+        """Return whether a goal's parameters name any upload or artifact."""
         texts = texts_of(list(goal.parameters.values()))
-        return any(text.startswith(UPLOAD_SCHEME) for text in texts)
+        return any(text.startswith((UPLOAD_SCHEME, ARTIFACT_SCHEME)) for text in texts)
 
     @asynccontextmanager
     async def local_parameters(self, goal: Goal, tenant: str) -> AsyncIterator[Parameters]:
-        """Yield a goal's parameters with its uploads as files that are there while the block runs.
+        """Yield a goal's parameters with such paths as files that are there while the block runs.
 
-        The path of an upload that was removed stays as it is: whoever opens it says that it is not
-        there.
+        The path of an upload that was removed, and of an artifact that none of the tenant's goals
+        has made, stays as it is: whoever opens it says that it is not there.
 
         Args:
             goal: The goal.
-            tenant: Whose uploads it may name.
+            tenant: Whose uploads and artifacts it may name.
 
         Raises:
             UploadAway: One lies on another machine and cannot be fetched.
@@ -85,24 +97,53 @@ class UploadedFiles:
         parameters = stores.uploads.local_parameters(goal)
         # What is left lies elsewhere, or was removed.
         matches = map(_ID.fullmatch, texts_of(parameters))
-        missing = sorted({match[1] for match in matches if match})
-        if not missing:
+        missing = {match[0]: match[1] for match in matches if match}
+        made = {
+            match[0]: match for match in map(_ARTIFACT.fullmatch, texts_of(parameters)) if match
+        }
+        if not missing and not made:
             yield parameters
             return
         try:
             async with AsyncExitStack() as stack:
                 paths: dict[str, str] = {}
-                for upload_id in missing:
+                for text, upload_id in sorted(missing.items()):
                     try:
                         record = await stores.upload_records.get(upload_id)
                     except UnknownUpload:
                         continue
                     stack.enter_context(self._cache.in_use(upload_id))
-                    paths[upload_id] = str(await self._fetched(record))
+                    paths[text] = str(await self._fetched(record))
+                for text, match in sorted(made.items()):
+                    content = await stores.artifacts.content(f"sha256:{match[1]}")
+                    if content is None:
+                        continue
+                    stack.enter_context(self._artifacts.in_use(match[1]))
+                    paths[text] = str(await self._made(match[1], match[2], content))
                 yield {name: _replaced(value, paths) for name, value in parameters.items()}
         finally:
             if not self._is_kept:
-                await asyncio.to_thread(self._cache.make_room)
+                for cache in (self._cache, self._artifacts):
+                    await asyncio.to_thread(cache.make_room)
+
+    async def _made(self, digits: str, name: str, content: StoredContent) -> Path:
+        """Return the copy of an artifact; it must be in use."""
+        record = UploadRecord(
+            path=f"{ARTIFACT_SCHEME}{digits}/{name}",
+            id=digits,
+            name=name,
+            size=content.size,
+            digest=f"sha256:{digits}",
+            stored_at=content.stored_at,
+            tenant=DEFAULT_TENANT,
+        )
+        if (found := await asyncio.to_thread(self._artifacts.find, record)) is not None:
+            return found
+        with self._artifacts.incoming() as incoming:
+            await with_retries(lambda: self._stores.contents.save(record.digest, incoming))
+            path = await asyncio.to_thread(self._artifacts.keep, record, incoming)
+        await asyncio.to_thread(self._artifacts.make_room)
+        return path
 
     async def _fetched(self, record: UploadRecord) -> Path:
         if (found := await asyncio.to_thread(self._cache.find, record)) is not None:
@@ -175,8 +216,7 @@ async def _save(answer: "httpx.Response", record: UploadRecord, incoming: Path) 
 
 def _replaced(value: JsonValue, paths: dict[str, str]) -> JsonValue:
     if isinstance(value, str):
-        found = _ID.fullmatch(value)
-        return paths.get(found[1], value) if found else value
+        return paths.get(value, value)
     if isinstance(value, list):
         return [_replaced(item, paths) for item in value]
     if isinstance(value, dict):

@@ -17,6 +17,7 @@ from perdure.agents.model_calls.answers import Answer, AnswerRefused
 from perdure.agents.parameters import InputPath, ParametersRefused
 from perdure.agents.plugins.registry import UnknownAgent
 from perdure.agents.runs.run import Run
+from perdure.agents.runs.run_notebook import Notebook, NotebookConflict
 from perdure.agents.steps.errors import (
     BudgetExceeded,
     InputError,
@@ -27,6 +28,7 @@ from perdure.agents.steps.errors import (
     Throttled,
     TransientError,
 )
+from perdure.agents.steps.journal import NotebookEntry
 from perdure.agents.web_client.client import WebClient
 from perdure.agents.web_client.response import WebResponse
 from perdure.models import (
@@ -37,14 +39,17 @@ from perdure.models import (
     Event,
     Failure,
     Goal,
+    PlannedGoal,
     Progress,
     Result,
     Usage,
     Vote,
 )
+from perdure.schemas.agents import AgentDescription
 
 __all__ = [
     "Agent",
+    "AgentDescription",
     "AgentFactory",
     "AgentFunction",
     "AgentSpec",
@@ -63,10 +68,14 @@ __all__ = [
     "InputError",
     "InputFile",
     "InputPath",
+    "Notebook",
+    "NotebookConflict",
+    "NotebookEntry",
     "Observer",
     "OutcomeUnknown",
     "ParametersRefused",
     "PermanentError",
+    "PlannedGoal",
     "PolicyDenied",
     "Progress",
     "Result",

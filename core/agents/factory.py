@@ -1,18 +1,35 @@
 """Creates the agent for a goal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, JsonValue
 
 from perdure.agents.hookspecs.agent_class import Agent
 from perdure.agents.hookspecs.agent_function import FunctionAgent
 from perdure.agents.hookspecs.agent_spec import AgentSpec
+from perdure.agents.installed_delegates import InstalledDelegates
 from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry, installed_agents
 from perdure.agents.runs.run import Run
 from perdure.models import Goal
+from perdure.schemas.agents import AgentDescription
 
 AnyAgent = Agent[BaseModel | None]
+
+
+class _Installed:
+    """The agents of this process, which are loaded once a run asks for them."""
+
+    def describe(self) -> list[AgentDescription]:
+        return InstalledDelegates(installed_agents()).describe()
+
+    def check(
+        self,
+        agent_type: str,
+        parameters: Mapping[str, JsonValue],
+        check_path: Callable[[str], str] | None,
+    ) -> dict[str, JsonValue]:
+        return InstalledDelegates(installed_agents()).check(agent_type, parameters, check_path)
 
 
 class AgentFactory:
@@ -61,6 +78,8 @@ def create_agent(
                 parameters=dict(config),
             )
         )
+    if run.delegate_agents is None:
+        run.delegate_agents = _Installed()
     if isinstance(spec.agent, type):
         instance: AnyAgent = spec.agent(run, parameters)
         return instance

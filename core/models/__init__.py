@@ -7,7 +7,7 @@ They import nothing else of Perdure, so that workflow code may use them.
 from perdure.models.approvals import Approval, Decision, Vote
 from perdure.models.base import LastingModel, Model
 from perdure.models.checks import Check
-from perdure.models.events import Event, EventType, Progress
+from perdure.models.events import Event, EventType, PlannedGoal, Progress
 from perdure.models.failures import Failure, FailureKind
 from perdure.models.goals import (
     AGENT_NAME_PATTERN,
@@ -64,6 +64,7 @@ __all__ = [
     "Model",
     "Origin",
     "Parameters",
+    "PlannedGoal",
     "PoolName",
     "Progress",
     "Result",

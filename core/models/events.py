@@ -61,8 +61,27 @@ EventType = Literal[
     "approval.decided",
     "policy.decided",
     "signal",
+    "planned",
     "delegated",
 ]
+
+
+class PlannedGoal(Model):
+    """A goal that an agent is going to delegate, as the picture on its page shows it beforehand.
+
+    Attributes:
+        name: What it is called among the goals of its run; the same name again replaces it.
+        agent_type: Who is to do it.
+        description: What is asked, cut where it is long.
+        after: The goals whose results it uses, by name.
+        same_as: The goal that has answered it already, as both asked the same; empty for none.
+    """
+
+    name: Annotated[Text, Field(min_length=1, max_length=100)]
+    agent_type: str
+    description: Annotated[Text, AfterValidator(beginning)] = ""
+    after: tuple[str, ...] = ()
+    same_as: str = ""
 
 
 # What ends the ``stream`` of a text that is a model's thinking.
@@ -87,7 +106,8 @@ class Event(Model):
             ``result`` or ``error`` with ``seconds``, as texts that are cut where they are long, a
             decision of the policy its ``outcome`` (``allow``, ``deny``, ``ask``), the ``rule``, what
             it is about as ``kind`` (``goal``, ``step``, ``tool``) and ``name``, and the
-            ``parameters_digest``, a failed run those of :class:`Failure`.
+            ``parameters_digest``, a plan its ``goals``, each a :class:`PlannedGoal`, a failed run
+            those of :class:`Failure`.
     """
 
     workflow_id: str

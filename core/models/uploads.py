@@ -6,6 +6,9 @@ from typing import Final
 from perdure.models.base import Model
 
 UPLOAD_SCHEME: Final = "upload:"
+# What a goal's parameter gives as the path of a file that another goal has made:
+# ``artifact:{64 hexadecimal digits of its digest}/{name}``.
+ARTIFACT_SCHEME: Final = "artifact:"
 # Where the API gives workers elsewhere an upload's content, below its address.
 UPLOAD_CONTENT_PATH: Final = "/worker/uploads"
 

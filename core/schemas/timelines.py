@@ -135,6 +135,7 @@ class DelegatedRun(Model):
         ended_at: When it ended.
         usage: What it used of models, without its own delegates.
         delegates: The runs that it delegated.
+        team: The goals that it delegates under names, and those that it plans to.
     """
 
     workflow_id: str
@@ -146,6 +147,49 @@ class DelegatedRun(Model):
     ended_at: datetime | None
     usage: PricedUsage
     delegates: "tuple[DelegatedRun, ...]" = ()
+
+
+TeamGoalStatus = Literal[
+    "planned",
+    "running",
+    "waiting",
+    "paused",
+    "completed",
+    "failed",
+    "cancelled",
+    "terminated",
+    "same",
+    "unused",
+]
+
+
+class TeamGoal(Model):
+    """A goal that a run delegates under a name, or plans to: a part of a team's picture.
+
+    Attributes:
+        name: What it is called within the run.
+        agent_type: Who does it.
+        description: What is asked, cut where it is long.
+        after: The goals whose results it uses, by name.
+        same_as: The goal that has answered it already; empty for none.
+        status: ``planned``: it has not begun; ``same``: it is answered by ``same_as``; ``unused``:
+            the run ended before it began.
+        workflow_id: Its run; ``None`` where there is none.
+        started_at: When that began, in UTC.
+        ended_at: When that ended; ``None`` while it has not.
+        usage: What it used of models, its own delegates included.
+    """
+
+    name: str
+    agent_type: str
+    description: str = ""
+    after: tuple[str, ...] = ()
+    same_as: str = ""
+    status: TeamGoalStatus = "planned"
+    workflow_id: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    usage: PricedUsage = PricedUsage()
 
 
 class Timeline(Model):
@@ -178,3 +222,4 @@ class Timeline(Model):
     executions: tuple[Execution, ...] = ()
     tools: tuple[ToolCall, ...] = ()
     delegates: tuple[DelegatedRun, ...] = ()
+    team: tuple[TeamGoal, ...] = ()

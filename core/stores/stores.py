@@ -37,6 +37,7 @@ from perdure.stores.journal.context import ContextStore
 from perdure.stores.journal.once_steps import OnceStepStore
 from perdure.stores.journal.signals import SignalStore
 from perdure.stores.journal.waits import WaitStore
+from perdure.stores.notebook.notebook_store import NotebookStore
 from perdure.stores.objects.address import artifacts_folder, open_objects
 from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.content_store import ContentStore
@@ -113,6 +114,7 @@ class Stores:
     reruns: RerunStore
     counts: CurrentCountStore
     scores: ScoreStore
+    notebook: NotebookStore
     deletion: DeletionStore
     holds: HoldStore
     due: DueStore
@@ -238,6 +240,7 @@ async def open_stores(
             reruns=RerunStore(database),
             counts=CurrentCountStore(database),
             scores=ScoreStore(database),
+            notebook=NotebookStore(database),
             deletion=DeletionStore(database),
             holds=HoldStore(database),
             due=DueStore(database),

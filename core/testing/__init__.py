@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from perdure.agents.steps.memory import MemoryJournal
+    from perdure.agents.steps.memory import MemoryJournal, MemoryNotebook
     from perdure.schemas.replays.replay import Replay
     from perdure.testing.contracts.contract import AgentContract
     from perdure.testing.contracts.errors import BrokenContract
@@ -36,6 +36,7 @@ __all__ = [
     "GoalFailed",
     "Installation",
     "MemoryJournal",
+    "MemoryNotebook",
     "ModelServer",
     "RecordedRequest",
     "Rehearsal",
@@ -61,6 +62,7 @@ _MODULES: Final = {
     "GoalFailed": "perdure.testing.installation",
     "Installation": "perdure.testing.installation",
     "MemoryJournal": "perdure.agents.steps.memory",
+    "MemoryNotebook": "perdure.agents.steps.memory",
     "ModelServer": "perdure.testing.model_endpoint.server",
     "RecordedRequest": "perdure.testing.model_endpoint.request_log",
     "Rehearsal": "perdure.testing.rehearsal",

@@ -1,6 +1,6 @@
 """Rehearsals: an agent executed from its first line to its result, all in memory."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,6 +22,7 @@ from perdure.agents.steps.memory import (
     MemoryArtifacts,
     MemoryEmitter,
     MemoryJournal,
+    MemoryNotebook,
     MemoryScores,
     MemoryWaits,
 )
@@ -29,6 +30,7 @@ from perdure.agents.steps.run_closed import Suspended
 from perdure.messages import Wait
 from perdure.models import Budget, FailureKind, Goal, Progress, Result, ScoreContent
 from perdure.settings import Settings
+from perdure.testing.in_memory.delegates import InMemoryDelegates
 from perdure.testing.in_memory.recorders import BudgetedLedger
 from perdure.testing.in_memory.waits import missing_argument
 
@@ -79,6 +81,8 @@ async def rehearse(
     signals: Mapping[str, list[JsonValue]] | None = None,
     budget: Budget | None = None,
     delegates: bool = False,
+    agents: Iterable[AgentSpec] = (),
+    notebook: MemoryNotebook | None = None,
 ) -> Rehearsal:
     """Run an agent to its end, clean-up included, without a server; it sleeps no time at all.
 
@@ -97,12 +101,15 @@ async def rehearse(
         budget: How many tokens and dollars its model requests may use.
         delegates: Whether the installed agents that it delegates to are rehearsed too, where
             ``results`` has nothing of them.
+        agents: Specifications of further agents that it may delegate to.
+        notebook: What stands in its notebook, which the delegates share.
 
     Raises:
         StillWaiting: It waits for something that is not among them.
         Exception: Whatever ended the agent; the journal then holds what a retry would find.
     """
     spec = installed_agents().agent(agent).spec if isinstance(agent, str) else agent
+    agents, notebook = tuple(agents), notebook or MemoryNotebook()
     goal = Goal(
         goal_id="rehearsal",
         description=description,
@@ -119,7 +126,7 @@ async def rehearse(
             artifacts.add_of_delegates(one.files.values())
     waits = _RecordingWaits(decisions, delivered, signals)
     if delegates:
-        waits.delegate = partial(_rehearse_delegate, artifacts)
+        waits.delegate = partial(_rehearse_delegate, artifacts, agents, notebook)
     limits = budget or Budget()
     run = Run(
         goal,
@@ -130,6 +137,8 @@ async def rehearse(
         ledger=BudgetedLedger(limits.tokens, limits.cost),
         model=Settings().model,
         scores=scores,
+        notebook=notebook,
+        agents=InMemoryDelegates(agents, delivered),
     )
     instance = create_agent(spec, goal.parameters, run)
     try:
@@ -169,11 +178,22 @@ class _RecordingWaits(MemoryWaits):
         return outcome
 
 
-async def _rehearse_delegate(artifacts: MemoryArtifacts, request: DelegateRequest) -> StepOutcome:
+async def _rehearse_delegate(
+    artifacts: MemoryArtifacts,
+    agents: Sequence[AgentSpec],
+    notebook: MemoryNotebook,
+    request: DelegateRequest,
+) -> StepOutcome:
     """Rehearse the agent that is delegated to, and keep the files that it makes for reading."""
+    given = next((spec for spec in agents if spec.name == request.agent_type), None)
     try:
         done = await rehearse(
-            request.agent_type, request.description, request.parameters, delegates=True
+            given or request.agent_type,
+            request.description,
+            request.parameters,
+            delegates=True,
+            agents=agents,
+            notebook=notebook,
         )
     except Exception as error:  # noqa: BLE001 -- whatever ended it is the outcome
         message = f"the goal that was delegated to {request.agent_type} failed ({error})"

@@ -75,7 +75,8 @@ def register_observers():
 def _neighbours(
     install_plugin: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    denied = ",".join(f"perdure-{name}" for name in ("research", "code", "analysis", "document"))
+    bundled = ("research", "code", "analysis", "document", "teams")
+    denied = ",".join(f"perdure-{name}" for name in bundled)
     monkeypatch.setenv("PERDURE_PLUGINS_DENY", denied)
     for distribution, source in NEIGHBOURS.items():
         install_plugin(distribution, source)

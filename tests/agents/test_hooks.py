@@ -97,7 +97,8 @@ def test_a_hook_has_a_user_that_ships_with_perdure(
 ) -> None:
     monkeypatch.setenv("PERDURE_EVENT_LOG", str(tmp_path / "events.jsonl"))
     registry = AgentRegistry.load()
-    bundled = {"perdure"} | {f"perdure-{n}" for n in ("research", "code", "analysis", "document")}
+    plugins = ("research", "code", "analysis", "document", "teams")
+    bundled = {"perdure"} | {f"perdure-{name}" for name in plugins}
     users = [p.distribution for p in registry.plugins if hook in p.hooks]
     assert bundled & set(users), f"no plugin that ships with Perdure uses {hook}: take it out"
 

@@ -28,7 +28,7 @@ def register_agents():
 
 @pytest.fixture(autouse=True)
 def _only_test_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    bundled = ["research", "code", "analysis", "document"]
+    bundled = ["research", "code", "analysis", "document", "teams"]
     monkeypatch.setenv("PERDURE_PLUGINS_DENY", ",".join(f"perdure-{name}" for name in bundled))
     known = set(sys.modules)
     yield

@@ -32,7 +32,7 @@ def register_observers():
 
 @pytest.fixture(autouse=True)
 def _only_test_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    bundled = ["research", "code", "analysis", "document"]
+    bundled = ["research", "code", "analysis", "document", "teams"]
     monkeypatch.setenv("PERDURE_PLUGINS_DENY", ",".join(f"perdure-{name}" for name in bundled))
 
 

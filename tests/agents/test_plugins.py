@@ -26,7 +26,7 @@ def register_agents():
 
 @pytest.fixture(autouse=True)
 def _only_test_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    bundled = ["research", "code", "analysis", "document"]
+    bundled = ["research", "code", "analysis", "document", "teams"]
     denied = ",".join(f"perdure-{name}" for name in bundled)
     monkeypatch.setenv("PERDURE_PLUGINS_DENY", denied)
 

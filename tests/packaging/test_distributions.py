@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = ("analysis", "code", "document", "research")
+PLUGINS = ("analysis", "code", "document", "research", "teams")
 PACKAGES = {"perdure": "core"} | {
     f"perdure_{name}": f"plugins/{name}/src/perdure_{name}" for name in PLUGINS
 }

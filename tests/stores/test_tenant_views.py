@@ -1,5 +1,6 @@
 """Views by tenant: whatever names a thing of another tenant's finds what finds nothing at all."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, fields, replace
@@ -31,6 +32,7 @@ from perdure.stores.runs.idempotency import digest_of
 GOAL = Goal(goal_id="sales", description="Profile the sales", agent_type="analysis")
 GOOD = ScoreContent(name="good", value=1)
 MOMENT = timedelta(0)
+DIGEST = f"sha256:{hashlib.sha256(b'# Report').hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ BY_ID: dict[str, Case] = {
     "recordings.of": lambda view, of: view.recordings.of(_record(of)),
     "scores.give": lambda view, of: view.scores.give(of.run, GOOD, "ann"),
     "scores.of": lambda view, of: view.scores.of(of.run),
+    "notebook.of": lambda view, of: view.notebook.of(of.run),
     "deletion.delete": _delete,
     "deletion.begin": _begin_deletion,
     "reruns.create": lambda view, of: view.reruns.create(
@@ -228,6 +231,7 @@ LISTS: dict[str, Case] = {
     "control.last_event_at": lambda view, of: view.control.last_event_at(of.run),
     "executions.requests": lambda view, of: view.executions.requests([of.run]),
     "ledger.costs": lambda view, of: view.ledger.costs([_record(of)]),
+    "artifacts.content": lambda view, _: view.artifacts.content(DIGEST),
     "usage.report": lambda view, _: _usage(view),
     "upload_records.list": lambda view, _: view.upload_records.list(),
     "metrics.totals": lambda view, _: view.metrics.totals(),
@@ -236,7 +240,7 @@ LISTS: dict[str, Case] = {
 # for a digest out of a run's record; and what is told apart below.
 OTHERS = {
     *("context.journal", "waits.for_execution", "ledger.for_execution", "ledger.seconds_left"),
-    "artifacts.writer",
+    *("artifacts.writer", "notebook.for_execution"),
     *("events.feed", "events.subscribe", "goals.create", "waits.not_woken", "control.request"),
     *("idempotency_keys.claim", "responses.get", "responses.put"),
     *("uploads.check", "uploads.receive", "uploads.local_parameters", "uploads.folder"),

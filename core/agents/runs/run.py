@@ -4,7 +4,7 @@ import json
 import random
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar, cast, overload
 
@@ -19,7 +19,9 @@ from perdure.agents.runs.artifact_names import ArtifactNames
 from perdure.agents.runs.model_answers import ModelAnswers
 from perdure.agents.runs.run_artifacts import RunArtifacts
 from perdure.agents.runs.run_commands import RunCommands
+from perdure.agents.runs.run_delegates import DelegateAgents, RunDelegates
 from perdure.agents.runs.run_models import RunModels
+from perdure.agents.runs.run_notebook import Notebook
 from perdure.agents.runs.run_scores import RunScores
 from perdure.agents.runs.step_runner import StepRunner
 from perdure.agents.runs.text_streams import TextStreams
@@ -28,10 +30,10 @@ from perdure.agents.steps.errors import PermanentError, StepFailed, failed_steps
 from perdure.agents.steps.journal import (
     ApprovalRequest,
     ArtifactWriter,
-    DelegateRequest,
     EventEmitter,
     Journal,
     Ledger,
+    NotebookPages,
     ScoreWriter,
     SignalRequest,
     SleepRequest,
@@ -44,11 +46,12 @@ from perdure.agents.steps.memory import (
     MemoryEmitter,
     MemoryJournal,
     MemoryLedger,
+    MemoryNotebook,
     MemoryScores,
     MemoryWaits,
 )
 from perdure.agents.steps.steps import Steps
-from perdure.models import Artifact, Decision, Goal, Progress, Result, Usage
+from perdure.models import Artifact, Decision, Goal, Progress, Usage
 from perdure.models.texts import escape_surrogates
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Run(RunModels, RunCommands, RunArtifacts, RunScores):
+class Run(RunModels, RunCommands, RunArtifacts, RunDelegates, RunScores):
     """One execution of a goal, handed to the agent.
 
     Every step awaited through it is journaled: after a crash, a retry, a wait or a deploy the agent
@@ -69,6 +72,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         goal: What is asked.
         workflow_id: The workflow's id; ``local`` when there is no server.
         artifacts: The files made so far, by name.
+        notebook: What it shares with the goals it delegates, and theirs.
         steps: The steps of this execution; agents use the methods below.
         events: Where its events go; likewise.
         policy: Judges what it is about to do; likewise.
@@ -91,6 +95,8 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         cache: RunCache | None = None,
         scores: ScoreWriter | None = None,
         policy: "Policy | None" = None,
+        notebook: NotebookPages | None = None,
+        agents: DelegateAgents | None = None,
     ) -> None:
         """Bind a goal to what stores its run; what is not given is kept in memory.
 
@@ -109,6 +115,8 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
             cache: What other runs have made; a temporary one when not given.
             scores: Stores what the agent says of how good the run is.
             policy: The rules that are asked before anything is done; none when not given.
+            notebook: The notebook of its tree.
+            agents: The agents that it may delegate to.
         """
         self.goal = goal
         self.workflow_id = workflow_id
@@ -133,6 +141,10 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         self._answers = ModelAnswers(
             self.steps, self._runner, self._budget, self.durable, self._model
         )
+        self.notebook = Notebook(
+            self.steps, self._runner, notebook or MemoryNotebook(), workflow_id
+        )
+        self.delegate_agents = agents
         self._signals: Counter[str] = Counter()
         self._progress_receiver: Callable[[Progress], Awaitable[None]] = self.report
 
@@ -259,34 +271,6 @@ class Run(RunModels, RunCommands, RunArtifacts, RunScores):
         shown = to_json(data, what="what an approval shows")
         request = ApprovalRequest(question, shown, expires, tuple(of), needed)
         return Decision.model_validate_json(await self._wait(key, request))
-
-    async def delegate(
-        self, agent_type: str, description: str, parameters: Mapping[str, object] | None = None
-    ) -> Result:
-        """Hand another agent a goal of its own, and wait for its result.
-
-        Several at once run in parallel: ``asyncio.gather(run.delegate(…), run.delegate(…))``. The
-        goals share this one's budget, and end when it ends.
-
-        Args:
-            agent_type: The name of an installed agent.
-            description: The goal.
-            parameters: The agent's parameters: plain data, or what becomes such, as paths and
-                dates do.
-
-        Raises:
-            StepFailed: The goal failed or was cancelled.
-            PermanentError: Goals are delegated more than five deep, or the parameters have no JSON
-                form.
-        """
-        description = escape_surrogates(description)
-        plain = {
-            name: to_json(value, what=f"the parameter {name!r} of {agent_type!r}")
-            for name, value in (parameters or {}).items()
-        }
-        key = self.steps.key("delegate", [agent_type, description, parameters or {}])
-        request = DelegateRequest(agent_type, description, plain)
-        return Result.model_validate_json(await self._wait(key, request))
 
     async def sleep(self, duration: timedelta | float) -> None:
         """Wait for a time; no worker is occupied meanwhile.

@@ -20,6 +20,7 @@ from perdure.models import (
     Artifact,
     EventType,
     Failure,
+    Model,
     Parameters,
     Progress,
     ScoreContent,
@@ -118,6 +119,8 @@ class DelegateRequest:
     agent_type: str
     description: str
     parameters: Parameters
+    name: str = ""
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,45 @@ class ScoreWriter(Protocol):
 
     async def write(self, content: ScoreContent) -> None:
         """Store a score; the same name again, of the same step, replaces it."""
+
+
+class NotebookEntry(Model):
+    """What stands under a key of a run's notebook.
+
+    Attributes:
+        key: The key.
+        value: What was written.
+        version: 1 when it was first written, one more with each writing; 0 where there is nothing.
+    """
+
+    key: str
+    value: JsonValue = None
+    version: int = 0
+
+
+class NotebookPages(Protocol):
+    """The notebook that a run shares with all runs of its tree of delegates."""
+
+    async def read(self, key: str) -> NotebookEntry:
+        """Return what stands under a key now; an entry of version 0 when there is nothing."""
+
+    async def write(
+        self, key: str, value: JsonValue, version: int, token: str
+    ) -> NotebookEntry | None:
+        """Write a value in place of a version, or nothing when that is no longer the newest.
+
+        Args:
+            key: The key.
+            value: The value.
+            version: The version that it replaces; 0 for a key under which there is nothing.
+            token: Names the writing: done again, as after a crash, it is the one that was done.
+
+        Returns:
+            What stands there now; ``None`` when another version does.
+
+        Raises:
+            PermanentError: The notebook is full.
+        """
 
 
 class EventEmitter(Protocol):

@@ -13,6 +13,7 @@ from perdure.agents.steps.errors import PermanentError
 from perdure.agents.steps.journal import (
     ApprovalRequest,
     DelegateRequest,
+    NotebookEntry,
     SignalRequest,
     SleepRequest,
     StepOutcome,
@@ -229,6 +230,34 @@ class MemoryScores:
         if key not in self.scores and len(self.scores) >= MAX_SCORES:
             raise PermanentError(f"the goal has {MAX_SCORES} scores, and may have no more")
         self.scores[key] = content
+
+
+class MemoryNotebook:
+    """A notebook kept in memory; hand it to several runs to have them share it.
+
+    Attributes:
+        entries: What stands under each key.
+    """
+
+    def __init__(self) -> None:
+        self.entries: dict[str, NotebookEntry] = {}
+        self._written: dict[str, NotebookEntry] = {}
+
+    async def read(self, key: str) -> NotebookEntry:
+        """Return what stands under a key."""
+        return self.entries.get(key, NotebookEntry(key=key))
+
+    async def write(
+        self, key: str, value: JsonValue, version: int, token: str
+    ) -> NotebookEntry | None:
+        """Write a value in place of a version."""
+        if token in self._written:
+            return self._written[token]
+        if (await self.read(key)).version != version:
+            return None
+        entry = NotebookEntry(key=key, value=value, version=version + 1)
+        self.entries[key] = self._written[token] = entry
+        return entry
 
 
 class MemoryEmitter:

@@ -170,6 +170,16 @@ def policy_decided(data: Data) -> str:
     return f"{what} {outcome} {by}{_reason(data)}"
 
 
+def _planned(data: Data) -> str:
+    goals = data.get("goals")
+    names = (
+        [str(one.get("name")) for one in goals if isinstance(one, dict)]
+        if isinstance(goals, list)
+        else []
+    )
+    return f"plans {', '.join(names)}"
+
+
 _DESCRIPTIONS: Final[Mapping[str, Callable[[Data], str]]] = {
     "progress": lambda data: f"{data['percentage']:3.0f} %  {_activity(data)}",
     "artifact": lambda data: f"made {data['name']}",
@@ -186,6 +196,7 @@ _DESCRIPTIONS: Final[Mapping[str, Callable[[Data], str]]] = {
     "approval.decided": _approval_decided,
     "policy.decided": policy_decided,
     "signal": lambda data: f"the signal {data['name']} came",
+    "planned": _planned,
     "delegated": lambda data: (
         f"delegated to {data['agent_type']}: {data['description']}  ({data['workflow_id']})"
     ),

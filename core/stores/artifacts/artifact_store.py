@@ -1,5 +1,6 @@
 """The artifact store: files by their digest, and which run made which."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,27 @@ _OF: Final = (
 )
 
 
+_STORED_AT: Final = (
+    select(schema.artifacts.c.size, schema.artifacts.c.stored_at)
+    .where(schema.artifacts.c.digest == bindparam("digest"))
+    .order_by(schema.artifacts.c.stored_at)
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """A content that some run has made a file of.
+
+    Attributes:
+        size: Bytes.
+        stored_at: When the first did, in UTC.
+    """
+
+    size: int
+    stored_at: datetime
+
+
 class ArtifactStore(TenantStore):
     """Which run made which files; their contents lie in the content store."""
 
@@ -50,6 +72,18 @@ class ArtifactStore(TenantStore):
             return artifacts_of(connection, workflow_id)
 
         return await self._database.read(fetch)
+
+    async def content(self, digest: str) -> StoredContent | None:
+        """Return what is known of a content; ``None`` when none of the tenant's runs made it.
+
+        Args:
+            digest: ``sha256:`` and 64 hexadecimal digits.
+        """
+        query = self._tenancy.limited(_STORED_AT, schema.artifacts.c.tenant)
+        row = await self._database.read(
+            lambda connection: connection.execute(query, {"digest": digest}).first()
+        )
+        return None if row is None else StoredContent(row.size, row.stored_at)
 
 
 class _ClaimedWriter:

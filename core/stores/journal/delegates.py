@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 
 from perdure.agents.steps.errors import InputError, PermanentError
@@ -115,7 +115,9 @@ def create_delegate(
     add_event(transaction, child, "run.started", {"parent": workflow_id})
     index_new_goal(transaction, child, goal.goal_id, goal.description)
     event = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
-    details = {"description": goal.description[:_SHOWN_CHARACTERS]}
+    details: dict[str, JsonValue] = {"description": goal.description[:_SHOWN_CHARACTERS]}
+    if request.name:
+        details |= {"name": request.name, "after": [*request.after]}
     add_event(transaction, workflow_id, "delegated", event | details)
     return child
 

@@ -22,6 +22,7 @@ from perdure.stores.journal.wait_ids import step_wait
 from perdure.stores.spending.ledger import OPEN, THROWN
 from perdure.stores.timelines.costs import saved_usage, spans_with_costs, usage_of
 from perdure.stores.timelines.rows import EventRow, TimelineRows
+from perdure.stores.timelines.team import team_of
 
 _ENDS: Final[Mapping[str, ExecutionEnd]] = {
     "run.waiting": "waiting",
@@ -63,6 +64,7 @@ def build_timeline(record: GoalRecord, rows: TimelineRows) -> Timeline:
     priced = spans_with_costs(spans, rows.spending)
     recorded = [row["recorded_at"] for row in rows.steps]
     settled = [row for row in rows.spending if row["state"] != OPEN]
+    delegates = _delegates(rows, record.workflow_id)
     return Timeline(
         workflow_id=record.workflow_id,
         started_at=record.started_at,
@@ -91,7 +93,8 @@ def build_timeline(record: GoalRecord, rows: TimelineRows) -> Timeline:
             for execution in executions
         ),
         tools=tools,
-        delegates=_delegates(rows, record.workflow_id),
+        delegates=delegates,
+        team=team_of(record, rows.events, delegates),
     )
 
 

@@ -29,6 +29,7 @@ _TYPES: Final = (
     "tool.called",
     "tool.returned",
     "approval.requested",
+    "planned",
     "delegated",
 )
 _EVENTS: Final = schema.events.c

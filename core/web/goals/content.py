@@ -16,6 +16,7 @@ from perdure.schemas.timelines import DelegatedRun, PricedUsage, Timeline
 from perdure.stores import Stores, UnknownArtifact
 from perdure.stores.events.texts import StreamedText
 from perdure.timelines.rows import timeline_rows
+from perdure.timelines.team_graph import HEIGHT, WIDTH, team_graph
 from perdure.web.artifacts.kinds import first_shown, kind_of
 from perdure.web.artifacts.pdf_pages import SHOWN_PAGES
 from perdure.web.artifacts.views import (
@@ -72,6 +73,9 @@ async def goal_page(
         "answered": sum(execution.answered for execution in timeline.executions),
         "delegated": _usage_below(timeline.delegates),
         "rows": rows,
+        "team": team_graph(timeline.team),
+        "node_width": WIDTH,
+        "node_height": HEIGHT,
         "is_shortened": axis.is_shortened,
         "open_approvals": [one for one in approvals if one.status is ApprovalStatus.OPEN],
         "decided": [one for one in approvals if one.status is not ApprovalStatus.OPEN],

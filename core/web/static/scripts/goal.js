@@ -151,7 +151,7 @@ function follow(after) {
     bar.value = percentage;
     document.getElementById("message").textContent = message;
   });
-  on(["step.started", "tool.called", "tool.returned", "artifact", "approval.requested", "approval.decided", "policy.decided", "delegated", "signal"], () => plan());
+  on(["step.started", "tool.called", "tool.returned", "artifact", "approval.requested", "approval.decided", "policy.decided", "planned", "delegated", "signal"], () => plan());
   on(["step.completed", "step.failed"], ({ step }) => {
     withdraw((name) => name.startsWith(`${step}#`));
     plan();
@@ -210,7 +210,7 @@ writing.hidden = !streams.children.length;
 for (const { firstElementChild: pre } of streams.children) pre.scrollTop = pre.scrollHeight;
 if (isOver()) watchForRetry();
 else follow(shown.after);
-// Bars of what is under way grow, also when nothing is said for a while.
+// Bars of what is under way grow, and the goals of a team end, also when nothing is said for a while.
 setInterval(() => {
-  if (document.querySelector("#goal .badge.running")) plan();
+  if (document.querySelector("#goal .badge.running, #team .node.running, #team .node.waiting")) plan();
 }, 5000);

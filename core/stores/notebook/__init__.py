@@ -1,0 +1,1 @@
+"""The notebook that the runs of a tree of delegates share."""

@@ -1,0 +1,1 @@
+"""Agents that have other agents work together."""
