@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import JsonValue
 
@@ -31,6 +33,7 @@ from perdure.messages import Wait
 from perdure.models import Budget, FailureKind, Goal, Progress, Result, ScoreContent
 from perdure.settings import Settings
 from perdure.testing.in_memory.delegates import InMemoryDelegates
+from perdure.testing.in_memory.named_artifacts import local_artifacts
 from perdure.testing.in_memory.recorders import BudgetedLedger
 from perdure.testing.in_memory.waits import missing_argument
 
@@ -187,14 +190,17 @@ async def _rehearse_delegate(
     """Rehearse the agent that is delegated to, and keep the files that it makes for reading."""
     given = next((spec for spec in agents if spec.name == request.agent_type), None)
     try:
-        done = await rehearse(
-            given or request.agent_type,
-            request.description,
-            request.parameters,
-            delegates=True,
-            agents=agents,
-            notebook=notebook,
-        )
+        with TemporaryDirectory(prefix="perdure-") as folder:
+            parameters = local_artifacts(request.parameters, artifacts, Path(folder))
+            assert isinstance(parameters, dict)
+            done = await rehearse(
+                given or request.agent_type,
+                request.description,
+                parameters,
+                delegates=True,
+                agents=agents,
+                notebook=notebook,
+            )
     except Exception as error:  # noqa: BLE001 -- whatever ended it is the outcome
         message = f"the goal that was delegated to {request.agent_type} failed ({error})"
         permanent = failure_from(error).model_copy(

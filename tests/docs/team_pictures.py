@@ -1,7 +1,7 @@
 """What ``docs/how-to/teams.md`` shows of each team: the picture of its goals, and its summary.
 
-``python -m tests.docs.team_pictures``, in the clone's root, makes them anew: its commands are run in
-an installation of its own, with the model scripted below.
+``python -m tests.docs.team_pictures``, in the clone's root, makes them anew: its commands are run
+in an installation of its own, with the model scripted below.
 """
 
 import re
@@ -103,13 +103,13 @@ def shown(team: str, installation: Installation, model: ModelServer) -> dict[str
 
 def _goals_of(team: str, installation: Installation) -> tuple[TeamGoal, ...]:
     async def fetch() -> tuple[TeamGoal, ...]:
-        stores: Any = installation._parts.stores  # noqa: SLF001 -- it shows results alone
+        stores: Any = installation._parts.stores
         (listed, *_) = await stores.goals.list(agent_type=team, limit=1)
         timeline = await stores.timelines.of(await stores.goals.get(listed.workflow_id))
         goals: tuple[TeamGoal, ...] = timeline.team
         return goals
 
-    return installation._submit(fetch()).result()  # noqa: SLF001
+    return installation._submit(fetch()).result()
 
 
 def picture(goals: Sequence[TeamGoal]) -> str:

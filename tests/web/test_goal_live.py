@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from pydantic import JsonValue
 
-from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.agents import AgentSpec, Goal, PlannedGoal, Result, Run
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.client.connection import connect
@@ -49,6 +49,25 @@ async def _write(run: Run) -> str:
     return "written"
 
 
+# What the parts of a team wait for, by what they are asked.
+GATES: dict[str, asyncio.Event] = {}
+
+
+async def part(run: Run, goal: Goal) -> Result:
+    """Wait until it may end."""
+    await run.step("work", GATES[goal.description].wait)
+    return Result(summary=f"{goal.description} is done")
+
+
+async def team(run: Run, goal: Goal) -> Result:
+    """Plan two goals, one behind the other, and delegate them."""
+    plan = [("first", ()), ("<b>second", ("first",))]
+    await run.plan([PlannedGoal(name=name, agent_type="part", after=after) for name, after in plan])
+    for name, after in plan:
+        await run.delegate("part", name, name=name, after=after)
+    return Result(summary="All is done.")
+
+
 LIVE = Goal(goal_id="live", description="Tell a tale", agent_type="essay")
 
 
@@ -58,7 +77,11 @@ async def site(own_home: Path, server: DevelopmentServer) -> AsyncIterator[Resta
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings))
         client = await connect(server.address)
-        registry = registry_of(AgentSpec(name="essay", description="Writes.", agent=essay))
+        registry = registry_of(
+            AgentSpec(name="essay", description="Writes.", agent=essay),
+            AgentSpec(name="team", description="Delegates.", agent=team),
+            AgentSpec(name="part", description="Waits.", agent=part),
+        )
         await stack.enter_async_context(build_worker(client, stores, registry, settings))
         yield RestartableSite(GoalService(client, stores, registry), settings)
 
@@ -173,3 +196,26 @@ async def test_a_retry_from_elsewhere_is_noticed(site: RestartableSite, page: Pa
         await page.get_by_label("Your name").fill("Ann")
         await page.get_by_role("button", name="Approve").click()
         await expect(page.locator("#goal .badge")).to_have_text("Completed")
+
+
+async def test_a_teams_picture_fills_in(site: RestartableSite, page: Page) -> None:
+    GATES.update({"first": asyncio.Event(), "<b>second": asyncio.Event()})
+    async with site.served():
+        path = await site.start(Goal(goal_id="team", description="Both", agent_type="team"))
+        await page.goto(site.url + path)
+        nodes = page.locator("#team .node")
+        await expect(nodes).to_have_count(2)
+        await expect(nodes.nth(0)).to_contain_text("running")
+        await expect(nodes.nth(1)).to_contain_text("<b>second")
+        await expect(nodes.nth(1)).to_contain_text("planned")
+        await expect(page.locator("#team .edge")).to_have_count(1)
+        GATES["first"].set()
+        await expect(nodes.nth(0)).to_contain_text("completed")
+        await expect(nodes.nth(1)).to_contain_text("running")
+        await expect(page.locator("#team .edge.done")).to_have_count(1)
+        GATES["<b>second"].set()
+        await expect(page.locator("#team header")).to_contain_text("2 of 2 done")
+        await expect(page.locator("#goal .badge")).to_have_text("Completed")
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
+        await nodes.nth(0).click()
+        await expect(page.locator("h1")).to_have_text("first")

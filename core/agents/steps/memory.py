@@ -191,6 +191,10 @@ class MemoryArtifacts:
         """Keep the contents of files that delegates are said to have made."""
         self._contents.update({_digest(content): content for content in contents})
 
+    def content(self, digest: str) -> bytes | None:
+        """Return the content of that digest; ``None`` when none is kept."""
+        return self._contents.get(digest)
+
     async def write(self, name: str, content: bytes | Path, media_type: str) -> Artifact:
         """Keep a file; a path is read at once."""
         body = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content

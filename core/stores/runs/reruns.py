@@ -22,6 +22,7 @@ from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.signals import signal_wait
 from perdure.stores.journal.steps import is_step, step_parameters
 from perdure.stores.journal.wait_ids import step_wait, wait_id
+from perdure.stores.notebook.tables import notebook_entries
 from perdure.stores.objects.content_records import use_contents_of
 from perdure.stores.retention.holds import check_not_being_deleted
 from perdure.stores.runs.goals import goal_row
@@ -67,6 +68,11 @@ _COPY_ARTIFACTS: Final = _copy_of(
     schema.artifacts,
     schema.artifacts.c.workflow_id == bindparam("run"),
     schema.artifacts.c.stored_at <= bindparam("until"),
+)
+_COPY_NOTEBOOK: Final = _copy_of(
+    notebook_entries,
+    notebook_entries.c.workflow_id == bindparam("run"),
+    notebook_entries.c.written_at <= bindparam("until"),
 )
 _COPY_SCORES: Final = _copy_of(
     schema.scores,
@@ -324,6 +330,7 @@ def _copy(
     if signals:
         connection.execute(_COPY_SIGNAL, signals)
     connection.execute(_COPY_ARTIFACTS, {**run, "until": span.started_at})
+    connection.execute(_COPY_NOTEBOOK, {**run, "until": span.started_at})
     kept_names = {key.name for key in kept}
     scored = {score.name for score in scores_of(connection, source)}
     names = [name for name in scored if score_step(name) in kept_names]

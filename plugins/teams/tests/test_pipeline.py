@@ -140,7 +140,7 @@ async def test_it_goes_on_where_it_waited() -> None:
 
 
 async def test_a_file_is_handed_on_by_reference(
-    perdure_installation: Installation, members: list[AgentSpec]
+    perdure_installation: Installation, members: list[AgentSpec], rehearsed: Rehearsed
 ) -> None:
     for spec in members:
         if spec.name in {"count", "echo"}:
@@ -151,6 +151,11 @@ async def test_a_file_is_handed_on_by_reference(
     ]
     result = await perdure_installation.finish("pipeline", "Read it", {"steps": steps})
     assert result.summary == "read content"
+    done = await rehearsed("pipeline", "Read it", {"steps": steps})
+    assert done.result.summary == "read content"
+    steps[1]["parameters"] = {"path": "artifact:first/other.txt"}
+    with pytest.raises(StepFailed, match="made no file 'other.txt': it made said.txt"):
+        await rehearsed("pipeline", "Read it", {"steps": steps})
 
 
 def test_the_four_are_registered() -> None:
