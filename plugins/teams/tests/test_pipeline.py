@@ -154,7 +154,7 @@ async def test_a_file_is_handed_on_by_reference(
     done = await rehearsed("pipeline", "Read it", {"steps": steps})
     assert done.result.summary == "read content"
     steps[1]["parameters"] = {"path": "artifact:first/other.txt"}
-    with pytest.raises(StepFailed, match="made no file 'other.txt': it made said.txt"):
+    with pytest.raises(StepFailed, match=r"made no file 'other\.txt': it made said\.txt"):
         await rehearsed("pipeline", "Read it", {"steps": steps})
 
 

@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from perdure.agents import PermanentError, Result
 from perdure.testing import (
     AgentContract,
+    GoalFailed,
+    Installation,
     Rehearsal,
     Reply,
     StillWaiting,
@@ -93,6 +96,16 @@ async def test_without_a_model_it_says_what_it_needs(
     monkeypatch.delenv("PERDURE_MODEL", raising=False)
     with pytest.raises(PermanentError, match=r"supervisor needs a model.*PERDURE_MODEL"):
         await rehearsed("supervisor", "Find it", THREE)
+
+
+async def test_supervisors_of_supervisors_end(
+    told: Told, perdure_installation: Installation
+) -> None:
+    again = has("supervisor", "again", agents=["supervisor"], rounds=2)
+    told([calls(again)] * 99)
+    parameters: dict[str, JsonValue] = {"agents": ["supervisor"], "rounds": 2}
+    with pytest.raises(GoalFailed, match="has not ended in 2 rounds"):
+        await perdure_installation.finish("supervisor", "again and again", parameters)
 
 
 class TestSupervisor(AgentContract):

@@ -18,7 +18,6 @@ class TeamFiles:
     def __init__(self, files: Sequence[Path]) -> None:
         """Bind it to the files and folders that the team was given."""
         self._files = [str(file) for file in files]
-        self.refused: list[str] = []
 
     @property
     def names(self) -> list[str]:
@@ -54,9 +53,7 @@ class TeamFiles:
             ).is_relative_to(root):
                 return str(Path(file).parent / path)
         there = ", ".join(self.names) or "none"
-        message = (
+        raise InputError(
             f"{path!r} is none of the team's files ({there}): give it in files, or name a file that"
             " a goal before has made, as artifact:name/file"
         )
-        self.refused.append(message)
-        raise InputError(message)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -187,7 +188,8 @@ class Team:
 
     def _description(self, node: Node) -> str:
         """Return what an agent is asked; what it follows on is added where nothing refers to it."""
-        description = str(resolved(node.description or "${goal}", self._goal, self.results))
+        found = resolved(node.description or "${goal}", self._goal, self.results)
+        description = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
         if goals_named_in([node.description, dict(node.parameters)]):
             return description
         parts = [f"{name}: {self.results[name].summary}" for name in node.after]
@@ -214,20 +216,28 @@ class Team:
             assert isinstance(agent, str)
             assert isinstance(parameters, dict)
             later = {name for name, value in parameters.items() if has_references(value)}
-            self.files.refused.clear()
+            refused_paths: list[str] = []
             try:
-                self._run.check_delegate(agent, parameters, self.files.check)
+                check_path = partial(self._checked_path, refused_paths)
+                self._run.check_delegate(agent, parameters, check_path)
             except ParametersRefused as refused:
                 problems = [
                     f"{one.name}: {one.message}"
                     for one in refused.problems
-                    if one.name.partition(".")[0] not in later or one.message in self.files.refused
+                    if one.name.partition(".")[0] not in later or one.message in refused_paths
                 ]
                 if problems:
                     raise InputError(
                         f"goal {node['name']!r}: agent {agent!r} cannot take these parameters"
                         f" ({'; '.join(problems)}): perdure agents {agent} lists what it takes"
                     ) from refused
+
+    def _checked_path(self, refused: list[str], path: str) -> str:
+        try:
+            return self.files.check(path)
+        except InputError as error:
+            refused.append(str(error))
+            raise
 
 
 def _plain(node: Node) -> dict[str, JsonValue]:
