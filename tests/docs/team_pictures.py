@@ -6,7 +6,7 @@ in an installation of its own, with the model scripted below.
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import chdir
 from html import escape
 from pathlib import Path
@@ -19,7 +19,15 @@ from pydantic import JsonValue
 from perdure.agents.plugins.registry import installed_agents
 from perdure.cli.arguments.parameters import read_parameters
 from perdure.schemas.timelines import TeamGoal
-from perdure.testing import Installation, ModelServer, Reply, ToolCall, calls, says
+from perdure.testing import (
+    ChatRequest,
+    Installation,
+    ModelServer,
+    Reply,
+    ToolCall,
+    calls,
+    says,
+)
 from perdure.timelines.team_graph import HEIGHT, WIDTH, team_graph
 
 ROOT: Final = Path(__file__).parents[2]
@@ -82,6 +90,19 @@ SCRIPTS: Final[dict[str, Sequence[Reply]]] = {
 }
 
 
+def _script(replies: Sequence[Reply]) -> Callable[[ChatRequest], Reply]:
+    """Return a script that answers the team; its agents do without a model."""
+    left = iter(replies)
+
+    def reply(request: ChatRequest) -> Reply:
+        tools = {tool["function"]["name"] for tool in request.body.get("tools", [])}
+        if tools & {"plan", "conclude", "analysis"}:
+            return next(left)
+        return says("nothing")
+
+    return reply
+
+
 def commands() -> dict[str, str]:
     """Return the page's commands by the team that each runs."""
     found = _COMMAND.findall(PAGE.read_text(encoding="utf-8"))
@@ -90,7 +111,7 @@ def commands() -> dict[str, str]:
 
 def shown(team: str, installation: Installation, model: ModelServer) -> dict[str, str]:
     """Run a team's command; return the files that the page shows of it, by name."""
-    model.answers(list(SCRIPTS[team]))
+    model.answers(_script(SCRIPTS[team]))
     words = shlex.split(commands()[team].replace("\\\n", " "))
     assert set(words[4::2]) == {"--param"}, words
     with chdir(ROOT):

@@ -72,7 +72,8 @@ def told(model_server: ModelServer) -> Callable[[Iterable[Reply]], list[str]]:
         left, requests = iter(replies), list[str]()
 
         def reply(request: ChatRequest) -> Reply:
-            requests.append(str(request.messages))
+            said = [str(message.get("content")) for message in request.messages]
+            requests.append("\n".join(said))
             return next(left, refuses(400, code="script_is_over"))
 
         model_server.answers(reply)

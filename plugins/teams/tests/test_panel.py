@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pydantic import JsonValue
 
 from perdure.agents import PermanentError, Result
 from perdure.testing import (
@@ -17,7 +18,7 @@ from perdure.testing import (
 
 Rehearsed = Callable[..., Awaitable[Rehearsal]]
 Told = Callable[[list[Reply]], list[str]]
-THREE = {"agents": ["one", "two", "three"]}
+THREE: dict[str, JsonValue] = {"agents": ["one", "two", "three"]}
 ANSWERS = {
     "one": Result(summary="Forty euros.", data={"answer": 40}),
     "two": Result(summary="forty  Euros", data={"answer": 40}),
@@ -39,7 +40,7 @@ async def test_the_answer_of_most_counts() -> None:
 
 
 async def test_votes_without_a_majority_decide_nothing() -> None:
-    parameters = {"agents": ["one", "three"], "judge": "vote", "rounds": 2}
+    parameters: dict[str, JsonValue] = {"agents": ["one", "three"], "judge": "vote", "rounds": 2}
     with pytest.raises(PermanentError, match="has not decided in 2 rounds: no answer has more"):
         await rehearse("panel", "Cost?", parameters, results=ANSWERS)
 

@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import JsonValue
 
 from perdure.agents import (
     AgentFactory,
     AgentSpec,
-    Goal,
     ParametersRefused,
     Result,
-    Run,
     StepFailed,
-    agent,
 )
-from perdure.testing import AgentContract, Installation, Rehearsal, StillWaiting, rehearse
+from perdure.testing import AgentContract, Installation, Rehearsal
 from perdure_teams.plugin import register_agents
 
 Rehearsed = Callable[..., Awaitable[Rehearsal]]
@@ -61,7 +57,17 @@ async def test_a_file_of_the_team_is_found_by_its_name(
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/passwd", "secret.txt", "a/../../etc/passwd", "${echo}", "/etc/${echo}"]
+    "path",
+    [
+        "/etc/passwd",
+        "a/x\0",
+        "~/secret.txt",
+        "file:///etc/passwd",
+        "secret.txt",
+        "a/../../etc/passwd",
+        "${echo}",
+        "/etc/${echo}",
+    ],
 )
 async def test_no_other_file_is_opened(rehearsed: Rehearsed, tmp_path: Path, path: str) -> None:
     (tmp_path / "a").mkdir()
@@ -87,7 +93,7 @@ async def test_a_goal_that_fails_ends_it(rehearsed: Rehearsed) -> None:
 
 
 async def test_the_same_goal_is_answered_from_the_first(rehearsed: Rehearsed) -> None:
-    steps = [{"agent": "tally", "description": "add one"}] * 3
+    steps = [{"agent": "tally", "description": "${goal}"}] * 3
     done = await rehearsed("pipeline", "Count", {"steps": steps})
     assert done.result.summary == "1"
     assert len(done.result.data["goals"]) == 3  # type: ignore[arg-type]
@@ -122,30 +128,13 @@ class TestPipeline(AgentContract):
     bad_parameters = ({"steps": ["one", {"agent": "two", "description": "${three}"}]},)
 
 
-@agent
-async def two(run: Run, goal: Goal) -> Result:
-    """Is there, so that what it delivers may come later."""
-    return Result()
-
-
-async def test_it_goes_on_where_it_waited() -> None:
-    parameters: dict[str, JsonValue] = {"steps": ["one", "two"]}
-    first = {"one": Result(summary="1")}
-    with pytest.raises(StillWaiting) as waiting:
-        await rehearse("pipeline", "Say", parameters, results=first, agents=[two])
-    journal = waiting.value.journal
-    results = {"one": Result(summary="other"), "two": Result(summary="2")}
-    done = await rehearse("pipeline", "Say", parameters, results=results, journal=journal)
-    assert [goal["summary"] for goal in done.result.data["goals"]] == ["1", "2"]  # type: ignore[index,union-attr,call-overload]
-
-
 async def test_a_file_is_handed_on_by_reference(
     perdure_installation: Installation, members: list[AgentSpec], rehearsed: Rehearsed
 ) -> None:
     for spec in members:
         if spec.name in {"count", "echo"}:
             await perdure_installation.finish(spec, "Be there")
-    steps = [
+    steps: list[Any] = [
         {"agent": "echo", "name": "first", "description": "content"},
         {"agent": "count", "parameters": {"path": "artifact:first/said.txt"}},
     ]

@@ -43,17 +43,23 @@ class TeamFiles:
         for name, file in zip(self.names, self._files, strict=True):
             if path in {name, file}:
                 return file
-        resolved = os.path.realpath(path)
         for file in self._files:
-            root = os.path.realpath(file)
-            if Path(resolved).is_relative_to(root):
-                return path
-            if path.partition("/")[0] == Path(file).name and Path(
-                os.path.realpath(Path(file).parent / path)
-            ).is_relative_to(root):
-                return str(Path(file).parent / path)
+            # What is handed on is what was checked, so that a link that is turned changes nothing.
+            inside = _resolved_within(path, file)
+            if inside is None and path.partition("/")[0] == Path(file).name:
+                inside = _resolved_within(str(Path(file).parent / path), file)
+            if inside is not None:
+                return inside
         there = ", ".join(self.names) or "none"
         raise InputError(
             f"{path!r} is none of the team's files ({there}): give it in files, or name a file that"
             " a goal before has made, as artifact:name/file"
         )
+
+
+def _resolved_within(path: str, root: str) -> str | None:
+    try:
+        resolved = os.path.realpath(path)
+    except (OSError, ValueError):  # a null character, or half a surrogate pair
+        return None
+    return resolved if Path(resolved).is_relative_to(os.path.realpath(root)) else None
