@@ -26,6 +26,7 @@ from perdure.testing import (
     Reply,
     ToolCall,
     calls,
+    refuses,
     says,
 )
 from perdure.timelines.team_graph import HEIGHT, WIDTH, team_graph
@@ -35,6 +36,8 @@ PAGE: Final = ROOT / "docs" / "how-to" / "teams.md"
 SHOWN: Final = ROOT / "docs" / "_static" / "teams"
 
 _COMMAND: Final = re.compile(r"^```sh\n(perdure run .*?)^```", re.MULTILINE | re.DOTALL)
+# What the instructions of a team's model begin with.
+_OF_TEAMS: Final = ("You plan how", "You say what agents", "You reach a goal")
 _STYLE: Final = (
     "text{font:12px sans-serif;fill:#4c5a53}.name{font-size:13px;font-weight:600;fill:#16201b}"
     ".done{fill:#17703f}rect{fill:#fff;stroke:#c5cbc7}.mark{fill:#17703f;stroke:none}"
@@ -95,9 +98,8 @@ def _script(replies: Sequence[Reply]) -> Callable[[ChatRequest], Reply]:
     left = iter(replies)
 
     def reply(request: ChatRequest) -> Reply:
-        tools = {tool["function"]["name"] for tool in request.body.get("tools", [])}
-        if tools & {"plan", "conclude", "analysis"}:
-            return next(left)
+        if str(request.messages[0].get("content")).startswith(_OF_TEAMS):
+            return next(left, refuses(400, code="script_is_over"))
         return says("nothing")
 
     return reply
