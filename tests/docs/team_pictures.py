@@ -37,7 +37,7 @@ SHOWN: Final = ROOT / "docs" / "_static" / "teams"
 
 _COMMAND: Final = re.compile(r"^```sh\n(perdure run .*?)^```", re.MULTILINE | re.DOTALL)
 # What the instructions of a team's model begin with.
-_OF_TEAMS: Final = ("You plan how", "You say what agents", "You reach a goal")
+_OF_TEAMS: Final = ("You plan how agents", "You say what agents", "You reach a goal")
 _STYLE: Final = (
     "text{font:12px sans-serif;fill:#4c5a53}.name{font-size:13px;font-weight:600;fill:#16201b}"
     ".done{fill:#17703f}rect{fill:#fff;stroke:#c5cbc7}.mark{fill:#17703f;stroke:none}"

@@ -46,7 +46,10 @@ def delegate(run: str, status: GoalStatus, seconds: float | None = None) -> Dele
 
 
 PLAN = ("planned", {"goals": [planned("a"), planned("b", "a"), planned("c", same_as="a")]})
-BEGUN = ("delegated", {"name": "a", "workflow_id": "w1", "agent_type": "echo", "after": []})
+BEGUN = (
+    "delegated",
+    {"name": "a", "workflow_id": "w1", "agent_type": "echo", "description": "do a", "after": []},
+)
 
 
 def test_goals_fill_in_as_they_are_done() -> None:
@@ -58,7 +61,7 @@ def test_goals_fill_in_as_they_are_done() -> None:
     ]
     begun = events(PLAN, BEGUN)
     (first, *_) = team_of(record(), begun, [delegate("w1", GoalStatus.RUNNING)])
-    assert (first.status, first.workflow_id, first.description) == ("running", "w1", "a")
+    assert (first.status, first.workflow_id, first.description) == ("running", "w1", "do a")
     done = team_of(record(ended=True), begun, [delegate("w1", GoalStatus.COMPLETED, 3)])
     assert [goal.status for goal in done] == ["completed", "unused", "same"]
     assert done[0].usage.cost == 0.25

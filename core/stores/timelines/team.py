@@ -28,9 +28,6 @@ def team_of(
                 goals[planned.name] = _goal(planned, record)
         elif event.type == "delegated" and event.data.get("name"):
             goal = _delegated(event.data, runs)
-            before = goals.get(goal.name)
-            if before is not None and before.description:
-                goal = goal.model_copy(update={"description": before.description})
             goals[goal.name] = goal
     return tuple(goals.values())
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from perdure.agents import InputError, Result
 from perdure_teams.goals import MOST_GOALS, Node, TeamGoal, check_known, named
+from perdure_teams.references import goals_named_in
 from perdure_teams.team_agent import TeamAgent, TeamParameters
 
 
@@ -39,7 +40,10 @@ def chain(steps: list[TeamGoal]) -> list[Node]:
     for place, node in enumerate(nodes):
         check_known(node, before)
         after = tuple(dict.fromkeys([*before[-1:], *node.after]))
-        nodes[place] = Node(node.name, node.agent, node.description, node.parameters, after)
+        description = node.description
+        if before and not goals_named_in([description, dict(node.parameters)]):
+            description = f"{description or '${goal}'}\n\n{before[-1]}: ${{{before[-1]}}}"
+        nodes[place] = Node(node.name, node.agent, description, node.parameters, after)
         before.append(node.name)
     return nodes
 

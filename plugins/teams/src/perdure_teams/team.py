@@ -20,7 +20,7 @@ from perdure.agents import (
 )
 from perdure_teams.files import TeamFiles
 from perdure_teams.goals import Node
-from perdure_teams.references import goals_named_in, has_references, resolved
+from perdure_teams.references import has_references, resolved
 
 _KEPT_BYTES: Final = 50_000_000
 
@@ -187,13 +187,8 @@ class Team:
             self.failures[node.name] = str(error)
 
     def _description(self, node: Node) -> str:
-        """Return what an agent is asked; what it follows on is added where nothing refers to it."""
         found = resolved(node.description or "${goal}", self._goal, self.results)
-        description = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
-        if goals_named_in([node.description, dict(node.parameters)]):
-            return description
-        parts = [f"{name}: {self.results[name].summary}" for name in node.after]
-        return "\n\n".join([description, *parts])
+        return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
     def _same(self, node: Node, first: str) -> PlannedGoal:
         return PlannedGoal(
