@@ -137,5 +137,5 @@ class _StoredPages:
         return bool(found == row["token"])
 
 
-def _entry(row: Row[Any]) -> NotebookEntry:
+def _entry(row: Row[Any, Any, Any]) -> NotebookEntry:
     return NotebookEntry(key=row.key, value=json.loads(row.value), version=row.version)

@@ -61,8 +61,7 @@ async def test_the_judge_compares(told: Told) -> None:
     done = await rehearse("panel", "Cost?", THREE, results=ANSWERS)
     assert done.result.summary == "Fifty euros"
     assert done.result.data["reason"] == "it has a source"
-    asked = asked[-1]
-    assert "Answer 3, by three:" in asked
+    assert "Answer 3, by three:" in asked[-1]
 
 
 async def test_a_judge_that_names_no_answer_is_told_and_asks_again(
