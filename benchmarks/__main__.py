@@ -6,6 +6,7 @@ from collections.abc import Callable
 from benchmarks import (
     agents,
     audit,
+    batch,
     cluster,
     fairness,
     history,
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[..., bool]] = {
     "agents": agents.main,
     "api": measure.main,
     "audit": audit.main,
+    "batch": batch.main,
     "cluster": cluster.main,
     "fairness": fairness.main,
     "growth": growth.main,

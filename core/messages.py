@@ -22,9 +22,18 @@ SCHEDULED_WORKFLOW_TYPE = "ScheduledGoalWorkflow"
 PREPARE_SCHEDULED_ACTIVITY = "prepare_scheduled_goal"
 STORES_AWAY = "StoreUnavailable"
 
+BATCH_WORKFLOW_TYPE = "BatchWorkflow"
+# Of its own, which workers of every pool poll: what feeds a batch takes no slot of a goal, and a
+# worker that is too old to know batches gets none.
+BATCH_QUEUE = "perdure-batches"
+FEED_ACTIVITY = "feed_batch"
+
 WAKE_SIGNAL = "wake"
 PAUSE_SIGNAL = "pause"
 RESUME_SIGNAL = "resume"
+
+# The stores have something new for a batch: it was started, resumed, given items.
+NEWS_SIGNAL = "news"
 
 # The id of the wait for a slot, where only so many goals may run at once; a run has one at most.
 SLOT_WAIT = "slot"
@@ -263,3 +272,30 @@ def scheduled_goal_id(goal_id: str, workflow_id: str, run_id: str, number: int) 
     """
     own = uuid.uuid5(uuid.NAMESPACE_URL, f"perdure:{workflow_id}/{run_id}/{number}")
     return f"goal-{goal_id}-{own}"
+
+
+class BatchInput(Message):
+    """The input of ``BatchWorkflow`` and of ``feed_batch``: all else is in the stores."""
+
+    batch_id: str
+
+
+class FeedOutput(Message):
+    """The output of ``feed_batch``.
+
+    Attributes:
+        over: Nothing is to be done before somebody adds items, resumes or retries.
+        status: The batch's status.
+        ended: How many of its items ended meanwhile.
+    """
+
+    over: bool
+    status: str
+    ended: int = 0
+
+
+class BatchOutput(Message):
+    """The output of ``BatchWorkflow``: the batch's status, as the stores have it."""
+
+    batch_id: str
+    status: str

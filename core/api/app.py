@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from perdure.api.batches import routes as batches
 from perdure.api.codec import routes as codec
 from perdure.api.gateway.arrival import ArrivalMiddleware
 from perdure.api.gateway.auditing import AuditMiddleware
@@ -40,6 +41,7 @@ from perdure.version import core_version
 # The routes of many goals before those of one: their last parts are no workflow ids.
 _ROUTES: Final = (
     agents, many_goals, goals, artifacts, uploads, control, steps, scores, approvals, schedules,
+    batches,
     events, installation, access, codec, health, metrics, reference,
 )  # fmt: skip
 

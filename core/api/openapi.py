@@ -38,6 +38,7 @@ get the next page; it is `null` on the last.
 
 TAGS: Final = (
     ("goals", "Start goals, list and show them."),
+    ("batches", "Many goals of one agent, a few at a time, and their outcome as a table."),
     ("control", "Cancel, pause, resume, retry, run again."),
     ("schedules", "Start goals by the clock, again and again."),
     ("events", "What happens in a run: as a stream, or as a file."),

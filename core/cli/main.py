@@ -7,6 +7,7 @@ from perdure.cli.commands.api import api
 from perdure.cli.commands.approvals import approvals
 from perdure.cli.commands.audit.group import audit
 from perdure.cli.commands.backup import backup, restore
+from perdure.cli.commands.batch.group import batch
 from perdure.cli.commands.dev import dev
 from perdure.cli.commands.doctor import doctor
 from perdure.cli.commands.goals.group import goals
@@ -62,7 +63,7 @@ def perdure(server: str | None, key: str | None) -> None:
 
 for command in (
     run, dev, worker, api, goals, schedules, top, approvals, agents, plugins, workers, usage, keys,
-    audit, policy, backup, restore, testing, doctor,
+    audit, policy, backup, restore, testing, doctor, batch,
 ):  # fmt: skip
     perdure.add_command(command)
 

@@ -13,11 +13,21 @@ from perdure.client.events.asynchronous import follow as goal_events
 from perdure.client.events.asynchronous import past as past_events
 from perdure.client.files.asynchronous import download, download_archive, upload
 from perdure.client.files.uploads import Files, LocalFile, listed, with_uploads
-from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, FACTS, GOALS, UPLOADS
+from perdure.client.listings import (
+    APPROVALS,
+    AUDIT,
+    BATCHES,
+    BATCH_ITEMS,
+    DEAD_LETTERS,
+    FACTS,
+    GOALS,
+    UPLOADS,
+)
 from perdure.client.operations import AsyncIteration, AsyncOperation, AsyncResource
 from perdure.client.requests import (
     access,
     approvals,
+    batches,
     control,
     files,
     goals,
@@ -315,6 +325,23 @@ class AsyncWorkers(AsyncResource):
     list = AsyncOperation(installation.workers)
 
 
+class AsyncBatches(AsyncResource):
+    """Batches: hand them in, add items, show and control them, take their outcome."""
+
+    start = AsyncOperation(batches.start)
+    add = AsyncOperation(batches.add)
+    show = AsyncOperation(batches.show)
+    list = AsyncOperation(batches.list_page)
+    iterate = AsyncIteration(BATCHES)
+    items = AsyncOperation(batches.items)
+    iterate_items = AsyncIteration(BATCH_ITEMS)
+    pause = AsyncOperation(batches.pause)
+    resume = AsyncOperation(batches.resume)
+    cancel = AsyncOperation(batches.cancel)
+    retry = AsyncOperation(batches.retry)
+    outcome = AsyncOperation(batches.outcome)
+
+
 class AsyncUsage(AsyncResource):
     """What goals have used of models."""
 
@@ -377,6 +404,7 @@ class AsyncClient(AsyncResource):
         self.agents = AsyncAgents(connection)
         self.plugins = AsyncPlugins(connection)
         self.workers = AsyncWorkers(connection)
+        self.batches = AsyncBatches(connection)
         self.usage = AsyncUsage(connection)
         self.keys = AsyncKeys(connection)
         self.audit = AsyncAudit(connection)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from perdure.client.operations import Listing
-from perdure.client.requests import access, approvals, files, goals
+from perdure.client.requests import access, approvals, batches, files, goals
 
 GOALS: Final = Listing(goals.list_page, lambda page: page.goals, "before", lambda page: page.before)
 DEAD_LETTERS: Final = Listing(
@@ -20,4 +20,10 @@ AUDIT: Final = Listing(
 )
 FACTS: Final = Listing(
     access.list_facts, lambda page: page.facts, "before", lambda page: page.before
+)
+BATCHES: Final = Listing(
+    batches.list_page, lambda page: page.batches, "before", lambda page: page.before
+)
+BATCH_ITEMS: Final = Listing(
+    batches.items, lambda page: page.items, "after", lambda page: page.after
 )

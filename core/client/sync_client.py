@@ -13,11 +13,21 @@ from perdure.client.events.synchronous import follow as goal_events
 from perdure.client.events.synchronous import past as past_events
 from perdure.client.files.synchronous import download, download_archive, upload
 from perdure.client.files.uploads import Files, LocalFile, listed, with_uploads
-from perdure.client.listings import APPROVALS, AUDIT, DEAD_LETTERS, FACTS, GOALS, UPLOADS
+from perdure.client.listings import (
+    APPROVALS,
+    AUDIT,
+    BATCHES,
+    BATCH_ITEMS,
+    DEAD_LETTERS,
+    FACTS,
+    GOALS,
+    UPLOADS,
+)
 from perdure.client.operations import Iteration, Operation, Resource
 from perdure.client.requests import (
     access,
     approvals,
+    batches,
     control,
     files,
     goals,
@@ -319,6 +329,23 @@ class Workers(Resource):
     list = Operation(installation.workers)
 
 
+class Batches(Resource):
+    """Batches: hand them in, add items, show and control them, take their outcome."""
+
+    start = Operation(batches.start)
+    add = Operation(batches.add)
+    show = Operation(batches.show)
+    list = Operation(batches.list_page)
+    iterate = Iteration(BATCHES)
+    items = Operation(batches.items)
+    iterate_items = Iteration(BATCH_ITEMS)
+    pause = Operation(batches.pause)
+    resume = Operation(batches.resume)
+    cancel = Operation(batches.cancel)
+    retry = Operation(batches.retry)
+    outcome = Operation(batches.outcome)
+
+
 class Usage(Resource):
     """What goals have used of models."""
 
@@ -381,6 +408,7 @@ class Client(Resource):
         self.agents = Agents(connection)
         self.plugins = Plugins(connection)
         self.workers = Workers(connection)
+        self.batches = Batches(connection)
         self.usage = Usage(connection)
         self.keys = Keys(connection)
         self.audit = Audit(connection)

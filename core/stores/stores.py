@@ -18,6 +18,8 @@ from perdure.stores.artifacts.upload_records import UploadRecordStore
 from perdure.stores.artifacts.uploads import UploadStore
 from perdure.stores.audit.seal_store import SealStore
 from perdure.stores.audit.trail import AuditTrail
+from perdure.stores.batches.batch_store import BatchStore
+from perdure.stores.batches.feed_store import FeedStore
 from perdure.stores.database import schema
 from perdure.stores.database.address import database_address, listen_address
 from perdure.stores.database.backends.opening import open_database
@@ -122,6 +124,8 @@ class Stores:
     leases: LeaseStore
     trail: AuditTrail
     seals: SealStore
+    batches: BatchStore
+    batch_feed: FeedStore
     redis: RedisConnection | None = None
     tenant: str | None = None
     _views: dict[str, "Stores"] = field(default_factory=dict, repr=False, compare=False)
@@ -248,6 +252,8 @@ async def open_stores(
             leases=LeaseStore(database),
             trail=AuditTrail(database, stores_id),
             seals=seals,
+            batches=BatchStore(database),
+            batch_feed=FeedStore(database),
             redis=redis,
         )
     finally:

@@ -244,7 +244,7 @@ async def test_a_run_is_made_once_for_a_key_and_not_at_all_without_a_server(
         raise TemporalUnavailable("no server answers: start one")
 
     with monkeypatch.context() as patch:
-        patch.setattr(here.service._gateway, "start", away)
+        patch.setattr(here.service.gateway, "start", away)
         with pytest.raises(TemporalUnavailable):
             await here.service.run_again(first, by="", from_step="write")
     assert await here.stores.reruns.made_from(first) == []

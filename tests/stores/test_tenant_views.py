@@ -21,15 +21,22 @@ from perdure.models import (
     Usage,
     Vote,
 )
+from perdure.models.batches import BatchSettings, NewItem
 from perdure.stores import Stores, UnknownGoal
 from perdure.stores.artifacts.uploads import UploadStore
-from perdure.stores.database.errors import InputRefused, UnknownApproval, UnknownUpload
+from perdure.stores.database.errors import (
+    InputRefused,
+    UnknownApproval,
+    UnknownBatch,
+    UnknownUpload,
+)
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.journal.delegates import delegate_row, delegated_goal
 from perdure.stores.runs.idempotency import digest_of
 
 GOAL = Goal(goal_id="sales", description="Profile the sales", agent_type="analysis")
+ITEM = NewItem(key="1")
 GOOD = ScoreContent(name="good", value=1)
 MOMENT = timedelta(0)
 DIGEST = f"sha256:{hashlib.sha256(b'# Report').hexdigest()}"
@@ -45,6 +52,7 @@ class Owned:
     delegate: str
     upload: str
     token: str = ""
+    batch: str = ""
 
     @property
     def upload_id(self) -> str:
@@ -87,7 +95,9 @@ async def _set_up(stores: Stores, name: str = "acme") -> Owned:
     upload = await acme.uploads.receive("sales.csv", content())
     await acme.upload_records.add(upload)
     token = await acme.upload_records.token(upload.id)
-    return Owned(run, claim, approval.id, delegate.workflow_id, upload.path, token)
+    batch = await acme.batches.create("november", BatchSettings(agent_type="analysis"))
+    await acme.batches.add(batch.batch_id, [ITEM])
+    return Owned(run, claim, approval.id, delegate.workflow_id, upload.path, token, batch.batch_id)
 
 
 @pytest.fixture
@@ -215,6 +225,13 @@ BY_ID: dict[str, Case] = {
     ),
     "uploads.find": lambda view, of: _awaited(view.uploads.find(of.upload)),
     "uploads.remove": _remove,
+    "batches.get": lambda view, of: view.batches.get(of.batch),
+    "batches.add": lambda view, of: view.batches.add(of.batch, [ITEM]),
+    "batches.items": lambda view, of: view.batches.items(of.batch),
+    "batches.pause": lambda view, of: view.batches.pause(of.batch),
+    "batches.resume": lambda view, of: view.batches.resume(of.batch),
+    "batches.cancel": lambda view, of: view.batches.cancel(of.batch),
+    "batches.retry_failed": lambda view, of: view.batches.retry_failed(of.batch),
 }
 # What lists, counts or changes whatever there is of the runs that are named, or of all.
 LISTS: dict[str, Case] = {
@@ -235,6 +252,7 @@ LISTS: dict[str, Case] = {
     "usage.report": lambda view, _: _usage(view),
     "upload_records.list": lambda view, _: view.upload_records.list(),
     "metrics.totals": lambda view, _: view.metrics.totals(),
+    "batches.list": lambda view, _: view.batches.list(),
 }
 # What a claim opens, whose holder has started an execution of the run; what only gives the content
 # for a digest out of a run's record; and what is told apart below.
@@ -245,6 +263,7 @@ OTHERS = {
     *("idempotency_keys.claim", "responses.get", "responses.put"),
     *("uploads.check", "uploads.receive", "uploads.local_parameters", "uploads.folder"),
     *("upload_records.add", "upload_records.remove"),
+    *("batches.create", "batches.owner"),
     *("scores.writer", "scores.give_as_agent"),
     # Without a key there is no audit trail: see test_audit_trail.py. The operator's are the rest.
     *("trail.list", "trail.export", "trail.sealed_until", "trail.erase", "trail.record_settings"),
@@ -252,7 +271,7 @@ OTHERS = {
     # Of the tenant alone, and of runs whose deletion the same view has begun.
     *("holds.hold_tenant", "holds.release_tenant", "holds.list", "deletion.delete_rows"),
 }
-UNKNOWN = (UnknownGoal, UnknownApproval, UnknownUpload)
+UNKNOWN = (UnknownGoal, UnknownApproval, UnknownBatch, UnknownUpload)
 
 
 async def _awaited(value: object) -> object:
@@ -269,13 +288,14 @@ async def test_another_tenants_id_is_as_one_that_does_not_exist(
         "0" * 32,
         owned.delegate[:-1],
         f"upload:{'0' * 32}/sales.csv",
+        batch="batch-none",
     )
     for tenant in ("other", DEFAULT_TENANT):
         told = []
         for of in (owned, nothing):
             with pytest.raises(UNKNOWN) as raised:
                 await BY_ID[name](stores.of(tenant), of)
-            names = r"goal-[^'\"]+|[0-9a-f]{8,}"
+            names = r"(?:goal|batch)-[^'\"]+|[0-9a-f]{8,}"
             told.append((raised.type, re.sub(names, "ID", str(raised.value))))
         assert told[0] == told[1]
     # Those who may not have changed nothing of it, so its tenant does it now.
@@ -305,7 +325,7 @@ def test_every_store_and_every_method_of_one_is_tried_here(stores: Stores) -> No
     not_by_tenant = {
         *("stores_id", "database", "installation", "agents", "tenant"),
         *("workers", "callbacks", "access", "contents", "counts", "due", "leases", "slots"),
-        *("redis", "seals"),
+        *("redis", "seals", "batch_feed"),
     }
     assert {name.partition(".")[0] for name in there} == {
         field.name for field in fields(stores) if not field.name.startswith("_")

@@ -64,6 +64,11 @@ class ProblemType(Enum):
         "There is no such approval",
         "Give an id that `GET /api/approvals?status=all` lists.",
     )
+    UNKNOWN_BATCH = _Kind(
+        404,
+        "There is no such batch",
+        "Give an id or a name that `GET /api/batches` lists.",
+    )
     UNKNOWN_STEP = _Kind(
         404,
         "There is no such step",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from perdure.cli.backends.batches import Batches
     from perdure.cli.backends.schedules import Schedules
     from perdure.models import (
         Budget,
@@ -113,6 +114,13 @@ class Backend(Protocol):
 
     def schedules(self) -> "AbstractAsyncContextManager[Schedules]":
         """Return what creates and controls schedules, for as long as the block runs."""
+
+    def batches(self, *, lasting: bool = False) -> "AbstractAsyncContextManager[Batches]":
+        """Return what hands in, shows and controls batches, for as long as the block runs.
+
+        Args:
+            lasting: Batches have to go on when the command ends.
+        """
 
     async def find_goal(self, name: str) -> str:
         """Return the workflow id of the run that a person named."""

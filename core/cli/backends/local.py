@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
+    from perdure.cli.backends.local_batches import LocalBatches
     from perdure.cli.backends.local_control import LocalControl
     from perdure.cli.backends.schedules import LocalSchedules
     from perdure.models import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from perdure.settings import Settings
     from perdure.stores import Stores
     from perdure.temporal.client.decisions import DecisionService
+    from perdure.temporal.session import Session
 
 _MAX_APPROVALS = 500
 
@@ -110,6 +112,19 @@ class LocalBackend:
 
         if installation_address(self._settings.home, lasting=True) is None:
             raise NoInstallation(f"no server runs that could {purpose}: start one, perdure dev")
+
+    @asynccontextmanager
+    async def batches(self, *, lasting: bool = False) -> "AsyncIterator[LocalBatches]":
+        """Return this machine's batches; a session is opened once they need one."""
+        from perdure.cli.backends.local_batches import LocalBatches
+
+        async with AsyncExitStack() as stack:
+
+            async def open_session() -> "Session":
+                control = await stack.enter_async_context(self.control(lasting=lasting))
+                return control.session
+
+            yield LocalBatches(await self._stores(), self._agent, open_session)
 
     async def find_goal(self, name: str) -> str:  # noqa: D102 -- as the protocol has it
         return await (await self._stores()).goals.find(name)

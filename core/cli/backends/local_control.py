@@ -48,6 +48,11 @@ class LocalControl:
         """Whether another process has the server."""
         return self._session.server is None
 
+    @property
+    def session(self) -> "Session":
+        """The session that is used."""
+        return self._session
+
     async def start(self, goal: Goal) -> str:  # noqa: D102 -- as the protocol has it
         details: dict[str, JsonValue] = {"agent_type": goal.agent_type}
         async with self._audit.doing("goal.start", goal.goal_id, details, goal.tenant) as action:
@@ -167,7 +172,7 @@ class LocalControl:
 
             watching = asyncio.create_task(self._show_events(workflow_id, name, view))
             try:
-                await _keep_going(watching, self._session)
+                await keep_going(watching, self._session)
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
@@ -214,8 +219,8 @@ def _response(outcomes: "ManyOutcomes") -> ManyGoalsResponse:
     )
 
 
-async def _keep_going(watching: "asyncio.Task[None]", session: "Session") -> None:
-    """Return when a goal has been watched to its end; start a server when the lent one ends."""
+async def keep_going(watching: "asyncio.Task[None]", session: "Session") -> None:
+    """Return when what is watched has ended; start a server here when the lent one ends."""
     import asyncio
 
     from perdure.temporal.session import open_session, until_installation_ends
@@ -239,4 +244,4 @@ async def _keep_going(watching: "asyncio.Task[None]", session: "Session") -> Non
         await asyncio.gather(server, return_exceptions=True)
     print_message("the command whose server this goal ran on has ended: it goes on here")
     async with open_session(session.settings, print_message) as next_session:
-        await _keep_going(watching, next_session)
+        await keep_going(watching, next_session)

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from perdure.cli.arguments.parameter_types import SchemaTypes
 from perdure.cli.arguments.parameters import WrongParameter, local_file, read_values
+from perdure.cli.backends.remote_batches import RemoteBatches
 from perdure.cli.backends.remote_control import RemoteControl
 from perdure.cli.backends.schedules import RemoteSchedules
 from perdure.cli.output.printing import print_message
@@ -50,6 +51,12 @@ class RemoteBackend:
     async def schedules(self) -> AsyncIterator[RemoteSchedules]:
         """Return what creates and controls schedules there."""
         yield RemoteSchedules(self._client)
+
+    @asynccontextmanager
+    async def batches(self, *, lasting: bool = False) -> AsyncIterator[RemoteBatches]:
+        """Return the batches there: they always outlast the command."""
+        del lasting
+        yield RemoteBatches(self._client, self._parameters, self._upload)
 
     async def find_goal(self, name: str) -> str:  # noqa: D102 -- as the protocol has it
         return (await self._client.goals.find(name)).workflow_id
@@ -93,13 +100,17 @@ class RemoteBackend:
             pool=pool,
             priority=priority,
         )
+        parameters = await self._parameters(agent_type, params)
+        return goal.model_copy(update={"parameters": parameters})
+
+    async def _parameters(self, agent_type: str, params: Sequence[str]) -> dict[str, JsonValue]:
         agent = await self._agent(agent_type)
         types = SchemaTypes(agent.parameters_schema)
         parameters = read_values(params, types)
         for name in parameters:
             if types.is_path(name):
                 parameters[name] = await self._with_uploads(name, parameters[name])
-        return goal.model_copy(update={"parameters": parameters})
+        return parameters
 
     async def _with_uploads(self, name: str, value: JsonValue) -> JsonValue:
         if isinstance(value, list):
@@ -112,14 +123,16 @@ class RemoteBackend:
                 f"--param {name}={value}: {file} is no file, and a server is given files alone:"
                 " name one, or pack the folder into one"
             )
+        return await self._upload(file)
+
+    async def _upload(self, file: Path) -> str:
         if file not in self._uploaded:
             print_message(f"uploading {file.name}")
             try:
                 self._uploaded[file] = (await self._client.uploads.create(file)).path
             except OSError as error:
                 raise WrongParameter(
-                    f"--param {name}={value}: {file} cannot be read ({error.strerror or error}):"
-                    " see whether you may"
+                    f"{file} cannot be read ({error.strerror or error}): see whether you may"
                 ) from error
         return self._uploaded[file]
 

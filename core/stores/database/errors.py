@@ -69,6 +69,13 @@ class UnknownApproval(LookupError):
         )
 
 
+class UnknownBatch(LookupError):
+    """There is no batch of that id or name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no batch {name!r} is on record: perdure batch list shows all")
+
+
 class UnknownKey(LookupError):
     """There is no API key of that id."""
 

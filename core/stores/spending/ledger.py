@@ -10,6 +10,7 @@ from perdure.agents.steps.errors import BudgetExceeded
 from perdure.agents.steps.keys import StepKey
 from perdure.models import GoalRecord, Spending, Usage
 from perdure.stores.audit.request_facts import add_request_fact
+from perdure.stores.batches.shared_budget import check_shared_budget
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
@@ -241,6 +242,8 @@ class StoredLedger:
         await with_retries(lambda: self._database.write(add))
 
     def _check_budget(self, transaction: Transaction, expected: Usage) -> None:
+        root = self._claim.root or self._claim.workflow_id
+        check_shared_budget(transaction.connection, root, expected.cost)
         budget = self._claim.budget
         if budget is None or (budget.tokens is None and budget.cost is None):
             return

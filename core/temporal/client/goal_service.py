@@ -13,7 +13,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from perdure.activities.agent_lookup import find_agent
-from perdure.agents.parameters import typed_parameters
+from perdure.agents.parameters import ParameterProblem, ParametersRefused, typed_parameters
+from perdure.agents.path_parameters import check_paths
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
 from perdure.agents.policy.gate import denial_of_goal
 from perdure.models import Budget, Goal, GoalRecord, Parameters
@@ -46,6 +47,7 @@ class GoalService:
         client: The Temporal client.
         stores: Where runs are read; nothing here waits on Temporal for a result.
         registry: The agents that a goal may name.
+        gateway: The calls to Temporal.
         control: Cancels, pauses, terminates and retries runs.
         many: Cancels and retries many runs at once.
         decisions: Takes votes and signals.
@@ -77,17 +79,17 @@ class GoalService:
         self._file_roots = file_roots
         self._pools = pools
         self._policy = policy
-        self._gateway = WorkflowGateway(client)
+        self.gateway = WorkflowGateway(client)
         self._views: dict[str, GoalService] = {}
         self._bind(stores)
 
     def _bind(self, stores: Stores) -> None:
         self.stores = stores
         self._paths = InputPaths(stores.uploads, self._file_roots)
-        self.reconciliation = Reconciliation(self._gateway, stores)
-        self.control = RunControl(self._gateway, stores, self.reconciliation)
+        self.reconciliation = Reconciliation(self.gateway, stores)
+        self.control = RunControl(self.gateway, stores, self.reconciliation)
         self.many = ManyRuns(self.control, stores)
-        self.decisions = DecisionService(self._gateway, stores)
+        self.decisions = DecisionService(self.gateway, stores)
 
     def of(self, tenant: str) -> "GoalService":
         """Return a view of the service for the callers of a tenant.
@@ -139,7 +141,7 @@ class GoalService:
         """
         if idempotency_key is not None:
             check_key(idempotency_key)
-        checked, agent = await self.checked(goal)
+        checked, agent = await self.check(goal)
         workflow_id = f"goal-{goal.goal_id}-{uuid.uuid4()}"
         if idempotency_key is not None:
             digest = digest_of(goal)
@@ -150,7 +152,7 @@ class GoalService:
             await self.stores.callbacks.add(workflow_id, callback_url)
         goal = checked.model_copy(update={"trace": new_goal(goal.agent_type)})
         started_at = datetime.now(UTC)
-        await self._gateway.start(goal, workflow_id)
+        await self.gateway.start(goal, workflow_id)
         # Only now, so that no record exists without a workflow; the prepare activity opens it too,
         # should this process end here.
         with suppress(StoreUnavailable):  # the goal runs: its caller must learn its id
@@ -159,7 +161,7 @@ class GoalService:
             )
         return workflow_id
 
-    async def checked(self, goal: Goal) -> tuple[Goal, InstalledAgent]:
+    async def check(self, goal: Goal) -> tuple[Goal, InstalledAgent]:
         """Check a goal, and return it as it is started, with its agent; nothing is started.
 
         Raises:
@@ -167,6 +169,7 @@ class GoalService:
             ParametersRefused: The parameters do not fit the agent.
             PolicyDenied: A rule of the policy denies it.
             InputRefused: The goal holds an API key.
+            StoreUnavailable: The stores do not answer.
         """
         _check_no_key(goal)
         agent = await find_agent(self.registry, self.stores, goal.agent_type)
@@ -179,6 +182,36 @@ class GoalService:
         checked = goal.model_copy(update=update)
         self._check_policy(checked)
         return checked, agent
+
+    async def check_shared(
+        self, agent_type: str, parameters: Parameters, pool: str | None, description: str
+    ) -> tuple[str | None, Parameters]:
+        """Check what many goals share, which need not be all that the agent asks for.
+
+        Returns:
+            The pool that runs them, and the parameters with their paths as they are handed on.
+
+        Raises:
+            UnknownAgent: No installed agent has that name.
+            ParametersRefused: A path is one that no goal may name.
+            InputRefused: They hold an API key.
+            StoreUnavailable: The stores do not answer.
+        """
+        agent = await find_agent(self.registry, self.stores, agent_type)
+        goal = Goal(
+            goal_id="shared",
+            description=description or "shared",
+            agent_type=agent_type,
+            parameters=parameters,
+            pool=pool,
+        )
+        _check_no_key(goal)
+        paths = await self._paths.with_records(self.stores.upload_records, parameters)
+        checked, refused = check_paths(agent.spec.parameters, parameters, paths.check)
+        if refused:
+            problems = [ParameterProblem(name, message) for name, message in refused.items()]
+            raise ParametersRefused(agent_type, problems)
+        return self._pools.for_goal(goal, agent.spec), checked
 
     async def run_again(
         self,
@@ -244,7 +277,7 @@ class GoalService:
         )
         started = False
         try:
-            started = await self._gateway.start(goal, new)
+            started = await self.gateway.start(goal, new)
         finally:
             if not started:
                 await self.stores.reruns.withdraw(new)

@@ -16,7 +16,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.encryption.cipher import Tampered
 from perdure.encryption.keyring import KeyMissing
-from perdure.messages import WORKFLOW_TYPE, task_queue
+from perdure.messages import (
+    BATCH_QUEUE,
+    BATCH_WORKFLOW_TYPE,
+    NEWS_SIGNAL,
+    WORKFLOW_TYPE,
+    BatchInput,
+    task_queue,
+)
 from perdure.models import Goal
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
 from perdure.temporal.conversion.payload_codec import SealingCodec
@@ -100,6 +107,19 @@ class WorkflowGateway:
             except WorkflowAlreadyStartedError:
                 return False
         return True
+
+    async def feed_batch(self, batch_id: str) -> None:
+        """Have a batch fed: start its workflow, or tell the one that runs that there is news."""
+        with self._translated_errors():
+            await self._client.start_workflow(
+                BATCH_WORKFLOW_TYPE,
+                BatchInput(batch_id=batch_id),
+                id=batch_id,
+                task_queue=BATCH_QUEUE,
+                start_signal=NEWS_SIGNAL,
+                retry_policy=RETRY,
+                rpc_timeout=RPC_TIMEOUT,
+            )
 
     async def cancel(self, workflow_id: str) -> bool:
         """Ask a run's workflow to end; return whether it was running."""

@@ -1,7 +1,7 @@
 """The housekeeping of a worker.
 
-It wakes runs whose signal was lost, closes records of ended runs, seals the audit trail, and
-deletes old goals and contents that nothing refers to any more.
+It wakes runs whose signal was lost, closes records of ended runs, has batches fed that nobody looks
+after, seals the audit trail, and deletes old goals and contents that nothing refers to any more.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ RECONCILE_SECONDS: Final = 60.0
 CLEAN_SECONDS: Final = 600.0
 RETENTION_SECONDS: Final = 300.0
 SEAL_SECONDS: Final = 30.0
+BATCH_SECONDS: Final = 20.0
 # A signal may take so long to arrive.
 SIGNAL_SECONDS: Final = timedelta(seconds=5)
 # At first it looks far back: no worker may have run meanwhile.
@@ -69,7 +70,12 @@ async def run_housekeeping(
     async def clean() -> None:
         await delete_unused_contents(service.stores.contents)
 
+    async def feed_batches() -> None:
+        for batch_id in await service.stores.batch_feed.unfed():
+            await service.gateway.feed_batch(batch_id)
+
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_run_every(feed_batches, BATCH_SECONDS))
         tasks.create_task(_run_every(waker.wake, wake_seconds))
         tasks.create_task(_run_every(reconcile, reconcile_seconds))
         tasks.create_task(_run_every(clean, CLEAN_SECONDS))

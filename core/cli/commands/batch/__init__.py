@@ -1,0 +1,1 @@
+"""The group ``perdure batch``: many goals of one agent, and their outcome as a table."""

@@ -1,0 +1,1 @@
+"""Batches and their items: what is to be done, what runs, what became of each."""

@@ -1,0 +1,1 @@
+"""Batches: handing them in, controlling them, and the worker that feeds them."""
