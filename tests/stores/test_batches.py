@@ -19,7 +19,7 @@ from perdure.models.batches import (
     NewItem,
 )
 from perdure.stores import Stores
-from perdure.stores.batches.feed_store import ClaimedItem, Fed
+from perdure.stores.batches.advance import ClaimedItem, Fed
 from perdure.stores.database.errors import AmbiguousName, StateConflict, UnknownBatch
 from perdure.stores.database.fencing import Claim
 

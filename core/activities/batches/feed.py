@@ -17,9 +17,10 @@ from perdure.activities.heartbeats import heartbeating
 from perdure.messages import FEED_ACTIVITY, BatchInput, FeedOutput
 from perdure.models import Failure, FailureKind, Goal
 from perdure.models.batches import BatchStatus, ItemStatus
-from perdure.stores.batches.feed_store import ClaimedItem, Fed, FedBatch
+from perdure.stores import Stores
+from perdure.stores.batches.advance import ClaimedItem, Fed
+from perdure.stores.batches.feed_store import FedBatch
 from perdure.stores.database.errors import UnknownBatch
-from perdure.stores.stores import Stores
 from perdure.telemetry.traces.entrances import new_goal
 
 # After so long the activity ends and is scheduled anew, within its 20 minutes.

@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, null, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, null, select, update
 
 from perdure.models.batches import (
     AddedItems,
@@ -16,14 +16,8 @@ from perdure.models.batches import (
     ItemStatus,
     NewItem,
 )
-from perdure.stores.batches.rows import (
-    batch_record,
-    counts_of,
-    item_digest,
-    item_record,
-    item_row,
-    settings_digest,
-)
+from perdure.stores.batches.new_items import NewRows
+from perdure.stores.batches.rows import batch_record, item_record, settings_digest
 from perdure.stores.batches.tables import batch_items, batches
 from perdure.stores.database import schema
 from perdure.stores.database.columns import UtcDateTime
@@ -34,28 +28,12 @@ from perdure.stores.database.tenancy import TenantStore
 
 # So many items are handed in, and put back for a retry, in one transaction: others write between.
 CHUNK: Final = 1_000
-_SHOWN_CONFLICTS: Final = 20
 
 _BATCHES: Final = batches.c
 _ITEMS: Final = batch_items.c
 _BY_ID: Final = select(batches).where(_BATCHES.batch_id == bindparam("batch"))
 _BY_NAME: Final = select(batches).where(_BATCHES.name == bindparam("batch"))
 _LOCKED: Final = _BY_ID.with_for_update()
-_KNOWN: Final = select(_ITEMS.digest, _ITEMS.content_digest, _ITEMS.status, _ITEMS.number).where(
-    _ITEMS.batch_id == bindparam("batch"), _ITEMS.digest.in_(bindparam("digests", expanding=True))
-)
-_INSERT_ITEMS: Final = insert(batch_items)
-_CORRECT: Final = (
-    update(batch_items)
-    .where(_ITEMS.batch_id == bindparam("batch"), _ITEMS.number == bindparam("nth"))
-    .values(
-        content=bindparam("content"),
-        content_digest=bindparam("content_digest"),
-        status=ItemStatus.WAITING.value,
-        error=null(),
-        ended_at=null(),
-    )
-)
 _ADD: Final = (
     update(batches)
     .where(_BATCHES.batch_id == bindparam("batch"))
@@ -190,11 +168,8 @@ class BatchStore(TenantStore):
             row = self._lock(connection, batch_id)
             if BatchStatus(row["status"]) in _DONE:
                 raise _cancelled(row)
-            new = _NewRows(connection, row, items, now)
-            if new.rows:
-                connection.execute(_INSERT_ITEMS, new.rows)
-            if new.corrected:
-                connection.execute(_CORRECT, new.corrected)
+            new = NewRows(connection, row, items, now)
+            new.store(connection)
             added = new.added()
             if added.added:
                 more = {
@@ -391,68 +366,6 @@ class BatchStore(TenantStore):
     def _lock(self, connection: Connection, batch_id: str) -> RowMapping:
         query = self._tenancy.limited(_LOCKED, _BATCHES.tenant)
         return _found(connection.execute(query, {"batch": batch_id}).mappings().first(), batch_id)
-
-
-class _NewRows:
-    """The rows of items that are handed in, and what became of the others."""
-
-    def __init__(
-        self, connection: Connection, batch: RowMapping, items: Sequence[NewItem], now: datetime
-    ) -> None:
-        self.rows: list[dict[str, object]] = []
-        self.corrected: list[dict[str, object]] = []
-        self._batch_id: str = batch["batch_id"]
-        self._number = counts_of(batch).total
-        self._now = now
-        self._duplicates = 0
-        self._conflicts: list[str] = []
-        digests = [item_digest(self._batch_id, item.key) for item in items]
-        found = connection.execute(_KNOWN, {"batch": self._batch_id, "digests": digests})
-        self._known = {row.digest: _Known(*row[1:]) for row in found}
-        for item in items:
-            self._take(item)
-
-    def _take(self, item: NewItem) -> None:
-        row = item_row(self._batch_id, self._number + 1, item, self._now)
-        digest, content = str(row["digest"]), str(row["content_digest"])
-        known = self._known.get(digest)
-        if known is None:
-            self._number += 1
-            self._known[digest] = _Known(content, str(row["status"]), self._number)
-            self.rows.append(row)
-        elif known.content == content:
-            self._duplicates += 1
-        elif known.status == ItemStatus.INVALID.value and not item.problem:
-            self._known[digest] = _Known(content, ItemStatus.WAITING.value, known.number)
-            self._correct(known.number, row)
-        else:
-            self._conflicts.append(item.key)
-
-    def _correct(self, number: int, row: dict[str, object]) -> None:
-        for new in self.rows:  # invalid, and valid further down in what is handed in
-            if new["number"] == number:
-                new.update(row, number=number)
-                return
-        stored = {name: row[name] for name in ("content", "content_digest")}
-        self.corrected.append({"batch": self._batch_id, "nth": number, **stored})
-
-    def added(self) -> AddedItems:
-        """Return what became of all of them."""
-        return AddedItems(
-            added=len(self.rows) + len(self.corrected),
-            invalid=sum(row["status"] == ItemStatus.INVALID.value for row in self.rows),
-            duplicates=self._duplicates,
-            conflicts=tuple(self._conflicts[:_SHOWN_CONFLICTS]),
-            conflicting=len(self._conflicts),
-        )
-
-
-class _Known(NamedTuple):
-    """What the batch has under a key."""
-
-    content: str
-    status: str
-    number: int
 
 
 def cursor_of(record: BatchRecord) -> PageCursor:
