@@ -49,6 +49,7 @@ def perdure(server: str | None, key: str | None) -> None:
 
     \b
     perdure run analysis "Profile the sales" --param path=sales.csv
+    perdure batch run document --over 'invoices/*.pdf' -d "Find the total"
     perdure dev                        server, API and worker in the foreground
     perdure goals watch GOAL           follow a goal
     perdure schedules list             see what is started by the clock

@@ -100,6 +100,8 @@ async def do_everything(api: httpx.AsyncClient) -> None:
             pass  # to its end
     score = {"name": "good", "value": 1}
     (await api.post(f"/api/goals/{run}/scores", json=score)).raise_for_status()
+    batch = {"name": "reports", "agent_type": "works", "description": "Report", "items": [{}]}
+    (await api.post("/api/batches", json=batch)).raise_for_status()
     await read_everything(api, run, approval["approval_id"])
     (await api.delete(f"/api/goals/{run}")).raise_for_status()
 
@@ -111,6 +113,8 @@ async def read_everything(api: httpx.AsyncClient, run: str, approval: str) -> No
         "workflow_id": run,
         "approval_id": approval,
         "upload_id": "none",
+        "batch_id": "reports",
+        "format": "csv",
         "name": "notes.md",
         "limit": 20,
         "status": "failed",

@@ -17,7 +17,7 @@ from perdure.activities.heartbeats import heartbeating
 from perdure.messages import FEED_ACTIVITY, BatchInput, FeedOutput
 from perdure.models import Failure, FailureKind, Goal
 from perdure.models.batches import BatchStatus, ItemStatus
-from perdure.stores import Stores
+from perdure.stores import Stores, UnknownGoal
 from perdure.stores.batches.advance import ClaimedItem, Fed
 from perdure.stores.batches.feed_store import FedBatch
 from perdure.stores.database.errors import UnknownBatch
@@ -114,10 +114,11 @@ class _Feeding:
 
     def _is_due(self, fed: Fed) -> bool:
         """Return whether there is something to change: most looks find nothing."""
-        if fed.has_ended or not fed.running:
+        if fed.has_ended:
             return True
-        has_room = fed.waiting > 0 and fed.running < self._batch.settings.at_once
-        return fed.status is BatchStatus.RUNNING and has_room and self._pace.allowed() > 0
+        if fed.status is BatchStatus.RUNNING and fed.waiting:
+            return fed.running < self._batch.settings.at_once and self._pace.allowed() > 0
+        return not fed.running
 
     async def _advance(self) -> Fed:
         fed = await self._feed.advance(self._batch_id, self._batch.settings, self._pace.allowed())
@@ -162,9 +163,20 @@ class _Feeding:
             )
             await self._feed.end(self._batch_id, item.number, ItemStatus.FAILED, failure)
         elif item.is_retry:
-            await self._runner.retry(item.workflow_id)
+            await self._retry(item)
         else:
             await self._runner.start(self._goal(item), item.workflow_id)
+
+    async def _retry(self, item: ClaimedItem) -> None:
+        try:
+            await self._runner.retry(item.workflow_id)
+        except UnknownGoal:
+            failure = Failure(
+                type="RunDeleted",
+                message=f"the goal {item.workflow_id} was deleted: retry the batch once more, and"
+                " another one does the item",
+            )
+            await self._feed.end(self._batch_id, item.number, ItemStatus.FAILED, failure)
 
     def _goal(self, item: ClaimedItem) -> Goal:
         settings = self._batch.settings

@@ -21,7 +21,7 @@ class Pace:
         self._rate = per_second
         self._most = most
         self._tokens = 1.0
-        self._at = time.monotonic()
+        self._at: float | None = None
 
     def allowed(self) -> int:
         """Return how many may start now."""
@@ -29,7 +29,8 @@ class Pace:
             return self._most
         now = time.monotonic()
         most = max(1.0, self._rate * _BURST_SECONDS)
-        self._tokens = min(most, self._tokens + (now - self._at) * self._rate)
+        since = now - (self._at if self._at is not None else now)
+        self._tokens = min(most, self._tokens + since * self._rate)
         self._at = now
         return min(self._most, math.floor(self._tokens))
 

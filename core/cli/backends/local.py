@@ -118,6 +118,8 @@ class LocalBackend:
         """Return this machine's batches; a session is opened once they need one."""
         from perdure.cli.backends.local_batches import LocalBatches
 
+        if self._settings.plugin_files:
+            _check_plugin_files(self._settings)
         async with AsyncExitStack() as stack:
 
             async def open_session() -> "Session":
