@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from perdure.models.batches import BatchRecord, BatchSettings, BatchStatus
+from perdure.models.batches import BatchRecord, BatchSettings, BatchStatus, ItemRecord
 from perdure.stores.database import schema
 from perdure.temporal.batches.service import BatchService
 from perdure.temporal.batches.sources import json_objects
@@ -117,7 +117,8 @@ async def _judge(here: Installation, record: BatchRecord, bill: list[str]) -> No
     )
     assert runs == ITEMS  # one run for each
     assert record.cost == pytest.approx(ledger)
-    shown, after = [], 0
+    shown: list[ItemRecord] = []
+    after = 0
     while page := await here.stores.batches.items(record.batch_id, after=after, limit=500):
         shown += page
         after = page[-1].number

@@ -286,6 +286,8 @@ async def test_its_history_stays_short_and_replays(
 async def test_what_is_broken_is_named_and_keeps_nothing_else_from_being_done(
     batches: Batches,
 ) -> None:
+    keys = batches.here.stores.access.keys
+    secret, _ = await keys.create("ann", ["read"], tenant="default", expires_at=None)
     lines = [
         b'{"key": "good", "parameters": {"number": "1"}}\n',
         b"{broken\n",
@@ -293,7 +295,7 @@ async def test_what_is_broken_is_named_and_keeps_nothing_else_from_being_done(
         b'{"key": "unknown", "parameters": {"colour": "red"}}\n',
         b'{"key": "good", "parameters": {"number": 1}}\n',
         b'{"key": "good", "parameters": {"number": 2}}\n',
-        b'{"key": "key", "description": "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"}\n',
+        json.dumps({"key": "key", "description": secret}).encode() + b"\n",
         b"\xff\n",
         b"\n",
         b'{"description": "Without a key"}\n',
@@ -317,7 +319,8 @@ async def test_what_is_broken_is_named_and_keeps_nothing_else_from_being_done(
 
 
 async def test_an_empty_batch_is_refused(batches: Batches) -> None:
-    for nothing in ([], json_lines([b"\n"]), csv_rows([b"number\n"])):
+    empty: list[Iterable[NewItem]] = [[], json_lines([b"\n"]), csv_rows([b"number\n"])]
+    for nothing in empty:
         with pytest.raises(InputRefused, match="has no item"):
             await batches.hand_in(nothing)
     with pytest.raises(InputRefused, match="no first row"):

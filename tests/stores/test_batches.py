@@ -278,7 +278,7 @@ async def test_all_items_together_spend_no_more_than_their_budget(
     create: Create, stores: Stores, start_execution: StartExecution
 ) -> None:
     settings = SETTINGS.model_copy(update={"budget_cost": 1.0})
-    batch = await create(items(*"abcd"), settings)
+    batch = await create(items(*"abcde"), settings)
     claimed = (await batch.advance()).claimed
     claims = []
     for item in claimed:

@@ -3,7 +3,7 @@
 import glob
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +113,10 @@ def _files(path: Path) -> Sequence[Path]:
 
 
 def _path_parameter(schema: "Mapping[str, JsonValue] | None") -> str:
-    properties = (schema or {}).get("properties")
+    found = (schema or {}).get("properties")
+    properties: Iterable[str] = found if isinstance(found, dict) else ()
     types = SchemaTypes(schema)
-    names = [name for name in properties if types.is_path(name)] if properties else []  # type: ignore[union-attr]
+    names = [name for name in properties if types.is_path(name)]
     required = (schema or {}).get("required")
     if len(names) > 1 and isinstance(required, list):
         names = [name for name in names if name in required] or names

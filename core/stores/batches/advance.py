@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from perdure.models import Failure, FailureKind, GoalStatus
 from perdure.models.batches import BatchSettings, BatchStatus, ItemContent, ItemStatus
+from perdure.stores.batches.shared_budget import ROUNDING
 from perdure.stores.batches.tables import batch_items, batches
 from perdure.stores.database import schema
 from perdure.stores.database.errors import UnknownBatch
@@ -221,7 +222,7 @@ class Advance:
             return ""
         # Without a budget of its own, an item can have met the batch's alone.
         is_used = self._is_budget_used and settings.budget is None
-        if self._cost >= budget or is_used:
+        if self._cost >= budget - ROUNDING or is_used:
             return (
                 f"its items have used {self._cost:.4f} of the {budget:.4f} dollars that its budget"
                 " allows: perdure batch resume --budget-cost goes on with a larger one"

@@ -167,7 +167,7 @@ class BatchStore(TenantStore):
             connection = transaction.connection
             row = self._lock(connection, batch_id)
             if BatchStatus(row["status"]) in _DONE:
-                raise _cancelled(row)
+                raise _cancelled(row["name"])
             new = NewRows(connection, row, items, now)
             new.store(connection)
             added = new.added()
@@ -233,7 +233,7 @@ class BatchStore(TenantStore):
         limit: int = 100,
         status: ItemStatus | None = None,
         with_results: bool = False,
-    ) -> "list[ItemRecord]":
+    ) -> Sequence[ItemRecord]:
         """Return items in the order in which they were handed in.
 
         Args:
@@ -344,7 +344,7 @@ class BatchStore(TenantStore):
             row = self._lock(connection, batch_id)
             status = BatchStatus(row["status"])
             if status in _DONE:
-                raise _cancelled(row)
+                raise _cancelled(row["name"])
             numbers = connection.execute(_FAILED, {"batch": batch_id}).scalars().all()
             if numbers:
                 connection.execute(_PUT_BACK, {"batch": batch_id, "numbers": numbers})
@@ -354,7 +354,10 @@ class BatchStore(TenantStore):
             return len(numbers)
 
         # Those that fail again meanwhile would be put back for ever.
-        failed, retried = (await self.get(batch_id)).counts.failed, 0
+        record, retried = await self.get(batch_id), 0
+        if record.status in _DONE:
+            raise _cancelled(record.name)
+        failed = record.counts.failed
         while retried < failed and (count := await self._database.write(put_back)):
             retried += count
         return retried
@@ -379,9 +382,9 @@ def _found(row: RowMapping | None, batch_id: str) -> RowMapping:
     return row
 
 
-def _cancelled(row: RowMapping) -> StateConflict:
+def _cancelled(name: str) -> StateConflict:
     return StateConflict(
-        f"the batch {row['name']!r} was cancelled: hand in another one, with a name of its own"
+        f"the batch {name!r} was cancelled: hand in another one, with a name of its own"
     )
 
 

@@ -9,6 +9,9 @@ from perdure.models.batches import ItemStatus
 from perdure.stores.batches.tables import batch_items, batches
 from perdure.stores.database import schema
 
+# Sums of dollars are sums of binary fractions.
+ROUNDING: Final = 1e-9
+
 _BATCHES: Final = batches.c
 _ITEMS: Final = batch_items.c
 _BATCH: Final = (
@@ -55,7 +58,7 @@ def check_shared_budget(connection: Connection, root: str, cost: float) -> None:
     name, budget, settled = connection.execute(_LOCKED, parameters).one()
     in_flight = connection.execute(_IN_FLIGHT, parameters).scalar_one()
     spent = settled + in_flight - connection.execute(_COUNTED, parameters).scalar_one()
-    if spent + cost > budget:
+    if spent + cost > budget + ROUNDING:
         raise BudgetExceeded(
             f"the batch {name!r} has used {spent:.4f} of the {budget:.4f} dollars that its budget"
             " allows: perdure batch resume goes on with a larger one"
