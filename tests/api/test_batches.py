@@ -88,7 +88,7 @@ async def test_a_batch_is_handed_in_shown_and_its_outcome_downloaded(
     assert table.headers["content-disposition"] == 'attachment; filename="words.csv"'
     header, *rows = table.text.splitlines()
     assert header.startswith("key,number,status,")
-    assert header.endswith(",result.depth")
+    assert header.endswith(",result.depth,result.fail,result.wait")
     assert [row.split(",")[2] for row in rows] == ["completed", "completed", "invalid"]
     parquet = await api.get("/api/batches/words/outcome", params={"format": "parquet"})
     assert parquet.content.startswith(b"PAR1")
