@@ -175,7 +175,9 @@ async def retry_batch(batch_id: str, service: Service, audited: Audited) -> Retr
 async def download_outcome(
     batch_id: str,
     service: Service,
-    kind: Annotated[OutcomeFormat, Query(alias="format")] = OutcomeFormat.JSON_LINES,
+    kind: Annotated[
+        OutcomeFormat, Query(alias="format", description="What the table is written as.")
+    ] = OutcomeFormat.JSON_LINES,
 ) -> StreamingResponse:
     """Download what became of each item, as one table: status, fields of the result, cost."""
     batch = await service.stores.batches.get(batch_id)

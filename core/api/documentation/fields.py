@@ -14,6 +14,7 @@ _NO_DESCRIPTION: Final = "Successful Response"
 _MEANINGS: Final = {
     "agent_type": "The name of an agent, as `GET /api/agents` lists it.",
     "approval_id": "The approval, as `GET /api/approvals` lists it.",
+    "batch_id": "The batch: its id, or its name.",
     "budget": "What it may use at most; what is not set is not limited.",
     "cost": "US dollars.",
     "goal_id": "The caller's own name for the goal; two runs may share it.",

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
+from temporalio.service import ServiceClient
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.activities.batches.feed import FEED_SECONDS, BatchFeeder
@@ -19,6 +20,20 @@ _POLLS: Final = 2  # the least for workflows; a batch asks for something every t
 _HEARTBEAT_THROTTLE: Final = timedelta(seconds=2)
 _STICKY_TIMEOUT: Final = timedelta(seconds=3)
 _DRAIN: Final = timedelta(seconds=5)
+
+
+async def connect_apart(client: Client) -> Client:
+    """Return the same client over a connection of its own.
+
+    Over one connection a process may have one worker of a task queue, and it may have several
+    workers of goals: of two pools, or two versions.
+
+    Raises:
+        RuntimeError: The server does not answer.
+    """
+    config = client.config()
+    config["service_client"] = await ServiceClient.connect(client.service_client.config)
+    return Client(**config)
 
 
 def build_batch_worker(

@@ -17,7 +17,7 @@ from perdure.retention import Retention
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable
 from perdure.telemetry.metrics import recording
-from perdure.temporal.batches.worker import build_batch_worker
+from perdure.temporal.batches.worker import build_batch_worker, connect_apart
 from perdure.temporal.client.agent_pools import AgentPools
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.worker.callbacks import CallbackPoster
@@ -76,7 +76,7 @@ async def run_worker(
         watch_event_loop(),
         run_observers(stores.events, registry.observers),
         polling(build_worker(client, stores, registry, settings, gate)),
-        polling(build_batch_worker(client, service)),
+        polling(build_batch_worker(await connect_apart(client), service)),
     ):
         recording.slots(settings.max_concurrent_goals, executions_running)
         if settings.build_id and not is_controlled():
