@@ -16,8 +16,8 @@ from perdure.client.files.uploads import Files, LocalFile, listed, with_uploads
 from perdure.client.listings import (
     APPROVALS,
     AUDIT,
-    BATCHES,
     BATCH_ITEMS,
+    BATCHES,
     DEAD_LETTERS,
     FACTS,
     GOALS,

@@ -104,8 +104,8 @@ class Event(Model):
             ``stream`` and ``text``, a model's thinking being a stream of its own whose name ends in
             ``.thinking``, an event of a tool ``tool``, ``tool_call_id`` and ``arguments``, or
             ``result`` or ``error`` with ``seconds``, as texts that are cut where they are long, a
-            decision of the policy its ``outcome`` (``allow``, ``deny``, ``ask``), the ``rule``, what
-            it is about as ``kind`` (``goal``, ``step``, ``tool``) and ``name``, and the
+            decision of the policy its ``outcome`` (``allow``, ``deny``, ``ask``), the ``rule``,
+            what it is about as ``kind`` (``goal``, ``step``, ``tool``) and ``name``, and the
             ``parameters_digest``, a plan its ``goals``, each a :class:`PlannedGoal`, a failed run
             those of :class:`Failure`.
     """

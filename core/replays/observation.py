@@ -157,6 +157,9 @@ class RecordedJournal:
     async def record(self, key: StepKey, outcome: StepOutcome) -> None:
         """Do nothing."""
 
+    async def record_decision(self, key: StepKey, data: Mapping[str, JsonValue] | None) -> None:
+        """Do nothing: no policy judges a replay."""
+
     async def withdraw(self, key: StepKey) -> None:
         """Do nothing."""
 

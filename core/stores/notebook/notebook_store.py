@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, Row, bindparam, func, select
@@ -137,5 +137,5 @@ class _StoredPages:
         return bool(found == row["token"])
 
 
-def _entry(row: Row[Any, Any, Any]) -> NotebookEntry:
+def _entry(row: Row[str, int, str]) -> NotebookEntry:
     return NotebookEntry(key=row.key, value=json.loads(row.value), version=row.version)

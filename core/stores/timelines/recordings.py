@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
-from perdure.agents.steps.keys import StepKey
+from perdure.agents.steps.keys import POLICY_APPROVAL, POLICY_DECISION, StepKey
 from perdure.models import Artifact, Failure, Goal, GoalRecord, Usage
 from perdure.schemas.replays.recording import (
     RecordedArtifact,
@@ -25,6 +25,8 @@ from perdure.stores.events.event_writer import MAX_UNTHROTTLED
 from perdure.stores.timelines.building import build_timeline, keys_of_ended
 from perdure.stores.timelines.rows import TimelineRows, read_rows
 
+# The policy's own entries in the journal: a replay is judged by none.
+_OF_THE_POLICY: Final = (POLICY_DECISION, POLICY_APPROVAL)
 _STEPS: Final = schema.steps.c
 _EVENTS: Final = schema.events.c
 _INTENTS: Final = schema.intents.c
@@ -140,6 +142,8 @@ def _steps(record: GoalRecord, rows: _Rows) -> Iterator[RecordedStep]:
     for row in rows.steps:
         key = StepKey(row["name"], row["digest"], row["occurrence"])
         finished.add(key)
+        if key.name in _OF_THE_POLICY:
+            continue
         yield RecordedStep(
             name=key.name,
             digest=key.digest,
@@ -157,7 +161,7 @@ def _steps(record: GoalRecord, rows: _Rows) -> Iterator[RecordedStep]:
             yield _without_outcome(key, "unknown")
     for row in rows.timeline.waits:
         key = _key_of_wait(row)
-        if key not in finished:
+        if key not in finished and key.name not in _OF_THE_POLICY:
             yield _without_outcome(key, "waiting")
 
 

@@ -194,7 +194,7 @@ class ScheduleService:
 
     async def _checked(self, goal: GoalContent) -> tuple[Goal, InstalledAgent]:
         content = {name: getattr(goal, name) for name in GoalContent.model_fields}
-        return await self._service.checked(Goal.model_construct(**content))
+        return await self._service.check(Goal.model_construct(**content))
 
     async def _describe(self, name: str) -> ScheduleDescription:
         with self._translated_errors(name):

@@ -5,8 +5,8 @@ from alembic import op
 
 from perdure.stores.database.columns import PlainText, UtcDateTime
 
-revision = "0031"
-down_revision = "0026"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
