@@ -114,6 +114,7 @@ async def read_everything(api: httpx.AsyncClient, run: str, approval: str) -> No
         "approval_id": approval,
         "upload_id": "none",
         "batch_id": "reports",
+        "schedule_name": "nightly",
         "format": "csv",
         "name": "notes.md",
         "limit": 20,
