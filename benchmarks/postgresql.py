@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import statistics
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -23,6 +24,7 @@ from perdure.cli.runtime.event_loop import run_async
 from perdure.models import GoalStatus
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
+from perdure.temporal.client.connection import TemporalUnavailable
 
 GOALS: Final = 10_000
 ROUNDS: Final = 3
@@ -67,7 +69,10 @@ async def _all_at_once(
 
     async def one(number: int) -> None:
         async with free:
-            await run_one(number)
+            while True:
+                # As whoever gets a 503 does.
+                with suppress(TemporalUnavailable):
+                    return await run_one(number)
 
     await asyncio.gather(*(one(next(numbers)) for _ in range(goals)))
     seconds = time.monotonic() - began
