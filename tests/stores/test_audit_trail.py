@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 from pydantic import JsonValue
@@ -20,7 +19,6 @@ from perdure.models import (
     DEFAULT_TENANT,
     Artifact,
     Event,
-    EventType,
     Failure,
     Goal,
     GoalStatus,
@@ -353,9 +351,8 @@ async def test_what_a_policy_decides_is_on_record_with_its_rule(stores: Stores) 
         "kind": "tool", "name": "refund", "rule": "caps", "outcome": "ask", "of": ["ann"],
         "needed": 1, "reason": "because it is much",
     }  # fmt: skip
-    type_ = cast("EventType", "policy.decided")
-    event = Event.model_construct(
-        workflow_id="goal-1", number=1, type=type_, time=datetime.now(UTC), data=data
+    event = Event(
+        workflow_id="goal-1", number=1, type="policy.decided", time=datetime.now(UTC), data=data
     )
     await stores.database.write(
         lambda transaction: add_event_fact(transaction, event, DEFAULT_TENANT, "salt", {})
