@@ -4,11 +4,11 @@ import asyncio
 import re
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Engine, event, text
 from temporalio.client import Client
@@ -20,11 +20,14 @@ from perdure.agents.plugins.registry import AgentRegistry
 from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
+from perdure.stores.database.engine import Database, Transaction
 from perdure.temporal.client.connection import connect
 from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.server.binary import ensure_server_binary
 from perdure.temporal.server.development_server import DevelopmentServer, run_development_server
 from perdure.temporal.worker.worker import build_worker
+
+T = TypeVar("T")
 
 FEW: Final = 3
 MANY: Final = 103
@@ -33,6 +36,7 @@ _WARM_UP: Final = 10
 _REPORTED_SECONDS: Final = 3.0  # the server brings its metrics up to date once a second
 # Temporal's own names of what changes a workflow's record, as its metrics have them.
 _HISTORY_WRITES: Final = ("CreateWorkflowExecution", "UpdateWorkflowExecution")
+_write: Final = Database.write
 _REQUESTS: Final = re.compile(
     r'^persistence_requests\{.*operation="(\w+)".*\} (\S+)$', re.MULTILINE
 )
@@ -47,7 +51,7 @@ class Cost:
         history_events: Events in its history.
         history_bytes: Their bytes.
         history_writes: How often Temporal writes its record, with the history.
-        store_writes: Transactions of the stores that write.
+        store_writes: Changes of the stores, each of them whole or not at all.
         store_statements: Statements of the stores, reads included.
         store_bytes: What the stores' database grows by, indexes included.
         temporal_bytes: What Temporal's database grows by.
@@ -85,31 +89,28 @@ class _Counter:
     def __init__(self) -> None:
         self.statements = 0
         self.writes = 0
-        self._writing: set[int] = set()
 
-    def count(self, connection: object, _cursor: object, statement: str, *_: object) -> None:
+    def count(self, *_: object) -> None:
         """Count a statement that is about to be executed."""
         self.statements += 1
-        if not statement.lstrip().startswith(("SELECT", "PRAGMA")):
-            self._writing.add(id(connection))
-
-    def commit(self, connection: object) -> None:
-        """Count a transaction that is about to be committed, if it has written."""
-        if id(connection) in self._writing:
-            self._writing.discard(id(connection))
-            self.writes += 1
 
 
 @asynccontextmanager
 async def _counted() -> AsyncIterator[_Counter]:
     counter = _Counter()
     event.listen(Engine, "before_cursor_execute", counter.count)
-    event.listen(Engine, "commit", counter.commit)
+
+    # Not each commit: SQLite commits the changes that wait together as one transaction.
+    async def counted(self: Database, change: Callable[[Transaction], T]) -> T:
+        counter.writes += 1
+        return await _write(self, change)
+
+    Database.write = counted  # type: ignore[method-assign]
     try:
         yield counter
     finally:
         event.remove(Engine, "before_cursor_execute", counter.count)
-        event.remove(Engine, "commit", counter.commit)
+        Database.write = _write  # type: ignore[method-assign]
 
 
 async def _steps(run: Run, goal: Goal) -> Result:

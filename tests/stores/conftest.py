@@ -27,6 +27,18 @@ async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         yield Settings(home=home, database_url=url)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Return settings of an installation whose database has no tables yet, for each kind."""
+    home = tmp_path / "home"
+    if request.param == "sqlite":
+        yield Settings(home=home)
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    async with server.database() as url:
+        yield Settings(home=home, database_url=url)
+
+
 @pytest.fixture
 async def stores(settings: Settings) -> AsyncIterator[Stores]:
     """Open stores."""

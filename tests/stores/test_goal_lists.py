@@ -247,8 +247,9 @@ def _write_before_search(transaction: Transaction) -> None:
 
 
 async def test_goals_that_there_were_are_found_after_the_migration(
-    settings: Settings,
+    empty_settings: Settings,
 ) -> None:
+    settings = empty_settings
     settings.home.mkdir(parents=True)
     database = open_database(database_address(settings.database_url, settings.home))
     try:

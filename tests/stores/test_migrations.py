@@ -1,7 +1,7 @@
 """Migrations of the schema."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from perdure.stores.database.columns import UtcDateTime
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.schema import metadata
-from tests.support.postgresql import PostgreSQL
 
 _OPEN = """
 import asyncio, sys
@@ -69,16 +68,10 @@ async def _set_revision(stores: Stores, revision: str) -> None:
     )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
+@pytest.fixture
+def settings(empty_settings: Settings) -> Settings:
     """Return settings of an installation whose database has no tables yet."""
-    home = tmp_path / "home"
-    if request.param == "sqlite":
-        yield Settings(home=home)
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    async with server.database() as url:
-        yield Settings(home=home, database_url=url)
+    return empty_settings
 
 
 async def test_an_empty_database_gets_the_tables_that_the_code_knows(stores: Stores) -> None:

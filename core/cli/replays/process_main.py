@@ -4,6 +4,7 @@ Whatever its agents print goes to the command's standard error.
 """
 
 import asyncio
+import io
 import logging
 import os
 import sys
@@ -28,6 +29,9 @@ class _Command:
         # A descriptor that no agent has: what they print is no message.
         self._descriptor = os.dup(1)
         os.dup2(2, 1)
+        # As they print it: this process ends without asking what is left in its buffers.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)
 
     def send(self, answer: Answer) -> None:
         line = memoryview(to_line(answer))

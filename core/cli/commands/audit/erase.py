@@ -2,7 +2,6 @@
 
 import click
 
-from perdure.cli.backends.audit import LocalAudit
 from perdure.cli.output.printing import print_json, print_text
 from perdure.cli.runtime.errors import handle_errors
 from perdure.cli.runtime.event_loop import run_async
@@ -30,6 +29,7 @@ def erase(name: str, tenant: str | None, as_json: bool) -> None:
 
 
 async def _erase(name: str, tenant: str | None) -> None:
+    from perdure.cli.backends.audit import LocalAudit
     from perdure.models import DEFAULT_TENANT
     from perdure.settings import Settings
     from perdure.stores import open_stores
