@@ -38,7 +38,7 @@ _REPORTED_SECONDS: Final = 3.0  # the server brings its metrics up to date once 
 _HISTORY_WRITES: Final = ("CreateWorkflowExecution", "UpdateWorkflowExecution")
 _write: Final = Database.write
 _REQUESTS: Final = re.compile(
-    r'^persistence_requests\{.*operation="(\w+)".*\} (\S+)$', re.MULTILINE
+    r'^persistence_requests(?:_total)?\{.*operation="(\w+)".*\} (\S+)$', re.MULTILINE
 )
 
 
