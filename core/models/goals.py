@@ -251,6 +251,20 @@ class GoalRecord(Model):
     scores: tuple[Score, ...] = ()
     hold: Hold | None = None
     slot: SlotWait | None = None
+
+    def asked(self) -> Goal:
+        """Return the goal as it was handed in, which stands in no trace."""
+        return Goal(
+            goal_id=self.goal_id,
+            description=self.description,
+            agent_type=self.agent_type,
+            parameters=self.parameters,
+            budget=self.budget,
+            pool=self.pool,
+            priority=self.priority,
+            tenant=self.tenant,
+        )
+
     agent_version: str | None = None
     started_at: datetime
     ended_at: datetime | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,29 +15,33 @@ from perdure.stores import Stores, open_stores
 from perdure.stores.database.fencing import Claim
 from tests.support.postgresql import PostgreSQL
 
+DATABASES = ["sqlite", "postgresql"]
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+
+@asynccontextmanager
+async def _installation(
+    request: pytest.FixtureRequest, home: Path, *, has_tables: bool
+) -> AsyncIterator[Settings]:
+    if request.param == "sqlite":
+        yield Settings(home=home)
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    async with server.database(has_tables=has_tables) as url:
+        yield Settings(home=home, database_url=url)
+
+
+@pytest.fixture(params=DATABASES)
 async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
     """Return settings of a new installation, once for each kind of database."""
-    home = tmp_path / "home"
-    if request.param == "sqlite":
-        yield Settings(home=home)
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    async with server.database(has_tables=True) as url:
-        yield Settings(home=home, database_url=url)
+    async with _installation(request, tmp_path / "home", has_tables=True) as settings:
+        yield settings
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 async def empty_settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
     """Return settings of an installation whose database has no tables yet, for each kind."""
-    home = tmp_path / "home"
-    if request.param == "sqlite":
-        yield Settings(home=home)
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    async with server.database() as url:
-        yield Settings(home=home, database_url=url)
+    async with _installation(request, tmp_path / "home", has_tables=False) as settings:
+        yield settings
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from perdure.models import Goal, Parameters
 from perdure.models.uploads import UPLOAD_SCHEME
 from perdure.stores.artifacts.uploads import texts_of
 
-_READ_BYTES: Final = 1024 * 1024
 _WEB_ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 
 log = structlog.get_logger()
@@ -98,10 +97,7 @@ def _content(file: Path) -> str:
     try:
         if not file.is_file():  # a device, a pipe: reading it might never end
             return "no file"
-        digest = hashlib.sha256()
         with file.open("rb") as stream:
-            while part := stream.read(_READ_BYTES):
-                digest.update(part)
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, ValueError) as error:
         return f"unread {type(error).__name__}"
-    return digest.hexdigest()

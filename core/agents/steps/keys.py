@@ -11,6 +11,7 @@ from perdure.models.events import THINKING_SUFFIX
 # The names of what the journal holds of the policy's decisions, which are no steps of the agent's.
 POLICY_DECISION: Final = "policy decision"
 POLICY_APPROVAL: Final = "policy approval"
+OF_THE_POLICY: Final = frozenset({POLICY_DECISION, POLICY_APPROVAL})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from perdure.cli.output.printing import print_json, print_message
 from perdure.cli.output.results import default_folder, print_result, save_result
 from perdure.cli.runtime.completion import complete_agents
 from perdure.cli.runtime.errors import handle_errors
-from perdure.cli.runtime.options import json_option, plugin_option
+from perdure.cli.runtime.options import json_option, param_option, plugin_option
 
 if TYPE_CHECKING:
     from perdure.cli.backends.backend import Backend, Control
@@ -29,14 +29,7 @@ def _describe(agent: str, plugin_files: tuple[Path, ...]) -> "AgentDescription":
 @click.command(cls=CommandWithAgent, describe=_describe)
 @click.argument("agent", shell_complete=complete_agents)
 @click.argument("description")
-@click.option(
-    "--param",
-    "-p",
-    "params",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of the agent; a value that is no plain text is given as JSON.",
-)
+@param_option
 @budget_option
 @click.option(
     "--pool",

@@ -24,6 +24,15 @@ plugin_option = click.option(
     help="A Python file to load like a plugin, anew when it changes; several may be given.",
 )
 
+param_option = click.option(
+    "--param",
+    "-p",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the agent; a value that is no plain text is given as JSON.",
+)
+
 goal_argument = click.argument("goal", shell_complete=complete_goals)
 
 goals_argument = click.argument(

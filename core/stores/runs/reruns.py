@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, String, Table, bindparam, delete, insert, select
 
 from perdure.agents.steps.journal import score_step
-from perdure.agents.steps.keys import POLICY_APPROVAL, POLICY_DECISION, StepKey, stream_of
+from perdure.agents.steps.keys import OF_THE_POLICY, StepKey, stream_of
 from perdure.messages import WaitKind
 from perdure.models import Goal, GoalRecord, Model, Origin
 from perdure.schemas.timelines import Span, Timeline
@@ -35,7 +35,6 @@ from perdure.stores.timelines.rows import TimelineRows, read_rows
 _FENCE: Final = "made-from"
 _FENCE_TIME: Final = datetime.fromtimestamp(0, UTC)
 _SHOWN_STEPS: Final = 20
-_POLICY: Final = frozenset({POLICY_APPROVAL, POLICY_DECISION})
 
 _GOALS: Final = schema.goals.c
 _CREATE: Final = insert(schema.goals)
@@ -294,7 +293,7 @@ def _finished_before(timeline: Timeline, rows: TimelineRows, span: Span) -> list
     kept: list[StepKey] = []
     for row in rows.steps:
         key = StepKey(row["name"], row["digest"], row["occurrence"])
-        if key.name in _POLICY:  # today's rules decide
+        if key.name in OF_THE_POLICY:  # today's rules decide
             continue
         name = stream_of(key)
         # Of a step that this run took over itself there is no event.

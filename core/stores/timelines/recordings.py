@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
-from perdure.agents.steps.keys import POLICY_APPROVAL, POLICY_DECISION, StepKey
-from perdure.models import Artifact, Failure, Goal, GoalRecord, Usage
+from perdure.agents.steps.keys import OF_THE_POLICY, StepKey
+from perdure.models import Artifact, Failure, GoalRecord, Usage
 from perdure.schemas.replays.recording import (
     RecordedArtifact,
     RecordedProgress,
@@ -25,8 +25,6 @@ from perdure.stores.events.event_writer import MAX_UNTHROTTLED
 from perdure.stores.timelines.building import build_timeline, keys_of_ended
 from perdure.stores.timelines.rows import TimelineRows, read_rows
 
-# The policy's own entries in the journal: a replay is judged by none.
-_OF_THE_POLICY: Final = (POLICY_DECISION, POLICY_APPROVAL)
 _STEPS: Final = schema.steps.c
 _EVENTS: Final = schema.events.c
 _INTENTS: Final = schema.intents.c
@@ -108,16 +106,7 @@ def _recording(record: GoalRecord, rows: _Rows) -> Recording:
     ]
     return Recording(
         workflow_id=record.workflow_id,
-        goal=Goal(
-            goal_id=record.goal_id,
-            description=record.description,
-            agent_type=record.agent_type,
-            parameters=record.parameters,
-            budget=record.budget,
-            pool=record.pool,
-            priority=record.priority,
-            tenant=record.tenant,
-        ),
+        goal=record.asked(),
         status=record.status,
         versions=_versions(record, rows.timeline),
         result=record.result,
@@ -142,7 +131,7 @@ def _steps(record: GoalRecord, rows: _Rows) -> Iterator[RecordedStep]:
     for row in rows.steps:
         key = StepKey(row["name"], row["digest"], row["occurrence"])
         finished.add(key)
-        if key.name in _OF_THE_POLICY:
+        if key.name in OF_THE_POLICY:  # a replay is judged by none
             continue
         yield RecordedStep(
             name=key.name,
@@ -161,7 +150,7 @@ def _steps(record: GoalRecord, rows: _Rows) -> Iterator[RecordedStep]:
             yield _without_outcome(key, "unknown")
     for row in rows.timeline.waits:
         key = _key_of_wait(row)
-        if key not in finished and key.name not in _OF_THE_POLICY:
+        if key not in finished and key.name not in OF_THE_POLICY:
             yield _without_outcome(key, "waiting")
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from perdure.messages import PAUSE_SIGNAL, RESUME_SIGNAL
-from perdure.models import Goal, GoalRecord, GoalStatus
+from perdure.models import GoalRecord, GoalStatus
 from perdure.redaction import without_secrets
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.errors import RunNotEnded, StateConflict
@@ -110,17 +110,7 @@ class RunControl:
         # Before anything is changed: the server answers, and nothing of the run is running.
         await self._ensure_ended(record)
         previous = await self._stores.control.reopen(workflow_id)
-        goal = Goal(
-            goal_id=record.goal_id,
-            description=record.description,
-            agent_type=record.agent_type,
-            parameters=record.parameters,
-            budget=record.budget,
-            pool=record.pool,
-            priority=record.priority,
-            tenant=record.tenant,
-            trace=previous.trace or "",
-        )
+        goal = record.asked().model_copy(update={"trace": previous.trace or ""})
         started = False
         try:
             started = await self._gateway.start(goal, workflow_id, StartMode.RESTART)

@@ -15,7 +15,7 @@ from perdure.cli.commands.goals.filter_options import Moment
 from perdure.cli.commands.schedules.output import print_schedule
 from perdure.cli.runtime.completion import complete_agents
 from perdure.cli.runtime.errors import WrongInput, handle_errors
-from perdure.cli.runtime.options import json_option, plugin_option
+from perdure.cli.runtime.options import json_option, param_option, plugin_option
 
 if TYPE_CHECKING:
     from perdure.cli.backends.backend import Backend
@@ -28,14 +28,7 @@ _POLICIES: Final = ("skip", "buffer-one", "buffer-all", "cancel-other", "allow-a
 @click.argument("name")
 @click.argument("agent", shell_complete=complete_agents)
 @click.argument("description")
-@click.option(
-    "--param",
-    "-p",
-    "params",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of the agent; a value that is no plain text is given as JSON.",
-)
+@param_option
 @budget_option
 @click.option("--pool", metavar="NAME", help="The pool of workers that is to run the goals.")
 @click.option(
