@@ -136,6 +136,9 @@ class Settings(BaseSettings):
         metrics_address: ``PERDURE_METRICS_ADDRESS``: where a worker, or a pool of them, answers
             ``/metrics``, such as ``127.0.0.1:9464``; nowhere when not set. The API has its own.
         max_concurrent_goals: ``PERDURE_MAX_CONCURRENT_GOALS``: goals one worker runs at once.
+        max_cached_workflows: ``PERDURE_MAX_CACHED_WORKFLOWS``: workflows that one worker keeps in
+            memory, some 90 kB each, those that wait included. One that is not kept is replayed
+            from its history when it goes on.
         concurrent_goals: ``PERDURE_CONCURRENT_GOALS``: comma-separated, how many goals may run at
             once, on all workers together: ``tenant=100`` of each tenant, ``tenant:acme=20`` of one,
             likewise of an ``agent`` and in a ``pool``. Others wait, and hold no worker. The same
@@ -234,6 +237,7 @@ class Settings(BaseSettings):
     log_levels: Annotated[dict[str, int] | None, NoDecode] = None
     metrics_address: Annotated[Address | None, NoDecode] = None
     max_concurrent_goals: int = 1000
+    max_cached_workflows: Annotated[int, Field(ge=2)] = 1000
     concurrent_goals: str = ""
     stall_seconds: Annotated[float, Field(gt=0)] = 900.0
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0

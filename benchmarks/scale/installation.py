@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 import psutil
 
 PLUGIN_FILE: Final = Path(__file__).with_name("plugin.py")
+# With more of them at once than the processor gets through in the time that one takes, each takes
+# longer and sends heartbeats all the while: the others wait for a slot, which costs nothing.
+MOST_AT_ONCE: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,14 @@ async def installed(home: Path, goals: int) -> AsyncIterator[Installation]:
 
     Args:
         home: Its home folder.
-        goals: How many goals it is to run at once.
+        goals: How many goals it is to run, so many at once as are of use.
     """
     environment = os.environ | {
         "PERDURE_HOME": str(home),
         "PERDURE_PLUGIN_FILES": str(PLUGIN_FILE),
-        "PERDURE_MAX_CONCURRENT_GOALS": str(goals),
+        "PERDURE_MAX_CONCURRENT_GOALS": str(min(goals, MOST_AT_ONCE)),
+        # As the worker by hand has it.
+        "PERDURE_MAX_CACHED_WORKFLOWS": str(goals),
     }
     for name in ("PERDURE_DATABASE_URL", "TEMPORAL_ADDRESS"):
         environment.pop(name, None)

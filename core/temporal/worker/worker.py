@@ -100,6 +100,7 @@ def build_worker(
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        max_cached_workflows=settings.max_cached_workflows,
         deployment_config=_deployment(settings),
         # The sandbox loads the workflow's module anew for every run, 6 ms a goal. It guards against
         # code that is not deterministic; ours is one module that imports models alone, and every
