@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -17,6 +18,7 @@ from perdure.temporal.server.development_server import DevelopmentServer, run_de
 from perdure.temporal.server.ports import choose_ports
 from perdure.temporal.server.processes import start_process, stop_process
 from tests.faults import effects, endpoint, worker_patches
+from tests.faults.network import Network, open_network
 from tests.support.plugins import install_plugin
 from tests.support.postgresql import PostgreSQL, run_postgresql
 
@@ -58,6 +60,7 @@ class Cluster:
         single: A worker by itself.
         postgresql: What the stores are in; SQLite when ``None``.
         database_url: Their address there.
+        network: Where the worker by itself is; beside the server when ``None``.
     """
 
     folder: Path
@@ -71,6 +74,7 @@ class Cluster:
     endpoint: Process | None = None
     postgresql: PostgreSQL | None = None
     database_url: str = ""
+    network: Network | None = None
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
     _seen: dict[int, psutil.Process] = field(default_factory=dict)
 
@@ -108,7 +112,11 @@ class Cluster:
         """Start a worker by itself, with any version of the plugin and any error of its clock."""
         given = {"PERDURE_FAULT_VERSION": str(version), worker_patches.CLOCK: str(clock)}
         given["PYTHONPATH"] = _path(self.folder / f"site-{version}")
-        self.single = await self._start("single", given)
+        inside: tuple[str, ...] = ()
+        if self.network is not None:
+            inside = self.network.inside
+            given |= self.network.addresses(self.environment)
+        self.single = await self._start("single", given, inside=inside)
 
     async def start_endpoint(self, script: str) -> None:
         """Start the model endpoint."""
@@ -149,8 +157,10 @@ class Cluster:
             await self.endpoint.wait()
         await self._running.aclose()
 
-    async def _start(self, name: str, given: Mapping[str, str], *options: str) -> Command:
-        command = (sys.executable, "-m", "perdure.cli", "worker", *options)
+    async def _start(
+        self, name: str, given: Mapping[str, str], *options: str, inside: tuple[str, ...] = ()
+    ) -> Command:
+        command = (*inside, sys.executable, "-m", "perdure.cli", "worker", *options)
         process = await start_process(command, environment={**self.environment, **given})
         reading = asyncio.create_task(self._read(name, process))
         return Command(process, reading, is_pool=bool(options))
@@ -170,9 +180,22 @@ def _path(site: Path) -> str:
 
 @asynccontextmanager
 async def run_cluster(
-    folder: Path, seed: int, binary: Path, *, on_postgresql: bool = False
+    folder: Path,
+    seed: int,
+    binary: Path,
+    *,
+    on_postgresql: bool = False,
+    in_network: bool = False,
 ) -> AsyncIterator[Cluster]:
-    """Run a cluster, and end all of it."""
+    """Run a cluster, and end all of it.
+
+    Args:
+        folder: Where everything is kept.
+        seed: What the faults depend on.
+        binary: The Temporal server's.
+        on_postgresql: Keep the stores in a PostgreSQL of its own.
+        in_network: Give the worker by itself a network of its own.
+    """
     async with AsyncExitStack() as stack:
         postgresql, url = None, ""
         if on_postgresql:
@@ -183,6 +206,10 @@ async def run_cluster(
         try:
             await cluster.start_endpoint("tests.faults.endpoint:script")
             await cluster.start_server()
+            if in_network:
+                models = urlsplit(cluster.environment["OPENAI_BASE_URL"]).port or 0
+                opening = open_network(cluster.ports[0], models)
+                cluster.network = await stack.enter_async_context(opening)
             await cluster.start_pool()
             await cluster.start_single(version=2)
             yield cluster

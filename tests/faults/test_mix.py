@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,10 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 570
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("server_binary")  # which takes minutes on a machine that has none
-@pytest.mark.parametrize(("database", "faults"), [("sqlite", 11), ("postgresql", 12)])
-def test_goals_end_well_whatever_happens(tmp_path: Path, database: str, faults: int) -> None:
+def judged(*command: str) -> dict[str, Any]:
+    """Run a command that has to end well; return the document of its last line."""
     # The tests are found below the current folder, which a safe path would leave out.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    options = ("--goals", "60", "--pause", "0.7", "--patience", "400", "--database", database)
-    command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "cluster"))
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -36,10 +33,30 @@ def test_goals_end_well_whatever_happens(tmp_path: Path, database: str, faults: 
             out, told = process.communicate()
     # It begins with the seed that repeats it.
     assert process.returncode == 0, told[-5000:] + out
-    document = json.loads(out.splitlines()[-1])
-    details = document["details"]
+    document: dict[str, Any] = json.loads(out.splitlines()[-1])
     assert document["verdict"]["completed"]["value"] == 1.0
+    return document
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server_binary")  # which takes minutes on a machine that has none
+@pytest.mark.parametrize(("database", "faults"), [("sqlite", 11), ("postgresql", 12)])
+def test_goals_end_well_whatever_happens(tmp_path: Path, database: str, faults: int) -> None:
+    options = ("--goals", "60", "--pause", "0.7", "--patience", "400", "--database", database)
+    command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "cluster"))
+    details = judged(*command)["details"]
     assert len(details["faults"]) == faults
     assert details["dead_letters"] > 0
     assert len(details["model_faults"]) == 7
     assert details["events"]["run.retrying"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server_binary")
+def test_goals_end_well_when_a_workers_network_is_cut(tmp_path: Path) -> None:
+    apart = ("unshare", "--map-root-user", "--net")
+    options = ("--goals", "60", "--seconds", "15", "--keep", str(tmp_path / "cluster"))
+    command = (*apart, sys.executable, "-m", "tests.faults.network_cut", *options)
+    details = judged(*command)["details"]
+    assert details["goals"] >= 60
+    assert details["back_seconds"] > 0

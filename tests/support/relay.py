@@ -9,12 +9,13 @@ class Relay:
     """Forwards the connections of its own port to a server.
 
     Attributes:
-        port: Where it listens, on 127.0.0.1; the same after it was closed and opened again.
+        port: Where it listens; the same after it was closed and opened again.
         delay: How many seconds it holds back each piece, in either direction.
     """
 
-    def __init__(self, server_port: int) -> None:
-        self.port = 0
+    def __init__(self, server_port: int, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.port = port
+        self._host = host
         self.delay = 0.0
         self._server_port = server_port
         self._listener: asyncio.Server | None = None
@@ -23,7 +24,7 @@ class Relay:
 
     async def open(self) -> None:
         """Listen."""
-        self._listener = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+        self._listener = await asyncio.start_server(self._forward, self._host, self.port)
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -76,9 +77,16 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay_to(server_port: int) -> AsyncIterator[Relay]:
-    """Forward connections to a port of this machine as long as the block runs."""
-    relay = Relay(server_port)
+async def relay_to(
+    server_port: int, listening: tuple[str, int] = ("127.0.0.1", 0)
+) -> AsyncIterator[Relay]:
+    """Forward connections to a port of this machine as long as the block runs.
+
+    Args:
+        server_port: The port.
+        listening: Where to listen for them; on a free port for 0.
+    """
+    relay = Relay(server_port, *listening)
     await relay.open()
     try:
         yield relay
