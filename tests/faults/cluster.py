@@ -112,11 +112,13 @@ class Cluster:
         """Start a worker by itself, with any version of the plugin and any error of its clock."""
         given = {"PERDURE_FAULT_VERSION": str(version), worker_patches.CLOCK: str(clock)}
         given["PYTHONPATH"] = _path(self.folder / f"site-{version}")
-        inside: tuple[str, ...] = ()
-        if self.network is not None:
-            inside = self.network.inside
-            given |= self.network.addresses(self.environment)
-        self.single = await self._start("single", given, inside=inside)
+        if self.network is None:
+            self.single = await self._start("single", given)
+            return
+        given |= self.network.addresses(self.environment)
+        # Nobody else starts it again when an agent has killed it.
+        inside = self.network.inside
+        self.single = await self._start("single", given, "--processes", "1", inside=inside)
 
     async def start_endpoint(self, script: str) -> None:
         """Start the model endpoint."""

@@ -48,42 +48,53 @@ class Cut:
         self.done_meanwhile = 0
         self.back_seconds = 0.0
         self._network = cluster.network
-        self._pid = cluster.single.process.pid
+        self._worker = cluster.single
+        # An agent kills its process, which is then replaced.
+        self._pids: set[int] = set()
         self._stores = stores
 
     async def make(self, seconds: float) -> None:
         """Cut the network off once the worker has work, mend it, and wait until it works again."""
         await until_async(self._is_busy, "the worker's first goals", PATIENCE_SECONDS)
         self.held = await self._goals_held()
-        before = await asyncio.to_thread(_effects_of, self._pid)
+        before = await self._effects()
         await self._network.cut()
         report(f"the worker is cut off with {self.held} goals")
         await asyncio.sleep(seconds)
-        after = await asyncio.to_thread(_effects_of, self._pid)
+        after = await self._effects()
         self.done_meanwhile = after - before
         await self._network.mend()
         mended = time.monotonic()
         report("the network is mended")
 
         async def works_again() -> bool:
-            return await asyncio.to_thread(_effects_of, self._pid) > after
+            return await self._effects() > after
 
         await until_async(works_again, "work of the worker", PATIENCE_SECONDS)
         self.back_seconds = time.monotonic() - mended
 
     async def _is_busy(self) -> bool:
-        worked = await asyncio.to_thread(_effects_of, self._pid)
+        worked = await self._effects()
         return worked > 0 and await self._goals_held() > 0
 
     async def _goals_held(self) -> int:
         workers = await self._stores.workers.list()
-        return sum(one.used for one in workers if one.identity.startswith(f"{self._pid}@"))
+        pids = {str(pid) for pid in self._all_pids()}
+        return sum(one.used for one in workers if one.identity.partition("@")[0] in pids)
+
+    async def _effects(self) -> int:
+        """Return how many effects the agents of the worker have had."""
+        return await asyncio.to_thread(_effects_of, self._all_pids())
+
+    def _all_pids(self) -> set[int]:
+        self._pids |= {worker.pid for worker in self._worker.workers()}
+        return self._pids
 
 
-def _effects_of(pid: int) -> int:
-    """Return how many effects a process has had."""
+def _effects_of(pids: set[int]) -> int:
+    """Return how many effects some processes have had."""
     runs = [path.name for path in (effects.folder() / "effects").iterdir()]
-    return sum(line.pid == pid for run in runs for line in effects.lines(run))
+    return sum(line.pid in pids for run in runs for line in effects.lines(run))
 
 
 async def mix(cluster: Cluster, count: int, seconds: float) -> tuple[Judgement, Cut]:
