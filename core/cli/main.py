@@ -10,6 +10,7 @@ from perdure.cli.commands.backup import backup, restore
 from perdure.cli.commands.batch.group import batch
 from perdure.cli.commands.dev import dev
 from perdure.cli.commands.doctor import doctor
+from perdure.cli.commands.encryption.group import encryption
 from perdure.cli.commands.goals.group import goals
 from perdure.cli.commands.keys import keys
 from perdure.cli.commands.plugins.group import plugins
@@ -64,7 +65,7 @@ def perdure(server: str | None, key: str | None) -> None:
 
 for command in (
     run, dev, worker, api, goals, schedules, top, approvals, agents, plugins, workers, usage, keys,
-    audit, policy, backup, restore, testing, doctor, batch,
+    encryption, audit, policy, backup, restore, testing, doctor, batch,
 ):  # fmt: skip
     perdure.add_command(command)
 

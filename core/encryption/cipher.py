@@ -29,6 +29,8 @@ _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _FIXED: Final = len(_MAGIC) + 2
 _HASH_DIGITS: Final = 32
+# Of something sealed so many bytes say which key has sealed it.
+KEY_ID_BYTES: Final = _FIXED + 64
 
 
 class Tampered(Exception):
@@ -68,6 +70,11 @@ class Cipher:
     def key_id(self) -> str:
         """The id of the key that encrypts."""
         return self._keyring.first.id
+
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The ids of all keys, which decrypt."""
+        return frozenset(key.id for key in self._keyring.keys)
 
     def seal(self, plaintext: bytes, context: bytes) -> bytes:
         """Encrypt bytes.
@@ -124,18 +131,27 @@ def sealed_with(sealed: bytes) -> str:
     return _split(sealed).key_id
 
 
-def _split(sealed: bytes) -> _Parts:
-    if not is_sealed(sealed) or len(sealed) < _FIXED or sealed[len(_MAGIC)] != _VERSION:
+def key_id_in(beginning: bytes) -> str:
+    """Return the id of the key that sealed something, by its first :data:`KEY_ID_BYTES` or more.
+
+    Raises:
+        Tampered: Nothing begins so that :meth:`Cipher.seal` returned.
+    """
+    if not is_sealed(beginning) or len(beginning) < _FIXED or beginning[len(_MAGIC)] != _VERSION:
         raise Tampered("These bytes are not what this version seals")
+    try:
+        return beginning[_FIXED : _FIXED + beginning[_FIXED - 1]].decode("ascii")
+    except UnicodeDecodeError:
+        raise Tampered("The key's id in sealed bytes cannot be read") from None
+
+
+def _split(sealed: bytes) -> _Parts:
+    key_id = key_id_in(sealed)
     end_of_id = _FIXED + sealed[_FIXED - 1]
     end_of_salt = end_of_id + _SALT_BYTES
     end_of_nonce = end_of_salt + _NONCE_BYTES
     if len(sealed) < end_of_nonce + _TAG_BYTES:
         raise Tampered("Sealed bytes end before their tag")
-    try:
-        key_id = sealed[_FIXED:end_of_id].decode("ascii")
-    except UnicodeDecodeError:
-        raise Tampered("The key's id in sealed bytes cannot be read") from None
     return _Parts(
         sealed[:end_of_salt],
         key_id,

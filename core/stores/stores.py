@@ -44,6 +44,7 @@ from perdure.stores.objects.address import artifacts_folder, open_objects
 from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.content_store import ContentStore
 from perdure.stores.objects.sealed_objects import SealedObjects
+from perdure.stores.resealing.resealing_store import ResealingStore
 from perdure.stores.retention.deletion import DeletionStore
 from perdure.stores.retention.due import DueStore
 from perdure.stores.retention.holds import HoldStore
@@ -82,6 +83,7 @@ class Stores:
     Attributes:
         tenant: Whose everything is that can be read and changed here; ``None`` for all tenants.
         stores_id: Identifies these stores: a run must continue in the ones it was started in.
+        resealing: What is sealed with which key; ``None`` where nothing is encrypted.
         redis: What the processes of the installation share for speed; ``None`` where they do not.
     """
 
@@ -126,6 +128,7 @@ class Stores:
     seals: SealStore
     batches: BatchStore
     batch_feed: FeedStore
+    resealing: ResealingStore | None = None
     redis: RedisConnection | None = None
     tenant: str | None = None
     _views: dict[str, "Stores"] = field(default_factory=dict, repr=False, compare=False)
@@ -206,6 +209,7 @@ async def open_stores(
         if cipher is not None and secret is not None:
             objects = SealedObjects(objects, cipher, secret)
         contents = ContentStore(objects, ContentRecords(database))
+        leases = LeaseStore(database)
         seals = SealStore(database, stores_id)
         database.is_audited = bool(settings.audit_key) or await seals.exist()
         yield Stores(
@@ -249,11 +253,12 @@ async def open_stores(
             holds=HoldStore(database),
             due=DueStore(database),
             slots=SlotStore(database),
-            leases=LeaseStore(database),
+            leases=leases,
             trail=AuditTrail(database, stores_id),
             seals=seals,
             batches=BatchStore(database),
             batch_feed=FeedStore(database),
+            resealing=ResealingStore(database, contents, leases, cipher) if cipher else None,
             redis=redis,
         )
     finally:

@@ -125,6 +125,12 @@ def test_nothing_waits_for_redis() -> None:
             assert "PERDURE_REDIS_URL" in service.secrets, name
 
 
+def test_whoever_opens_the_stores_is_handed_the_encryption_keys() -> None:
+    for name, service in FILE.services.items():
+        opens = "PERDURE_DATABASE_URL" in service.secrets
+        assert ("PERDURE_ENCRYPTION_KEYS" in service.secrets) == opens, name
+
+
 def test_only_the_pool_of_the_code_agent_may_make_namespaces() -> None:
     profiles = {name: s.seccomp_profile for name, s in FILE.services.items()}
     assert {name for name, profile in profiles.items() if profile} == {"worker-code"}

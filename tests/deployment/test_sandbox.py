@@ -1,5 +1,6 @@
 """What a service may do in its sandbox, each tried by a command in its place."""
 
+import base64
 import errno
 import subprocess
 import sys
@@ -20,10 +21,15 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux"),
 ]
 
+SECRET: Final = base64.b64encode(bytes(range(32))).decode()
 # A system call that no service makes.
 REFUSED: Final = (
     "import ctypes; c = ctypes.CDLL(None, use_errno=True); c.swapoff(b'x');"
     " print(ctypes.get_errno())"
+)
+KEY: Final = (
+    "from perdure.encryption.loading import load_cipher; from perdure.settings import Settings;"
+    " cipher = load_cipher(Settings().encryption_keys); print(cipher and cipher.key_id)"
 )
 SANDBOX: Final = "from perdure_code.sandbox.bubblewrap import find_bubblewrap as f; print(f())"
 
@@ -59,6 +65,16 @@ async def test_it_has_its_own_secrets_as_variables(installation: Installation) -
     assert "OPENAI_API_KEY" not in output
     assert {"PERDURE_API_KEYS=", "PERDURE_DATABASE_URL="} <= set(output)
     assert await run_in(installation, "nginx", "id", "-u") == "101\n"
+
+
+@pytest.mark.parametrize("service", ["api-1", "worker-1", "worker-code", "prepare"])
+async def test_it_is_handed_the_encryption_keys_and_their_contents_in_no_variable(
+    installation: Installation, tmp_path: Path, service: str
+) -> None:
+    assert await run_in(installation, service, "python3", "-c", KEY) == "None\n"
+    (tmp_path / "secrets/PERDURE_ENCRYPTION_KEYS").write_text(f"2026-11 {SECRET} hashes\n")
+    assert await run_in(installation, service, "python3", "-c", KEY) == "2026-11\n"
+    assert SECRET not in await run_in(installation, service, "env")
 
 
 async def test_the_code_agents_pool_can_make_its_sandbox(installation: Installation) -> None:

@@ -115,6 +115,23 @@ async def test_goals_under_way_go_on(
     assert await key_ids(here, run) == ids
 
 
+async def test_goals_under_way_go_on_when_all_is_sealed_anew(
+    server: DevelopmentServer, install: Install, use_keys: UseKeys
+) -> None:
+    use_keys(OLD)
+    run = await asked(await install(ASK, work=False))
+    use_keys(NEW, OLD)
+    here = await install(ASK, work=False)
+    assert here.stores.resealing is not None
+    async with here.worker():
+        counts = await here.stores.resealing.reseal("test", lambda progress: None)
+        assert counts.changed > 0
+        await here.answer(run, "Go on?")
+        output, _ = await here.finish(run)
+    assert output.success
+    assert (await here.stores.resealing.count()).ids() == [NEW.id]
+
+
 async def test_a_goal_whose_key_is_missing_waits_for_it(
     server: DevelopmentServer,
     install: Install,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from perdure.stores import Stores
 
 THREADS_LEFT_DAYS: Final = 7
+# For the look at what each key has sealed; `perdure encryption show` takes the time it takes.
+COUNT_SECONDS: Final = 5.0
 
 
 @click.command()
@@ -171,6 +173,7 @@ async def _check_stores(settings: "Settings") -> "list[Check]":
             return [
                 found,
                 await _check_artifacts(stores),
+                *await _check_sealed(stores),
                 *await _check_notifications(stores),
                 *await _check_redis(stores),
                 *await check_threads(stores),
@@ -234,6 +237,29 @@ async def _check_artifacts(stores: "Stores") -> "Check":
     except StoreUnavailable as error:
         return Check(part="artifacts", found=False, where=contents.where, advice=str(error))
     return Check(part="artifacts", found=True, where=contents.where)
+
+
+async def _check_sealed(stores: "Stores") -> "list[Check]":
+    """Return how much each key has sealed, where more than the first one has."""
+    if stores.resealing is None:
+        return []
+    from perdure.models import Check
+    from perdure.stores import StoreUnavailable
+
+    cipher = stores.resealing.cipher
+    try:
+        counts = await stores.resealing.count(COUNT_SECONDS)
+    except StoreUnavailable:
+        return []  # what is wrong with the artifacts is said of them
+    return [
+        Check(
+            part=f"sealed with {key}",
+            found=key in cipher.key_ids,
+            version=counts.of(key),
+            advice=f"nothing of that can be read: add the line of {key!r} to the keys again",
+        )
+        for key in dict.fromkeys([cipher.key_id, *counts.ids()])
+    ]
 
 
 async def check_threads(stores: "Stores") -> "list[Check]":

@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     null,
     or_,
     select,
@@ -82,6 +83,13 @@ _IN_USE: Final = (
 )
 _DELETE: Final = delete(contents).where(
     _CONTENTS.digest.in_(_DIGESTS), _CONTENTS.deleting_at == bindparam("since")
+)
+_COUNT: Final = select(func.count()).select_from(contents)
+_AFTER: Final = (
+    select(_CONTENTS.digest, _CONTENTS.size)
+    .where(_CONTENTS.digest > bindparam("last"))
+    .order_by(_CONTENTS.digest)
+    .limit(bindparam("limit"))
 )
 _OF_RUN: Final = (
     update(contents)
@@ -162,6 +170,23 @@ class ContentRecords:
             return now, list(taken), len(oldest) == limit
 
         return await self._database.write(take)
+
+    async def count(self) -> int:
+        """Return how many contents there are."""
+        return await self._database.read(lambda connection: connection.execute(_COUNT).scalar_one())
+
+    async def after(self, digest: str, limit: int) -> list[tuple[str, int]]:
+        """Return the contents whose digests follow one, each with its size in bytes.
+
+        Args:
+            digest: Which one; the first ones follow the empty text.
+            limit: How many at most.
+        """
+        wanted = {"last": digest, "limit": limit}
+        rows = await self._database.read(
+            lambda connection: connection.execute(_AFTER, wanted).all()
+        )
+        return [(row.digest, row.size) for row in rows]
 
     async def forget(self, digests: list[str], since: datetime) -> None:
         """Delete the records of contents that were deleted.

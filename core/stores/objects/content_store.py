@@ -14,6 +14,7 @@ from perdure.stores.database.errors import AlteredArtifact, StoreUnavailable, Un
 from perdure.stores.objects.content_records import ContentRecords
 from perdure.stores.objects.object_store import ObjectMissing, ObjectStore, digest_of
 from perdure.stores.objects.probe import Probe
+from perdure.stores.objects.sealed_objects import SealedObjects
 
 SIGNED_SECONDS: Final = 300
 
@@ -144,6 +145,41 @@ class ContentStore:
                         await asyncio.to_thread(file.write, chunk)
                 await self._check_file(digest, copy, beginning)
             yield copy
+
+    async def key_of(self, digest: str) -> str | None:
+        """Return the id of the key that sealed a content; ``None`` for one that is not sealed.
+
+        Raises:
+            UnknownArtifact: It is not stored here.
+            AlteredArtifact: What is stored is nothing that a key has sealed.
+            StoreUnavailable: The place does not answer.
+        """
+        if not isinstance(self._objects, SealedObjects):
+            return None
+        try:
+            return await self._objects.key_of(_key(digest))
+        except ObjectMissing:
+            raise self._unknown(digest) from None
+
+    async def reseal(self, digest: str, size: int) -> None:
+        """Seal a content anew with the key that encrypts now.
+
+        Args:
+            digest: The content's digest.
+            size: Its size in bytes.
+
+        Raises:
+            UnknownArtifact: It is not stored here.
+            AlteredArtifact: It does not open, or is another content.
+            StoreUnavailable: The place does not answer, or its key is not there.
+        """
+        assert isinstance(self._objects, SealedObjects)
+        # Nobody deletes it between that it is read and that it is stored.
+        await self.records.use(digest, size)
+        try:
+            await self._objects.reseal(_key(digest), digest)
+        except ObjectMissing:
+            raise self._unknown(digest) from None
 
     async def delete(self, digest: str) -> None:
         """Delete a content that nothing refers to, if it is there.

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from perdure.encryption.cipher import Cipher, Tampered
+from perdure.encryption.cipher import KEY_ID_BYTES, Cipher, Tampered, key_id_in
 from perdure.encryption.keyring import KeyMissing
 from perdure.stores.database.errors import AlteredArtifact, StoreUnavailable
 from perdure.stores.objects.object_store import (
@@ -108,6 +108,50 @@ class SealedObjects:
         """Return ``None``: whoever would read it there has no key."""
         return None
 
+    async def key_of(self, key: str) -> str | None:
+        """Return the id of the key that sealed an object; ``None`` for one that is not sealed.
+
+        Raises:
+            ObjectMissing: It is not there.
+            AlteredArtifact: Nothing that is sealed begins so.
+        """
+        beginning = b""
+        try:
+            # Its first piece tells: all were sealed by one process.
+            async for chunk in self._objects.read(self._name(key), 0, _HEADER_BYTES + KEY_ID_BYTES):
+                beginning += chunk
+        except ObjectMissing:
+            if await self._objects.exists(key):
+                return None
+            raise
+        try:
+            return key_id_in(beginning[_HEADER_BYTES:])
+        except Tampered as error:
+            raise AlteredArtifact(key, self.where) from error
+
+    async def reseal(self, key: str, digest: str) -> None:
+        """Seal an object anew with the key that encrypts now; until then it is what it was.
+
+        Args:
+            key: Its key.
+            digest: The digest of its content.
+
+        Raises:
+            ObjectMissing: It is not there.
+            AlteredArtifact: It does not open, or has another content.
+        """
+        with tempfile.TemporaryDirectory(prefix="perdure-") as folder:
+            file = Path(folder) / "sealed"
+            sealed = hashlib.sha256()
+            try:
+                with file.open("xb") as target:
+                    async for piece in self._resealed(key, digest):
+                        sealed.update(piece)
+                        await asyncio.to_thread(target.write, piece)
+            except OSError as error:
+                raise _no_room(file, error) from error
+            await self._objects.put(self._name(key), file, f"sha256:{sealed.hexdigest()}")
+
     def _name(self, key: str) -> str:
         name = hmac.new(self._secret, key.encode(), hashlib.sha256).hexdigest()
         return f"sealed/{name[:2]}/{name}"
@@ -152,6 +196,20 @@ class SealedObjects:
                 return
             number, chunk = number + 1, following
 
+    async def _resealed(self, key: str, digest: str) -> AsyncIterator[bytes]:
+        """Yield the header and the pieces of an object; the last if all of it has the digest."""
+        overhead = len(self._cipher.seal(b"", b""))
+        yield _HEADER % (CHUNK_BYTES + overhead)
+        hashed, held, number = hashlib.sha256(), b"", 0
+        async for piece in self.read(key):
+            if number:
+                yield self._cipher.seal(held, _context(key, number - 1, is_last=False))
+            hashed.update(piece)
+            held, number = piece, number + 1
+        if f"sha256:{hashed.hexdigest()}" != digest:
+            raise AlteredArtifact(key, self.where)
+        yield self._cipher.seal(held, _context(key, max(number - 1, 0), is_last=True))
+
     def _seal_to(self, file: Path, key: str, content: bytes | Path, digest: str) -> str:
         """Seal a content into a file and return the file's digest."""
         sealed = hashlib.sha256()
@@ -163,11 +221,15 @@ class SealedObjects:
                         sealed.update(piece)
                         target.write(piece)
             except OSError as error:
-                raise StoreUnavailable(
-                    f"an artifact cannot be encrypted in {file.parent.parent}"
-                    f" ({error.strerror or error}): free some space there, or set TMPDIR"
-                ) from error
+                raise _no_room(file, error) from error
         return f"sha256:{sealed.hexdigest()}"
+
+
+def _no_room(file: Path, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"an artifact cannot be encrypted in {file.parent.parent} ({error.strerror or error}): free"
+        " some space there, or set TMPDIR"
+    )
 
 
 def _context(key: str, number: int, *, is_last: bool) -> bytes:

@@ -7,12 +7,12 @@ copying rows within the database, which has no keys.
 import json
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Dialect, Text, type_coerce
+from sqlalchemy import ColumnElement, Dialect, Text, func, type_coerce
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from perdure.encryption.cipher import Cipher
-from perdure.stores.sealing.text import SEALED, open_text, seal_text
+from perdure.stores.sealing.text import KEY_CHARACTERS, SEALED, key_in, open_text, seal_text
 
 _ATTRIBUTE: Final = "perdure_cipher"
 _FIELD: Final = "sealed"
@@ -62,6 +62,27 @@ class SealedText(TypeDecorator[str]):
         """Open a value that was read."""
         return None if value is None else open_text(cipher_of(dialect), value, self.place)
 
+    def beginning(self, column: ColumnElement[str]) -> ColumnElement[str]:
+        """Return as much of a column, as text that is not opened, as :meth:`key_of` needs."""
+        return func.substr(column, 1, KEY_CHARACTERS, type_=Text)
+
+    def key_of(self, beginning: str) -> str | None:
+        """Return the id of the key that sealed a value; ``None`` for one that is not sealed.
+
+        Raises:
+            Tampered: Nothing that is sealed begins so.
+        """
+        return key_in(beginning)
+
+    def resealed(self, stored: str, cipher: Cipher) -> str:
+        """Return a sealed value as it is stored once the cipher's first key has sealed it.
+
+        Raises:
+            KeyMissing: It was sealed with a key that is not there.
+            Tampered: It does not open.
+        """
+        return seal_text(cipher, open_text(cipher, stored, self.place), self.place)
+
 
 class SealedJson(SealedText):
     """The JSON of an object, sealed but for a few fields, which stand at its beginning.
@@ -92,6 +113,21 @@ class SealedJson(SealedText):
             return value
         sealed = json.loads(value).get(_FIELD)  # no object that is stored here has such a field
         return value if sealed is None else open_text(cipher_of(dialect), sealed, self.place)
+
+    def beginning(self, column: ColumnElement[str]) -> ColumnElement[str]:
+        """Return all of it: what is sealed stands at its end."""
+        return column
+
+    def key_of(self, beginning: str) -> str | None:
+        """Return the id of the key that sealed a value; ``None`` for one that is not sealed."""
+        sealed = json.loads(beginning).get(_FIELD) if SEALED in beginning else None
+        return None if sealed is None else key_in(sealed)
+
+    def resealed(self, stored: str, cipher: Cipher) -> str:
+        """Return a sealed value as it is stored once the cipher's first key has sealed it."""
+        fields = json.loads(stored)
+        fields[_FIELD] = super().resealed(fields[_FIELD], cipher)
+        return json.dumps(fields, separators=(",", ":"))
 
 
 def is_sealed(column: ColumnElement[str]) -> ColumnElement[bool]:

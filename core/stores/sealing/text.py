@@ -8,12 +8,14 @@ import hashlib
 import hmac
 from typing import Final
 
-from perdure.encryption.cipher import Cipher, sealed_with
+from perdure.encryption.cipher import KEY_ID_BYTES, Cipher, key_id_in, sealed_with
 from perdure.encryption.keyring import KeyMissing
 
 # What a column holds that begins with it is sealed; plain text that happens to is marked.
 SEALED: Final = "perdure-sealed:"
 _PLAIN: Final = f"{SEALED}="  # no base64 begins with it
+# Of what a column keeps so many characters say which key has sealed it.
+KEY_CHARACTERS: Final = len(SEALED) + (KEY_ID_BYTES + 2) // 3 * 4
 
 
 def seal_text(cipher: Cipher | None, text: str, place: str) -> str:
@@ -53,6 +55,20 @@ def key_of(stored: str) -> str | None:
     if not stored.startswith(SEALED) or stored.startswith(_PLAIN):
         return None
     return sealed_with(_sealed(stored))
+
+
+def key_in(beginning: str) -> str | None:
+    """Return the id of the key that sealed a text; ``None`` for plain text.
+
+    Args:
+        beginning: The first :data:`KEY_CHARACTERS` of what a column keeps of it, or more.
+
+    Raises:
+        Tampered: No sealed text begins so.
+    """
+    if not beginning.startswith(SEALED) or beginning.startswith(_PLAIN):
+        return None
+    return key_id_in(_sealed(beginning[:KEY_CHARACTERS]))
 
 
 def keyed_digest(secret: bytes | None, digest: str) -> str:
