@@ -12,11 +12,15 @@ import pytest
 import pytest_asyncio
 
 from perdure.agents import AgentSpec, Goal, Result, Run
+from perdure.concurrency import ConcurrencyLimits
 from perdure.settings import Settings
-from perdure.stores import open_stores
+from perdure.stores import Stores, open_stores
+from perdure.stores.slots.holders import holder_name
+from perdure.stores.slots.slot_store import Asker
 from perdure.temporal.server.development_server import DevelopmentServer
 from tests.support.postgresql import PostgreSQL
 from tests.support.query_plans import (
+    LARGE,
     recorded_statements,
     whole_tables_postgresql,
     whole_tables_sqlite,
@@ -42,6 +46,14 @@ _FILL: Final = (
     f"""INSERT INTO steps (workflow_id, name, digest, occurrence, value, seconds, recorded_at)
     SELECT 'old-' || n, 'look', 'd', 1, '1', 1, now() FROM generate_series(1, {ROWS}) n""",
 )
+# As many goals wait, each of ten tenants' and of ten agents' in a queue of its own.
+_WAIT: Final = f"""INSERT INTO goal_slots (workflow_id, tenant, agent_type, pool, priority,
+        blocked_by, most, turn, asked_at)
+    SELECT 'old-' || n, 'tenant-' || n % 10, 'agent-' || n % 20, 'default', n % 5 + 1,
+        CASE WHEN n % 2 = 0 THEN 'tenant:tenant-' || n % 10 ELSE 'agent:agent-' || n % 20 END,
+        2, n / 10, now() - n * interval '1 second'
+    FROM generate_series(1, {ROWS}) n"""
+SLOTS: Final = (*LARGE, "goal_slots")
 _INDEXES: Final = (
     "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'goals' AND indexname LIKE 'ix%'"
 )
@@ -162,4 +174,48 @@ async def test_postgresql(serve_api: ServeApi, server: DevelopmentServer, filled
         await do_everything(api)
     assert len(statements) > 80
     found = await whole_tables_postgresql(filled, statements)
+    assert not found, json.dumps(found, indent=1)
+
+
+async def decide_about_slots(stores: Stores) -> None:
+    """Ask for slots, get them, wait for them, give them back, and change the limit."""
+    limits = ConcurrencyLimits.parse("tenant=2,agent:agent-3=2,pool:gpu=9")
+    holder = holder_name("a" * 32)
+    for number in range(5):
+        run = f"new-{number}"
+        goal = Goal(goal_id=run, description="x", agent_type="agent-3", tenant="tenant-2")
+        await stores.goals.create(goal, run, datetime.now(UTC))
+        asker = Asker(run, "agent-3", "tenant-2", "gpu", has_begun=number == 4)
+        await stores.slots.ask(asker, limits, worker_pool="gpu", execution=(f"{run}:0", holder))
+        await stores.slots.take(run, f"{run}:0", holder)
+        await stores.goals.get(run)
+        await stores.slots.keep(run, f"{run}:0")
+    await stores.slots.release("new-0", "new-0:0", limits, worker_pool="gpu")
+    await stores.slots.forget("new-1")
+    for changed in ("tenant=2,agent=2", "tenant=3,agent=2"):
+        await stores.slots.balance(ConcurrencyLimits.parse(changed), worker_pool="default")
+
+
+async def test_slots_on_sqlite(own_home: Path) -> None:
+    async with open_stores(Settings(home=own_home, database_url="")) as stores:
+        with recorded_statements() as statements:
+            await decide_about_slots(stores)
+    found = [*whole_tables_sqlite(own_home / "perdure.db", statements, SLOTS)]
+    assert not found, json.dumps(found, indent=1)
+
+
+async def test_slots_on_postgresql(own_home: Path, filled: str) -> None:
+    connection = await asyncpg.connect(filled.replace("+asyncpg", ""))
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute(_WAIT)
+        await connection.execute("VACUUM ANALYZE goal_slots")
+    finally:
+        await connection.close()
+    async with open_stores(Settings(home=own_home, database_url=filled)) as stores:
+        with recorded_statements() as statements:
+            await decide_about_slots(stores)
+    about_slots = [statement for statement in statements if "goal_slots" in statement]
+    assert len(about_slots) > 20
+    found = await whole_tables_postgresql(filled, statements, SLOTS)
     assert not found, json.dumps(found, indent=1)

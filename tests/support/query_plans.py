@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -41,18 +41,22 @@ def recorded_statements() -> Iterator[Statements]:
         event.remove(Engine, "before_cursor_execute", record)
 
 
-def whole_tables_sqlite(file: Path, statements: Statements) -> Iterator[tuple[str, str]]:
+def whole_tables_sqlite(
+    file: Path, statements: Statements, large: Collection[str] = LARGE
+) -> Iterator[tuple[str, str]]:
     """Yield each large table that a statement reads from end to end, and the statement."""
     with closing(sqlite3.connect(file)) as connection:
         for statement, parameters in statements.items():
             plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             for *_, detail in plan:
                 for table in _WHOLE_TABLE.findall(detail):
-                    if table in LARGE:
+                    if table in large:
                         yield table, statement
 
 
-async def whole_tables_postgresql(url: str, statements: Statements) -> list[tuple[str, str]]:
+async def whole_tables_postgresql(
+    url: str, statements: Statements, large: Collection[str] = LARGE
+) -> list[tuple[str, str]]:
     """Return the same of PostgreSQL, whose plans depend on what the tables hold."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
@@ -60,14 +64,14 @@ async def whole_tables_postgresql(url: str, statements: Statements) -> list[tupl
         for statement, parameters in statements.items():
             text = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *parameters)
             plan = json.loads(text)[0]["Plan"]
-            found += [(table, statement) for table in _sequential(plan)]
+            found += [(table, statement) for table in _sequential(plan, large)]
         return found
     finally:
         await connection.close()
 
 
-def _sequential(node: dict[str, Any]) -> Iterator[str]:
-    if node["Node Type"] == "Seq Scan" and node["Relation Name"] in LARGE:
+def _sequential(node: dict[str, Any], large: Collection[str]) -> Iterator[str]:
+    if node["Node Type"] == "Seq Scan" and node["Relation Name"] in large:
         yield node["Relation Name"]
     for below in node.get("Plans", ()):
-        yield from _sequential(below)
+        yield from _sequential(below, large)

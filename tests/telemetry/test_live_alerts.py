@@ -21,6 +21,7 @@ from perdure.temporal.server.ports import free_port
 from tests.support.plugins import install_plugin
 from tests.support.postgresql import PostgreSQL
 from tests.support.prometheus import Prometheus, needs_prometheus, run_prometheus
+from tests.support.redis_server import RedisServer
 from tests.support.relay import Relay, relay_to
 from tests.support.span_collector import run_span_collector
 from tests.support.until import until_async
@@ -73,6 +74,7 @@ class Installed:
         worker_database: That between the worker and the database.
         temporal: That between the API and Temporal.
         spans_port: Where the worker looks for a collector of spans.
+        redis: What the API and the worker share.
     """
 
     api: httpx.AsyncClient
@@ -81,6 +83,7 @@ class Installed:
     worker_database: Relay
     temporal: Relay
     spans_port: int
+    redis: RedisServer
 
     async def hand_in(self, until: Path | None = None) -> str:
         """Hand in a goal that takes until a file is there; return its run."""
@@ -144,7 +147,7 @@ def running(log: Path, command: list[str], environment: dict[str, str]) -> Itera
 
 @asynccontextmanager
 async def installation(
-    folder: Path, server: DevelopmentServer, database: str
+    folder: Path, server: DevelopmentServer, database: str, redis: RedisServer
 ) -> AsyncIterator[tuple[Installed, list[str]]]:
     """Run an API, whose home is a small disk, and a worker; yield where their metrics are too."""
     install_plugin(folder / "site", "perdure-patient", AGENTS)
@@ -154,7 +157,11 @@ async def installation(
     assert url.port is not None
     api_port, worker_port, spans_port = free_port(), free_port(), free_port()
     path = os.pathsep.join(filter(None, [str(folder / "site"), os.environ.get("PYTHONPATH")]))
-    common = os.environ | {"PERDURE_PLUGINS_ALLOW": "perdure-patient", "PYTHONPATH": path}
+    common = os.environ | {
+        "PERDURE_PLUGINS_ALLOW": "perdure-patient",
+        "PERDURE_REDIS_URL": redis.url,
+        "PYTHONPATH": path,
+    }
     perdure = [sys.executable, "-m", "perdure.cli"]
     own_disk = ["bwrap", "--dev-bind", "/", "/", "--size", str(DISK_BYTES), "--tmpfs", str(home)]
     async with AsyncExitStack() as stack:
@@ -195,7 +202,7 @@ async def installation(
         (process,) = psutil.Process(sandbox).children()
         seen_from_here = Path(f"/proc/{process.pid}/root{home}")
         yield (
-            Installed(client, seen_from_here, of_api, of_worker, temporal, spans_port),
+            Installed(client, seen_from_here, of_api, of_worker, temporal, spans_port, redis),
             [f"127.0.0.1:{port}" for port in (api_port, worker_port)],
         )
 
@@ -204,10 +211,11 @@ async def test_every_fault_fires_its_alert_which_clears_when_it_is_mended(
     tmp_path: Path,
     server: DevelopmentServer,
     postgresql: PostgreSQL,
+    redis_server: RedisServer,
 ) -> None:
     async with (
         postgresql.database() as database,
-        installation(tmp_path, server, database) as (here, targets),
+        installation(tmp_path, server, database, redis_server) as (here, targets),
         run_prometheus(tmp_path, targets, queue_seconds=QUEUE_LIMIT_SECONDS) as prometheus,
     ):
         await prometheus.until_all_answer(len(targets))
@@ -221,6 +229,7 @@ async def test_every_fault_fires_its_alert_which_clears_when_it_is_mended(
             assert "GET /metrics" not in collector.names
             await slow_down_the_worker_and_cut_off_temporal(here, prometheus, tmp_path)
             await cut_off_the_stores(here, prometheus)
+            await kill_redis(here, prometheus)
             await here.until_status(await here.hand_in(), "completed")
             assert await prometheus.firing() == set()
 
@@ -266,3 +275,22 @@ async def cut_off_the_stores(here: Installed, prometheus: Prometheus) -> None:
     await prometheus.until_fires("PerdureStoresAway")
     await here.api_database.open()
     await prometheus.until_clears("PerdureStoresAway")
+
+
+async def kill_redis(here: Installed, prometheus: Prometheus) -> None:
+    """Kill Redis, by which the events of goals are told; goals complete all the same."""
+    here.redis.kill()
+
+    async def complete_goals() -> None:
+        while True:
+            await here.until_status(await here.hand_in(), "completed")
+
+    completing = asyncio.create_task(complete_goals())
+    try:
+        await prometheus.until_fires("PerdureRedisAway")
+        assert not completing.done()
+    finally:
+        completing.cancel()
+        await asyncio.gather(completing, return_exceptions=True)
+    assert here.redis.start()
+    await prometheus.until_clears("PerdureRedisAway")

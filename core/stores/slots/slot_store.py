@@ -15,7 +15,10 @@ from perdure.stores.slots import statements
 from perdure.stores.slots.holders import is_seen_dead, worker_of
 from perdure.stores.slots.queue import Queues, pause_before_waking_again
 
-_QUEUED: Final = select(schema.goal_slots.c.workflow_id).limit(1)
+# By the index: rows that are gone lie at the beginning of the table.
+_QUEUED: Final = (
+    select(schema.goal_slots.c.workflow_id).order_by(schema.goal_slots.c.workflow_id).limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,17 @@ MOVE: Final = (
 # Unless an execution has taken it meanwhile.
 TAKE_BACK: Final = MOVE.where(HAS_SLOT, SLOTS.worker.is_(None))
 
-QUEUES: Final = select(SLOTS.blocked_by).where(SLOTS.blocked_by.is_not(None)).distinct()
+# From one queue to the next by the index: a distinct would read all that wait, of which there may
+# be a million, and there are as many queues as limits.
+_first_queue: Final = select(func.min(SLOTS.blocked_by).label("name")).cte("queues", recursive=True)
+_queues: Final = _first_queue.union_all(
+    select(
+        select(func.min(SLOTS.blocked_by))
+        .where(SLOTS.blocked_by > _first_queue.c.name)
+        .scalar_subquery()
+    ).where(_first_queue.c.name.is_not(None))
+)
+QUEUES: Final = select(_queues.c.name).where(_queues.c.name.is_not(None))
 # They all have the same; the first in the queue is the oldest.
 SHOWN_MOST: Final = (
     select(SLOTS.most)
