@@ -1,7 +1,8 @@
 """The whole of ``deploy/compose.yaml`` under load, each service stopped and killed in turn.
 
 Goals go in through nginx all the time. Each service that is to run always is stopped with SIGTERM,
-and later killed with SIGKILL, is away for a few seconds, and comes back.
+and later killed with SIGKILL, is away for a few seconds, and comes back. At last Redis, and then
+the bucket, are away for a minute.
 """
 
 import asyncio
@@ -13,16 +14,23 @@ from typing import Final
 from benchmarks.cluster_goals import Judgement, TracedGoals, write_changes
 from benchmarks.verdict import Figure, print_verdict, report
 from deploy.native.cluster import Cluster, run_cluster
+from deploy.native.running_service import RunningService
 from perdure.cli.runtime.event_loop import run_async
 
 AT_ONCE: Final = 24
 AWAY_SECONDS: Final = 3.0
 BETWEEN_SECONDS: Final = 5.0
+LONG_AWAY_SECONDS: Final = 60.0
+LONG_AWAY: Final = ("redis", "objects")
 END_SECONDS: Final = 300.0
 
 
 async def break_each(cluster: Cluster) -> dict[str, float]:
-    """Stop each service, then kill each; return how long each took to be healthy again."""
+    """Stop each service, then kill each, and have some away for long.
+
+    Returns:
+        How many seconds each took to be healthy again.
+    """
     recovered = {}
     for way in ("stopped", "killed"):
         for name, running in cluster.services.items():
@@ -30,13 +38,23 @@ async def break_each(cluster: Cluster) -> dict[str, float]:
                 continue
             report(f"{name} is {way}")
             await (running.stop() if way == "stopped" else running.kill())
-            await asyncio.sleep(AWAY_SECONDS)
-            began = time.monotonic()
-            running.start()
-            await running.until_healthy()
-            recovered[f"{name} {way}"] = round(time.monotonic() - began, 1)
-            await asyncio.sleep(BETWEEN_SECONDS)
+            recovered[f"{name} {way}"] = await _come_back(running, AWAY_SECONDS)
+    for name in LONG_AWAY:
+        report(f"{name} is away for {LONG_AWAY_SECONDS:.0f} s")
+        await cluster.services[name].kill()
+        recovered[f"{name} long away"] = await _come_back(cluster.services[name], LONG_AWAY_SECONDS)
     return recovered
+
+
+async def _come_back(running: RunningService, away_seconds: float) -> float:
+    """Start a service again after so many seconds; return how many it took to be healthy."""
+    await asyncio.sleep(away_seconds)
+    began = time.monotonic()
+    running.start()
+    await running.until_healthy()
+    seconds = time.monotonic() - began
+    await asyncio.sleep(BETWEEN_SECONDS)
+    return round(seconds, 1)
 
 
 async def measure(home: Path) -> tuple[Judgement, dict[str, object]]:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from benchmarks.cluster_goals import TracedGoals, write_changes
+from benchmarks.cluster_goals import STEPS, TracedGoals, write_changes
 from deploy.native.cluster import Cluster, run_cluster
 from deploy.native.running_service import start_in_sandbox
 from deploy.native.sandbox import other_command
@@ -94,6 +94,26 @@ async def test_goals_complete_without_redis(cluster: Cluster) -> None:
         assert record.status == "completed", record
         cluster.services["redis"].start()
         await until_async(redis, "Redis again")
+
+
+async def test_goals_complete_once_the_bucket_is_back(cluster: Cluster) -> None:
+    bucket = cluster.services["objects"]
+    await bucket.kill()
+    async with AsyncClient(cluster.url("nginx", 8000), api_key=cluster.api_key()) as client:
+        started = await client.goals.start("traced", "tick", goal_id="without-bucket")
+
+        async def has_its_steps() -> bool:
+            so_far = client.goals.events(started.workflow_id, follow=False)
+            return sum([event.type == "step.completed" async for event in so_far]) == STEPS
+
+        # Its file is next, which nothing can take.
+        await until_async(has_its_steps, "the steps of the goal")
+        assert not (await client.goals.show(started.workflow_id)).status.final
+        bucket.start()
+        record = await client.goals.wait(started.workflow_id)
+    assert record.success, record
+    assert record.result is not None
+    assert len(record.result.artifacts) == 1
 
 
 async def test_the_api_wants_the_key(cluster: Cluster) -> None:
