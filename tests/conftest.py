@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -82,11 +81,10 @@ def stores_on_postgresql(
         yield
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    name = f"test_{uuid.uuid4().hex}"
-    asyncio.run(server.execute(f"CREATE DATABASE {name}"))
+    name = asyncio.run(server.create(has_tables=True))
     monkeypatch.setenv("PERDURE_DATABASE_URL", server.url(name))
     yield
-    asyncio.run(server.execute(f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(server.drop(name))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -99,16 +99,24 @@ class PostgreSQL:
             has_tables: Give it the tables of the stores, as their migrations have made them once:
                 a copy takes a tenth of the time.
         """
+        name = await self.create(has_tables=has_tables)
+        try:
+            yield self.url(name)
+        finally:
+            await self.drop(name)
+
+    async def create(self, *, has_tables: bool = False) -> str:
+        """Make a database, as :meth:`database` does, and return its name."""
         name = f"test_{uuid.uuid4().hex}"
         template = await self._template() if has_tables else "template1"
         await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            if has_tables:
-                stores_id = f"UPDATE installation SET stores_id = '{uuid.uuid4()}'"
-                await self.execute(stores_id, name)
-            yield self.url(name)
-        finally:
-            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        if has_tables:
+            await self.execute(f"UPDATE installation SET stores_id = '{uuid.uuid4()}'", name)
+        return name
+
+    async def drop(self, name: str) -> None:
+        """Drop a database, whoever uses it."""
+        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def _template(self) -> str:
         if not self._has_template:
