@@ -52,6 +52,7 @@ def test_goals_end_well_whatever_happens(tmp_path: Path, database: str, faults: 
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are for Linux")
 @pytest.mark.usefixtures("server_binary")
 def test_goals_end_well_when_a_workers_network_is_cut(tmp_path: Path) -> None:
     apart = ("unshare", "--map-root-user", "--net")
