@@ -77,7 +77,8 @@ def stores_on_postgresql(
     request: pytest.FixtureRequest, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Keep the stores of every test that names none in PostgreSQL, when the run is to do so."""
-    if os.environ.get("TEST_DATABASE") != "postgresql":
+    is_about_sqlite = request.node.get_closest_marker("sqlite") is not None
+    if is_about_sqlite or os.environ.get("TEST_DATABASE") != "postgresql":
         yield
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")

@@ -159,6 +159,7 @@ async def read_everything(api: httpx.AsyncClient, run: str, approval: str) -> No
             assert answer.status_code < 500, (path, query, answer.text)
 
 
+@pytest.mark.sqlite
 async def test_sqlite(serve_api: ServeApi, server: DevelopmentServer, own_home: Path) -> None:
     api = await serve_api(server.address, agent=WORK)
     with recorded_statements() as statements:

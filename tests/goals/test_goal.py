@@ -270,6 +270,7 @@ async def test_a_worker_that_stops_yields_its_goals(install: "Install") -> None:
     await here.replay(workflow_id, "yielded")
 
 
+@pytest.mark.sqlite
 async def test_slow_stores_make_prepare_and_store_ordinary_activities(install: "Install") -> None:
     """Another process holds the database's write lock for longer than a quick activity may take."""
     gate = Gate()
@@ -331,6 +332,7 @@ async def test_stores_that_are_away_use_up_no_attempt(
     await here.replay(workflow_id, "stores-away")
 
 
+@pytest.mark.sqlite
 async def test_stores_that_were_away_at_hand_in_lose_nothing(install: "Install") -> None:
     """The record could not be opened before the goal ended; storing opens it."""
     here = await install(_plain())
@@ -350,6 +352,7 @@ async def test_stores_that_were_away_at_hand_in_lose_nothing(install: "Install")
     await here.replay(workflow_id, "stores-away-at-hand-in")
 
 
+@pytest.mark.sqlite
 async def test_a_cancel_that_comes_while_storing_loses_no_result(install: "Install") -> None:
     intruders: list[sqlite3.Connection] = []
 
