@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Boolean, DateTime, Float, Integer, Table, text
+from sqlalchemy import Boolean, Connection, DateTime, Float, Integer, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from perdure.models import Goal
@@ -91,7 +91,7 @@ def filled() -> list[Table]:
 
 
 async def fill(stores: Stores) -> None:
-    def insert(connection: Any) -> None:
+    def insert(connection: Connection) -> None:
         for table in filled():
             connection.execute(table.insert(), row_of(table))
 
@@ -100,13 +100,16 @@ async def fill(stores: Stores) -> None:
 
 async def words_in(stores: Stores) -> dict[str, str]:
     """Return what every sealed column holds, opened."""
-    found = {}
-    for table in filled():
-        columns = [column for column in table.columns if isinstance(column.type, SealedText)]
-        statement = table.select().with_only_columns(*columns)
-        row = await stores.database.read(lambda c, statement=statement: c.execute(statement).one())
-        found |= {f"{table.name}.{name}": value for name, value in row._mapping.items()}
-    return found
+
+    def read(connection: Connection) -> dict[str, str]:
+        found = {}
+        for table in filled():
+            columns = [column for column in table.columns if isinstance(column.type, SealedText)]
+            row = connection.execute(table.select().with_only_columns(*columns)).one()
+            found |= {f"{table.name}.{name}": value for name, value in row._mapping.items()}
+        return found
+
+    return await stores.database.read(read)
 
 
 async def test_every_column_comes_under_the_newest_key(settings: Settings) -> None:

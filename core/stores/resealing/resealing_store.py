@@ -126,7 +126,8 @@ class ResealingStore:
         self, table: SealedTable, counts: KeyCounts, *, changes: bool
     ) -> AsyncIterator[Progress]:
         total = await self._database.read(table.count)
-        done, before, after = 0, counts.changed, None
+        done, before = 0, counts.changed
+        after: RowKey | None = None
         while page := await self._read_page(table, after):
             old: list[RowKey] = []
             for row, beginnings in page:
