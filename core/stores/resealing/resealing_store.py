@@ -64,7 +64,6 @@ class ResealingStore:
         self._database = database
         self._contents = contents
         self._leases = leases
-        self._tables = list(sealed_tables())
 
     async def count(self, seconds: float | None = None) -> KeyCounts:
         """Return how much each key has sealed.
@@ -116,7 +115,7 @@ class ResealingStore:
         return time.monotonic()
 
     async def _pass(self, counts: KeyCounts, *, changes: bool) -> AsyncIterator[Progress]:
-        for table in self._tables:
+        for table in sealed_tables():
             async for progress in self._pass_rows(table, counts, changes=changes):
                 yield progress
         async for progress in self._pass_objects(counts, changes=changes):
