@@ -51,18 +51,18 @@ def test_an_old_key_is_retired(perdure: Any, tmp_path: Path) -> None:
     run = perdure.json("run", "echo", "say it", "--param", f"text={WORD}", **old)
     workflow_id = run["workflow_id"]
 
-    def sealed(status: int = 0, **keys: str) -> dict[str, str]:
+    def sealed(keys: dict[str, str], status: int = 0) -> dict[str, str]:
         checks = perdure.json("doctor", status=status, **keys)["checks"]
         found = {check["part"]: check["version"] for check in checks}
         return {part: said for part, said in found.items() if part.startswith("sealed with")}
 
-    before = sealed(**both)
+    before = sealed(both)
     assert before["sealed with second"] == "0 rows, 0 objects"
     rows, objects = (int(word) for word in before["sealed with first"].split() if word.isdigit())
     assert rows > 0
     assert objects > 0
     # Whoever takes it away too early is told.
-    assert "sealed with first" in sealed(1, **new)
+    assert "sealed with first" in sealed(new, 1)
     refused = perdure("encryption", "reseal", **new)
     assert refused.returncode == 1
     assert "still needed: first" in refused.stderr
@@ -77,7 +77,7 @@ def test_an_old_key_is_retired(perdure: Any, tmp_path: Path) -> None:
         None: (0, 0),
     }
     assert "not needed by the stores" in perdure("encryption", "show", **both).stdout
-    assert list(sealed(**new)) == ["sealed with second"]
+    assert list(sealed(new)) == ["sealed with second"]
     assert perdure.json("goals", "show", workflow_id, **new)["parameters"]["text"] == WORD
     out = tmp_path / "out"
     assert perdure("goals", "result", workflow_id, "--output", str(out), **new).returncode == 0

@@ -231,6 +231,8 @@ def _prepared(folder: Path, seed: int, binary: Path, database_url: str) -> Clust
         "PERDURE_HOME": str(folder / "home"),
         "PERDURE_DATABASE_URL": database_url,
         "PERDURE_PLUGINS_ALLOW": PLUGIN,
+        # It imports every module there is, which a busy machine takes long for.
+        "PERDURE_PLUGIN_IMPORT_SECONDS": "120",
         "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.grpc}",
         "PYTHONPATH": _path(folder / "site-1"),
     }
