@@ -68,7 +68,9 @@ async def test_temporals_ui_has_payloads_opened_and_sealed(
         headers={
             "Origin": UI,
             "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization,content-type,x-namespace",
+            # The second, with who they are, once somebody has signed in by a provider.
+            "Access-Control-Request-Headers": "authorization,authorization-extras,content-type,"
+            "x-namespace",
         },
     )
     assert preflight.status_code == 200

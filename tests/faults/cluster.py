@@ -116,9 +116,9 @@ class Cluster:
             self.single = await self._start("single", given)
             return
         given |= self.network.addresses(self.environment)
-        # Nobody else starts it again when an agent has killed it.
+        # Nobody else starts one again that an agent has killed; a single process has no supervisor.
         inside = self.network.inside
-        self.single = await self._start("single", given, "--processes", "1", inside=inside)
+        self.single = await self._start("single", given, "--processes", "2", inside=inside)
 
     async def start_endpoint(self, script: str) -> None:
         """Start the model endpoint."""

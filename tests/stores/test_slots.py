@@ -91,6 +91,15 @@ async def test_two_that_ask_at_once_do_not_both_get_the_last(stores: Stores, lim
     assert len(order) == 11
 
 
+async def test_a_run_that_has_ended_while_it_waited_is_forgotten(stores: Stores) -> None:
+    runs = Runs(stores, "agent:look=1")
+    for run in ("first", "second", "third"):
+        await runs.ask(run)
+    await stores.slots.forget("second")
+    await stores.slots.forget("second")
+    assert await runs.release_all("first") == ["third"]
+
+
 async def test_those_who_wait_get_their_turn(stores: Stores) -> None:
     """By priority; then what has begun before; then each tenant in turn, its own as they came."""
     runs = Runs(stores, "agent:look=1")

@@ -77,11 +77,10 @@ async def new_key(home: Path, keys: str, scope: Any, tenant: str = "default") ->
 
 @asynccontextmanager
 async def signed_in(browser: Browser, token: str) -> AsyncIterator[Page]:
-    """Open a page as somebody who has signed in to the UI, which keeps their token so."""
+    """Open a page as somebody whose token whoever serves the UI gives it."""
     # The API's certificate is nobody's that a browser knows.
     context = await browser.new_context(ignore_https_errors=True)
-    user = json.dumps({"accessToken": token, "name": "Ann", "email": "ann@example.org"})
-    await context.add_init_script(f"localStorage.setItem('AuthUser', {json.dumps(user)})")
+    await context.add_init_script(f"globalThis.AccessToken = async () => {json.dumps(token)}")
     try:
         yield await context.new_page()
     finally:

@@ -26,8 +26,8 @@ class CodecOriginsMiddleware:
             app,
             allow_origins=origins,
             allow_methods=["POST"],
-            # The UI sends the token of whoever uses it, and the namespace that it shows.
-            allow_headers=["Authorization", "Content-Type", "X-Namespace"],
+            # The UI sends the tokens of whoever uses it, and the namespace that it shows.
+            allow_headers=["Authorization", "Authorization-Extras", "Content-Type", "X-Namespace"],
             # A page on the internet may ask a server in one's own network.
             allow_private_network=True,
             max_age=_PREFLIGHT_SECONDS,

@@ -182,11 +182,12 @@ class SlotStore:
 
     async def forget(self, workflow_id: str) -> None:
         """Forget a run that has ended: it waits for no slot any more."""
-        await self._database.write(
-            lambda transaction: transaction.connection.execute(
-                statements.DELETE, {"run": workflow_id}
-            )
-        )
+
+        def forget(transaction: Transaction) -> None:
+            # SQLite commits nothing while a statement still has rows to return.
+            transaction.connection.execute(statements.DELETE, {"run": workflow_id}).close()
+
+        await self._database.write(forget)
 
     async def balance(self, limits: ConcurrencyLimits, *, worker_pool: str) -> tuple[str, ...]:
         """Do what nobody else has done: see to lost slots, changed limits and lost signals.

@@ -89,7 +89,13 @@ def _held(column: ColumnElement[str]) -> Select[int]:
 HELD: Final = {kind: _held(column) for kind, column in COLUMNS.items()}
 
 _IN_QUEUE: Final = SLOTS.blocked_by == bindparam("queue")
-IS_QUEUED: Final = select(SLOTS.workflow_id).where(_IN_QUEUE).limit(1)
+# In the order of the index, which finds one at once: else PostgreSQL may look for it in the table.
+IS_QUEUED: Final = (
+    select(SLOTS.workflow_id)
+    .where(_IN_QUEUE)
+    .order_by(SLOTS.priority, SLOTS.turn, SLOTS.asked_at)
+    .limit(1)
+)
 # Those of goals that have begun before are negative: they come before the others.
 FIRST_TURN_OF_BEGUN: Final = -(2**40)
 LAST_TURN_OF_BEGUN: Final = select(func.max(SLOTS.turn)).where(
