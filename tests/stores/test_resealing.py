@@ -102,7 +102,7 @@ async def words_in(stores: Stores) -> dict[str, str]:
     """Return what every sealed column holds, opened."""
 
     def read(connection: Connection) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for table in filled():
             columns = [column for column in table.columns if isinstance(column.type, SealedText)]
             row = connection.execute(table.select().with_only_columns(*columns)).one()
