@@ -45,12 +45,13 @@ from perdure.messages import (
     ExecuteOutput,
 )
 from perdure.models import EventType, Failure, FailureKind, Goal, GoalStatus
-from perdure.policy.reading import load_policy
+from perdure.policy.watching import watch_policy
 from perdure.redis.redis_breakers import RedisBreakers
 from perdure.settings import Settings
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.database.fencing import Claim
 from perdure.telemetry.conventions import END
+from perdure.telemetry.metrics import recording
 from perdure.telemetry.traces.recording import execution as recorded_execution
 
 # Failures that use up no attempt.
@@ -78,7 +79,9 @@ class Execute:
         self._uploads = UploadedFiles(stores, settings)
         self._breakers = _open_breakers(stores)
         # Here, where rules that are wrong end the worker with a sentence.
-        self._policy = load_policy(settings.policy)
+        self._policy = watch_policy(settings.policy)
+        if self._policy is not None:
+            recording.policy(self._policy.is_refused)
         self._watchdog = ExecutionWatchdog(stores, settings.stall_seconds)
 
     @activity.defn(name=EXECUTE_ACTIVITY)

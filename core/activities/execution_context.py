@@ -7,7 +7,7 @@ from perdure.agents.installed_delegates import InstalledDelegates
 from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
 from perdure.agents.runs.run import Run
 from perdure.models import Goal, Result, Usage
-from perdure.policy.policy import Policy
+from perdure.policy.policy import PolicyInForce
 from perdure.settings import Settings
 from perdure.stores import Stores
 from perdure.stores.database.fencing import Claim
@@ -28,7 +28,7 @@ class ExecutionContext:
         stores: Stores,
         claim: Claim,
         breakers: CircuitBreakers,
-        policy: Policy | None,
+        policy: PolicyInForce | None,
         *,
         is_retry: bool,
     ) -> None:

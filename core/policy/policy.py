@@ -1,7 +1,7 @@
 """A policy: what its rules say of a subject."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from perdure.policy.conditions import holds
 from perdure.policy.rules import Outcome, PolicyFile, Rule
@@ -29,6 +29,13 @@ class Verdict:
         return not self.rules
 
 
+class PolicyInForce(Protocol):
+    """Rules that may change while something runs: what has not begun is judged by those of now."""
+
+    def current(self) -> "Policy":
+        """Return the rules as they are now."""
+
+
 class Policy:
     """The rules of one file.
 
@@ -53,6 +60,10 @@ class Policy:
             rule.when.cost is not None and rule.when.cost.spent_over is not None
             for rule in file.rules
         )
+
+    def current(self) -> "Policy":
+        """Return itself: rules that were given as a text do not change."""
+        return self
 
     def judge(self, subject: Subject) -> Verdict:
         """Return what comes of a subject: where rules disagree, deny wins, and ask before allow."""

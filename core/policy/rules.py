@@ -1,7 +1,7 @@
 """The rules of a policy, as people write them into its file."""
 
 import re
-from datetime import time, timedelta
+from datetime import time
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -15,26 +15,18 @@ from pydantic import (
     model_validator,
 )
 
+from perdure.policy.expiry import Expiry
+
 Outcome = Literal["allow", "deny", "ask"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Scalar = str | bool | int | float | None
 
 DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
 def _several(value: object) -> object:
     return value if isinstance(value, list | tuple) else (value,)
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    parts = re.fullmatch(r"(\d{1,6})([smhd])", value) if isinstance(value, str) else None
-    if parts is None or int(parts[1]) == 0:
-        raise ValueError("write it as 30m, 4h or 2d")
-    return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
 
 
 def _value(condition: object) -> object:
@@ -46,7 +38,6 @@ Names = Annotated[
     BeforeValidator(_several),
     Field(min_length=1),
 ]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class _Part(BaseModel):
@@ -205,7 +196,8 @@ class Rule(_Part):
         reason: Why, for whoever reads that it was denied, or is asked.
         of: Who may vote, with ``ask``; anybody when empty.
         needed: How many have to vote yes.
-        expires: After this time without a decision it is no.
+        expires: Without a decision by then it is no: after so long, or at a time of day, or at a
+            day and time.
     """
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -214,7 +206,7 @@ class Rule(_Part):
     reason: Annotated[str, StringConstraints(max_length=1000)] = ""
     of: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     needed: Annotated[int, Field(ge=1)] = 1
-    expires: Duration | None = None
+    expires: Expiry | None = None
 
     @model_validator(mode="after")
     def _asks_enough(self) -> Self:

@@ -16,6 +16,7 @@ from pydantic import (
 
 from perdure.models import Goal
 from perdure.policy.errors import PolicyInvalid
+from perdure.policy.expiry import expiry_text, time_left
 from perdure.policy.policy import Policy, Verdict
 from perdure.policy.rules import Rule
 from perdure.policy.subject import Subject
@@ -83,7 +84,7 @@ class TrialOutcome:
         rules: list[JsonValue] = [
             {"name": rule.name, "line": line, "reason": rule.reason, "of": [*rule.of],
              "needed": rule.needed,
-             "expires_seconds": rule.expires.total_seconds() if rule.expires else None}
+             "expires_seconds": _seconds_left(rule, self.subject.at)}
             if rule.then == "ask"
             else {"name": rule.name, "line": line, "reason": rule.reason}
             for rule, line in self.deciding
@@ -136,6 +137,10 @@ def _terms(rule: Rule) -> str:
     if rule.then != "ask":
         return rule.reason
     who = f"{rule.needed} of {', '.join(rule.of)}" if rule.of else f"{rule.needed} of anybody"
-    until = f" within {rule.expires}" if rule.expires else ""
+    until = f" {expiry_text(rule.expires)}" if rule.expires else ""
     reason = f": {rule.reason}" if rule.reason else ""
     return f"asks {who}{until}{reason}"
+
+
+def _seconds_left(rule: Rule, at: datetime) -> float | None:
+    return None if rule.expires is None else time_left(rule.expires, at).total_seconds()

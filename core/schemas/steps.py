@@ -92,6 +92,7 @@ class PolicyDecision(BaseModel):
         kind: What it was about.
         name: The tool's or the step's name; the agent's for a whole goal.
         parameters_digest: SHA-256 of what that was given, as canonical JSON, in hexadecimal.
+        policy_digest: SHA-256 of the file whose rules they were, likewise.
         reason: Why, as the rule says.
     """
 
@@ -101,6 +102,7 @@ class PolicyDecision(BaseModel):
     kind: Literal["goal", "step", "tool"]
     name: str
     parameters_digest: str
+    policy_digest: str = ""
     reason: str = ""
 
 

@@ -212,6 +212,12 @@ WAITS: Final = Metric(
 WORKERS: Final = Metric("perdure.workers", "gauge", "{process}", "Worker processes that are there.")
 STORES_UP: Final = Metric("perdure.stores.up", "gauge", "1", "Whether the stores answer.")
 TEMPORAL_UP: Final = Metric("perdure.temporal.up", "gauge", "1", "Whether Temporal answers.")
+POLICY_REFUSED: Final = Metric(
+    "perdure.policy.refused",
+    "gauge",
+    "{process}",
+    "Processes that keep older rules, since the file of the policy is not valid any more.",
+)
 HOME_SIZE: Final = Metric("perdure.home.size", "gauge", "By", "Size of the disk of the home.")
 HOME_FREE: Final = Metric("perdure.home.free", "gauge", "By", "Free space on the disk of the home.")
 EXPORT_FAILURES: Final = Metric(
@@ -232,5 +238,5 @@ METRICS: Final = (
     STEP_RETRIES, SPEND, AGENT_SPEND, TOKENS_SENT, TOKENS_RECEIVED, INFERENCE_TIME,
     FIRST_CHUNK_TIME, SCORES, SCORE, SLOTS, SLOTS_USED, STORE_TIME, EVENT_LAG, GOALS, DEAD_LETTERS,
     WAITS, WORKERS, STORES_UP, TEMPORAL_UP, HOME_SIZE, HOME_FREE, EXPORT_FAILURES,
-    DROPPED_SPANS, REDIS_FALLBACKS,
+    DROPPED_SPANS, REDIS_FALLBACKS, POLICY_REFUSED,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.models import DEFAULT_POOL
-from perdure.policy.reading import load_policy
+from perdure.policy.watching import watch_policy
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
 from perdure.temporal.client.agent_pools import AgentPools
@@ -107,7 +107,7 @@ async def _open(
     stack: AsyncExitStack, settings: Settings, report: Callable[[str], None]
 ) -> Session:
     deadline = time.monotonic() + _STARTING_SECONDS
-    policy = load_policy(settings.policy)
+    policy = watch_policy(settings.policy)
     while True:
         client = await _connect_to_known(settings)
         if client is not None:
@@ -175,7 +175,7 @@ async def embedded_session(
         StoreUnavailable: The stores cannot be opened.
         PolicyInvalid: The policy that the settings name is not valid.
     """
-    policy = load_policy(settings.policy)
+    policy = watch_policy(settings.policy)
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings))
         binary = await ensure_server_binary(settings, report)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from perdure.agents import AgentSpec, Goal, InputError, Result, Run
 from perdure.api.server import listen, serve
-from perdure.policy.reading import load_policy
+from perdure.policy.watching import watch_policy
 from perdure.schemas.plugins import Plugin
 from perdure.settings import Settings
 from perdure.stores import open_stores
@@ -75,7 +75,7 @@ async def serve_api(own_home: Path, stores_on_postgresql: None) -> AsyncIterator
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(address, lazy=True)
             roots = settings.file_roots or (() if limited else None)
-            policy = load_policy(settings.policy)
+            policy = watch_policy(settings.policy)
             service = GoalService(client, stores, registry, roots, policy=policy)
             if worker:
                 connected = await connect(address)

@@ -92,3 +92,20 @@ def test_a_file_with_an_unknown_field_is_refused_with_its_line(
         refused = perdure(*command, PERDURE_POLICY=rules)
         assert refused.returncode == 1, command
         assert "resaon is not known" in refused.stderr
+
+
+def test_doctor_says_what_is_wrong_with_the_rules_in_force(perdure: Any, tmp_path: Path) -> None:
+    def found() -> list[Any]:
+        checks = json.loads(perdure("doctor", "--json").stdout)["checks"]
+        return [check for check in checks if check["part"] == "policy"]
+
+    assert found() == []
+    path = tmp_path / "rules.yaml"
+    perdure.environment["PERDURE_POLICY"] = str(path)
+    path.write_text("default: deny\n")
+    [check] = found()
+    assert (check["found"], check["where"], len(check["version"])) == (True, str(path), 12)
+    path.write_text("defualt: deny\n")
+    [check] = found()
+    assert not check["found"]
+    assert "line 1: defualt is not known" in check["advice"]

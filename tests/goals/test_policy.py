@@ -1,5 +1,6 @@
 """The policy with the real workflow and worker, on both databases."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from pydantic import BaseModel, JsonValue
 from perdure.agents import AgentSpec, Goal, PolicyDenied, Result, Run
 from perdure.models import Budget, GoalStatus
 from perdure.policy.errors import PolicyInvalid
+from perdure.policy.reading import load_policy
 from perdure.schemas.approvals import ApprovalStatus
 from tests.support.installation import Install, Installation
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 QUESTION = "Agent 'desk' does 'refund': may it?"
+FINE = "{name: fine, when: {step: refund}, then: allow}"
 DENY = "{name: no refunds, when: {step: refund}, then: deny}"
 ASK = "{name: two people, when: {step: refund}, then: ask, of: [ann, bob], needed: 2, expires: 1h}"
 
@@ -233,6 +236,52 @@ async def test_a_run_made_from_another_is_judged_by_todays_rules(
         output, _ = await here.finish(rerun.workflow_id)
     assert not output.success
     assert desk.done == ["search", "refund"]
+
+
+async def test_rules_that_change_on_disk_count_for_what_has_not_begun(
+    install: Install, tmp_path: Path
+) -> None:
+    async def agent(run: Run, goal: Goal) -> Result:
+        await run.approve("Go on?")
+        await run.step("refund", desk.act, "refund")
+        return Result(summary="refunded")
+
+    desk, path = Desk(), write_rules(tmp_path / "rules.yaml", FINE)
+    here = await install(AgentSpec(name="desk", description="", agent=agent), policy=path)
+    before = load_policy(path)
+    workflow_id = await here.start("desk")
+    await here.until_status(workflow_id, GoalStatus.WAITING)
+    # Neither a worker nor a service is started anew. A file that is wrong changes nothing.
+    replace_rules(path, "{name: no refunds, when: {stepp: refund}, then: deny}")
+    other = await here.start("desk")
+    await here.answer(other, "Go on?")
+    output, _ = await here.finish(other)
+    assert output.success
+    replace_rules(path, DENY, "{name: no more, when: {agent: desk}, then: deny}")
+    with pytest.raises(PolicyDenied, match="no more"):
+        await here.start("desk")
+    replace_rules(path, DENY)
+    await here.answer(workflow_id, "Go on?")
+    output, _ = await here.finish(workflow_id)
+    assert not output.success
+    assert desk.done == ["refund"]
+    decisions = [
+        (one.rule, one.policy_digest)
+        for goal in (other, workflow_id)
+        for one in await here.stores.events.policy_decisions(goal)
+    ]
+    after = load_policy(path)
+    assert before is not None
+    assert after is not None
+    assert decisions == [("fine", before.digest), ("no refunds", after.digest)]
+
+
+def replace_rules(path: Path, *rules: str) -> None:
+    """Put other rules in place in one step, as if they had been written a minute ago."""
+    other = write_rules(path.with_name("new.yaml"), *rules)
+    a_minute_ago = other.stat().st_mtime - 60
+    os.utime(other, (a_minute_ago, a_minute_ago))
+    other.replace(path)
 
 
 async def test_a_worker_with_rules_that_are_wrong_does_not_begin(

@@ -73,7 +73,27 @@ BAD_FILES = {
     ),
     "no duration": (
         "rules:\n  - {name: one, when: {tool: x}, then: ask, expires: 90}\n",
-        ["p.yaml, line 2: rule 1, expires: write it as 30m, 4h or 2d"],
+        ["p.yaml, line 2: rule 1, expires: write it as 30m, 4h or 2d, as 17:00+01:00, or as"],
+    ),
+    "a time that is over": (
+        (
+            "rules:\n  - name: one\n    when: {tool: x}\n    then: ask\n"
+            "    expires: 2020-01-01T00:00:00Z\n"
+        ),
+        [
+            (
+                "p.yaml, line 5: rule 1, expires: 2020-01-01T00:00:00Z is over, so that nobody"
+                " could answer: give a later time"
+            )
+        ],
+    ),
+    "a time without its offset": (
+        "rules:\n  - {name: one, when: {tool: x}, then: ask, expires: '17:00'}\n",
+        ["p.yaml, line 2: rule 1, expires: write it as 30m, 4h or 2d, as 17:00+01:00, or as"],
+    ),
+    "a day that does not exist": (
+        "rules:\n  - {name: one, when: {tool: x}, then: ask, expires: '2030-02-30T10:00:00Z'}\n",
+        ["p.yaml, line 2: rule 1, expires: there is no such time: write it as 30m"],
     ),
     "no condition": (
         "rules:\n  - {name: one, when: {}, then: deny}\n",

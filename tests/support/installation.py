@@ -24,7 +24,7 @@ from perdure.activities.store import Store
 from perdure.agents import AgentSpec, Goal, Result, Run
 from perdure.messages import TASK_QUEUE, ExecuteOutput, GoalOutput
 from perdure.models import Budget, Event, GoalRecord, GoalStatus, Parameters, Vote
-from perdure.policy.reading import load_policy
+from perdure.policy.watching import watch_policy
 from perdure.schemas.approvals import ApprovalRecord
 from perdure.settings import Settings
 from perdure.stores import Stores, open_stores
@@ -250,7 +250,7 @@ async def installations(home: Path, server_address: str) -> AsyncIterator[Instal
             settings = Settings(home=home, **chosen)
             stores = await stack.enter_async_context(open_stores(settings))
             client = await connect(address or server_address)
-            policy = load_policy(settings.policy)
+            policy = watch_policy(settings.policy)
             service = GoalService(client, stores, registry_of(*specs), policy=policy)
             installation = Installation(client, stores, service, settings)
             stack.push_async_callback(installation.end_all)

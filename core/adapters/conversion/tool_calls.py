@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
+from pydantic import JsonValue
+
 from perdure.agents import PolicyDenied, Run, StepFailed
 from perdure.agents.policy.acting_tool import ToolAct, acting_as
+from perdure.agents.policy.gate import tool_parameters
 from perdure.telemetry.traces.steps import calling_tool
 
 P = ParamSpec("P")
@@ -65,7 +68,10 @@ class ToolCall:
             PolicyDenied: It is denied.
         """
         try:
-            await self._run.policy.admit_call(self._tool, self._act.arguments, self._call_id)
+            arguments = self._act.arguments
+            # Some providers number the calls of each answer anew.
+            identity: JsonValue = [self._call_id, {**tool_parameters(arguments)}]
+            await self._run.policy.admit_call(self._tool, arguments, identity)
         except PolicyDenied as error:
             await self.report(str(error), failed=True)
             raise

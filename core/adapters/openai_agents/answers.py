@@ -1,5 +1,6 @@
 """Answers of the OpenAI Agents SDK's models, and the results of tools that its requests send."""
 
+import json
 from typing import Any, Final, cast
 
 from agents import TResponseInputItem, Usage
@@ -9,7 +10,7 @@ from openai.types.responses import (
     ResponseOutputMessage,
     ResponseUsage,
 )
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from perdure.adapters.conversion.model_requests import ModelAnswer, SentResult, tool_call
 
@@ -57,3 +58,12 @@ def response_usage(usage: Usage) -> ResponseUsage | None:
         output_tokens_details=usage.output_tokens_details,
         total_tokens=usage.total_tokens,
     )
+
+
+def parse_arguments(arguments: str) -> JsonValue:
+    """Return the arguments of a call; as they are where they are no JSON."""
+    try:
+        parsed: JsonValue = json.loads(arguments)
+    except ValueError:
+        return arguments
+    return parsed

@@ -47,9 +47,11 @@ from perdure.adapters.conversion.model_requests import (
     Thinking,
     ask_model,
 )
+from perdure.adapters.conversion.tool_calls import ToolCall
 from perdure.adapters.openai_agents.answers import (
     OUTPUT,
     model_answer,
+    parse_arguments,
     response_usage,
     results_in,
 )
@@ -80,8 +82,13 @@ class RunRequests:
         self.usage += answer.usage
         self.answer_count += 1
         content = cast("dict[str, Any]", answer.content)
-        called = [item["name"] for item in content["output"] if item["type"] == "function_call"]
-        await report_answer(self.run, self.answer_count, called)
+        called = [item for item in content["output"] if item["type"] == "function_call"]
+        await report_answer(self.run, self.answer_count, [item["name"] for item in called])
+        others = request.arguments.other_agents()
+        for item in called:
+            if item["name"] in others:
+                given = parse_arguments(item["arguments"])
+                await ToolCall(self.run, item["name"], item["call_id"], given).admit()
         return content
 
 
@@ -99,6 +106,11 @@ class _RequestArguments:
     previous_response_id: str | None
     conversation_id: str | None
     prompt: ResponsePromptParam | None
+
+    def other_agents(self) -> set[str]:
+        """Return the names of the tools that are other agents, whose calls are no steps."""
+        own_tools = {tool.name for tool in self.tools if getattr(tool, "_agent_instance", None)}
+        return own_tools | {handoff.tool_name for handoff in self.handoffs}
 
     def payload(self) -> JsonValue:
         """Return what the model is sent, in JSON."""

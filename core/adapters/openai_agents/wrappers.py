@@ -5,7 +5,6 @@ the very agents they were made of. Outside of a run the wrapped ones do what the
 """
 
 import copy
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,6 +35,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
 from perdure.adapters.conversion.tool_calls import ToolCall
+from perdure.adapters.openai_agents.answers import parse_arguments
 from perdure.adapters.openai_agents.models import DurableModel, RunRequests
 from perdure.agents.steps.errors import failure_from
 
@@ -126,7 +126,7 @@ class _ToolInvoker:
         async def body(_: JsonValue) -> JsonValue:
             return _as_json(await _invoke(tool, context, arguments))
 
-        given = _parse_arguments(arguments)
+        given = parse_arguments(arguments)
         tool_call = ToolCall(requests.run, self._tool.name, context.tool_call_id, given)
         value = await tool_call.step(body, given)
         # The model is sent what the tool, or the SDK, makes of its error; readers get the error.
@@ -183,14 +183,6 @@ class _ModelWrapper(Model):
     def _current_model(self) -> Model:
         requests = _CURRENT.get()
         return self._wrapped if requests is None else DurableModel(self._wrapped, requests)
-
-
-def _parse_arguments(arguments: str) -> JsonValue:
-    try:
-        parsed: JsonValue = json.loads(arguments)
-    except ValueError:
-        return arguments
-    return parsed
 
 
 def _as_json(value: object) -> JsonValue:

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -27,14 +27,16 @@ from perdure.agents.steps.journal import ApprovalRequest, Ledger, StepOutcome
 from perdure.agents.steps.keys import POLICY_APPROVAL, POLICY_DECISION, StepKey, named_step
 from perdure.agents.steps.steps import STEP_NAME_CHARACTERS, Steps, current_step
 from perdure.models import Decision, Goal
+from perdure.policy.expiry import time_left
 from perdure.policy.subject import Subject
 
 if TYPE_CHECKING:
-    from perdure.policy.policy import Policy
+    from perdure.policy.policy import Policy, PolicyInForce
     from perdure.policy.rules import Rule
 
 _Data = Mapping[str, JsonValue]
 _GOAL: Final = "goal"
+_NOTHING: Final = timedelta(0)
 
 
 class PolicyGate:
@@ -45,12 +47,18 @@ class PolicyGate:
     """
 
     def __init__(
-        self, policy: "Policy | None", goal: Goal, steps: Steps, events: StepEvents, ledger: Ledger
+        self,
+        policy: "PolicyInForce | None",
+        goal: Goal,
+        steps: Steps,
+        events: StepEvents,
+        ledger: Ledger,
     ) -> None:
         """Bind a policy to a run.
 
         Args:
-            policy: The policy; ``None`` where there is none.
+            policy: The policy, whose rules of the moment are asked each time; ``None`` where there
+                is none.
             goal: The run's goal.
             steps: Its steps.
             events: Takes the decisions.
@@ -72,8 +80,9 @@ class PolicyGate:
         """
         if self._policy is None:
             return
-        subject = await self._subject(self._policy, parameters=self._goal.parameters)
-        denied = await self._judge(self._policy, subject, _GOAL, {})
+        policy = self._policy.current()
+        subject = await self._subject(policy, parameters=self._goal.parameters)
+        denied = await self._judge(policy, subject, _GOAL, {})
         if denied is not None:
             raise denied
 
@@ -92,9 +101,10 @@ class PolicyGate:
         """
         if self._policy is None:
             return None
-        subject = await self._subject(self._policy, step=key.name, tool=tool, parameters=parameters)
+        policy = self._policy.current()
+        subject = await self._subject(policy, step=key.name, tool=tool, parameters=parameters)
         identity: JsonValue = [key.name, key.digest, key.occurrence]
-        return await self._judge(self._policy, subject, identity, named_step(key))
+        return await self._judge(policy, subject, identity, named_step(key))
 
     async def admit_call(self, tool: str, arguments: object, identity: JsonValue) -> None:
         """Judge a call of a tool that is not a step, before whoever makes it gets to know of it.
@@ -155,13 +165,15 @@ class PolicyGate:
             rule = verdict.rules[0] if verdict.rules else None
             return await self._denied(about, rule, _denial(subject, policy, rule))
         asked = [rule for rule in verdict.rules if rule.then == "ask"]
+        if asked and all(rule.is_about_goals for rule in asked):
+            # One yes holds for the whole goal, within its steps too, and is on the record once.
+            decision = _decision_key("decided", [_terms(rule, _GOAL) for rule in asked])
+            if await self._steps.is_decided(decision):
+                return None
         for rule in asked:
             refused = await self._ask(rule, subject, identity, about)
             if refused is not None:
                 return await self._denied(about, rule, refused)
-        if asked and all(rule.is_about_goals for rule in asked):
-            # One yes holds for the whole goal, and is on the record once.
-            decision = _decision_key("decided", [_GOAL, [rule.name for rule in asked]])
         names = ", ".join(rule.name for rule in verdict.rules)
         await self._record(decision, {**about, "rule": names, "outcome": "allow"})
         return None
@@ -178,19 +190,22 @@ class PolicyGate:
                 f"rule {rule.name!r} asks people whether {subject.sentence}, and within the step"
                 f" {inner.name!r} nobody can be waited for: have the rule name that step"
             )
-        whose: JsonValue = _GOAL if rule.is_about_goals else identity
-        terms: JsonValue = [rule.name, whose, [*rule.of], rule.needed]
+        terms = _terms(rule, _GOAL if rule.is_about_goals else identity)
+        question_asked = _decision_key("asked", terms)
+        left = None if rule.expires is None else time_left(rule.expires, subject.at)
+        is_over = left is not None and left <= _NOTHING
+        if is_over and not await self._steps.is_decided(question_asked):
+            return _too_late(rule, subject)
         asked: dict[str, JsonValue] = {"of": [*rule.of], "needed": rule.needed}
-        if rule.expires is not None:
-            asked["expires_seconds"] = rule.expires.total_seconds()
-        await self._record(
-            _decision_key("asked", terms), {**about, "rule": rule.name, "outcome": "ask", **asked}
-        )
+        if left is not None:
+            asked["expires_seconds"] = left.total_seconds()
+        await self._record(question_asked, {**about, "rule": rule.name, "outcome": "ask", **asked})
         shown: dict[str, JsonValue] = {"rule": rule.name, "parameters": dict(subject.parameters)}
         if rule.reason:
             shown["reason"] = rule.reason
         question = f"{_capital(subject.sentence)}: may it?"
-        request = ApprovalRequest(question, shown, rule.expires, rule.of, rule.needed)
+        # One that is open keeps the time that it was asked with.
+        request = ApprovalRequest(question, shown, left, rule.of, rule.needed)
         key = StepKey(POLICY_APPROVAL, digest_of(terms, what="a question of the policy"), 0)
         outcome = await self._steps.wait(key, request)
         decision = Decision.model_validate_json(outcome.value or "null")
@@ -262,6 +277,11 @@ def _decision_key(kind: str, identity: JsonValue) -> StepKey:
     return StepKey(POLICY_DECISION, digest_of([kind, identity], what="a decision"), 0)
 
 
+def _terms(rule: "Rule", whose: JsonValue) -> JsonValue:
+    """Return what makes a question the same: an answer holds for no other people, and no fewer."""
+    return [rule.name, whose, [*rule.of], rule.needed]
+
+
 def _about(subject: Subject, policy: "Policy") -> dict[str, JsonValue]:
     return {
         "kind": subject.kind,
@@ -282,6 +302,14 @@ def _denial(subject: Subject, policy: "Policy", rule: "Rule | None") -> str:
     return (
         f"{subject.sentence}: rule {rule.name!r} denies that{reason}: do without it, or have the"
         " rule changed"
+    )
+
+
+def _too_late(rule: "Rule", subject: Subject) -> str:
+    assert isinstance(rule.expires, datetime)  # the others are always to come
+    return (
+        f"{subject.sentence}: rule {rule.name!r} asks people about that, and until"
+        f" {rule.expires.isoformat()} only: have its time changed"
     )
 
 

@@ -57,7 +57,7 @@ from perdure.models.texts import escape_surrogates
 if TYPE_CHECKING:
     from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
     from perdure.agents.model_calls.durable_model import ResponseCache
-    from perdure.policy.policy import Policy
+    from perdure.policy.policy import PolicyInForce
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ class Run(RunModels, RunCommands, RunArtifacts, RunDelegates, RunScores):
         breakers: "CircuitBreakers | None" = None,
         cache: RunCache | None = None,
         scores: ScoreWriter | None = None,
-        policy: "Policy | None" = None,
+        policy: "PolicyInForce | None" = None,
         notebook: NotebookPages | None = None,
         agents: DelegateAgents | None = None,
     ) -> None:

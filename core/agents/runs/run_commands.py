@@ -8,9 +8,11 @@ from perdure.agents.commands.command import Command, checked_command
 from perdure.agents.commands.completed_command import CompletedCommand
 from perdure.agents.commands.errors import CommandFailed
 from perdure.agents.commands.execution import CommandExecutions
+from perdure.agents.policy.gate import PolicyGate
 from perdure.agents.runs.step_runner import StepRunner
-from perdure.agents.steps.errors import PermanentError, StepFailed, failure_from
-from perdure.agents.steps.keys import StepKey
+from perdure.agents.steps.encoding import digest_of
+from perdure.agents.steps.errors import PermanentError, StepFailed, failed_step, failure_from
+from perdure.agents.steps.keys import StepKey, stream_of
 from perdure.agents.steps.steps import Steps, current_step
 
 
@@ -18,6 +20,7 @@ class RunCommands:
     """Runs programs as steps; the base class of :class:`~perdure.agents.Run`."""
 
     steps: Steps
+    policy: PolicyGate
     _runner: StepRunner
     _commands: CommandExecutions
 
@@ -68,6 +71,7 @@ class RunCommands:
         Raises:
             StepFailed: It ended with a status other than 0, took too long, or could not be
                 started; in every later execution too, if the agent went on.
+            PolicyDenied: The installation's policy denies it; a :class:`StepFailed` too.
             OutcomeUnknown: A ``once`` command was started before, and what came of it is not known.
             PermanentError: An argument is of a wrong type, or none that a program can be given.
         """
@@ -105,10 +109,27 @@ class RunCommands:
                 f"command {command.name!r} is marked once=True within step {step.name!r}, of which"
                 " it is a part: mark the step"
             )
+        if not self.policy.is_open:
+            await self._admit_within(step, command)
         try:
             return await self._commands.execute(command)
         except CommandFailed as error:
             raise StepFailed(step, failure_from(error)) from error
+
+    async def _admit_within(self, step: StepKey, command: Command) -> None:
+        """Have the policy judge a command that is a part of a step.
+
+        Raises:
+            StepFailed: It is denied; a :class:`PolicyDenied` too.
+        """
+        # Not counted among the run's steps: a later execution may find the outer one in the journal
+        # and never come here.
+        identity = [step.name, step.digest, step.occurrence, command.identity()]
+        digest = digest_of(identity, what=f"the command {command.name!r}")
+        key = StepKey(command.name, digest, 0, within=stream_of(step))
+        denied = await self.policy.refusal(key, command.described())
+        if denied is not None:
+            raise failed_step(step, failure_from(denied)) from denied
 
     def abandon_commands(self) -> None:
         """End every command that the agent has left running; its run has ended."""

@@ -61,8 +61,9 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
     from perdure.agents.plugins.file_watch import watch_files
     from perdure.api.access.address import check_address
     from perdure.api.server import listen, serve
-    from perdure.policy.reading import load_policy
+    from perdure.policy.watching import watch_policy
     from perdure.stores import open_stores
+    from perdure.telemetry.metrics import recording
     from perdure.temporal.client.agent_pools import AgentPools
     from perdure.temporal.client.connection import connect
     from perdure.temporal.client.goal_service import GoalService
@@ -75,10 +76,12 @@ async def _serve(port: int | None, plugin_files: tuple[Path, ...], as_json: bool
     from perdure.web.site import create_site
 
     settings = settings_with_files(plugin_files)
-    policy = load_policy(settings.policy)
+    policy = watch_policy(settings.policy)
     await check_address(settings, report)
     listener = listen(settings.host, settings.port if port is None else port)
     async with measured(), open_stores(settings, report) as stores:
+        if policy is not None:
+            recording.policy(policy.is_refused)
         # Lazy: the API comes up, and answers 503, while Temporal is away.
         client = await connect(installation_address(settings.home, lasting=True), lazy=True)
         embedded = uses_own_server(settings.home, client)

@@ -66,7 +66,7 @@ async def _dev(
 async def _serve(settings: "Settings", port: int | None, temporal_port: int, as_json: bool) -> None:
     from perdure.api.access.address import check_address
     from perdure.api.server import serve
-    from perdure.policy.reading import load_policy
+    from perdure.policy.watching import watch_policy
     from perdure.temporal.client.goal_service import GoalService
     from perdure.temporal.installation import RunningInstallation, plugin_files_of, published
     from perdure.temporal.session import embedded_session
@@ -85,7 +85,7 @@ async def _serve(settings: "Settings", port: int | None, temporal_port: int, as_
             session.registry,
             roots,
             session.pools,
-            load_policy(settings.policy),
+            watch_policy(settings.policy),
         )
         app = create_site(service, settings)
         listener = _listen_on_free_port(settings.host, settings.port if port is None else port)

@@ -94,6 +94,7 @@ async def _run_checks() -> "tuple[list[Check], dict[str, str]]":
         Check(part="perdure", found=True, version=core_version(), where=_package_path()),
         *keys,
         *_check_audit_key(settings),
+        *_check_policy(settings),
         # Without the keys there is no client of Temporal's.
         *(
             [
@@ -142,6 +143,23 @@ def _check_audit_key(settings: "Settings") -> "list[Check]":
     except (SecretUnreadable, AuditKeyUnreadable) as error:
         return [Check(part="audit key", found=False, where=where, advice=str(error))]
     return [Check(part="audit key", found=True, version=key.public.id, where=where)]
+
+
+def _check_policy(settings: "Settings") -> "list[Check]":
+    """Return whether the policy's rules can be put in force; nothing where there are none."""
+    from perdure.models import Check
+    from perdure.policy.errors import PolicyInvalid
+    from perdure.policy.reading import load_policy
+
+    where = str(settings.policy)
+    try:
+        policy = load_policy(settings.policy)
+    except PolicyInvalid as error:
+        advice = f"{error}; what runs keeps the rules that it has, and nothing new starts"
+        return [Check(part="policy", found=False, where=where, advice=advice)]
+    if policy is None:
+        return []
+    return [Check(part="policy", found=True, version=policy.digest[:12], where=where)]
 
 
 def _package_path() -> str:

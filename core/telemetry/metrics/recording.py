@@ -229,6 +229,16 @@ def slots(available: int, used: Callable[[], float]) -> None:
         own.follow(conventions.SLOTS_USED, used)
 
 
+def policy(is_refused: Callable[[], bool]) -> None:
+    """Say whether this process keeps older rules than those of the policy's file.
+
+    Args:
+        is_refused: Returns whether it does.
+    """
+    if (own := _process.instruments) is not None:
+        own.follow(conventions.POLICY_REFUSED, is_refused)
+
+
 def _agent_label(own: Instruments) -> str:
     goal = _goal.get()
     return own.agents.label(goal.agent) if goal else OTHER

@@ -18,7 +18,7 @@ from perdure.agents.path_parameters import check_paths
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
 from perdure.agents.policy.gate import denial_of_goal
 from perdure.models import Budget, Goal, GoalRecord, Parameters
-from perdure.policy.policy import Policy
+from perdure.policy.policy import PolicyInForce
 from perdure.redaction import holds_api_key
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
 from perdure.stores.access.audit import PendingEntry
@@ -61,7 +61,7 @@ class GoalService:
         registry: AgentRegistry,
         file_roots: Sequence[Path] | None = None,
         pools: AgentPools = _ANY_POOLS,
-        policy: Policy | None = None,
+        policy: PolicyInForce | None = None,
     ) -> None:
         """Bind it to an installation.
 
@@ -291,7 +291,7 @@ class GoalService:
             return False
 
     def _check_policy(self, goal: Goal) -> None:
-        denied = None if self._policy is None else denial_of_goal(self._policy, goal)
+        denied = None if self._policy is None else denial_of_goal(self._policy.current(), goal)
         if denied is not None:
             raise denied
 
