@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field
 
 from perdure.models import DEFAULT_POOL, Failure, Goal, GoalStatus, Model, ResultReference
+from perdure.models.schedules.content import ScheduleContent
 
 WORKFLOW_TYPE = "AgentGoalWorkflow"
 TASK_QUEUE = "ai-agent-queue"  # of the default pool; see task_queue()
@@ -203,6 +204,24 @@ class GoalOutput(Message):
     error: Failure | None = None
 
 
+class ResumedStart(Message):
+    """The start of a schedule that goes on, since a goal of it was retried and has completed.
+
+    Attributes:
+        follows: That goal's run.
+        scheduled_at: The time for which the schedule had started it.
+        workflow_id: The workflow that the schedule had started.
+        run_id: Its Temporal run.
+        number: Which of that workflow's goals comes next.
+    """
+
+    follows: str
+    scheduled_at: datetime
+    workflow_id: str
+    run_id: str
+    number: int
+
+
 class ScheduledGoals(Message):
     """The input of ``ScheduledGoalWorkflow``: what a schedule starts each time.
 
@@ -210,11 +229,15 @@ class ScheduledGoals(Message):
         goals: The goal, and those that follow it when it has completed.
         time_zone: The schedule's, for ``{scheduled_time}``.
         only_if_changed: Start none when the first one's files are as they were.
+        resumed: The start that this one goes on with, where it does.
+        content: The schedule, as lists show it; older ones have it in their memo.
     """
 
     goals: Annotated[tuple[Goal, ...], Field(min_length=1)]
     time_zone: str = "UTC"
     only_if_changed: bool = False
+    resumed: ResumedStart | None = None
+    content: ScheduleContent | None = None
 
 
 class ScheduledOutput(Message):

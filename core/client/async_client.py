@@ -300,6 +300,7 @@ class AsyncSchedules(AsyncResource):
     create = AsyncOperation(schedules.create)
     list = AsyncOperation(schedules.list_schedules)
     show = AsyncOperation(schedules.show)
+    update = AsyncOperation(schedules.update)
     pause = AsyncOperation(schedules.pause)
     resume = AsyncOperation(schedules.resume)
     trigger = AsyncOperation(schedules.trigger)

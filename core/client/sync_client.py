@@ -304,6 +304,7 @@ class Schedules(Resource):
     create = Operation(schedules.create)
     list = Operation(schedules.list_schedules)
     show = Operation(schedules.show)
+    update = Operation(schedules.update)
     pause = Operation(schedules.pause)
     resume = Operation(schedules.resume)
     trigger = Operation(schedules.trigger)

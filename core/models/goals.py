@@ -123,12 +123,49 @@ class Goal(GoalContent):
             default tenant's goals leave it out of their JSON, as those on record do.
         trace: Where it stands in its trace, likewise set by the service, and left out where it
             stands in none: see :class:`.GoalTrace`.
+        schedule: The name of the schedule that has started it, likewise.
+        scheduled_at: For which time that has, likewise.
+        following: What is started when it has completed, of a goal that a schedule has started.
     """
 
     tenant: Annotated[TenantName, Field(exclude_if=lambda tenant: tenant == DEFAULT_TENANT)] = (
         DEFAULT_TENANT
     )
     trace: Annotated[str, Field(exclude_if=lambda trace: not trace)] = ""
+    schedule: Annotated[str, Field(exclude_if=lambda schedule: not schedule)] = ""
+    scheduled_at: Annotated[datetime | None, Field(exclude_if=lambda time: time is None)] = None
+    following: Annotated[
+        "Following | None", Field(exclude_if=lambda following: following is None)
+    ] = None
+
+    def alone(self) -> "Goal":
+        """Return it without what follows it, which concerns no agent."""
+        if self.following is None:
+            return self
+        return self.model_copy(update={"following": None})
+
+
+class Following(LastingModel):
+    """The goals that are started one after the other when one that a schedule started completes.
+
+    Attributes:
+        goals: The goals.
+        time_zone: The schedule's, for ``{scheduled_time}``.
+        scheduled_at: The time for which the first one of all was started.
+        workflow_id: The workflow that the schedule had started.
+        run_id: Its Temporal run.
+        number: Which of that workflow's goals the first one of these is, from 0.
+    """
+
+    goals: Annotated[tuple[Goal, ...], Field(min_length=1)]
+    time_zone: str = "UTC"
+    scheduled_at: datetime
+    workflow_id: str
+    run_id: str
+    number: int
+
+
+Goal.model_rebuild()
 
 
 class GoalStatus(StrEnum):
@@ -221,6 +258,8 @@ class GoalRecord(Model):
         pool: The pool of workers that runs it.
         priority: Before which others it goes while it waits for a worker: 1 first, 5 last.
         parent: The run that delegated it.
+        schedule: The name of the schedule that has started it.
+        scheduled_at: For which time that has.
         tenant: Whose it is.
         origin: The run that it was made from, where it was made from one.
         trace_id: The trace that its spans are in, if it is recorded: 32 hexadecimal digits.
@@ -238,6 +277,8 @@ class GoalRecord(Model):
     pool: str = DEFAULT_POOL
     priority: int = DEFAULT_PRIORITY
     parent: str | None = None
+    schedule: str | None = None
+    scheduled_at: datetime | None = None
     tenant: str = DEFAULT_TENANT
     origin: Origin | None = None
     trace_id: str | None = None

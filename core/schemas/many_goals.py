@@ -34,6 +34,7 @@ class GoalFilter(TypedDict, total=False):
         started_by: Who handed them in, or the run at the top of those that delegated them: the
             name of the key or of the person, or the system's user "on the command line", as it is
             in the audit table.
+        schedule: The name of the schedule that has started them.
         search: Words of their description, error or result's summary, and beginnings of their ids:
             all of them, in any order, each word from its beginning; capitals and accents do not
             matter.
@@ -47,6 +48,7 @@ class GoalFilter(TypedDict, total=False):
     delegated: bool | None
     parent: str | None
     started_by: str | None
+    schedule: str | None
     search: str | None
 
 
@@ -66,6 +68,9 @@ class GoalCriteria(RequestModel):
         None,
         description="Who handed them in, as the audit table has it: the name of the key or of the"
         " person, or the system's user `on the command line`.",
+    )
+    schedule: str | None = Field(
+        None, description="The name of the schedule that has started them."
     )
     search: str | None = Field(
         None,
@@ -87,6 +92,7 @@ class GoalCriteria(RequestModel):
             delegated=self.delegated,
             parent=self.parent,
             started_by=self.started_by,
+            schedule=self.schedule,
             search=(self.search or "").strip() or None,
         )
 

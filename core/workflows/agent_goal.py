@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         PAUSE_SIGNAL,
         PREPARE_ACTIVITY,
         RESUME_SIGNAL,
+        SCHEDULED_WORKFLOW_TYPE,
         STORE_ACTIVITY,
         WAKE_SIGNAL,
         WORKFLOW_TYPE,
@@ -29,12 +30,14 @@ with workflow.unsafe.imports_passed_through():
         ExecuteOutput,
         GoalOutput,
         PrepareOutput,
+        ResumedStart,
+        ScheduledGoals,
         StoreInput,
         Wait,
         WorkflowState,
         task_queue,
     )
-    from perdure.models import Failure, FailureKind, Goal, GoalStatus, ResultReference
+    from perdure.models import Failure, FailureKind, Following, Goal, GoalStatus, ResultReference
     from perdure.workflows.failure_policy import (
         MAX_FAILURES,
         RETRY,
@@ -123,11 +126,15 @@ class AgentGoalWorkflow:
                 raise
             cancelled = reason
         execution_time = _seconds_since(started)
-        ended = StoreInput(goal=goal, status=status, error=error, execution_time=execution_time)
+        ended = StoreInput(
+            goal=goal.alone(), status=status, error=error, execution_time=execution_time
+        )
         result = await _shielded(self._end(ended))
         # A cancellation that was requested through the stores alone is unknown to Temporal.
         if cancelled is not None and workflow.cancellation_reason() is not None:
             raise cancelled
+        if status is GoalStatus.COMPLETED and goal.following is not None:
+            await _start_following(goal.following)
         return GoalOutput(
             success=status is GoalStatus.COMPLETED,
             result=result,
@@ -189,7 +196,7 @@ class AgentGoalWorkflow:
         executed: ExecuteOutput = await workflow.execute_activity(
             EXECUTE_ACTIVITY,
             ExecuteInput(
-                goal=goal,
+                goal=goal.alone(),
                 attempt=state.attempt,
                 sequence=state.sequence,
                 continued_from=state.continued_from,
@@ -258,6 +265,27 @@ async def _start_child(wait: Wait) -> workflow.ChildWorkflowHandle[AgentGoalWork
         task_queue=task_queue(wait.goal.pool),
         parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
         retry_policy=RETRY,
+    )
+
+
+async def _start_following(following: Following) -> None:
+    """Start what follows a scheduled goal that was retried; else its parent does."""
+    info = workflow.info()
+    if info.parent is not None:
+        return
+    start = ResumedStart(
+        follows=info.workflow_id,
+        scheduled_at=following.scheduled_at,
+        workflow_id=following.workflow_id,
+        run_id=following.run_id,
+        number=following.number,
+    )
+    await workflow.start_child_workflow(
+        SCHEDULED_WORKFLOW_TYPE,
+        ScheduledGoals(goals=following.goals, time_zone=following.time_zone, resumed=start),
+        id=f"schedule-after-{info.workflow_id}",
+        task_queue=task_queue(following.goals[0].pool),
+        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
     )
 
 

@@ -5,7 +5,7 @@ workflow: as long as it runs, the next one overlaps with it; when it fails, the 
 what it returned last, the next one is given.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
@@ -18,12 +18,13 @@ with workflow.unsafe.imports_passed_through():
         GoalOutput,
         PrepareScheduledInput,
         PrepareScheduledOutput,
+        ResumedStart,
         ScheduledGoals,
         ScheduledOutput,
         scheduled_goal_id,
         task_queue,
     )
-    from perdure.models import Goal
+    from perdure.models import Following, Goal
     from perdure.workflows.agent_goal import HEARTBEAT_TIMEOUT, AgentGoalWorkflow
     from perdure.workflows.failure_policy import RETRY, WORKFLOW_FAILURES
 
@@ -53,13 +54,14 @@ class ScheduledGoalWorkflow:
             ApplicationError: A goal has failed.
         """
         last = _last_output()
-        found, follows = last.digest, None
-        for number, goal in enumerate(scheduled.goals):
+        start = scheduled.resumed or _own_start()
+        found, follows = last.digest, start.follows or None
+        for number, asked in enumerate(scheduled.goals, start.number):
             watched = scheduled.only_if_changed and number == 0
             prepared = await self._prepare(
                 PrepareScheduledInput(
-                    goal=goal,
-                    scheduled_at=_scheduled_time(),
+                    goal=asked,
+                    scheduled_at=start.scheduled_at,
                     time_zone=scheduled.time_zone,
                     follows=follows,
                     watched=watched,
@@ -70,7 +72,9 @@ class ScheduledGoalWorkflow:
                 return ScheduledOutput(digest=last.digest, unchanged=True)
             if watched:
                 found = prepared.digest
-            follows = await _finish(prepared.goal, number)
+            following = _following(scheduled, start, number + 1)
+            goal = prepared.goal.model_copy(update={"following": following})
+            follows = await _finish(goal, number, start)
             if follows is None:  # somebody has cancelled it, who wants nothing more of it
                 return ScheduledOutput(digest=last.digest)
         return ScheduledOutput(digest=found)
@@ -96,22 +100,41 @@ def _last_output() -> ScheduledOutput:
     return ScheduledOutput()
 
 
-def _scheduled_time() -> datetime:
+def _own_start() -> ResumedStart:
+    """Return the start that this workflow is itself."""
     info = workflow.info()
-    # Without one it was not a schedule that started this.
-    return info.typed_search_attributes.get(_SCHEDULED_TIME) or info.start_time
+    return ResumedStart(
+        follows="",
+        # Without a scheduled time it was not a schedule that started this.
+        scheduled_at=info.typed_search_attributes.get(_SCHEDULED_TIME) or info.start_time,
+        workflow_id=info.workflow_id,
+        run_id=info.first_execution_run_id,
+        number=0,
+    )
 
 
-async def _finish(goal: Goal, number: int) -> str | None:
+def _following(scheduled: ScheduledGoals, start: ResumedStart, number: int) -> Following | None:
+    """Return what is left from a number on: should the goal before it fail, a retry needs it."""
+    goals = scheduled.goals[number - start.number :]
+    if not goals:
+        return None
+    return Following(
+        goals=goals,
+        time_zone=scheduled.time_zone,
+        scheduled_at=start.scheduled_at,
+        workflow_id=start.workflow_id,
+        run_id=start.run_id,
+        number=number,
+    )
+
+
+async def _finish(goal: Goal, number: int, start: ResumedStart) -> str | None:
     """Run a goal to its end, and return its workflow id; ``None`` when it was cancelled.
 
     Raises:
         ApplicationError: It has failed.
     """
-    info = workflow.info()
-    workflow_id = scheduled_goal_id(
-        goal.goal_id, info.workflow_id, info.first_execution_run_id, number
-    )
+    workflow_id = scheduled_goal_id(goal.goal_id, start.workflow_id, start.run_id, number)
     try:
         output: GoalOutput = await workflow.execute_child_workflow(
             AgentGoalWorkflow.run,

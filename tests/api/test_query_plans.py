@@ -138,6 +138,7 @@ async def read_everything(api: httpx.AsyncClient, run: str, approval: str) -> No
         "delegated": True,
         "parent": run,
         "started_by": "ann",
+        "schedule": "nightly",
         "search": "report",
         "by": "day",
         "action": "goal.start",

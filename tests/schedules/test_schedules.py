@@ -254,7 +254,7 @@ async def test_one_that_would_never_start_anything_is_refused(
         ({"start_at": "2030-01-01T00:00:00"}, "timezone"),
         ({"name": "a/b"}, "name"),
         ({"name": "x" * 65}, "name"),
-        ({"overlap": "terminate-other"}, "overlap"),
+        ({"overlap": "never"}, "overlap"),
         ({"only_if_changed": True, "overlap": "allow-all"}, "no last time to compare"),
         ({"on_success": [{"goal_id": "x", "description": " ", "agent_type": "say"}]}, "in words"),
         ({"cron": ["@daily"] * 11}, "at most 10"),

@@ -10,12 +10,18 @@ from perdure.web.forms.goal_filter import GoalFilter
 
 def test_an_address_reads_back_as_its_filter() -> None:
     shown = GoalFilter(
-        status="waiting", agent="code", search="50 % & more", since="7d", delegates=True
+        status="waiting",
+        agent="code",
+        search="50 % & more",
+        since="7d",
+        schedule="nightly",
+        delegates=True,
     )
     address = shown.url()
     assert GoalFilter.read(QueryParams(address.partition("?")[2])) == shown
     assert shown.statuses == (GoalStatus.WAITING, GoalStatus.PAUSED)
     assert shown.started_after(datetime(2026, 3, 8, tzinfo=UTC)) == datetime(2026, 3, 1, tzinfo=UTC)
+    assert shown.criteria["schedule"] == "nightly"
     assert GoalFilter().url() == "/goals"
 
 

@@ -1,7 +1,11 @@
 """``prepare_scheduled_goal``: the goal that a schedule starts this time, if it starts one."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
 from pydantic import ValidationError
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from perdure.activities.quick_activity import quick_or_later
 from perdure.activities.schedules.inputs import digest_of_inputs
@@ -15,16 +19,29 @@ from perdure.messages import (
 from perdure.models import Goal
 from perdure.models.schedules.content import in_zone
 from perdure.models.schedules.descriptions import RESULT, SCHEDULED_TIME, WORKFLOW_ID, filled
+from perdure.settings import Rate
 from perdure.stores import Stores
 from perdure.telemetry.traces.entrances import new_goal
+
+_TURN: Final = timedelta(seconds=5)
 
 
 class PrepareScheduled:
     """What precedes each goal that a schedule starts."""
 
-    def __init__(self, stores: Stores, registry: AgentRegistry) -> None:
+    def __init__(
+        self, stores: Stores, registry: AgentRegistry, tenant_goals: Rate | None = None
+    ) -> None:
+        """Bind it to an installation.
+
+        Args:
+            stores: The stores.
+            registry: The agents.
+            tenant_goals: How many goals all of a tenant may start.
+        """
         self._stores = stores
         self._registry = registry
+        self._tenant_goals = tenant_goals
 
     @activity.defn(name=PREPARE_SCHEDULED_ACTIVITY)
     @quick_or_later
@@ -33,6 +50,8 @@ class PrepareScheduled:
 
         Raises:
             InputError: Its description is none any more.
+            ApplicationError: The tenant has started as many goals as it may: it is asked again,
+                for an hour.
             StoreUnavailable: The result of the goal before it cannot be read.
         """
         digest = ""
@@ -40,9 +59,14 @@ class PrepareScheduled:
             digest = await self._digest(asked.goal)
             if digest and digest == asked.digest:
                 return PrepareScheduledOutput(digest=digest)
+        await self._check_rate(asked.goal.tenant)
         description = filled(asked.goal.description, await self._values(asked))
         # It has a trace of its own each time.
-        update = {"description": description, "trace": new_goal(asked.goal.agent_type)}
+        update = {
+            "description": description,
+            "trace": new_goal(asked.goal.agent_type),
+            "scheduled_at": asked.scheduled_at,
+        }
         try:
             goal = Goal.model_validate(asked.goal.model_dump() | update)
         except ValidationError as error:
@@ -51,6 +75,21 @@ class PrepareScheduled:
                 f" ({error.errors()[0]['msg']}): write words beside what stands in braces"
             ) from error
         return PrepareScheduledOutput(goal=goal, digest=digest)
+
+    async def _check_rate(self, tenant: str) -> None:
+        rate = self._tenant_goals
+        if rate is None:
+            return
+        since = datetime.now(UTC) - timedelta(seconds=rate.seconds)
+        goals = self._stores.of(tenant).goals
+        started = sum((await goals.counts(since=since, delegated=False)).values())
+        if started >= rate.amount:
+            raise ApplicationError(
+                f"tenant {tenant} may start {rate.amount} goals in {rate.seconds} seconds, and has"
+                " had them: the schedule's goal waits its turn",
+                type="TooManyGoals",
+                next_retry_delay=_TURN,
+            )
 
     async def _digest(self, goal: Goal) -> str:
         installed = self._registry.agents.get(goal.agent_type)

@@ -1,4 +1,4 @@
-"""Routes of schedules: create, list, show, pause, resume, trigger, backfill and delete them."""
+"""Routes of schedules: they are created, shown, changed, paused, triggered, deleted."""
 
 from typing import Annotated, Final
 
@@ -13,6 +13,7 @@ from perdure.schemas.schedules.records import ScheduleList, ScheduleRecord
 from perdure.schemas.schedules.requests import (
     BackfillRequest,
     BackfillResponse,
+    ScheduleChanges,
     ScheduleRequest,
 )
 
@@ -63,6 +64,31 @@ async def list_schedules(schedules: Schedules) -> ScheduleList:
 async def show_schedule(schedule_name: ScheduleNamePath, schedules: Schedules) -> ScheduleRecord:
     """Show a schedule: when it starts something next, and what became of its last ten starts."""
     return await schedules.get(schedule_name)
+
+
+@router.patch(
+    "/{schedule_name}",
+    dependencies=[requires(Scope.SUBMIT, "schedule.update")],
+    responses=problems(
+        ProblemType.INVALID_REQUEST,
+        ProblemType.UNKNOWN_AGENT,
+        ProblemType.INVALID_PARAMETERS,
+        *_PROBLEMS,
+    ),
+)
+async def update_schedule(
+    schedule_name: ScheduleNamePath,
+    changes: ScheduleChanges,
+    schedules: Schedules,
+    audited: Audited,
+) -> ScheduleRecord:
+    """Change a schedule: what is given, and nothing else.
+
+    It is checked as one that is created. What it has started goes on as it was, and a schedule that
+    is paused stays so. Its name cannot be changed.
+    """
+    audited.details = {"changed": sorted(changes.model_fields_set)}
+    return await schedules.update(schedule_name, changes)
 
 
 @router.post(

@@ -142,6 +142,13 @@ class Backend(Protocol):
     async def goal_counts(self, criteria: "GoalFilter") -> "Mapping[GoalStatus, int]":
         """Return how many runs have each status that any has."""
 
+    async def read_params(self, agent_type: str, params: "Sequence[str]") -> "Parameters":
+        """Return ``NAME=VALUE`` pairs as an agent's parameters, whether or not others are missing.
+
+        Raises:
+            WrongParameter: A parameter cannot be read.
+        """
+
     async def prepare_goal(
         self,
         agent_type: str,

@@ -154,6 +154,10 @@ class LocalBackend:
     async def goal_counts(self, criteria: "GoalFilter") -> "Mapping[GoalStatus, int]":  # noqa: D102
         return await (await self._stores()).goals.counts(**criteria)
 
+    async def read_params(self, agent_type: str, params: Sequence[str]) -> "dict[str, JsonValue]":
+        """Return parameters as the agent's model types them; see :class:`.Backend`."""
+        return read_parameters(params, (await self._agent(agent_type)).spec.parameters)
+
     async def prepare_goal(
         self,
         agent_type: str,

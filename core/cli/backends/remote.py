@@ -56,7 +56,7 @@ class RemoteBackend:
     async def batches(self, *, lasting: bool = False) -> AsyncIterator[RemoteBatches]:
         """Return the batches there: they always outlast the command."""
         del lasting
-        yield RemoteBatches(self._client, self._parameters, self._upload)
+        yield RemoteBatches(self._client, self.read_params, self._upload)
 
     async def find_goal(self, name: str) -> str:  # noqa: D102 -- as the protocol has it
         return (await self._client.goals.find(name)).workflow_id
@@ -100,10 +100,11 @@ class RemoteBackend:
             pool=pool,
             priority=priority,
         )
-        parameters = await self._parameters(agent_type, params)
+        parameters = await self.read_params(agent_type, params)
         return goal.model_copy(update={"parameters": parameters})
 
-    async def _parameters(self, agent_type: str, params: Sequence[str]) -> dict[str, JsonValue]:
+    async def read_params(self, agent_type: str, params: Sequence[str]) -> dict[str, JsonValue]:
+        """Upload the files among parameters, and return them as the agent's schema types them."""
         agent = await self._agent(agent_type)
         types = SchemaTypes(agent.parameters_schema)
         parameters = read_values(params, types)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from perdure.client import AsyncClient
     from perdure.models.schedules.content import ScheduleContent
     from perdure.schemas.schedules.records import ScheduleRecord
+    from perdure.schemas.schedules.requests import ScheduleChanges
     from perdure.temporal.session import Session
 
 
@@ -29,6 +30,9 @@ class Schedules(Protocol):
 
     async def show(self, name: str) -> "ScheduleRecord":
         """Return a schedule, with its last starts."""
+
+    async def update(self, name: str, changes: "ScheduleChanges") -> "ScheduleRecord":
+        """Change what is given of a schedule."""
 
     async def pause(self, name: str) -> "ScheduleRecord":
         """Pause a schedule."""
@@ -74,6 +78,13 @@ class LocalSchedules:
     async def show(self, name: str) -> "ScheduleRecord":  # noqa: D102 -- as there
         return await self._service.get(name)
 
+    async def update(  # noqa: D102 -- as there
+        self, name: str, changes: "ScheduleChanges"
+    ) -> "ScheduleRecord":
+        details: dict[str, JsonValue] = {"changed": [*sorted(changes.model_fields_set)]}
+        async with self._audit.doing("schedule.update", name, details):
+            return await self._service.update(name, changes)
+
     async def pause(self, name: str) -> "ScheduleRecord":  # noqa: D102 -- as there
         async with self._audit.doing("schedule.pause", name):
             return await self._service.pause(name)
@@ -116,6 +127,11 @@ class RemoteSchedules:
 
     async def show(self, name: str) -> "ScheduleRecord":  # noqa: D102 -- as there
         return await self._schedules.show(name)
+
+    async def update(  # noqa: D102 -- as there
+        self, name: str, changes: "ScheduleChanges"
+    ) -> "ScheduleRecord":
+        return await self._schedules.update(name, **changes.model_dump(exclude_unset=True))
 
     async def pause(self, name: str) -> "ScheduleRecord":  # noqa: D102 -- as there
         return await self._schedules.pause(name)

@@ -183,6 +183,7 @@ def list_page(
     delegated: bool | None = None,
     parent: str | None = None,
     started_by: str | None = None,
+    schedule: str | None = None,
     search: str | None = None,
     limit: int = 50,
     before: str | None = None,
@@ -198,6 +199,7 @@ def list_page(
         delegated: Whether another run delegated them.
         parent: The run that delegated them.
         started_by: Who handed them in: the name of the key or of the person.
+        schedule: The name of the schedule that has started them.
         search: Words of their description, ids, error or result's summary.
         limit: How many at most, up to 500.
         before: ``before`` of the previous page.
@@ -213,6 +215,7 @@ def list_page(
         delegated=delegated,
         parent=parent,
         started_by=started_by,
+        schedule=schedule,
         search=search,
         limit=limit,
         before=before,
@@ -229,6 +232,7 @@ def counts(
     delegated: bool | None = None,
     parent: str | None = None,
     started_by: str | None = None,
+    schedule: str | None = None,
     search: str | None = None,
 ) -> Request[GoalCounts]:
     """Count runs by status: those that meet every criterion that is given, as of a list."""
@@ -243,6 +247,7 @@ def counts(
         delegated=delegated,
         parent=parent,
         started_by=started_by,
+        schedule=schedule,
         search=search,
     )
 

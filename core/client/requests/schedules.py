@@ -1,9 +1,12 @@
-"""Requests of schedules: create, list, show, pause, resume, trigger, backfill, delete."""
+"""Requests of schedules: create, list, show, update, pause, resume, trigger, backfill, delete."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypedDict, Unpack
 
-from perdure.client.requests.request import Request, get, nothing, path, post
+from pydantic import JsonValue
+
+from perdure.client.requests.request import Request, get, nothing, parser, path, post
 from perdure.models import GoalContent
 from perdure.models.schedules.content import OverlapPolicy
 from perdure.schemas.goals import GoalRequest
@@ -11,6 +14,8 @@ from perdure.schemas.schedules.records import ScheduleList, ScheduleRecord
 from perdure.schemas.schedules.requests import (
     BackfillRequest,
     BackfillResponse,
+    GoalChanges,
+    ScheduleChanges,
     ScheduleRequest,
 )
 
@@ -45,7 +50,7 @@ def create(
         start_at: Nothing is started before.
         end_at: Nothing is started after.
         overlap: What becomes of a start while the one before it runs: ``skip``, ``buffer-one``,
-            ``buffer-all``, ``cancel-other`` or ``allow-all``.
+            ``buffer-all``, ``cancel-other``, ``terminate-other`` or ``allow-all``.
         catch_up_seconds: How late a start may be, as after the server was down.
         pause_on_failure: Pause it when a goal of it fails.
         only_if_changed: Start nothing when the files and web pages that the goal names are
@@ -84,6 +89,56 @@ def list_schedules() -> Request[ScheduleList]:
 def show(name: str) -> Request[ScheduleRecord]:
     """Show a schedule: when it starts something next, and what became of its last ten starts."""
     return get(("api", "schedules", name), ScheduleRecord)
+
+
+class ScheduleFields(TypedDict, total=False):
+    """What can be different in a schedule, as for :func:`create`.
+
+    Attributes:
+        goal: What is to be different in its goal.
+        cron: When: cron expressions.
+        every_seconds: When: every so many seconds.
+        offset_seconds: So many seconds after each of these.
+        time_zone: The time zone of cron.
+        jitter_seconds: Each start is put off by a chance part of this.
+        start_at: Nothing is started before; ``None`` for no such time.
+        end_at: Nothing is started after; likewise.
+        overlap: What becomes of a start while the one before it runs.
+        catch_up_seconds: How late a start may be.
+        pause_on_failure: Pause it when a goal of it fails.
+        only_if_changed: Start nothing when what the goal names is as it was.
+        on_success: What is started next when the goal has completed.
+    """
+
+    goal: GoalChanges | Mapping[str, JsonValue] | None
+    cron: Sequence[str]
+    every_seconds: int | None
+    offset_seconds: int
+    time_zone: str
+    jitter_seconds: int
+    start_at: datetime | None
+    end_at: datetime | None
+    overlap: OverlapPolicy | str
+    catch_up_seconds: int
+    pause_on_failure: bool
+    only_if_changed: bool
+    on_success: Sequence[GoalContent]
+
+
+def update(name: str, **changes: Unpack[ScheduleFields]) -> Request[ScheduleRecord]:
+    """Change a schedule: what is given, and nothing else.
+
+    Args:
+        name: The schedule.
+        **changes: What is to be different; ``cron`` takes the place of ``every_seconds``, and the
+            other way round.
+    """
+    given: dict[str, object] = {**changes}
+    if "on_success" in changes:
+        given["on_success"] = tuple(map(_request, changes["on_success"]))
+    body = ScheduleChanges.model_validate(given)
+    sent: JsonValue = body.model_dump(mode="json", exclude_unset=True)
+    return Request("PATCH", path("api", "schedules", name), parser(ScheduleRecord), body=sent)
 
 
 def pause(name: str) -> Request[ScheduleRecord]:

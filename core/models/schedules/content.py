@@ -32,6 +32,7 @@ class OverlapPolicy(StrEnum):
     BUFFER_ONE = "buffer-one"
     BUFFER_ALL = "buffer-all"
     CANCEL_OTHER = "cancel-other"
+    TERMINATE_OTHER = "terminate-other"
     ALLOW_ALL = "allow-all"
 
 

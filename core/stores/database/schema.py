@@ -79,6 +79,11 @@ goals = Table(
     Column("priority", Integer),
     # Where it stands in its trace; see core/telemetry/traces/goal_trace.py.
     Column("trace", String(640)),
+    # The schedule that has started it, and for which time.
+    Column("schedule", String(64)),
+    Column("scheduled_at", UtcDateTime),
+    # What is started when it has completed.
+    Column("following", SealedText("goals.following")),
     # What its words are digested with in the audit trail: gone with it, nobody can try words.
     Column("audit_salt", String(32)),
     tenant_column(),
@@ -93,6 +98,7 @@ goals = Table(
     Index(None, "root"),
     Index(None, "made_from"),
     Index(None, "started_by", "tenant", "started_at"),
+    Index(None, "schedule", "tenant", "started_at"),
     Index(None, "request", sqlite_where=text(REQUESTED), postgresql_where=text(REQUESTED)),
 )
 

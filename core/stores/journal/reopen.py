@@ -35,7 +35,7 @@ _END_COLUMNS: Final = (
 )
 _PARENT: Final = schema.goals.alias("parent")
 _LOCK: Final = (
-    select(*_END_COLUMNS, _PARENT.c.trace.label("parent_trace"))
+    select(*_END_COLUMNS, _GOALS.following, _PARENT.c.trace.label("parent_trace"))
     .outerjoin_from(schema.goals, _PARENT, _PARENT.c.workflow_id == _GOALS.parent)
     .where(_GOALS.workflow_id == bindparam("run"))
     .with_for_update(of=schema.goals)
@@ -115,11 +115,13 @@ class PreviousEnd:
         columns: The columns of its record that describe the end.
         trace: The encoded trace that the run has from now on.
         delegates: The ids of the waits for delegates that are retried with it.
+        following: What is started when the run has completed, as JSON.
     """
 
     columns: Mapping[str, Any]
     trace: str | None
     delegates: tuple[str, ...]
+    following: str | None = None
 
 
 def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
@@ -140,6 +142,7 @@ def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
         return None
     check_not_being_deleted(transaction.connection, workflow_id)
     old = dict(ended)
+    following: str | None = old.pop("following")
     parent = old.pop("parent_trace")  # whoever has delegated it was reopened before
     trace = delegate_trace(parent, workflow_id) if parent else retried_trace(old["trace"])
     execute(_REOPEN, {"run": workflow_id, "new_trace": trace})
@@ -154,7 +157,7 @@ def reopen(transaction: Transaction, workflow_id: str) -> PreviousEnd | None:
             execute(_DELETE_WAIT, {"wait": wait})
             execute(_DELETE_SIGNAL, {"run": workflow_id, "signal": name, "nth": number})
     add_event(transaction, workflow_id, "run.retried", {"was": ended["status"]})
-    return PreviousEnd(old, trace, delegates)
+    return PreviousEnd(old, trace, delegates, following)
 
 
 def undo_reopen(transaction: Transaction, workflow_id: str, previous: PreviousEnd) -> bool:

@@ -53,6 +53,8 @@ def _conditions(
         yield goals.parent == parent
     if (started_by := criteria.get("started_by")) is not None:
         yield goals.started_by == started_by
+    if (schedule := criteria.get("schedule")) is not None:
+        yield goals.schedule == schedule
     if search:
         found = found_by(database, search)
         yield false() if found is None else found

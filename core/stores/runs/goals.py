@@ -300,6 +300,9 @@ def goal_row(
         "priority": None if goal.priority == DEFAULT_PRIORITY else goal.priority,
         "tenant": goal.tenant,
         "trace": goal.trace or None,
+        "schedule": goal.schedule or None,
+        "scheduled_at": goal.scheduled_at,
+        "following": goal.following.model_dump_json() if goal.following else None,
     }
 
 
@@ -325,6 +328,8 @@ def _record(row: RowMapping) -> GoalRecord:
         pool=row["pool"] or DEFAULT_POOL,
         priority=row["priority"] or DEFAULT_PRIORITY,
         parent=row["parent"],
+        schedule=row["schedule"],
+        scheduled_at=row["scheduled_at"],
         tenant=row["tenant"],
         origin=_origin(row),
         trace_id=_trace_id(row["trace"]),

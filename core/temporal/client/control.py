@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from perdure.messages import PAUSE_SIGNAL, RESUME_SIGNAL
-from perdure.models import GoalRecord, GoalStatus
+from perdure.models import Following, GoalRecord, GoalStatus
 from perdure.redaction import without_secrets
 from perdure.stores import Stores, StoreUnavailable
 from perdure.stores.database.errors import RunNotEnded, StateConflict
@@ -111,6 +111,9 @@ class RunControl:
         await self._ensure_ended(record)
         previous = await self._stores.control.reopen(workflow_id)
         goal = record.asked().model_copy(update={"trace": previous.trace or ""})
+        if previous.following is not None:
+            following = Following.model_validate_json(previous.following)
+            goal = goal.model_copy(update={"following": following})
         started = False
         try:
             started = await self._gateway.start(goal, workflow_id, StartMode.RESTART)

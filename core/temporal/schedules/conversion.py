@@ -21,7 +21,8 @@ from perdure.messages import SCHEDULED_WORKFLOW_TYPE, ScheduledGoals, task_queue
 from perdure.models import Goal, GoalContent, beginning
 from perdure.models.schedules.content import OverlapPolicy, ScheduleContent
 
-# In which a schedule's memo, which is sealed where there are keys, holds its content for lists.
+# In which a schedule's memo, which is sealed where there are keys, holds its content as it was when
+# it was created: Temporal changes no memo.
 MEMO: Final = "schedule"
 _CHARACTERS: Final = 16
 
@@ -30,6 +31,7 @@ _POLICIES: Final = {
     OverlapPolicy.BUFFER_ONE: ScheduleOverlapPolicy.BUFFER_ONE,
     OverlapPolicy.BUFFER_ALL: ScheduleOverlapPolicy.BUFFER_ALL,
     OverlapPolicy.CANCEL_OTHER: ScheduleOverlapPolicy.CANCEL_OTHER,
+    OverlapPolicy.TERMINATE_OTHER: ScheduleOverlapPolicy.TERMINATE_OTHER,
     OverlapPolicy.ALLOW_ALL: ScheduleOverlapPolicy.ALLOW_ALL,
 }
 
@@ -68,6 +70,7 @@ def temporal_schedule(
                 goals=tuple(goals),
                 time_zone=content.time_zone,
                 only_if_changed=content.only_if_changed,
+                content=listed(content),
             ),
             # Temporal adds the time.
             id=f"schedule-{schedule_id}",
@@ -128,9 +131,11 @@ async def content_of(client: Client, described: ScheduleDescription) -> Schedule
     Raises:
         KeyMissing: It is sealed with a key that is not given.
     """
-    content: ScheduleContent = await described.memo_value(MEMO, type_hint=ScheduleContent)
     action = described.schedule.action
     assert isinstance(action, ScheduleActionStartWorkflow)
     [scheduled] = await client.data_converter.decode(list(action.args), [ScheduledGoals])
+    content: ScheduleContent = scheduled.content or await described.memo_value(
+        MEMO, type_hint=ScheduleContent
+    )
     first, *following = map(as_content, scheduled.goals)
     return content.model_copy(update={"goal": first, "on_success": tuple(following)})

@@ -1,17 +1,21 @@
 """The service behind the API and the command line for schedules: creates and controls them."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from pydantic import ValidationError
 from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import (
+    Schedule,
     ScheduleAlreadyRunningError,
     ScheduleBackfill,
     ScheduleDescription,
     ScheduleHandle,
     ScheduleListDescription,
+    ScheduleUpdate,
 )
 from temporalio.common import Priority
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,7 +25,7 @@ from perdure.agents.plugins.registry import InstalledAgent
 from perdure.models import DEFAULT_TENANT, Goal, GoalContent
 from perdure.models.schedules.content import NAME, ScheduleContent, in_zone
 from perdure.schemas.schedules.records import ScheduleRecord
-from perdure.schemas.schedules.requests import MAX_BACKFILLED
+from perdure.schemas.schedules.requests import MAX_BACKFILLED, ScheduleChanges
 from perdure.stores.database.errors import InputRefused
 from perdure.temporal.client.connection import RPC_TIMEOUT, is_away, unavailable
 from perdure.temporal.client.goal_service import GoalService
@@ -43,6 +47,7 @@ _MOMENT: Final = timedelta(milliseconds=1)
 _QUERY_TIMEOUT: Final = timedelta(seconds=20)
 # Temporal keeps a note with each pause, in the clear. After a failure it is Temporal's own.
 _BY_HAND: Final = "by hand"
+_DESCRIBED_AT_ONCE: Final = 8
 
 
 class ScheduleService:
@@ -74,20 +79,12 @@ class ScheduleService:
             InputRefused: It never starts anything, its cron cannot be read, a goal holds an API
                 key, or it watches files and its goal names none.
         """
-        checked = [await self._checked(goal) for goal in (content.goal, *content.on_success)]
-        goals = [goal for goal, _ in checked]
-        if content.only_if_changed:
-            _check_watches(*checked[0])
-        schedule_id = self.id_of(content.name)
-        codec = self._client.data_converter.payload_codec
-        priority = Priority(
-            priority_key=goals[0].priority, fairness_key=fairness_key(self._tenant, codec)
-        )
+        schedule = await self._temporal_schedule(content)
         with self._translated_errors(content.name):
             try:
                 handle = await self._client.create_schedule(
-                    schedule_id,
-                    temporal_schedule(content, goals, priority, schedule_id),
+                    self.id_of(content.name),
+                    schedule,
                     memo={MEMO: listed(content)},
                     rpc_timeout=RPC_TIMEOUT,
                 )
@@ -96,11 +93,32 @@ class ScheduleService:
             described = await handle.describe(rpc_timeout=_QUERY_TIMEOUT)
             if not described.info.next_action_times:
                 await handle.delete(rpc_timeout=RPC_TIMEOUT)
-                raise InputRefused(
-                    f"schedule {content.name!r} would never start anything: no day and time from"
-                    " now on fits its cron, start and end"
-                )
+                raise InputRefused(_never(content.name))
         return await self._record(described)
+
+    async def update(self, name: str, changes: ScheduleChanges) -> ScheduleRecord:
+        """Change a schedule; what it has started, and whether it is paused, stays as it is.
+
+        Raises:
+            UnknownSchedule: There is none of that name.
+            UnknownAgent: No installed agent has the name that a goal gives.
+            ParametersRefused: The parameters of a goal do not fit its agent.
+            InputRefused: It would be none any more, or never start anything.
+        """
+        described = await self._describe(name)
+        try:
+            content = changes.applied_to(await content_of(self._client, described))
+        except ValidationError as error:
+            raise InputRefused(
+                f"schedule {name!r} cannot be so: {_first_problem(error)}"
+            ) from error
+        schedule = await self._temporal_schedule(content)
+        schedule.state = described.schedule.state
+        updated = await self._put(name, schedule)
+        if not updated.info.next_action_times:
+            await self._put(name, described.schedule)
+            raise InputRefused(_never(name))
+        return await self._record(updated)
 
     async def get(self, name: str) -> ScheduleRecord:
         """Return a schedule, with its last starts."""
@@ -115,8 +133,18 @@ class ScheduleService:
             schedules = await self._client.list_schedules(
                 f'ScheduleId STARTS_WITH "{self._prefix}"', rpc_timeout=RPC_TIMEOUT
             )
-            records = [await _listed_record(each) async for each in schedules]
-        return sorted(records, key=lambda record: record.schedule.name)
+            found = [each async for each in schedules]
+        limit = asyncio.Semaphore(_DESCRIBED_AT_ONCE)
+
+        async def record_of(each: ScheduleListDescription) -> ScheduleRecord | None:
+            async with limit:
+                return await self._listed_record(each)
+
+        records = await asyncio.gather(*map(record_of, found))
+        return sorted(
+            (record for record in records if record is not None),
+            key=lambda record: record.schedule.name,
+        )
 
     async def pause(self, name: str) -> ScheduleRecord:
         """Pause a schedule: it starts nothing by itself until it is resumed."""
@@ -196,6 +224,44 @@ class ScheduleService:
         content = {name: getattr(goal, name) for name in GoalContent.model_fields}
         return await self._service.check(Goal.model_construct(**content))
 
+    async def _temporal_schedule(self, content: ScheduleContent) -> Schedule:
+        """Return a schedule as Temporal takes it, with its goals checked."""
+        checked = [await self._checked(goal) for goal in (content.goal, *content.on_success)]
+        goals = [goal.model_copy(update={"schedule": content.name}) for goal, _ in checked]
+        if content.only_if_changed:
+            _check_watches(*checked[0])
+        codec = self._client.data_converter.payload_codec
+        priority = Priority(
+            priority_key=goals[0].priority, fairness_key=fairness_key(self._tenant, codec)
+        )
+        return temporal_schedule(content, goals, priority, self.id_of(content.name))
+
+    async def _put(self, name: str, schedule: Schedule) -> ScheduleDescription:
+        """Put a schedule in place of the one of that name, and return what has become of it."""
+        handle = self._handle(name)
+        with self._translated_errors(name):
+            await handle.update(lambda _: ScheduleUpdate(schedule), rpc_timeout=RPC_TIMEOUT)
+            return await handle.describe(rpc_timeout=_QUERY_TIMEOUT)
+
+    async def _listed_record(self, each: ScheduleListDescription) -> ScheduleRecord | None:
+        """Return a schedule as lists show it; ``None`` when it is deleted by now."""
+        name = each.id.removeprefix(self._prefix)
+        try:
+            # What Temporal lists has the memo that it was created with, and no goals.
+            content = listed(await self._content(name))
+        except UnknownSchedule:
+            return None
+        recent = each.info.recent_actions if each.info else ()
+        upcoming = each.info.next_action_times if each.info else ()
+        state = each.schedule.state if each.schedule else None
+        return ScheduleRecord(
+            schedule=content,
+            paused=state is not None and state.paused,
+            note=(state.note or "") if state is not None and state.paused else "",
+            next_times=[in_zone(time, content.time_zone) for time in upcoming],
+            last_time=recent[-1].started_at if recent else None,
+        )
+
     async def _describe(self, name: str) -> ScheduleDescription:
         with self._translated_errors(name):
             return await self._handle(name).describe(rpc_timeout=_QUERY_TIMEOUT)
@@ -258,15 +324,15 @@ def _check_watches(goal: Goal, agent: InstalledAgent) -> None:
         )
 
 
-async def _listed_record(each: ScheduleListDescription) -> ScheduleRecord:
-    content: ScheduleContent = await each.memo_value(MEMO, type_hint=ScheduleContent)
-    recent = each.info.recent_actions if each.info else ()
-    upcoming = each.info.next_action_times if each.info else ()
-    state = each.schedule.state if each.schedule else None
-    return ScheduleRecord(
-        schedule=content,
-        paused=state is not None and state.paused,
-        note=(state.note or "") if state is not None and state.paused else "",
-        next_times=[in_zone(time, content.time_zone) for time in upcoming],
-        last_time=recent[-1].started_at if recent else None,
+def _never(name: str) -> str:
+    return (
+        f"schedule {name!r} would never start anything: no day and time from now on fits its cron,"
+        " start and end"
     )
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message

@@ -87,7 +87,7 @@ def build_worker(
             Execute(stores, registry, settings, gate).execute_agent_task,
             CleanUp(registry).clean_up_agent,
             Store(stores, gate).store_agent_results,
-            PrepareScheduled(stores, registry).prepare_scheduled_goal,
+            PrepareScheduled(stores, registry, settings.tenant_goals).prepare_scheduled_goal,
         ],
         interceptors=[
             LogContextInterceptor(),

@@ -36,6 +36,7 @@ class GoalFilter:
         agent: The agent type; empty for any.
         search: Words that are looked for.
         since: A word of :data:`PERIODS`; empty for any time.
+        schedule: The schedule that has started them; empty for any.
         delegates: Whether goals that others delegated are listed too.
         before: The cursor of the page.
     """
@@ -44,6 +45,7 @@ class GoalFilter:
     agent: str = ""
     search: str = ""
     since: str = ""
+    schedule: str = ""
     delegates: bool = False
     before: str = ""
 
@@ -56,6 +58,7 @@ class GoalFilter:
             agent=query.get("agent", ""),
             search=query.get("search", "").strip()[:MOST_SEARCHED],
             since=since if since in PERIODS else "",
+            schedule=query.get("schedule", ""),
             delegates=query.get("delegates") == "1",
             before=query.get("before", ""),
         )
@@ -68,6 +71,7 @@ class GoalFilter:
             "agent_type": self.agent or None,
             "search": self.search or None,
             "since": self.started_after(),
+            "schedule": self.schedule or None,
             # What another goal delegated is part of that one.
             "delegated": None if self.delegates else False,
         }
@@ -80,7 +84,7 @@ class GoalFilter:
     @property
     def is_narrow(self) -> bool:
         """Whether it leaves goals out that a plain list shows."""
-        return bool(self.status or self.agent or self.search or self.since)
+        return any((self.status, self.agent, self.search, self.since, self.schedule))
 
     def started_after(self, now: datetime | None = None) -> datetime | None:
         """Return when the oldest goal of the list was started at the earliest."""
@@ -95,6 +99,7 @@ class GoalFilter:
             "agent": changed.agent,
             "search": changed.search,
             "since": changed.since,
+            "schedule": changed.schedule,
             "delegates": "1" if changed.delegates else "",
             "before": changed.before,
         }

@@ -68,6 +68,7 @@ _OPTIONS: Final = (
         metavar="NAME",
         help="Only those that this key or person handed in.",
     ),
+    click.option("--schedule", metavar="NAME", help="Only those that this schedule has started."),
     click.option(
         "--since", type=Moment(), help="Only those started then or later: 2026-03-29, 12h, 7d …"
     ),
@@ -88,6 +89,7 @@ def criteria_of(
     agent: str | None,
     search: str | None,
     started_by: str | None,
+    schedule: str | None,
     since: datetime | None,
     until: datetime | None,
 ) -> "GoalFilter":
@@ -103,6 +105,8 @@ def criteria_of(
         given["search"] = search
     if started_by:
         given["started_by"] = started_by
+    if schedule:
+        given["schedule"] = schedule
     if since:
         given["since"] = since
     if until:

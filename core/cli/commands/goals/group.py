@@ -137,6 +137,8 @@ def show(goal: str, as_json: bool) -> None:
             print_text(f"priority   {record.priority}")
         print_text(f"asked      {record.description}")
         print_text(f"parameters {json_line(record.parameters)}")
+        if record.schedule is not None:
+            print_text(f"schedule   {_schedule_text(record)}")
         if record.origin is not None:
             print_text(f"made from  {_origin_text(record.origin)}")
         if record.trace_id is not None:
@@ -155,6 +157,12 @@ def show(goal: str, as_json: bool) -> None:
         print_result(record, None)
 
     run_with_backend(print_goal)
+
+
+def _schedule_text(record: "GoalRecord") -> str:
+    if record.scheduled_at is None:
+        return str(record.schedule)
+    return f"{record.schedule}, for {record.scheduled_at.astimezone():%Y-%m-%d %H:%M:%S %z}"
 
 
 def _trace_text(trace_id: str) -> str:

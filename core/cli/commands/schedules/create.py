@@ -19,9 +19,11 @@ from perdure.cli.runtime.options import json_option, param_option, plugin_option
 
 if TYPE_CHECKING:
     from perdure.cli.backends.backend import Backend
-    from perdure.models import GoalContent
+    from perdure.schemas.goals import GoalRequest
 
-_POLICIES: Final = ("skip", "buffer-one", "buffer-all", "cancel-other", "allow-all")
+POLICIES: Final = (
+    "skip", "buffer-one", "buffer-all", "cancel-other", "terminate-other", "allow-all",
+)  # fmt: skip
 
 
 @click.command()
@@ -55,7 +57,7 @@ _POLICIES: Final = ("skip", "buffer-one", "buffer-all", "cancel-other", "allow-a
 @click.option("--end", "end_at", type=Moment(), help="Start nothing after.")
 @click.option(
     "--overlap",
-    type=click.Choice(_POLICIES),
+    type=click.Choice(POLICIES),
     default="skip",
     show_default=True,
     help="What becomes of a start while the one before it still runs.",
@@ -113,7 +115,7 @@ def create(
     In the DESCRIPTION, {scheduled_time} stands for the time of each start. Give --cron or --every.
     """
     limits = read_budget(budgets)
-    following = [read_json("--on-success", text) for text in on_success]
+    then = following(name, on_success)
 
     async def create_schedule(backend: "Backend") -> None:
         from perdure.models.schedules.content import OverlapPolicy, ScheduleContent
@@ -141,7 +143,7 @@ def create(
             catch_up_seconds=catch_up,
             pause_on_failure=pause_on_failure,
             only_if_changed=only_if_changed,
-            on_success=_following(name, following),
+            on_success=then,
         )
         async with backend.schedules() as schedules:
             print_schedule(await schedules.create(content), as_json)
@@ -149,11 +151,17 @@ def create(
     run_with_backend(create_schedule, plugin_files)
 
 
-def _following(name: str, given: Sequence[object]) -> "tuple[GoalContent, ...]":
+def following(name: str, given: Sequence[str]) -> "tuple[GoalRequest, ...]":
+    """Read the goals of ``--on-success``; one without a name is called after the schedule.
+
+    Raises:
+        WrongInput: One is none.
+    """
     from perdure.schemas.goals import GoalRequest
 
     goals = []
-    for number, value in enumerate(given, 2):
+    for number, text in enumerate(given, 2):
+        value = read_json("--on-success", text)
         if not isinstance(value, dict):
             raise WrongInput(
                 "--on-success takes a goal: an object with agent_type, description and parameters"

@@ -10,6 +10,7 @@ from perdure.cli.backends.opening import run_with_backend
 from perdure.cli.commands.goals.filter_options import Moment
 from perdure.cli.commands.schedules.create import create
 from perdure.cli.commands.schedules.output import print_schedule
+from perdure.cli.commands.schedules.update import update
 from perdure.cli.output.event_text import one_line
 from perdure.cli.output.printing import print_json, print_table
 from perdure.cli.runtime.errors import handle_errors
@@ -32,6 +33,7 @@ def schedules() -> None:
 
 
 schedules.add_command(create)
+schedules.add_command(update)
 
 
 @schedules.command("list")
