@@ -160,6 +160,108 @@ async def test_a_key_that_only_reads_changes_nothing(
     assert (await api.post("/api/schedules", json=SCHEDULE)).status_code == 403
     for action in ("pause", "resume", "trigger"):
         assert (await api.post(f"/api/schedules/morning/{action}")).status_code == 403
+    assert (await api.patch("/api/schedules/morning", json={})).status_code == 403
+    assert "disabled" in (await api.get("/new-schedule")).text
     assert (await api.delete("/api/schedules/morning")).status_code == 403
     page = await api.get("/schedules/morning")
     assert page.status_code == 404
+
+
+async def test_it_is_changed_in_place(site: httpx.AsyncClient) -> None:
+    missing = await site.patch("/api/schedules/morning", json={"jitter_seconds": 5})
+    assert missing.status_code == 404
+    await site.post("/api/schedules", json=SCHEDULE)
+    changed = await site.patch(
+        "/api/schedules/morning", json={"cron": ["0 8 * * *"], "goal": {"description": "Others"}}
+    )
+    assert changed.status_code == 200, changed.text
+    document = changed.json()["schedule"]
+    assert (document["cron"], document["time_zone"]) == (["0 8 * * *"], "Europe/Berlin")
+    assert document["goal"] == (await show(site))["schedule"]["goal"]
+    assert (document["goal"]["description"], document["goal"]["goal_id"]) == ("Others", "news")
+    for given in ({"name": "evening"}, {"cron": []}, {"time_zone": "Mars/Olympus"}, {"cron": 7}):
+        refused = await site.patch("/api/schedules/morning", json=given)
+        assert refused.status_code == 422, refused.text
+    unknown = await site.patch("/api/schedules/morning", json={"goal": {"agent_type": "nobody"}})
+    assert (unknown.status_code, unknown.json()["type"].rpartition(":")[2]) == (
+        422,
+        "unknown-agent",
+    )
+    assert (await show(site))["schedule"] == document
+    audited = (await site.get("/api/audit?subject=morning&action=schedule.update")).json()
+    assert audited["entries"][-1]["status"] == 404
+    assert {"changed": ["cron", "goal"]} in [one["details"] for one in audited["entries"]]
+
+
+async def test_its_goals_are_found_by_it(site: httpx.AsyncClient) -> None:
+    await site.post("/api/schedules", json=SCHEDULE)
+    await site.post("/api/schedules/morning/trigger")
+    [start] = await until_started(site, 1)
+    [started] = start["goals"]
+    listed = (await site.get("/api/goals?schedule=morning")).json()["goals"]
+    assert [goal["workflow_id"] for goal in listed] == [started["workflow_id"]]
+    assert (listed[0]["schedule"], listed[0]["scheduled_at"] is not None) == ("morning", True)
+    assert (await site.get("/api/goals?schedule=evening")).json()["goals"] == []
+    assert (await site.get("/api/goals/counts?schedule=morning")).json()["total"] == 1
+    page = (await site.get(f"/goals/{started['workflow_id']}")).text
+    assert 'Started by the schedule <a href="/schedules/morning">' in page
+    page = (await site.get("/goals?schedule=morning")).text
+    assert started["workflow_id"] in page
+    assert "Of schedule morning" in page
+    assert started["workflow_id"] not in (await site.get("/goals?schedule=evening")).text
+
+
+async def test_its_form_creates_and_changes_it(site: httpx.AsyncClient) -> None:
+    page = (await site.get("/new-schedule")).text
+    [token] = re.findall(r'name="csrf-token" content="([^"]+)"', page)
+    filled = {
+        "name": "morning",
+        "agent_type": "echo",
+        "description": "News of {scheduled_time}",
+        "parameters": "",
+        "cron": "0 7 * * *\r\n0 9 * * *",
+        "every": "",
+        "time_zone": "Europe/Berlin",
+        "jitter": "5m",
+        "overlap": "buffer-one",
+        "catch_up": "6h",
+        "pause_on_failure": "on",
+    }
+
+    async def send(path: str, **given: str) -> httpx.Response:
+        return await site.post(path, data=filled | given, headers={FORM_HEADER: token})
+
+    forged = await site.post("/new-schedule", data=filled)
+    assert forged.status_code == 403
+    for given, said in (
+        ({"cron": ""}, "say when"),
+        ({"every": "10 minutes"}, "is no duration: write it like 90s"),
+        ({"parameters": "[1]"}, "this is no JSON object"),
+        ({"parameters": '{"depth": "deep"}'}, "depth"),
+        ({"description": " "}, "say in words"),
+        ({"name": "a b"}, "is no such name"),
+        ({"time_zone": "Mars/Olympus"}, "there is no time zone"),
+        ({"cron": "0 0 30 2 *"}, "would never start anything"),
+    ):
+        refused = await send("/new-schedule", **given)
+        assert (refused.status_code, said in refused.text) == (422, True), (given, refused.text)
+    made = await send("/new-schedule")
+    assert (made.status_code, made.headers["location"]) == (303, "/schedules/morning")
+    assert (await send("/new-schedule")).status_code == 409
+    document = (await show(site))["schedule"]
+    assert document["cron"] == ["0 7 * * *", "0 9 * * *"]
+    assert (document["jitter_seconds"], document["catch_up_seconds"]) == (300, 21_600)
+    assert (document["overlap"], document["pause_on_failure"]) == ("buffer-one", True)
+    assert not document["only_if_changed"]
+
+    form = (await site.get("/schedules/morning/edit")).text
+    for value in ("0 7 * * *\n0 9 * * *", 'value="5m"', 'value="6h"', "News of {scheduled_time}"):
+        assert value in form
+    refused = await send("/schedules/morning/edit", cron="", every="soon")
+    assert (refused.status_code, "is no duration" in refused.text) == (422, True)
+    saved = await send("/schedules/morning/edit", cron="", every="10m", description="Others")
+    assert (saved.status_code, saved.headers["location"]) == (303, "/schedules/morning")
+    changed = (await show(site))["schedule"]
+    assert (changed["cron"], changed["every_seconds"]) == ([], 600)
+    assert changed["goal"]["description"] == "Others"
+    assert (await send("/schedules/evening/edit")).status_code == 404

@@ -3,10 +3,8 @@
 Nothing waits for the clock but one test: starts are triggered, or made up for in the past.
 """
 
-import asyncio
 import threading
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from temporalio.client import ScheduleActionExecutionStartWorkflow, WorkflowExecutionStatus
 
-from perdure.agents import AgentSpec, Goal, InputError, InputPath, Result, Run
 from perdure.agents.parameters import ParametersRefused
 from perdure.agents.plugins.registry import UnknownAgent
 from perdure.api.keys import new_key
@@ -31,71 +27,12 @@ from perdure.temporal.client.goal_service import GoalService
 from perdure.temporal.schedules.errors import ScheduleExists, UnknownSchedule
 from perdure.temporal.schedules.service import ScheduleService
 from perdure.temporal.server.ports import free_port
-from tests.support.installation import Install, Installation
-from tests.support.schedules import delete_all
+from tests.support.schedules import BERLIN, GATES, Here, content, day
 from tests.support.until import until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-GATES: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 DAILY = "30 2 * * *"
-BERLIN = "Europe/Berlin"
-TENANTS = ("default", "one", "two")
-
-
-class Parameters(BaseModel):
-    gate: str = ""
-    fail: bool = False
-    path: InputPath | None = None
-    page: str = ""
-
-
-async def say(run: Run, goal: Goal, parameters: Parameters) -> Result:
-    if parameters.gate:
-        await GATES[parameters.gate].wait()
-    if parameters.fail:
-        raise InputError("it was asked to fail: ask otherwise")
-    return Result(summary=f"said {goal.description}")
-
-
-SAY = AgentSpec(name="say", description="Says it.", agent=say, parameters=Parameters)
-
-
-class Here:
-    """An installation with schedules, which are gone after the test."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.installation = installation
-        self.service = ScheduleService(installation.service)
-
-    async def create(self, name: str = "test", **given: Any) -> ScheduleRecord:
-        return await self.service.create(content(name, **given))
-
-    async def starts(self, name: str, status: StartStatus, count: int) -> Sequence[ScheduleStart]:
-        """Return the starts of a schedule, newest first, once so many have come to a status."""
-
-        async def come() -> Sequence[ScheduleStart]:
-            starts = (await self.service.get(name)).starts or []
-            return starts if sum(one.status is status for one in starts) >= count else []
-
-        return await until_async(come, f"{count} starts {status.value}")
-
-    async def trigger(self, name: str, status: StartStatus, count: int) -> Sequence[ScheduleStart]:
-        await self.service.trigger(name)
-        return await self.starts(name, status, count)
-
-    async def goals(self) -> list[GoalRecord]:
-        """Return the goals on record, the oldest first."""
-        return (await self.installation.stores.goals.list(limit=100))[::-1]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def here(install: Install) -> AsyncIterator[Here]:
-    here = Here(await install(SAY))
-    services = [ScheduleService(here.installation.service.of(name)) for name in TENANTS]
-    await delete_all(*services)
-    yield here
-    await delete_all(*services)
 
 
 class ServedPage:
@@ -128,16 +65,6 @@ def serving() -> Iterator[ServedPage]:
         finally:
             server.shutdown()
             thread.join()
-
-
-def content(name: str = "test", **given: Any) -> ScheduleContent:
-    goal = {"goal_id": name, "description": "hello", "agent_type": "say"} | given.pop("goal", {})
-    given.setdefault("cron", ["@yearly"])
-    return ScheduleContent.model_validate({"name": name, "goal": goal} | given)
-
-
-def day(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def in_iso(times: Sequence[datetime]) -> list[str]:

@@ -97,6 +97,8 @@ async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
         "approval": f"/approvals/{approval}",
         "schedules": "/schedules",
         "schedule": "/schedules/letters",
+        "schedule-new": "/new-schedule",
+        "schedule-form": "/schedules/letters/edit",
         "agents": "/agents",
         "workers": "/workers",
         "usage": "/usage",
