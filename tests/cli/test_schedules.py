@@ -79,6 +79,63 @@ def test_the_way_of_a_schedule(
     ]
 
 
+@pytest.mark.parametrize("on_server", [False, True], ids=["here", "on a server"])
+def test_what_is_given_changes(
+    perdure: CommandLine, start_dev: Callable[..., Dev], on_server: bool
+) -> None:
+    dev = start_dev()
+    if on_server:
+        perdure.environment["PERDURE_SERVER"] = dev.document["api_url"]
+    then = '{"agent_type": "echo", "description": "After {result}"}'
+    made = perdure.json(*CREATE, "--param", "text=hi", "--on-success", then, "--end", "2099-01-01")
+    before = made["schedule"]
+    update = ("schedules", "update", "morning")
+    changed = perdure.json(*update, "--cron", "0 8 * * *", "--time-zone", "Europe/Berlin")
+    expected = before | {"cron": ["0 8 * * *"], "time_zone": "Europe/Berlin"}
+    assert changed["schedule"] == expected
+    options = ("--description", "Others", "--budget", "steps=9", "--end", "never")
+    changed = perdure.json(*update, *options, "--every", "10m", "--on-success", "")
+    assert (changed["schedule"]["cron"], changed["schedule"]["every_seconds"]) == ([], 600)
+    assert (changed["schedule"]["end_at"], changed["schedule"]["on_success"]) == (None, [])
+    goal = changed["schedule"]["goal"]
+    assert (goal["description"], goal["parameters"]) == ("Others", {"text": "hi"})
+    assert goal["budget"]["steps"] == 9
+    changed = perdure.json(
+        *update, "--param", "text=bye", "--pause-on-failure", "--goal-id", "news"
+    )
+    assert changed["schedule"]["goal"] == goal | {"goal_id": "news", "parameters": {"text": "bye"}}
+    assert changed["schedule"]["pause_on_failure"]
+    assert not perdure.json(*update, "--no-pause-on-failure")["schedule"]["pause_on_failure"]
+    _what_is_no_change_is_refused(perdure, *update)
+
+    perdure("schedules", "trigger", "morning")
+
+    def of_schedule() -> list[dict[str, Any]]:
+        found = perdure.json("goals", "list", "--schedule", "morning")["goals"]
+        return found if [goal["status"] for goal in found] == ["completed"] else []
+
+    [started] = until(of_schedule, "its goal")
+    shown = perdure("goals", "show", started["workflow_id"]).stdout
+    assert "schedule   morning, for 2" in shown
+    assert perdure.json("goals", "list", "--schedule", "evening") == {"goals": []}
+
+
+def _what_is_no_change_is_refused(perdure: CommandLine, *update: str) -> None:
+    for options, said in (
+        ((), "say what is to be different in morning"),
+        (("--cron", "0 0 30 2 *"), "would never start anything"),
+        (("--time-zone", "Mars"), "no time zone 'Mars'"),
+        (("--agent", "nobody"), "nobody"),
+        (("--param", "nothing=1"), "nothing"),
+    ):
+        refused = perdure(*update, *options)
+        assert refused.returncode != 0
+        assert said in refused.stderr
+        assert "Traceback" not in refused.stderr
+    missing = perdure("schedules", "update", "evening", "--jitter", "1m")
+    assert "there is no schedule 'evening'" in missing.stderr
+
+
 def test_what_is_refused(perdure: CommandLine, start_dev: Callable[..., Dev]) -> None:
     start_dev()
 

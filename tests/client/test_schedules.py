@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
+from pydantic import JsonValue
 
 from perdure.client import AsyncClient, Conflict, InvalidRequest, NotFound
 from perdure.models import Budget, GoalContent
@@ -65,6 +66,27 @@ async def test_the_way_of_a_schedule(schedules: AsyncClient) -> None:
     await client.schedules.delete("daily")
     with pytest.raises(NotFound):
         await client.schedules.show("daily")
+
+
+async def test_what_is_given_changes(schedules: AsyncClient) -> None:
+    client = schedules
+    made = await client.schedules.create("daily", GOAL, cron="0 7 * * *", on_success=[AFTER])
+    changed = await client.schedules.update("daily", cron=["0 8 * * *"], overlap="buffer-all")
+    expected = {"cron": ("0 8 * * *",), "overlap": "buffer-all"}
+    assert changed.schedule == made.schedule.model_copy(update=expected)
+    goal: dict[str, JsonValue] = {"description": "Other words", "budget": {"tokens": 5}}
+    changed = await client.schedules.update("daily", goal=goal, on_success=[], every_seconds=60)
+    assert changed.schedule.goal.description == "Other words"
+    assert changed.schedule.goal.priority == 2
+    assert (changed.schedule.cron, changed.schedule.every_seconds) == ((), 60)
+    assert changed.schedule.on_success == ()
+    end_at = datetime(2099, 1, 1, tzinfo=UTC)
+    assert (await client.schedules.update("daily", end_at=end_at)).schedule.end_at == end_at
+    assert (await client.schedules.update("daily", end_at=None)).schedule.end_at is None
+    with pytest.raises(InvalidRequest, match="no time zone"):
+        await client.schedules.update("daily", time_zone="Mars")
+    with pytest.raises(NotFound):
+        await client.schedules.update("weekly", jitter_seconds=1)
 
 
 async def test_what_is_refused(schedules: AsyncClient) -> None:
