@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from perdure.cli.backends.audit import LocalAudit
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from perdure.client import AsyncClient
+    from perdure.client.requests.schedules import ScheduleFields
     from perdure.models.schedules.content import ScheduleContent
     from perdure.schemas.schedules.records import ScheduleRecord
     from perdure.schemas.schedules.requests import ScheduleChanges
@@ -131,7 +132,8 @@ class RemoteSchedules:
     async def update(  # noqa: D102 -- as there
         self, name: str, changes: "ScheduleChanges"
     ) -> "ScheduleRecord":
-        return await self._schedules.update(name, **changes.model_dump(exclude_unset=True))
+        given = {field: getattr(changes, field) for field in changes.model_fields_set}
+        return await self._schedules.update(name, **cast("ScheduleFields", given))
 
     async def pause(self, name: str) -> "ScheduleRecord":  # noqa: D102 -- as there
         return await self._schedules.pause(name)
