@@ -293,8 +293,12 @@ def scheduled_goal_id(goal_id: str, workflow_id: str, run_id: str, number: int) 
         run_id: Its Temporal run.
         number: Which of its goals it is, from 0.
     """
-    own = uuid.uuid5(uuid.NAMESPACE_URL, f"perdure:{workflow_id}/{run_id}/{number}")
-    return f"goal-{goal_id}-{own}"
+    return f"goal-{goal_id}-{scheduled_goal_uuid(workflow_id, run_id, number)}"
+
+
+def scheduled_goal_uuid(workflow_id: str, run_id: str, number: int) -> str:
+    """Return how the workflow id of such a goal ends, whatever its own name is."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"perdure:{workflow_id}/{run_id}/{number}"))
 
 
 class BatchInput(Message):

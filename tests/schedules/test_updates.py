@@ -67,6 +67,14 @@ async def test_what_is_given_changes_and_nothing_else(here: Here) -> None:
     assert not (await here.service.resume("test")).paused
 
 
+async def test_what_it_started_before_is_shown_under_its_old_name(here: Here) -> None:
+    await here.create()
+    await here.trigger("test", StartStatus.COMPLETED, 1)
+    await here.service.update("test", changes(goal={"goal_id": "renamed"}))
+    starts = await here.trigger("test", StartStatus.COMPLETED, 2)
+    assert [goal.goal_id for start in starts for goal in start.goals] == ["renamed", "test"]
+
+
 async def test_a_cron_takes_the_place_of_an_interval_and_the_other_way_round(here: Here) -> None:
     await here.create(cron=[], every_seconds=600, offset_seconds=60)
     updated = (await here.service.update("test", changes(cron=["@daily"]))).schedule

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from perdure.models import FailureKind
+from perdure.policy.watching import WatchedPolicy
 from perdure.stores.runs.current_counts import CurrentCounts
 from perdure.telemetry import conventions
 from perdure.telemetry.metrics import recording
@@ -21,6 +22,7 @@ from perdure.telemetry.metrics.families import (
 )
 from perdure.telemetry.metrics.instruments import TENANTS, Instruments
 from perdure.temporal.client.installation_metrics import OPEN, set_installation
+from tests.support.until import until
 
 STATUSES = ("completed", "failed", "cancelled", "terminated")
 
@@ -114,6 +116,22 @@ def test_what_processes_count_is_added_up(instruments: Instruments) -> None:
     rest = added_up([lasting(there), here])
     assert values(rest, "perdure_worker_slots") == {(): 10.0}
     assert values(rest, "perdure_goal_duration_seconds_sum") == {("x",): 10.0}
+
+
+def test_a_policy_whose_file_is_refused_is_told_of(
+    instruments: Instruments, tmp_path: Path
+) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("default: allow\n")
+    policy = WatchedPolicy(path)
+    recording.policy(policy.is_refused)
+    assert values(instruments.families(), "perdure_policy_refused") == {(): 0.0}
+    path.write_text("default: perhaps\n")
+
+    def is_refused() -> bool:
+        return values(instruments.families(), "perdure_policy_refused") == {(): 1.0}
+
+    until(is_refused, "the gauge of a refused policy")
 
 
 def test_the_text_is_what_prometheus_reads(instruments: Instruments) -> None:

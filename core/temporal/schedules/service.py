@@ -284,7 +284,7 @@ class ScheduleService:
     async def _record(self, described: ScheduleDescription) -> ScheduleRecord:
         content = await content_of(self._client, described)
         info, state = described.info, described.schedule.state
-        starts = await starts_of(described, content, self._client, self._service.stores)
+        starts = await starts_of(described, content.name, self._client, self._service.stores)
         return ScheduleRecord(
             schedule=content,
             paused=state.paused,

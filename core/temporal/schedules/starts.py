@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from temporalio.client import (
@@ -12,11 +13,11 @@ from temporalio.client import (
     WorkflowExecutionStatus,
 )
 
-from perdure.messages import scheduled_goal_id
-from perdure.models import GoalStatus
-from perdure.models.schedules.content import ScheduleContent
+from perdure.messages import scheduled_goal_uuid
+from perdure.models import GoalRecord, GoalStatus
+from perdure.models.schedules.content import MAX_FOLLOWING_GOALS
 from perdure.schemas.schedules.records import ScheduleStart, StartedGoal, StartStatus
-from perdure.stores import Stores, UnknownGoal
+from perdure.stores import Stores
 from perdure.temporal.client.workflow_gateway import WorkflowGateway
 
 _OF_GOAL: Final = {
@@ -35,24 +36,44 @@ _OF_WORKFLOW: Final = {
 }
 
 
+# A goal's record has its time from Temporal, as the start has; this is more than they differ.
+_EARLIER: Final = timedelta(minutes=1)
+_SHOWN_STARTS: Final = 10
+_UUID_CHARACTERS: Final = 36
+
+
 async def starts_of(
-    described: ScheduleDescription, content: ScheduleContent, client: Client, stores: Stores
+    described: ScheduleDescription, name: str, client: Client, stores: Stores
 ) -> list[ScheduleStart]:
-    """Return the last ten starts of a schedule, the newest first."""
-    reader = _Reader(content, WorkflowGateway(client), stores)
-    recent = reversed(described.info.recent_actions)
+    """Return the last ten starts of a schedule, the newest first.
+
+    Args:
+        described: The schedule.
+        name: Its name, which its goals have on record.
+        client: Knows what became of a start that has no goals.
+        stores: Know the goals.
+    """
+    recent = [*reversed(described.info.recent_actions)][:_SHOWN_STARTS]
+    if not recent:
+        return []
+    goals = await stores.goals.list(
+        schedule=name,
+        since=min(action.started_at for action in recent) - _EARLIER,
+        limit=_SHOWN_STARTS * (1 + MAX_FOLLOWING_GOALS),
+    )
+    reader = _Reader(WorkflowGateway(client), goals)
     return await asyncio.gather(*map(reader.start, recent))
 
 
 class _Reader:
-    def __init__(self, content: ScheduleContent, gateway: WorkflowGateway, stores: Stores) -> None:
-        self._goal_ids = [goal.goal_id for goal in (content.goal, *content.on_success)]
+    def __init__(self, gateway: WorkflowGateway, goals: Sequence[GoalRecord]) -> None:
         self._gateway = gateway
-        self._stores = stores
+        # By how their ids end: what the schedule calls its goals may have been changed since.
+        self._goals = {goal.workflow_id[-_UUID_CHARACTERS:]: goal for goal in goals}
 
     async def start(self, recent: ScheduleActionResult) -> ScheduleStart:
         assert isinstance(recent.action, ScheduleActionExecutionStartWorkflow)
-        goals = await self._goals(recent.action)
+        goals = self._goals_of(recent.action)
         return ScheduleStart(
             scheduled_at=recent.scheduled_at,
             started_at=recent.started_at,
@@ -60,20 +81,17 @@ class _Reader:
             goals=goals,
         )
 
-    async def _goals(self, action: ScheduleActionExecutionStartWorkflow) -> list[StartedGoal]:
+    def _goals_of(self, action: ScheduleActionExecutionStartWorkflow) -> list[StartedGoal]:
         found = []
-        for number, goal_id in enumerate(self._goal_ids):
-            workflow_id = scheduled_goal_id(
-                goal_id, action.workflow_id, action.first_execution_run_id, number
-            )
-            try:
-                goal = await self._stores.goals.get(workflow_id)
-            except UnknownGoal:  # nor is any that follows it
+        for number in range(1 + MAX_FOLLOWING_GOALS):
+            workflow_id, run_id = action.workflow_id, action.first_execution_run_id
+            goal = self._goals.get(scheduled_goal_uuid(workflow_id, run_id, number))
+            if goal is None:  # nor is any that follows it
                 break
             found.append(
                 StartedGoal(
-                    workflow_id=workflow_id,
-                    goal_id=goal_id,
+                    workflow_id=goal.workflow_id,
+                    goal_id=goal.goal_id,
                     agent_type=goal.agent_type,
                     status=goal.status,
                 )
