@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,7 @@ async def test_its_form_creates_and_changes_it(site: httpx.AsyncClient) -> None:
         "every": "",
         "time_zone": "Europe/Berlin",
         "jitter": "5m",
+        "end_at": "2099-01-31T09:00+01:00",
         "overlap": "buffer-one",
         "catch_up": "6h",
         "pause_on_failure": "on",
@@ -236,6 +238,7 @@ async def test_its_form_creates_and_changes_it(site: httpx.AsyncClient) -> None:
     for given, said in (
         ({"cron": ""}, "say when"),
         ({"every": "10 minutes"}, "is no duration: write it like 90s"),
+        ({"end_at": "tomorrow"}, "a valid datetime"),
         ({"parameters": "[1]"}, "this is no JSON object"),
         ({"parameters": '{"depth": "deep"}'}, "depth"),
         ({"description": " "}, "say in words"),
@@ -251,6 +254,7 @@ async def test_its_form_creates_and_changes_it(site: httpx.AsyncClient) -> None:
     document = (await show(site))["schedule"]
     assert document["cron"] == ["0 7 * * *", "0 9 * * *"]
     assert (document["jitter_seconds"], document["catch_up_seconds"]) == (300, 21_600)
+    assert datetime.fromisoformat(document["end_at"]) == datetime(2099, 1, 31, 8, tzinfo=UTC)
     assert (document["overlap"], document["pause_on_failure"]) == ("buffer-one", True)
     assert not document["only_if_changed"]
 

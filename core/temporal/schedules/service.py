@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,6 +17,7 @@ from temporalio.client import (
     ScheduleHandle,
     ScheduleListDescription,
     ScheduleUpdate,
+    ScheduleUpdateInput,
 )
 from temporalio.common import Priority
 from temporalio.service import RPCError, RPCStatusCode
@@ -113,7 +115,6 @@ class ScheduleService:
                 f"schedule {name!r} cannot be so: {_first_problem(error)}"
             ) from error
         schedule = await self._temporal_schedule(content)
-        schedule.state = described.schedule.state
         updated = await self._put(name, schedule)
         if not updated.info.next_action_times:
             await self._put(name, described.schedule)
@@ -237,10 +238,17 @@ class ScheduleService:
         return temporal_schedule(content, goals, priority, self.id_of(content.name))
 
     async def _put(self, name: str, schedule: Schedule) -> ScheduleDescription:
-        """Put a schedule in place of the one of that name, and return what has become of it."""
+        """Put a schedule in place of the one of that name, and return what has become of it.
+
+        Whether it is paused is not changed by that.
+        """
         handle = self._handle(name)
+
+        def changed(now: ScheduleUpdateInput) -> ScheduleUpdate:
+            return ScheduleUpdate(replace(schedule, state=now.description.schedule.state))
+
         with self._translated_errors(name):
-            await handle.update(lambda _: ScheduleUpdate(schedule), rpc_timeout=RPC_TIMEOUT)
+            await handle.update(changed, rpc_timeout=RPC_TIMEOUT)
             return await handle.describe(rpc_timeout=_QUERY_TIMEOUT)
 
     async def _listed_record(self, each: ScheduleListDescription) -> ScheduleRecord | None:

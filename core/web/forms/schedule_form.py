@@ -81,6 +81,8 @@ class ScheduleForm:
             "every": _duration_text(content.every_seconds or 0),
             "time_zone": content.time_zone,
             "jitter": _duration_text(content.jitter_seconds),
+            "start_at": content.start_at.isoformat() if content.start_at else "",
+            "end_at": content.end_at.isoformat() if content.end_at else "",
             "overlap": content.overlap.value,
             "catch_up": _duration_text(content.catch_up_seconds),
             "pause_on_failure": "on" if content.pause_on_failure else "",
@@ -163,6 +165,8 @@ class ScheduleForm:
         return {
             "cron": cron,
             "time_zone": self._text("time_zone"),
+            "start_at": self._text("start_at") or None,
+            "end_at": self._text("end_at") or None,
             "overlap": self._text("overlap"),
             "pause_on_failure": self.sent.get("pause_on_failure") == "on",
             "only_if_changed": self.sent.get("only_if_changed") == "on",
