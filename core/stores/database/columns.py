@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from perdure.models.tenants import DEFAULT_TENANT
+from perdure.stores.sealing.columns import SealedText
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -83,6 +84,16 @@ def tenant_column(*, primary_key: bool = False) -> Column[str]:
         primary_key=primary_key,
         default=DEFAULT_TENANT,
         server_default=DEFAULT_TENANT,
+    )
+
+
+def schedule_columns() -> tuple[Column[Any], ...]:
+    """Return the columns of a goal that a schedule has started."""
+    return (
+        Column("schedule", String(64)),
+        # For which time it was started, and what is started when it has completed.
+        Column("scheduled_at", UtcDateTime),
+        Column("following", SealedText("goals.following")),
     )
 
 

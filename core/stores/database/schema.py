@@ -22,6 +22,7 @@ from perdure.stores.database.columns import (
     count_columns,
     daily_key_columns,
     run_column,
+    schedule_columns,
     sum_columns,
     tenant_column,
 )
@@ -54,8 +55,7 @@ goals = Table(
     Column("progress", SealedText("goals.progress")),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    # The number of the last event: here, so that one UPDATE both takes the next number and locks
-    # the run.
+    # The number of the last event: one UPDATE takes the next one, and locks the run with it.
     Column("last_event", Integer, nullable=False, server_default="0"),
     Column("budget", Text),
     # The run that delegated it, and the one at the top of the tree, whose budget all share.
@@ -79,11 +79,7 @@ goals = Table(
     Column("priority", Integer),
     # Where it stands in its trace; see core/telemetry/traces/goal_trace.py.
     Column("trace", String(640)),
-    # The schedule that has started it, and for which time.
-    Column("schedule", String(64)),
-    Column("scheduled_at", UtcDateTime),
-    # What is started when it has completed.
-    Column("following", SealedText("goals.following")),
+    *schedule_columns(),
     # What its words are digested with in the audit trail: gone with it, nobody can try words.
     Column("audit_salt", String(32)),
     tenant_column(),
