@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.agents import AgentSpec, Goal, InputError, Result, Run
+from perdure.api.access.quotas import TooManyRequests
+from perdure.api.gateway.rates import RateLimits
 from perdure.models import GoalRecord, GoalStatus
 from perdure.schemas.schedules.records import StartStatus
 from perdure.settings import Rate
 from tests.support.installation import Install
+from tests.support.redis_server import RedisServer
 from tests.support.schedules import GATES, SAY, Here, day, delete_all
 from tests.support.until import until_async
 
@@ -64,6 +67,23 @@ async def test_a_tenants_rate_of_goals_holds_for_what_its_schedules_start(
 
         await until_async(waits, "a start that waits for its turn")
         assert len(await here.goals()) == 2
+    finally:
+        await delete_all(here.service)
+
+
+async def test_with_redis_they_count_together_with_what_is_handed_in(
+    install: Install, redis_server: RedisServer
+) -> None:
+    installation = await install(SAY, tenant_goals=Rate(2, 86_400), redis_url=redis_server.url)
+    here = Here(installation)
+    await delete_all(here.service)
+    limits = RateLimits(installation.settings, installation.stores.redis)
+    try:
+        await limits.use("goals", "default")  # as the API does for a hand-in
+        await here.create()
+        await here.trigger("test", StartStatus.COMPLETED, 1)
+        with pytest.raises(TooManyRequests, match="2 goals"):
+            await limits.use("goals", "default")
     finally:
         await delete_all(here.service)
 

@@ -1,13 +1,10 @@
 """``prepare_scheduled_goal``: the goal that a schedule starts this time, if it starts one."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Final
-
 from pydantic import ValidationError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from perdure.activities.quick_activity import quick_or_later
+from perdure.activities.schedules.goal_rate import GoalRate
 from perdure.activities.schedules.inputs import digest_of_inputs
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.agents.steps.errors import InputError
@@ -22,8 +19,6 @@ from perdure.models.schedules.descriptions import RESULT, SCHEDULED_TIME, WORKFL
 from perdure.settings import Rate
 from perdure.stores import Stores
 from perdure.telemetry.traces.entrances import new_goal
-
-_TURN: Final = timedelta(seconds=5)
 
 
 class PrepareScheduled:
@@ -41,7 +36,7 @@ class PrepareScheduled:
         """
         self._stores = stores
         self._registry = registry
-        self._tenant_goals = tenant_goals
+        self._rate = GoalRate(stores, tenant_goals)
 
     @activity.defn(name=PREPARE_SCHEDULED_ACTIVITY)
     @quick_or_later
@@ -59,7 +54,7 @@ class PrepareScheduled:
             digest = await self._digest(asked.goal)
             if digest and digest == asked.digest:
                 return PrepareScheduledOutput(digest=digest)
-        await self._check_rate(asked.goal.tenant)
+        await self._rate.take(asked.goal.tenant)
         description = filled(asked.goal.description, await self._values(asked))
         # It has a trace of its own each time.
         update = {
@@ -75,21 +70,6 @@ class PrepareScheduled:
                 f" ({error.errors()[0]['msg']}): write words beside what stands in braces"
             ) from error
         return PrepareScheduledOutput(goal=goal, digest=digest)
-
-    async def _check_rate(self, tenant: str) -> None:
-        rate = self._tenant_goals
-        if rate is None:
-            return
-        since = datetime.now(UTC) - timedelta(seconds=rate.seconds)
-        goals = self._stores.of(tenant).goals
-        started = sum((await goals.counts(since=since, delegated=False)).values())
-        if started >= rate.amount:
-            raise ApplicationError(
-                f"tenant {tenant} may start {rate.amount} goals in {rate.seconds} seconds, and has"
-                " had them: the schedule's goal waits its turn",
-                type="TooManyGoals",
-                next_retry_delay=_TURN,
-            )
 
     async def _digest(self, goal: Goal) -> str:
         installed = self._registry.agents.get(goal.agent_type)
