@@ -30,7 +30,9 @@ class GoalRate:
         """
         self._stores = stores
         self._rate = rate
-        self._shared = SharedRates(stores.redis) if stores.redis is not None else None
+        self._shared = None
+        if rate is not None and stores.redis is not None:
+            self._shared = SharedRates(stores.redis)
 
     async def take(self, tenant: str) -> None:
         """Count a goal that is about to be started.
