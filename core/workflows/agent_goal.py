@@ -126,15 +126,14 @@ class AgentGoalWorkflow:
                 raise
             cancelled = reason
         execution_time = _seconds_since(started)
-        ended = StoreInput(
-            goal=goal.alone(), status=status, error=error, execution_time=execution_time
-        )
+        alone, following = _apart(goal)
+        ended = StoreInput(goal=alone, status=status, error=error, execution_time=execution_time)
         result = await _shielded(self._end(ended))
         # A cancellation that was requested through the stores alone is unknown to Temporal.
         if cancelled is not None and workflow.cancellation_reason() is not None:
             raise cancelled
-        if status is GoalStatus.COMPLETED and goal.following is not None:
-            await _start_following(goal.following)
+        if status is GoalStatus.COMPLETED and following is not None:
+            await _start_following(following)
         return GoalOutput(
             success=status is GoalStatus.COMPLETED,
             result=result,
@@ -196,7 +195,7 @@ class AgentGoalWorkflow:
         executed: ExecuteOutput = await workflow.execute_activity(
             EXECUTE_ACTIVITY,
             ExecuteInput(
-                goal=goal.alone(),
+                goal=_apart(goal)[0],
                 attempt=state.attempt,
                 sequence=state.sequence,
                 continued_from=state.continued_from,
@@ -266,6 +265,17 @@ async def _start_child(wait: Wait) -> workflow.ChildWorkflowHandle[AgentGoalWork
         parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
         retry_policy=RETRY,
     )
+
+
+def _apart(goal: Goal) -> tuple[Goal, Following | None]:
+    """Return a goal without what follows it, which concerns no agent, and that."""
+    # Without a state beside it, the SDK hands it over as plain data.
+    given: object = goal
+    if isinstance(given, dict):
+        if given.get("following") is None:
+            return goal, None
+        goal = Goal.model_validate(given)
+    return goal.alone(), goal.following
 
 
 async def _start_following(following: Following) -> None:

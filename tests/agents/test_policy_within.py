@@ -86,10 +86,6 @@ async def test_nobody_is_asked_what_nobody_could_answer_in_time() -> None:
     executions = AgentExecutions(GREETS, policy=policy)
     with pytest.raises(Suspended):
         await executions.execute()
-    [asked] = executions.events("policy.decided")
-    assert isinstance(asked["expires_seconds"], float)
-    left = timedelta(seconds=asked["expires_seconds"])
-    assert abs(datetime.now(UTC) + left - datetime(2099, 1, 1, tzinfo=UTC)) < timedelta(minutes=5)
 
     # Time goes by while the rules are in force.
     over = datetime.now(UTC) - timedelta(seconds=1)

@@ -180,7 +180,10 @@ async def test_it_is_changed_in_place(site: httpx.AsyncClient) -> None:
     assert (document["cron"], document["time_zone"]) == (["0 8 * * *"], "Europe/Berlin")
     assert document["goal"] == (await show(site))["schedule"]["goal"]
     assert (document["goal"]["description"], document["goal"]["goal_id"]) == ("Others", "news")
-    for given in ({"name": "evening"}, {"cron": []}, {"time_zone": "Mars/Olympus"}, {"cron": 7}):
+    wrong: list[dict[str, Any]] = [
+        {"name": "evening"}, {"cron": []}, {"time_zone": "Mars/Olympus"}, {"cron": 7},
+    ]  # fmt: skip
+    for given in wrong:
         refused = await site.patch("/api/schedules/morning", json=given)
         assert refused.status_code == 422, refused.text
     unknown = await site.patch("/api/schedules/morning", json={"goal": {"agent_type": "nobody"}})

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,20 @@ async def test_a_time_that_is_over_denies(install: Install, tmp_path: Path) -> N
     assert "nobody has said yes in time" in record.error.message
     [approval] = await here.stores.approvals.list(workflow_id=workflow_id)
     assert approval.status is ApprovalStatus.EXPIRED
+
+
+async def test_people_have_until_a_day_and_time(install: Install, tmp_path: Path) -> None:
+    rule = "{name: by then, when: {step: refund}, then: ask, expires: '2099-01-31T12:00:00+01:00'}"
+    desk, path = Desk(), write_rules(tmp_path / "rules.yaml", rule)
+    here = await install(desk.spec, policy=path)
+    workflow_id = await here.start("desk")
+    approval = await here.question(workflow_id, QUESTION)
+    assert approval.expires_at is not None
+    late_by = approval.expires_at - datetime(2099, 1, 31, 11, tzinfo=UTC)
+    assert timedelta(0) <= late_by < timedelta(minutes=5)
+    await here.answer(workflow_id, QUESTION)
+    output, _ = await here.finish(workflow_id)
+    assert output.success
 
 
 async def test_a_goal_is_refused_at_hand_in_by_agent_parameters_and_budget(

@@ -17,7 +17,6 @@ from perdure.agents.steps.errors import (
     OutcomeUnknown,
     PermanentError,
     PolicyDenied,
-    StepFailed,
     failed_step,
 )
 from perdure.agents.steps.journal import Ledger
@@ -108,7 +107,7 @@ class StepRunner:
                 raise await self._policy.deny(key, denied) from denied
             executed = await self._execute(key, function, args, kwargs, returned, once=once)
         if executed.outcome.failure is not None:
-            raise StepFailed(key, executed.outcome.failure) from executed.error
+            raise failed_step(key, executed.outcome.failure) from executed.error
         return executed.value
 
     async def _refusal(

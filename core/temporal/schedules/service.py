@@ -112,7 +112,7 @@ class ScheduleService:
             content = changes.applied_to(await content_of(self._client, described))
         except ValidationError as error:
             raise InputRefused(
-                f"schedule {name!r} cannot be so: {_first_problem(error)}"
+                f"schedule {name!r} cannot be changed so: {_first_problem(error)}"
             ) from error
         schedule = await self._temporal_schedule(content)
         updated = await self._put(name, schedule)
