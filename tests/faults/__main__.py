@@ -19,6 +19,7 @@ from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.server.binary import ensure_server_binary
 from tests.faults import effects, endpoint
+from tests.faults.batch import Batch
 from tests.faults.cluster import Cluster, run_cluster
 from tests.faults.fault_injection import FaultInjector
 from tests.faults.goals import Goals, Judgement, service_of
@@ -27,12 +28,13 @@ TARGET = 0.999
 
 
 async def mix(
-    cluster: Cluster, count: int, pause: float, patience: float
+    cluster: Cluster, count: int, pause: float, patience: float, *, as_batch: bool
 ) -> tuple[Judgement, FaultInjector]:
     """Hand goals in under faults, until each fault came about and all goals have ended."""
+    kind = Batch if as_batch else Goals
     injector = FaultInjector(cluster, cluster.seed)
     async with open_stores(cluster.settings) as stores:
-        goals = Goals(cluster, stores, await service_of(cluster, stores), cluster.seed)
+        goals = kind(cluster, stores, await service_of(cluster, stores), cluster.seed)
         answering = asyncio.create_task(goals.answer_questions())
         injecting = asyncio.create_task(injector.inject(pause))
 
@@ -61,6 +63,7 @@ def judge(judgement: Judgement, injector: FaultInjector, seed: int, seconds: flo
         "completed": Figure(judgement.completed / max(1, healthy), TARGET, "at least"),
         "lost": Figure(len(judgement.lost), 0, "at most"),
         "twice": Figure(len(judgement.twice), 0, "at most"),
+        "wrong_sums": Figure(len(judgement.wrong_sums), 0, "at most"),
     }
     details = {
         "seed": seed,
@@ -72,12 +75,19 @@ def judge(judgement: Judgement, injector: FaultInjector, seed: int, seconds: flo
         "events": dict(judgement.events),
         "lost": dict(list(judgement.lost.items())[:20]),
         "twice": dict(list(judgement.twice.items())[:20]),
+        "wrong_sums": judgement.wrong_sums[:20],
     }
     return print_verdict(figures, details)
 
 
 async def measure(
-    count: int, pause: float, patience: float, keep: Path | None, *, on_postgresql: bool
+    count: int,
+    pause: float,
+    patience: float,
+    keep: Path | None,
+    *,
+    on_postgresql: bool,
+    as_batch: bool,
 ) -> bool:
     """Run the mix and print the verdict."""
     seed = int(os.environ.get(endpoint.SEED) or secrets.randbelow(10**6))
@@ -88,14 +98,16 @@ async def measure(
         folder = keep or Path(name)
         running = run_cluster(folder, seed, binary.path, on_postgresql=on_postgresql)
         async with running as cluster:
-            judgement, injector = await mix(cluster, count, pause, patience)
+            judgement, injector = await mix(cluster, count, pause, patience, as_batch=as_batch)
         return judge(judgement, injector, seed, time.monotonic() - began)
 
 
 def main() -> None:
     """Read the command line and run; status 1 when a goal was lost or anything was done twice."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--goals", type=int, default=3000, help="how many goals at least")
+    counts = parser.add_mutually_exclusive_group()
+    counts.add_argument("--goals", type=int, default=3000, help="how many goals at least")
+    counts.add_argument("--batch", type=int, help="the same with one batch of at least so many")
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between two faults")
     parser.add_argument("--patience", type=float, default=900.0, help="seconds for the last ones")
     parser.add_argument("--keep", type=Path, help="a new folder for everything; kept")
@@ -110,7 +122,14 @@ def main() -> None:
         given.keep.mkdir(parents=True)
     on_postgresql = given.database == "postgresql"
     good = run_async(
-        measure(given.goals, given.pause, given.patience, given.keep, on_postgresql=on_postgresql)
+        measure(
+            given.batch or given.goals,
+            given.pause,
+            given.patience,
+            given.keep,
+            on_postgresql=on_postgresql,
+            as_batch=given.batch is not None,
+        )
     )
     sys.exit(0 if good else 1)
 

@@ -34,10 +34,12 @@ class Parameters(BaseModel):
     Attributes:
         seed: Where its numbers come from.
         size: How many steps it takes.
+        kind: For ``mixed`` the agent that it is; the items of a batch have one agent.
     """
 
     seed: int
     size: int = 4
+    kind: str = ""
 
 
 def numbers(goal: Goal) -> list[int]:
@@ -247,6 +249,12 @@ AGENTS = (
 )
 
 
+async def mixed(run: Run, goal: Goal) -> Result:
+    """Be any of the others."""
+    kinds = {agent.__name__: agent for agent in AGENTS}
+    return await kinds[Parameters.model_validate(goal.parameters).kind](run, goal)
+
+
 @hookimpl
 def register_agents() -> list[AgentSpec]:
     """Bring the agents."""
@@ -257,5 +265,5 @@ def register_agents() -> list[AgentSpec]:
             agent=agent,
             parameters=Parameters,
         )
-        for agent in AGENTS
+        for agent in (*AGENTS, mixed)
     ]

@@ -36,11 +36,17 @@ def expected_answer(agent: str, seed: int, size: int) -> int | None:
     return answers[agent]
 
 
+def kind_of(record: GoalRecord) -> str:
+    """Return which agent did a goal, or which one the mixed agent was."""
+    return str(record.parameters.get("kind") or record.agent_type)
+
+
 def problem_of(record: GoalRecord) -> str | None:
     """Return what is wrong with how a goal ended; ``None`` when nothing is."""
     given = record.parameters
     seed, size = int(str(given["seed"])), int(str(given.get("size", 4)))
-    expected = expected_answer(record.agent_type, seed, size)
+    kind = kind_of(record)
+    expected = expected_answer(kind, seed, size)
     if expected is None:
         is_dead = record.status is GoalStatus.FAILED and record.error is not None
         return None if is_dead else f"it is {record.status} and has to fail"
@@ -49,9 +55,9 @@ def problem_of(record: GoalRecord) -> str | None:
     data = record.result.data
     if data["answer"] != expected:
         return f"it answers {data['answer']}, which should be {expected}"
-    if record.agent_type == "bulky":
+    if kind == "bulky":
         whole = digest(str(data["bulk"])) == digest(bulk(expected))
         return None if whole else "its 50 MB are not what was returned"
-    if record.agent_type == "sums" and [one.name for one in record.artifacts] != ["answer.txt"]:
+    if kind == "sums" and [one.name for one in record.artifacts] != ["answer.txt"]:
         return f"its files are {record.artifacts}"
     return None

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from perdure.temporal.client.goal_service import GoalService
 from tests.faults.agents import AGENTS, register_agents
 from tests.faults.cluster import Cluster
 from tests.faults.effects import broken_rules
-from tests.faults.expected_results import SIGNAL, approves, problem_of
+from tests.faults.expected_results import SIGNAL, approves, kind_of, problem_of
 from tests.support.plugins import registry_of
 
 AT_ONCE = 60
@@ -41,6 +41,7 @@ class Judgement:
         completed: How many of the others completed with the right answer.
         lost: What is wrong with those that did not end as they should, by run.
         twice: What was done twice, or is on record twice, by run.
+        wrong_sums: Sums of money that are not what the ledger has.
         events: How many events of each type there are.
     """
 
@@ -49,6 +50,7 @@ class Judgement:
     completed: int = 0
     lost: dict[str, str] = field(default_factory=dict)
     twice: dict[str, list[str]] = field(default_factory=dict)
+    wrong_sums: list[str] = field(default_factory=list)
     events: Counter[str] = field(default_factory=Counter)
 
 
@@ -66,15 +68,12 @@ class Goals:
 
     async def hand_in(self, count: int, *, more: Callable[[], bool]) -> None:
         """Hand goals in, some at a time, until there are so many and no more are wanted."""
-        kinds = [*RARE]
+        kinds = self._kinds()
         while len(self.started) < count or more():
             while len(self._open) >= AT_ONCE:  # noqa: ASYNC110 -- other processes end them
                 await asyncio.sleep(LOOK_SECONDS)
             number = len(self.started)
-            if not kinds:
-                kinds = COMMON * 20 + [*RARE]
-                self._random.shuffle(kinds)
-            await self._start(number, kinds.pop())
+            await self._start(number, next(kinds))
             # Those beyond the count only see to it that each fault meets some.
             await asyncio.sleep(0.05 if number < count else LOOK_SECONDS)
 
@@ -86,7 +85,7 @@ class Goals:
                     limit=200, status=ApprovalStatus.OPEN
                 ):
                     await self._vote(approval.approval_id, approval.workflow_id, approval.question)
-                self._open &= await self._unfinished()
+                await self._look()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def end(self, seconds: float, answering: asyncio.Task[None]) -> None:
@@ -106,8 +105,8 @@ class Goals:
             judgement.goals += 1
             problem = problem_of(record)
             if problem is not None:
-                judgement.lost[workflow_id] = f"{record.agent_type}: {problem}"
-            elif record.agent_type == "poison":
+                judgement.lost[workflow_id] = f"{kind_of(record)}: {problem}"
+            elif kind_of(record) == "poison":
                 judgement.poisoned += 1
             else:
                 judgement.completed += 1
@@ -121,8 +120,24 @@ class Goals:
         judgement.lost |= {run: "it is not on record" for run in self.started if run not in known}
         return judgement
 
+    def _kinds(self) -> Iterator[str]:
+        """Yield agents without end, the rare ones first."""
+        kinds = [*RARE]
+        while True:
+            yield from kinds
+            kinds = COMMON * 20 + [*RARE]
+            self._random.shuffle(kinds)
+
+    def _parameters(self) -> dict[str, int]:
+        """Return what a goal computes with."""
+        return {"seed": self._random.randrange(10**6), "size": self._random.randrange(2, 6)}
+
+    async def _look(self) -> None:
+        """See which goals have ended."""
+        self._open &= await self._unfinished()
+
     async def _start(self, number: int, agent: str) -> None:
-        parameters = {"seed": self._random.randrange(10**6), "size": self._random.randrange(2, 6)}
+        parameters = self._parameters()
         goal = Goal(
             goal_id=f"fault-{self._seed}-{number}",
             description="Add.",

@@ -40,15 +40,22 @@ def judged(*command: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("server_binary")  # which takes minutes on a machine that has none
-@pytest.mark.parametrize(("database", "faults"), [("sqlite", 11), ("postgresql", 12)])
-def test_goals_end_well_whatever_happens(tmp_path: Path, database: str, faults: int) -> None:
-    options = ("--goals", "60", "--pause", "0.7", "--patience", "400", "--database", database)
+@pytest.mark.parametrize(
+    ("kind", "database", "faults"),
+    [("--goals", "sqlite", 11), ("--goals", "postgresql", 12), ("--batch", "postgresql", 12)],
+)
+def test_goals_end_well_whatever_happens(
+    tmp_path: Path, kind: str, database: str, faults: int
+) -> None:
+    options = (kind, "60", "--pause", "0.7", "--patience", "400", "--database", database)
     command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "cluster"))
-    details = judged(*command)["details"]
+    document = judged(*command)
+    details = document["details"]
     assert len(details["faults"]) == faults
     assert details["dead_letters"] > 0
     assert len(details["model_faults"]) == 7
     assert details["events"]["run.retrying"] > 0
+    assert document["verdict"]["wrong_sums"]["value"] == 0
 
 
 @pytest.mark.slow
