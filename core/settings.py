@@ -169,6 +169,9 @@ class Settings(BaseSettings):
             file on the command line, where a person gives it, files of the folder that it was
             started in over ``perdure dev``, and over ``perdure api`` only files that were handed
             in there.
+        batch_prefixes: ``PERDURE_BATCH_PREFIXES``: comma-separated prefixes of object storage, such
+            as ``s3://inbox/{tenant}/``, whose objects callers of the API may make items of batches,
+            with the API's credentials; none when not set.
         upload_bytes: ``PERDURE_UPLOAD_BYTES``: how many bytes a file may have that is handed in to
             the API.
         callback_secret: ``PERDURE_CALLBACK_SECRET``: the secret that callbacks are signed with, of
@@ -250,6 +253,7 @@ class Settings(BaseSettings):
     model_cache: bool = False
     run_cache_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
     file_roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
+    batch_prefixes: _NameList = ()
     upload_bytes: Annotated[int, Field(ge=0)] = 500_000_000
     callback_secret: str = ""
     callback_allow: _NameList = ()
@@ -267,6 +271,7 @@ class Settings(BaseSettings):
         "plugins_deny",
         "plugin_files",
         "file_roots",
+        "batch_prefixes",
         "callback_allow",
         "web_allow",
         mode="before",

@@ -31,6 +31,7 @@ from perdure.api.routes.problems import add_problem_handlers
 from perdure.api.schedules import routes as schedules
 from perdure.encryption.loading import load_cipher
 from perdure.settings import Settings
+from perdure.stores.objects.prefix import PermittedPrefixes
 from perdure.telemetry.traces.process import is_on
 from perdure.temporal.client.callback_urls import CallbackUrls
 from perdure.temporal.client.goal_service import GoalService
@@ -55,6 +56,7 @@ def create_app(service: GoalService, settings: Settings) -> DocumentedApi:
 
     Raises:
         KeysUnreadable: The latter cannot be read.
+        InputRefused: ``PERDURE_BATCH_PREFIXES`` names something that is no prefix.
     """
     app = DocumentedApi(
         title="Perdure",
@@ -69,7 +71,9 @@ def create_app(service: GoalService, settings: Settings) -> DocumentedApi:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     sealing = SealingCodec(load_cipher(settings.encryption_keys))
-    app.state.perdure = ApiState(service, CallbackUrls(settings), sealing)
+    app.state.perdure = ApiState(
+        service, CallbackUrls(settings), sealing, PermittedPrefixes(settings.batch_prefixes)
+    )
     app.state.read_metrics = InstallationMetrics(service, settings.home).read
     add_problem_handlers(app)
     for module in _ROUTES:

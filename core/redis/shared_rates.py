@@ -28,11 +28,11 @@ class SharedRates:
         )
         self._limiter = SlidingWindowCounterRateLimiter(storage)
 
-    async def hit(self, rate: RateLimitItem, *whose: str) -> bool | None:
-        """Count one use and return whether the rate allows it; ``None`` when Redis is away."""
+    async def hit(self, rate: RateLimitItem, *whose: str, uses: int = 1) -> bool | None:
+        """Count uses and return whether the rate allows them; ``None`` when Redis is away."""
         try:
             return await self._redis.ask(
-                "rate-limits", lambda _client: self._limiter.hit(rate, *whose)
+                "rate-limits", lambda _client: self._limiter.hit(rate, *whose, cost=uses)
             )
         except RedisAway:
             return None

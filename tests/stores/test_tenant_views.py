@@ -227,6 +227,7 @@ BY_ID: dict[str, Case] = {
     "uploads.remove": _remove,
     "batches.get": lambda view, of: view.batches.get(of.batch),
     "batches.add": lambda view, of: view.batches.add(of.batch, [ITEM]),
+    "batches.known_keys": lambda view, of: view.batches.known_keys(of.batch, [ITEM]),
     "batches.items": lambda view, of: view.batches.items(of.batch),
     "batches.pause": lambda view, of: view.batches.pause(of.batch),
     "batches.resume": lambda view, of: view.batches.resume(of.batch),

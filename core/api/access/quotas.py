@@ -1,12 +1,9 @@
 """Requests that are too many."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address
 from time import monotonic
-from typing import Final
-
-GoalQuota = Callable[[], Awaitable[None]]
+from typing import Final, Protocol
 
 _MAX_FAILURES: Final = 30
 _WINDOW_SECONDS: Final = 60.0
@@ -25,6 +22,20 @@ class TooManyRequests(Exception):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class GoalQuota(Protocol):
+    """How many goals the caller's tenant may start."""
+
+    async def take(self, most: int) -> int:
+        """Count goals that are to be started, and return how many of them may be: one at least.
+
+        Args:
+            most: How many there are.
+
+        Raises:
+            TooManyRequests: None may.
+        """
 
 
 class FailedAttempts:

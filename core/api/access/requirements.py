@@ -47,9 +47,8 @@ class Requirement(SecurityBase):
         principal = caller_of(request)
         if principal.scopes.isdisjoint(self.scopes):
             raise ScopeMissing(principal, self.scopes)
-        quota: GoalQuota | None = getattr(request.state, "goal_quota", None)
-        if quota is not None and self.action == START_ACTION:
-            await quota()
+        if self.action == START_ACTION and (quota := _quota_of(request)) is not None:
+            await quota.take(1)
 
 
 def requires(scope: Scope, action: str | None = None, *, otherwise: Scope | None = None) -> Any:
@@ -114,5 +113,16 @@ async def _audited(request: Request) -> AuditedAction:
     return audited_of(request)
 
 
+async def _quota(request: Request) -> GoalQuota | None:
+    return _quota_of(request)
+
+
+def _quota_of(request: Request) -> GoalQuota | None:
+    quota: GoalQuota | None = getattr(request.state, "goal_quota", None)
+    return quota
+
+
 Caller = Annotated[Principal, Depends(_caller)]
 Audited = Annotated[AuditedAction, Depends(_audited)]
+# Of routes that start many goals, which count them themselves.
+Quota = Annotated[GoalQuota | None, Depends(_quota)]

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from perdure.api.access.requirements import Audited, requires
+from perdure.api.access.requirements import Audited, Quota, requires
 from perdure.api.batches.items import items_of
 from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
-from perdure.api.routes.dependencies import Service
+from perdure.api.routes.dependencies import Prefixes, Service
 from perdure.models.batches import BatchRecord, ItemStatus
 from perdure.schemas.access import Scope
 from perdure.schemas.batches import (
@@ -61,7 +61,9 @@ router = APIRouter(prefix="/api/batches", tags=["batches"])
     status_code=201,
     responses=_HANDED_IN,
 )
-async def hand_in_batch(request: BatchRequest, service: Service, audited: Audited) -> BatchResponse:
+async def hand_in_batch(
+    request: BatchRequest, service: Service, prefixes: Prefixes, quota: Quota, audited: Audited
+) -> BatchResponse:
     """Hand in a batch: many goals of one agent, of which so many run at once.
 
     An item of which no goal can be made is on record as `invalid` and keeps no other from being
@@ -70,8 +72,9 @@ async def hand_in_batch(request: BatchRequest, service: Service, audited: Audite
     """
     audited.subject = request.name
     audited.details = {"agent_type": request.agent_type}
-    async with items_of(request, service.stores) as items:
-        handed_in = await BatchService(service).hand_in(request.name, request.settings, items)
+    async with items_of(request, service.stores, prefixes) as items:
+        batches = BatchService(service, quota and quota.take)
+        handed_in = await batches.hand_in(request.name, request.settings, items)
     audited.subject = handed_in.batch.batch_id
     audited.details |= {"name": request.name, "items": handed_in.items.added}
     return BatchResponse(batch=handed_in.batch, items=handed_in.items)
@@ -119,11 +122,16 @@ async def list_batch_items(
     responses=_ADDED,
 )
 async def add_batch_items(
-    batch_id: str, request: AddItemsRequest, service: Service, audited: Audited
+    batch_id: str,
+    request: AddItemsRequest,
+    service: Service,
+    prefixes: Prefixes,
+    quota: Quota,
+    audited: Audited,
 ) -> BatchResponse:
     """Add items to a batch, while it runs or afterwards; those that it has are left out."""
-    async with items_of(request, service.stores) as items:
-        handed_in = await BatchService(service).add(batch_id, items)
+    async with items_of(request, service.stores, prefixes) as items:
+        handed_in = await BatchService(service, quota and quota.take).add(batch_id, items)
     audited.details = {"items": handed_in.items.added}
     return BatchResponse(batch=handed_in.batch, items=handed_in.items)
 

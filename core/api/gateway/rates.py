@@ -49,15 +49,27 @@ class RateLimits:
         self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._shared = SharedRates(redis) if redis is not None else None
 
-    async def use(self, name: str, whose: str) -> None:
-        """Count one use of a policy.
+    async def use(self, name: str, whose: str, most: int = 1) -> int:
+        """Count uses of a policy, as many as it allows, and return how many: one at least.
+
+        Args:
+            name: The policy.
+            whose: Whose uses they are.
+            most: How many there are.
 
         Raises:
             TooManyRequests: There were as many as it allows already.
         """
         policy = self._policies.get(name)
-        if policy is None or await self._hit(policy, name, whose):
-            return
+        if policy is None:
+            return most
+        uses = most
+        if most > 1:
+            uses = max(1, min(most, (await self._stats(policy, name, whose)).remaining))
+        while uses:
+            if await self._hit(policy, name, whose, uses):
+                return uses
+            uses //= 2  # others have used it meanwhile
         stats = await self._stats(policy, name, whose)
         raise TooManyRequests(
             f"this {'key' if name == 'key' else 'tenant'} may have {policy.amount}"
@@ -80,16 +92,16 @@ class RateLimits:
             return {}
         return {"RateLimit": ", ".join(left), "RateLimit-Policy": ", ".join(policies)}
 
-    async def _hit(self, policy: RateLimitItem, name: str, whose: str) -> bool:
-        """Count one use, here and together with the others, and return whether both allow it."""
+    async def _hit(self, policy: RateLimitItem, name: str, whose: str, uses: int) -> bool:
+        """Count uses, here and together with the others, and return whether both allow them."""
         if self._shared is None:
-            return await self._own.hit(policy, name, whose)
+            return await self._own.hit(policy, name, whose, cost=uses)
         # What this process has counted by itself holds though Redis has forgotten it.
-        if not await self._own.test(policy, name, whose):
+        if not await self._own.test(policy, name, whose, cost=uses):
             return False
-        if await self._shared.hit(policy, name, whose) is False:
+        if await self._shared.hit(policy, name, whose, uses=uses) is False:
             return False
-        return await self._own.hit(policy, name, whose)
+        return await self._own.hit(policy, name, whose, cost=uses)
 
     async def _stats(self, policy: RateLimitItem, name: str, whose: str) -> WindowStats:
         own = await self._own.get_window_stats(policy, name, whose)
@@ -99,12 +111,19 @@ class RateLimits:
         return shared
 
     def goal_quota(self, principal: Principal) -> GoalQuota:
-        """Return what a route that starts a goal awaits first."""
+        """Return what a route that starts goals asks first."""
+        return _TenantGoals(self, principal.tenant)
 
-        async def use() -> None:
-            await self.use("goals", principal.tenant)
 
-        return use
+class _TenantGoals:
+    """The goals that a tenant may start; see :class:`.GoalQuota`."""
+
+    def __init__(self, limits: RateLimits, tenant: str) -> None:
+        self._limits = limits
+        self._tenant = tenant
+
+    async def take(self, most: int) -> int:
+        return await self._limits.use("goals", self._tenant, most)
 
 
 class RateLimitMiddleware:

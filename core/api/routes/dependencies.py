@@ -16,6 +16,7 @@ from temporalio.converter import PayloadCodec
 from perdure.api.access.authentication import Authentication
 from perdure.models import DEFAULT_TENANT
 from perdure.stores.events.event_feed import EventReader
+from perdure.stores.objects.prefix import PermittedPrefixes
 from perdure.temporal.client.callback_urls import CallbackUrls
 from perdure.temporal.client.goal_service import GoalService
 
@@ -80,12 +81,14 @@ class ApiState:
         service: Starts and cancels goals, over one shared Temporal client.
         callbacks: The URLs that goals' events may be posted to.
         codec: Seals and opens what goes through Temporal.
+        prefixes: The prefixes of object storage that batches may read.
         streams: The open event streams.
     """
 
     service: GoalService
     callbacks: CallbackUrls
     codec: PayloadCodec
+    prefixes: PermittedPrefixes
     streams: EventStreams = field(default_factory=EventStreams)
 
 
@@ -111,6 +114,10 @@ async def _callbacks(request: Request) -> CallbackUrls:
     return state_of(request).callbacks
 
 
+async def _prefixes(request: Request) -> PermittedPrefixes:
+    return state_of(request).prefixes
+
+
 async def _streams(request: Request) -> EventStreams:
     return state_of(request).streams
 
@@ -122,5 +129,6 @@ async def _authenticator(request: Request) -> Authentication:
 
 Service = Annotated[GoalService, Depends(_service)]
 Callbacks = Annotated[CallbackUrls, Depends(_callbacks)]
+Prefixes = Annotated[PermittedPrefixes, Depends(_prefixes)]
 Streams = Annotated[EventStreams, Depends(_streams)]
 Authenticator = Annotated[Authentication, Depends(_authenticator)]

@@ -1,20 +1,24 @@
-"""The items of a batch on the command line: files, or the lines of one."""
+"""The items of a batch on the command line: files, objects of a bucket, or lines of a file."""
 
 import glob
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from perdure.cli.arguments.parameter_types import SchemaTypes
 from perdure.cli.runtime.errors import WrongInput
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
+
+
+_OBJECTS: Final = re.compile("(s3|gs|az)://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class GivenItems:
         kind: What its lines are.
         columns: For each column of CSV that counts what it is; ``None`` for all by their names.
         files: Files, each an item.
+        prefixes: Prefixes of object storage, each object below them an item.
         parameter: The parameter that takes one of them.
     """
 
@@ -33,6 +38,7 @@ class GivenItems:
     kind: Literal["jsonl", "csv"] = "jsonl"
     columns: Mapping[str, str] | None = None
     files: Sequence[Path] = ()
+    prefixes: Sequence[str] = ()
     parameter: str = ""
 
 
@@ -47,7 +53,7 @@ def read_items(
     """Return the items that options name.
 
     Args:
-        over: Patterns of files, and folders.
+        over: Patterns of files, and folders; or prefixes of object storage.
         parameter: The parameter that takes a file; the agent's only one that takes a path if it
             is not given.
         lines: A file of JSON lines.
@@ -63,7 +69,13 @@ def read_items(
     if columns and rows is None:
         raise WrongInput("--column says what a column of --csv is: give that too")
     if over:
-        return GivenItems(files=_found(over), parameter=parameter or _path_parameter(schema))
+        taker = parameter or _path_parameter(schema)
+        prefixes = [each for each in over if _OBJECTS.match(each)]
+        if not prefixes:
+            return GivenItems(files=_found(over), parameter=taker)
+        if len(prefixes) < len(over):
+            raise WrongInput("--over names files or object storage: add the others to the batch")
+        return GivenItems(prefixes=prefixes, parameter=taker)
     if parameter is not None:
         raise WrongInput("--as names the parameter that takes a file of --over: give that too")
     if rows is not None:

@@ -11,9 +11,12 @@ from perdure.cli.backends.audit import LocalAudit
 from perdure.cli.backends.batches import ShowBatch, follow_batch
 from perdure.cli.backends.local_control import keep_going
 from perdure.cli.runtime.event_loop import clear_cancellation
-from perdure.models.batches import BatchRecord, BatchSettings, ItemRecord, ItemStatus, NewItem
+from perdure.models.batches import BatchRecord, BatchSettings, ItemRecord, ItemStatus
 from perdure.schemas.batches import BatchResponse
 from perdure.stores import Stores
+from perdure.stores.objects.prefix import Prefix
+from perdure.temporal.batches.item_reader import NewItems
+from perdure.temporal.batches.object_items import objects
 from perdure.temporal.batches.outcome import OutcomeFormat, outcome
 from perdure.temporal.batches.service import BatchService, HandedIn
 from perdure.temporal.batches.sources import csv_rows, files, json_lines, lines_of
@@ -60,7 +63,7 @@ class LocalBatches:
         self, name: str, settings: BatchSettings, given: GivenItems
     ) -> BatchResponse:
         details: dict[str, JsonValue] = {"agent_type": settings.agent_type, "name": name}
-        with _items(given) as items:
+        with _items(given, self._stores) as items:
             service = await self._service()
             tenant = self._stores.batches.owner
             async with self._audit.doing("batch.start", name, details, tenant) as action:
@@ -71,7 +74,7 @@ class LocalBatches:
 
     async def add(self, batch: str, given: GivenItems) -> BatchResponse:  # noqa: D102
         record = await self.show(batch)
-        with _items(given) as items:
+        with _items(given, self._stores) as items:
             service = await self._service()
             details: dict[str, JsonValue] = {}
             async with self._audit.doing("batch.add", record.batch_id, details, record.tenant):
@@ -144,7 +147,10 @@ class LocalBatches:
 
 
 @contextmanager
-def _items(given: GivenItems) -> Iterator[Iterator[NewItem]]:
+def _items(given: GivenItems, stores: Stores) -> Iterator[NewItems]:
+    if given.prefixes:
+        yield objects(stores, [*map(Prefix.parse, given.prefixes)], given.parameter)
+        return
     if given.lines is None:
         yield files(given.files, given.parameter)
         return

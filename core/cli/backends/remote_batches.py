@@ -18,6 +18,8 @@ from perdure.schemas.batches import BatchResponse
 _FILES_AT_ONCE: Final = 200
 
 Upload = Callable[[Path], Awaitable[str]]
+_Items = Sequence[Mapping[str, JsonValue]] | None
+_Source = Mapping[str, JsonValue] | None
 
 
 class RemoteBatches:
@@ -52,10 +54,7 @@ class RemoteBatches:
     async def hand_in(  # noqa: D102 -- as the protocol has it
         self, name: str, settings: BatchSettings, given: GivenItems
     ) -> BatchResponse:
-        async def send(
-            items: Sequence[Mapping[str, JsonValue]] | None,
-            source: Mapping[str, JsonValue] | None,
-        ) -> BatchResponse:
+        async def send(items: _Items, source: _Source) -> BatchResponse:
             return await self._batches.start(
                 name,
                 settings.agent_type,
@@ -76,10 +75,7 @@ class RemoteBatches:
         return await self._send_all(given, send)
 
     async def add(self, batch: str, given: GivenItems) -> BatchResponse:  # noqa: D102
-        async def send(
-            items: Sequence[Mapping[str, JsonValue]] | None,
-            source: Mapping[str, JsonValue] | None,
-        ) -> BatchResponse:
+        async def send(items: _Items, source: _Source) -> BatchResponse:
             return await self._batches.add(batch, items=items, source=source)
 
         return await self._send_all(given, send)
@@ -122,29 +118,35 @@ class RemoteBatches:
     async def _send_all(
         self,
         given: GivenItems,
-        send: Callable[
-            [Sequence[Mapping[str, JsonValue]] | None, Mapping[str, JsonValue] | None],
-            Awaitable[BatchResponse],
-        ],
+        send: Callable[[_Items, _Source], Awaitable[BatchResponse]],
     ) -> BatchResponse:
         if given.lines is not None:
             with unchanging(given.lines) as copy:
-                source: dict[str, JsonValue] = {
+                lines: dict[str, JsonValue] = {
                     "format": given.kind,
                     "upload": await self._upload(copy),
                 }
             if given.columns is not None:
-                source["columns"] = dict(given.columns)
-            return await send(None, source)
+                lines["columns"] = dict(given.columns)
+            return await send(None, lines)
         response: BatchResponse | None = None
-        for start in range(0, len(given.files), _FILES_AT_ONCE):
-            items: list[Mapping[str, JsonValue]] = [
-                {"key": str(file), "parameters": {given.parameter: await self._upload(file)}}
-                for file in given.files[start : start + _FILES_AT_ONCE]
-            ]
-            sent = await send(items, None)
+        async for items, source in self._parts(given):
+            sent = await send(items, source)
             earlier = response.items if response is not None else None
             added = sent.items if earlier is None else earlier + sent.items
             response = BatchResponse(batch=sent.batch, items=added)
-        assert response is not None  # there is a file at least
+        assert response is not None  # there is a file or a prefix at least
         return response
+
+    async def _parts(self, given: GivenItems) -> AsyncIterator[tuple[_Items, _Source]]:
+        """Yield what one request each hands in."""
+        for prefix in given.prefixes:
+            yield None, {"prefix": prefix, "parameter": given.parameter}
+        for start in range(0, len(given.files), _FILES_AT_ONCE):
+            yield (
+                [
+                    {"key": str(file), "parameters": {given.parameter: await self._upload(file)}}
+                    for file in given.files[start : start + _FILES_AT_ONCE]
+                ],
+                None,
+            )

@@ -43,7 +43,7 @@ def start(
         agent_type: The agent that does each item.
         items: The items, each with ``key``, ``description``, ``parameters`` where it has them.
         source: Lines with the items instead: ``format`` (``jsonl`` or ``csv``), ``upload`` or
-            ``text``, and ``columns``.
+            ``text``, and ``columns``; or ``prefix`` and ``parameter`` for the objects of a bucket.
         description: What the agent is to achieve, for items that do not say it.
         parameters: Its parameters, for items that give no others.
         budget: What each item may use at most.
@@ -86,7 +86,7 @@ def add(
     Args:
         batch: The batch's id or name.
         items: The items.
-        source: Lines with the items instead.
+        source: Lines with the items, or a prefix, instead.
     """
     body: dict[str, Any] = {"items": [*map(dict, items)]} if items is not None else {}
     if source is not None:

@@ -21,26 +21,35 @@ MAX_ITEMS = 10_000
 
 
 class ItemSource(RequestModel):
-    """Lines or rows with an item in each: a file that was handed in, or text in the request.
+    """Lines or rows with an item in each, or the objects of a bucket.
 
     Attributes:
-        upload: The `path` that `POST /api/uploads` returned.
+        upload: The `path` that `POST /api/uploads` returned for a file of lines.
         text: The lines themselves.
-        format: ``jsonl``: each line is an object with `key`, `description`, `parameters`. ``csv``:
-            the first row names the columns.
+        prefix: Where the objects are, such as ``s3://inbox/invoices/``: each below it is an item,
+            known by its address, and is copied to the uploads.
+        parameter: The parameter that takes an object of `prefix`, as a file.
+        format: What the lines are. ``jsonl``: each is an object with `key`, `description`,
+            `parameters`. ``csv``: the first row names the columns.
         columns: For a column of CSV the parameter that it is, or `@key`, or `@description`. When
             not given, each is the parameter of its name, but `key` and `description` are these.
     """
 
     upload: Annotated[str, StringConstraints(max_length=1_000)] | None = None
     text: str | None = None
-    format: Literal["jsonl", "csv"]
+    prefix: Annotated[str, StringConstraints(max_length=1_500)] | None = None
+    parameter: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    format: Literal["jsonl", "csv"] | None = None
     columns: dict[str, str] | None = None
 
     @model_validator(mode="after")
-    def _has_lines(self) -> Self:
-        if (self.upload is None) == (self.text is None):
-            raise ValueError("give an upload, or a text, and not both")
+    def _has_items(self) -> Self:
+        if sum(given is not None for given in (self.upload, self.text, self.prefix)) != 1:
+            raise ValueError("give an upload, or a text, or a prefix, and one of them alone")
+        if self.prefix is None and (self.format is None or self.parameter is not None):
+            raise ValueError("give the format of the lines, and a parameter for a prefix alone")
+        if self.prefix is not None and (self.parameter is None or self.format or self.columns):
+            raise ValueError("give the parameter that takes an object of the prefix, and no format")
         return self
 
 

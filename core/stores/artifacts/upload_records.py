@@ -26,7 +26,7 @@ class UploadRecordStore(TenantStore):
     """The records of the files that were handed in; the files themselves lie with the API."""
 
     async def add(self, upload: Upload) -> UploadRecord:
-        """Store the record of a file that was handed in.
+        """Store the record of a file that was handed in, unless there is one of its id.
 
         Raises:
             StoreUnavailable: The database does not answer.
@@ -41,7 +41,7 @@ class UploadRecordStore(TenantStore):
             "stored_at": stored_at,
             "tenant": self._tenancy.name,
         }
-        insert = schema.uploads.insert().values(row)
+        insert = self._database.insert(schema.uploads).values(row).on_conflict_do_nothing()
         await self._database.write(lambda transaction: transaction.connection.execute(insert))
         return UploadRecord(**upload.model_dump(), stored_at=stored_at, tenant=self._tenancy.name)
 

@@ -84,7 +84,12 @@ class UploadStore:
             raise UploadTooLarge(name, self._most_bytes)
 
     async def receive(
-        self, name: str, content: AsyncIterator[bytes], digest: str | None = None
+        self,
+        name: str,
+        content: AsyncIterator[bytes],
+        digest: str | None = None,
+        *,
+        upload_id: str | None = None,
     ) -> Upload:
         """Keep a file as it comes; nothing is left of one that does not come whole.
 
@@ -92,6 +97,7 @@ class UploadStore:
             name: Its name.
             content: Its content.
             digest: The digest that it must have, ``sha256:`` and 64 hexadecimal digits.
+            upload_id: Its id, where it is always the same content's; one that is there stays.
 
         Raises:
             InputRefused: The name is none for a file.
@@ -100,8 +106,8 @@ class UploadStore:
             StoreUnavailable: The disk is full or cannot be written, or the bucket does not answer.
         """
         self.check(name, None)
-        upload_id = uuid.uuid4().hex
-        incoming = self._incoming / upload_id
+        upload_id = upload_id or uuid.uuid4().hex
+        incoming = self._incoming / uuid.uuid4().hex
         try:
             await asyncio.to_thread(self._begin, incoming)
             with await asyncio.to_thread((incoming / name).open, "xb") as file:
@@ -191,7 +197,11 @@ class UploadStore:
 
     def _keep(self, incoming: Path, upload_id: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        incoming.rename(self._folder / upload_id)
+        try:
+            incoming.rename(self._folder / upload_id)
+        except OSError:
+            if not (self._folder / upload_id).is_dir():  # handed in twice at once
+                raise
         sync_folder(self._folder)
 
     def _remove(self, upload_id: str) -> None:

@@ -16,7 +16,7 @@ from perdure.models.batches import (
     ItemStatus,
     NewItem,
 )
-from perdure.stores.batches.new_items import NewRows
+from perdure.stores.batches.new_items import NewRows, valid_keys
 from perdure.stores.batches.rows import batch_record, item_record, settings_digest
 from perdure.stores.batches.tables import batch_items, batches
 from perdure.stores.database import schema
@@ -184,6 +184,19 @@ class BatchStore(TenantStore):
             return added
 
         return await self._database.write(add)
+
+    async def known_keys(self, batch_id: str, items: Sequence[NewItem]) -> set[str]:
+        """Return the keys of items that the batch has, unless no goal can be made of what it has.
+
+        Raises:
+            UnknownBatch: There is no such batch.
+        """
+
+        def fetch(connection: Connection) -> set[str]:
+            self._row(connection, batch_id)
+            return valid_keys(connection, batch_id, [item.key for item in items])
+
+        return await self._database.read(fetch)
 
     async def get(self, name: str) -> BatchRecord:
         """Return a batch by its id or its name.

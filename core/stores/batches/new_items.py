@@ -90,6 +90,13 @@ class NewRows:
         )
 
 
+def valid_keys(connection: Connection, batch_id: str, keys: Sequence[str]) -> set[str]:
+    """Return which of some keys a batch has, with something of which a goal can be made."""
+    by_digest = {item_digest(batch_id, key): key for key in keys}
+    found = connection.execute(_KNOWN, {"batch": batch_id, "digests": list(by_digest)})
+    return {by_digest[row.digest] for row in found if row.status != ItemStatus.INVALID.value}
+
+
 class _Known(NamedTuple):
     """What the batch has under a key."""
 

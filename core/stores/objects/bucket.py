@@ -50,7 +50,6 @@ class BucketStore:
         """
         try:
             import obstore
-            from obstore.store import from_url
         except ImportError as error:
             raise StoreUnavailable(
                 f"PERDURE_ARTIFACTS_URL={url} needs obstore: pip install 'perdure[objects]'"
@@ -58,11 +57,7 @@ class BucketStore:
         self.where = url
         self._obstore = obstore
         with self._translated():
-            # obstore reads this variable only where no other option is given.
-            is_http = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true", "yes"}
-            options = _client_options(allow_http=is_http)
-            store = from_url(url, client_options=options, retry_config=_RETRIES)
-        self._store = cast("S3Store | GCSStore | AzureStore", store)
+            self._store = open_bucket(url)
 
     async def put(self, key: str, content: bytes | Path, digest: str) -> None:
         """Upload a content; a large one in parts, of which few are in memory."""
@@ -137,7 +132,7 @@ class BucketStore:
                 raise self._unavailable("there is no such bucket") from None
             raise ObjectMissing(self.where) from None
         except errors.BaseError as error:
-            raise self._unavailable(_reason(error)) from None
+            raise self._unavailable(reason_of(error)) from None
 
     def _unavailable(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(
@@ -145,6 +140,32 @@ class BucketStore:
             " PERDURE_ARTIFACTS_URL is its address, and that the variables of its cloud, such as"
             " AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL, are set"
         )
+
+
+def open_bucket(url: str) -> "S3Store | GCSStore | AzureStore":
+    """Return obstore's client of a bucket, with the credentials and addresses of the environment.
+
+    Args:
+        url: Its address, such as ``s3://bucket/prefix``.
+
+    Raises:
+        ImportError: obstore is not installed.
+        obstore.exceptions.BaseError: It takes no such address or variables.
+    """
+    from obstore.store import from_url
+
+    # obstore reads this variable only where no other option is given.
+    is_http = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true", "yes"}
+    options = _client_options(allow_http=is_http)
+    store = from_url(url, client_options=options, retry_config=_RETRIES)
+    return cast("S3Store | GCSStore | AzureStore", store)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error of the client says, without what is for its developers."""
+    said = _SAID.search(str(error))
+    reason = f"{said[1]}: {said[2]}" if said else str(error).partition("\n")[0]
+    return message_without_secrets(reason)[:_MESSAGE_CHARACTERS].strip(" .")
 
 
 def _client_options(*, allow_http: bool) -> "ClientConfig":
@@ -172,10 +193,3 @@ async def _pieces(path: Path, digest: str) -> AsyncIterator[bytes]:
     if f"sha256:{hashed.hexdigest()}" != digest:
         raise ContentChanged(path)
     yield held
-
-
-def _reason(error: Exception) -> str:
-    """Return what an error of the client says, without what is for its developers."""
-    said = _SAID.search(str(error))
-    reason = f"{said[1]}: {said[2]}" if said else str(error).partition("\n")[0]
-    return message_without_secrets(reason)[:_MESSAGE_CHARACTERS].strip(" .")

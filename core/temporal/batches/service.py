@@ -1,14 +1,14 @@
 """The service of batches: hands them in, adds items to them, controls them."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from typing import Final
 
 import structlog
 
 from perdure.agents.parameters import ParametersRefused
+from perdure.agents.steps.errors import PolicyDenied
 from perdure.models import Goal, Parameters
 from perdure.models.batches import (
     AddedItems,
@@ -19,11 +19,14 @@ from perdure.models.batches import (
 )
 from perdure.stores.batches.batch_store import CHUNK
 from perdure.stores.database.errors import InputRefused
+from perdure.temporal.batches.item_reader import ItemReader, NewItems
 from perdure.temporal.client.connection import TemporalUnavailable
 from perdure.temporal.client.goal_service import GoalService
 
 # Between so many items others get the event loop.
 _TURN: Final = 25
+
+ItemQuota = Callable[[int], Awaitable[int]]
 
 log = structlog.get_logger()
 
@@ -39,22 +42,23 @@ class HandedIn:
 class BatchService:
     """Batches of one tenant, or of all.
 
+    Args:
+        goals: The service of goals, as of the caller's tenant.
+        quota: Counts items that are new, at most so many, and returns how many may be added: one at
+            least, or it raises. When not given any number may.
+
     A batch that is on record goes on, whatever becomes of the process that handed it in: when
     Temporal does not answer now, workers start it when it does.
 
     Each method takes a batch's id or its name.
-
-    Args:
-        goals: The service of goals, as of the caller's tenant.
     """
 
-    def __init__(self, goals: GoalService) -> None:
+    def __init__(self, goals: GoalService, quota: ItemQuota | None = None) -> None:
         self._goals = goals
+        self._quota = quota
         self._stores = goals.stores
 
-    async def hand_in(
-        self, name: str, settings: BatchSettings, items: Iterable[NewItem]
-    ) -> HandedIn:
+    async def hand_in(self, name: str, settings: BatchSettings, items: NewItems) -> HandedIn:
         """Check a batch, put it on record with its items, and have it begin.
 
         Items of which no goal can be made are on record as invalid. With the name and the settings
@@ -73,15 +77,15 @@ class BatchService:
             StoreUnavailable: The stores do not answer; hand it in again.
         """
         settings = await self._checked_settings(settings)
-        source = iter(items)
-        first = await _next(source, 1)
+        reader = ItemReader(items)
+        first = await reader.take(1)
         if not first:
             raise InputRefused(f"the batch {name!r} has no item: give it one, or more")
         batch = await self._stores.batches.create(name, settings)
-        added = await self._add(batch, chain(first, source))
+        added = await self._add(batch, reader, first)
         return HandedIn(await self._stores.batches.get(batch.batch_id), added)
 
-    async def add(self, batch_id: str, items: Iterable[NewItem]) -> HandedIn:
+    async def add(self, batch_id: str, items: NewItems) -> HandedIn:
         """Add items to a batch, which goes on if it had completed.
 
         Raises:
@@ -91,7 +95,7 @@ class BatchService:
             StoreUnavailable: The stores do not answer; hand them in again.
         """
         batch = await self._stores.batches.get(batch_id)
-        added = await self._add(batch, items)
+        added = await self._add(batch, ItemReader(items))
         return HandedIn(await self._stores.batches.get(batch.batch_id), added)
 
     async def pause(self, batch_id: str) -> BatchRecord:
@@ -128,16 +132,38 @@ class BatchService:
     async def _id_of(self, name: str) -> str:
         return (await self._stores.batches.get(name)).batch_id
 
-    async def _add(self, batch: BatchRecord, items: Iterable[NewItem]) -> AddedItems:
-        source, added = iter(items), AddedItems()
-        while chunk := await _next(source, CHUNK):
-            checked = [
-                await self._checked(batch.settings, number, item)
-                for number, item in enumerate(chunk)
-            ]
-            added += await self._stores.batches.add(batch.batch_id, checked)
-        await self._feed(batch.batch_id)
+    async def _add(
+        self, batch: BatchRecord, reader: ItemReader, first: Sequence[NewItem] = ()
+    ) -> AddedItems:
+        added = AddedItems()
+        try:
+            while chunk := [*first, *await reader.take(CHUNK - len(first))]:
+                first = ()
+                rest: Sequence[NewItem] = [
+                    await self._checked(batch.settings, number, item)
+                    for number, item in enumerate(chunk)
+                ]
+                while rest:
+                    part = await self._allowed(batch.batch_id, rest)
+                    added += await self._stores.batches.add(batch.batch_id, part)
+                    rest = rest[len(part) :]
+        finally:
+            # Also with those that were added before the quota was used up.
+            await self._feed(batch.batch_id)
         return added
+
+    async def _allowed(self, batch_id: str, items: Sequence[NewItem]) -> Sequence[NewItem]:
+        """Return the first ones of items, up to one that the quota does not allow."""
+        if self._quota is None:
+            return items
+        known = await self._stores.batches.known_keys(batch_id, items)
+        new = []
+        for number, item in enumerate(items):
+            if not item.problem and item.key not in known:
+                known.add(item.key)
+                new.append(number)
+        allowed = await self._quota(len(new)) if new else 0
+        return items[: new[allowed]] if allowed < len(new) else items
 
     async def _feed(self, batch_id: str) -> None:
         try:
@@ -165,7 +191,7 @@ class BatchService:
                 parameters={**settings.parameters, **item.content.parameters},
             )
             checked, _ = await self._goals.check(goal)
-        except ParametersRefused as error:
+        except (ParametersRefused, PolicyDenied) as error:
             return _refused(item, str(error))
         except InputRefused as error:
             # Nor is it kept.
@@ -175,11 +201,6 @@ class BatchService:
         own: Parameters = {name: checked.parameters[name] for name in item.content.parameters}
         content = item.content.model_copy(update={"parameters": own})
         return item.model_copy(update={"content": content})
-
-
-async def _next(source: Iterator[NewItem], most: int) -> Sequence[NewItem]:
-    """Return the next items; they are read in a thread."""
-    return await asyncio.to_thread(lambda: list(islice(source, most)))
 
 
 def _refused(item: NewItem, problem: str) -> NewItem:

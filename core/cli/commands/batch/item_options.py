@@ -20,7 +20,7 @@ def item_options(command: F) -> F:
                 multiple=True,
                 metavar="PATTERN",
                 help="Files, each an item: a pattern such as 'invoices/**/*.pdf', or a folder;"
-                " several may be given.",
+                " or objects, by a prefix such as s3://bucket/invoices/. Several may be given.",
             ),
             click.option(
                 "--as",
