@@ -10,6 +10,8 @@ from perdure.api.problems.types import ProblemType
 from perdure.api.routes.problems import problem
 from perdure.settings import Settings
 from perdure.temporal.client.goal_service import GoalService
+from perdure.web.batches import control as batch_control
+from perdure.web.batches import pages as batch_pages
 from perdure.web.forms.forgery import ForgedForm, sent_by_own_page
 from perdure.web.goals import again, control, files, pages
 from perdure.web.rendering.problem_pages import show_problems_as_pages
@@ -31,8 +33,8 @@ from perdure.web.routes import (
 from perdure.web.routes.frame import load_frame
 
 _PAGES: Final = (
-    home, agents, approvals, choose, start, goals, pages, control, again, schedules, workers, usage,
-    keys, audit,
+    home, agents, approvals, choose, start, goals, pages, control, again,
+    batch_pages, batch_control, schedules, workers, usage, keys, audit,
 )  # fmt: skip
 
 

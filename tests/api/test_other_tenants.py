@@ -19,12 +19,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ServeApi = Callable[..., Awaitable[httpx.AsyncClient]]
 
-TENANTS_OWN: Final = {"workflow_id", "approval_id", "upload_id", "key_id", "schedule_name"}
+TENANTS_OWN: Final = {
+    "workflow_id",
+    "approval_id",
+    "upload_id",
+    "key_id",
+    "schedule_name",
+    "batch_id",
+}
 # What each route takes, so that it looks for what it is about.
 JSON: Final[dict[str, Any]] = {
     "/api/goals/{workflow_id}/steps/settle": {"step": "write", "done": False, "by": "eve"},
     "/api/goals/{workflow_id}/signals/{name}": {"go": True},
     "/api/goals/{workflow_id}/scores": {"name": "accuracy", "value": 1},
+    "/api/batches/{batch_id}/items": {"items": [{"key": "eve"}]},
     "/api/approvals/{approval_id}": {"approved": True, "by": "eve"},
     "/api/schedules/{schedule_name}/backfill": {
         "start_at": "2025-01-01T00:00:00Z",
@@ -69,7 +77,10 @@ async def things_of(api: httpx.AsyncClient) -> dict[str, str]:
     key = await api.post("/api/keys", json={"name": "mine", "scopes": ["read"]})
     schedule = {"name": "my-schedule", "cron": ["@yearly"], "goal": goal}
     assert (await api.post("/api/schedules", json=schedule)).status_code == 201
+    batch = {"name": "my-batch", "agent_type": "work", "items": [{"description": "x"}]}
+    handed_in = await api.post("/api/batches", json=batch)
     return {
+        "batch_id": handed_in.json()["batch"]["batch_id"],
         "workflow_id": workflow_id,
         "approval_id": approval["approval_id"],
         "upload_id": upload.json()["id"],
@@ -177,6 +188,8 @@ async def test_another_tenants_id_is_an_unknown_id(
         assert [key["revoked_at"] for key in keys] == [None, None]
         vote = {"approved": True, "by": "ann"}
         await one.post(f"/api/approvals/{ids['approval_id']}", json=vote)
+        found = (await one.get("/api/batches/my-batch")).json()
+        assert (found["status"], found["counts"]["waiting"]) == ("running", 1)
         schedule = (await one.get("/api/schedules/my-schedule")).json()
         assert (schedule["paused"], schedule["started"]) == (False, 0)
         assert (await one.delete("/api/schedules/my-schedule")).status_code == 204

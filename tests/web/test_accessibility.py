@@ -11,6 +11,7 @@ from perdure.api.keys import new_key
 from perdure.schemas.plugins import Plugin
 from perdure.temporal.server.development_server import DevelopmentServer
 from tests.api.conftest import ServeApi
+from tests.support.batches import feeding
 from tests.web.conftest import CLERK, DESK, PHONE, LookAt, OpenPage
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
@@ -65,7 +66,32 @@ async def schedule(site: httpx.AsyncClient) -> None:
         pass
 
 
-async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
+async def batches(site: httpx.AsyncClient, address: str) -> tuple[str, str]:
+    """Have a batch done, and one stopped, and return their paths."""
+    rows = [
+        {"key": HOSTILE, "description": HOSTILE},
+        {"key": "failed", "parameters": {"fail": True}},
+        {"key": "wrong", "parameters": {"copies": 0}},
+    ]
+    shared = {"agent_type": "clerk", "description": HOSTILE, "items": rows, "ordered": True}
+    paths = []
+    async with feeding(address, CLERK):
+        for name, status, more in (
+            ("letters", "completed", {}),
+            ("n" * 80, "stopped", {"stop_after_failures": 1, "budget_cost": 5}),
+        ):
+            body = shared | {"name": name} | more
+            if more:
+                body["items"] = [rows[1], rows[0]]
+            answer = (await site.post("/api/batches", json=body)).raise_for_status()
+            batch_id = answer.json()["batch"]["batch_id"]
+            while (await site.get(f"/api/batches/{batch_id}")).json()["status"] != status:
+                pass
+            paths.append(f"/batches/{batch_id}")
+    return paths[0], paths[1]
+
+
+async def places_of(site: httpx.AsyncClient, address: str) -> dict[str, str]:
     """Bring every page to show something, and return their paths."""
     approval = await until_asked(site)
     asking = (await site.get(f"/api/approvals/{approval}")).json()["workflow_id"]
@@ -75,6 +101,7 @@ async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
     running = await until(site, await start(site, work=True), "running")
     printed = await until(site, await start(site, letter=True), "completed")
     await schedule(site)
+    batch, stopped = await batches(site, address)
     return {
         "home": "/",
         "start": "/start",
@@ -95,6 +122,10 @@ async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
         "nothing": "/nothing",
         "approvals": "/approvals",
         "approval": f"/approvals/{approval}",
+        "batches": "/batches",
+        "batch": batch,
+        "batch-failed": f"{batch}?status=failed",
+        "batch-stopped": stopped,
         "schedules": "/schedules",
         "schedule": "/schedules/letters",
         "schedule-new": "/new-schedule",
@@ -110,9 +141,9 @@ async def places_of(site: httpx.AsyncClient) -> dict[str, str]:
 
 
 async def test_every_page_is_open_to_everybody(
-    site: httpx.AsyncClient, open_page: OpenPage, look_at: LookAt
+    site: httpx.AsyncClient, server: DevelopmentServer, open_page: OpenPage, look_at: LookAt
 ) -> None:
-    places = await places_of(site)
+    places = await places_of(site, server.address)
     for size in (DESK, PHONE):
         page = await open_page("/", size=size)
         for name, place in places.items():

@@ -55,6 +55,7 @@ _PLACES: Final = (
     ("Home", "/", "home"),
     ("Goals", "/goals", "goals"),
     ("Approvals", "/approvals", "approvals"),
+    ("Batches", "/batches", "batches"),
     ("Schedules", "/schedules", "schedules"),
     ("Agents", "/agents", "agents"),
     ("Workers", "/workers", "workers"),
