@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -146,7 +147,7 @@ async def test_a_budget_that_is_used_up_is_raised_where_it_says_so(
 
 
 async def test_pages_of_others_and_keys_that_only_read_change_nothing(
-    serve_api: ServeApi, own_home: Any
+    serve_api: ServeApi, own_home: Path
 ) -> None:
     async with open_stores(Settings(home=own_home)) as stores:
         submit, _ = await stores.access.keys.create("a", ["read", "submit"])

@@ -73,7 +73,7 @@ async def hand_in_batch(
     audited.subject = request.name
     audited.details = {"agent_type": request.agent_type}
     async with items_of(request, service.stores, prefixes) as items:
-        batches = BatchService(service, quota and quota.take)
+        batches = BatchService(service, quota.take if quota is not None else None)
         handed_in = await batches.hand_in(request.name, request.settings, items)
     audited.subject = handed_in.batch.batch_id
     audited.details |= {"name": request.name, "items": handed_in.items.added}
@@ -131,7 +131,9 @@ async def add_batch_items(
 ) -> BatchResponse:
     """Add items to a batch, while it runs or afterwards; those that it has are left out."""
     async with items_of(request, service.stores, prefixes) as items:
-        handed_in = await BatchService(service, quota and quota.take).add(batch_id, items)
+        handed_in = await BatchService(service, quota.take if quota is not None else None).add(
+            batch_id, items
+        )
     audited.details = {"items": handed_in.items.added}
     return BatchResponse(batch=handed_in.batch, items=handed_in.items)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Final
 
 from perdure.models.batches import ItemContent, NewItem
@@ -49,8 +49,19 @@ async def objects(
         async for page in source.pages():
             # What some tools keep for a folder is no file.
             files = [found for found in page if found.name]
-            for new in await asyncio.gather(*(item(source, found) for found in files)):
+            for new in await _all([item(source, found) for found in files]):
                 yield new
+
+
+async def _all(items: Sequence[Coroutine[None, None, NewItem]]) -> Sequence[NewItem]:
+    """Return what comes of all; where one fails the others are not gone on with."""
+    tasks = [asyncio.ensure_future(each) for each in items]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _handed_in(stores: Stores, source: PrefixObjects, found: StoredObject) -> Upload:
