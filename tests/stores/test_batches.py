@@ -302,6 +302,34 @@ async def test_all_items_together_spend_no_more_than_their_budget(
     assert len((await batch.advance()).claimed) == 1
 
 
+async def test_what_is_entered_after_an_item_has_ended_counts_too(
+    create: Create, stores: Stores, start_execution: StartExecution
+) -> None:
+    batch = await create(items(*"ab"))
+    first, second = (await batch.advance()).claimed
+    ledgers, entries = [], []
+    for item in (first, second):
+        await batch.begin(item)
+        ledger = stores.ledger.for_execution(await start_execution(item.workflow_id))
+        key = StepKey(name="model", digest="1", occurrence=1)
+        entries.append(await ledger.reserve(key, "some-model", Usage(input_tokens=1, cost=0.5)))
+        ledgers.append(ledger)
+    # The requests are in flight, as those of a frozen worker whose goal another one has ended.
+    await batch.end(first)
+    assert (await batch.advance()).ended == 1
+    assert (await stores.batches.get("b")).cost == 0.5
+    used = Usage(input_tokens=1, cost=0.125)
+    await ledgers[0].settle(entries[0], used, kept=False)
+    assert (await stores.batches.get("b")).cost == 0.125
+    # Before the batch knows of the end, nothing is counted twice.
+    await batch.end(second)
+    await ledgers[1].settle(entries[1], used, kept=False)
+    assert (await batch.advance()).ended == 1
+    assert (await stores.batches.get("b")).cost == 0.25
+    shown = await stores.batches.items(batch.batch_id)
+    assert [item.cost for item in shown] == [0.125, 0.125]
+
+
 async def test_many_who_ask_at_once_do_not_overdraw_it(
     create: Create, stores: Stores, start_execution: StartExecution
 ) -> None:

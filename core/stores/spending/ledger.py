@@ -10,6 +10,7 @@ from perdure.agents.steps.errors import BudgetExceeded
 from perdure.agents.steps.keys import StepKey
 from perdure.models import GoalRecord, Spending, Usage
 from perdure.stores.audit.request_facts import add_request_fact
+from perdure.stores.batches.late_costs import batch_of_ended, take_in_late_cost
 from perdure.stores.batches.shared_budget import check_shared_budget
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
@@ -197,9 +198,13 @@ class StoredLedger:
 
         # Not fenced: what was used was used, whichever execution has the claim by now.
         def settle(transaction: Transaction) -> None:
+            root = self._claim.root or self._claim.workflow_id
+            batch = batch_of_ended(transaction.connection, root)
             row = transaction.connection.execute(_SETTLE, values).first()
             if row is not None:
                 add_request_fact(transaction, self._claim.workflow_id, row, usage, kept=kept)
+            if batch is not None:
+                take_in_late_cost(transaction.connection, batch, root)
 
         await with_retries(lambda: self._database.write(settle))
         recording.spent(usage.cost, "kept" if kept else "thrown-away")
