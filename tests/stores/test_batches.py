@@ -19,6 +19,7 @@ from perdure.models.batches import (
     NewItem,
 )
 from perdure.stores import Stores
+from perdure.stores.batches import rows
 from perdure.stores.batches.advance import ClaimedItem, Fed
 from perdure.stores.database.errors import AmbiguousName, StateConflict, UnknownBatch
 from perdure.stores.database.fencing import Claim
@@ -389,6 +390,32 @@ async def test_results_are_shown_where_they_are_asked_for(
     (shown,) = await stores.batches.items(batch.batch_id, status=ItemStatus.COMPLETED)
     assert shown.result is None
     assert await stores.batches.items(batch.batch_id, status=ItemStatus.FAILED) == []
+
+
+async def test_of_large_results_a_page_has_fewer(
+    create: Create,
+    stores: Stores,
+    start_execution: StartExecution,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rows, "RESULT_BYTES", 2_500)
+    batch = await create(items(*"abc"))
+    for item in (await batch.advance()).claimed:
+        await batch.begin(item)
+        claim = await start_execution(item.workflow_id)
+        await stores.results.draft(claim, Result(summary="x", data={"text": "x" * 1_000}))
+        await batch.end(item)
+    await batch.advance()
+
+    async def page(after: int) -> list[int]:
+        found = await stores.batches.items(batch.batch_id, after=after, with_results=True)
+        assert all(item.result for item in found)
+        return [item.number for item in found]
+
+    assert [await page(after) for after in (0, 2, 3)] == [[1, 2], [3], []]
+    monkeypatch.setattr(rows, "RESULT_BYTES", 10)
+    assert await page(0) == [1]
+    assert len(await stores.batches.items(batch.batch_id)) == 3
 
 
 async def test_a_batch_that_is_not_there_is_named(stores: Stores) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, null, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, null, select, update
 
 from perdure.models.batches import (
     AddedItems,
@@ -17,7 +17,7 @@ from perdure.models.batches import (
     NewItem,
 )
 from perdure.stores.batches.new_items import NewRows, valid_keys
-from perdure.stores.batches.rows import batch_record, item_record, settings_digest
+from perdure.stores.batches.rows import batch_record, fitting, item_record, settings_digest
 from perdure.stores.batches.tables import batch_items, batches
 from perdure.stores.database import schema
 from perdure.stores.database.columns import UtcDateTime
@@ -95,6 +95,9 @@ _WITH_SUMMARY: Final = select(
 _WITH_RESULT: Final = select(
     batch_items, schema.results.c.summary, schema.results.c.result
 ).select_from(
+    batch_items.outerjoin(schema.results, schema.results.c.workflow_id == _ITEMS.workflow_id)
+)
+_SIZES: Final = select(func.coalesce(schema.results.c.size, 0)).select_from(
     batch_items.outerjoin(schema.results, schema.results.c.workflow_id == _ITEMS.workflow_id)
 )
 _DONE: Final = (BatchStatus.CANCELLED, BatchStatus.CANCELLING)
@@ -254,23 +257,23 @@ class BatchStore(TenantStore):
             after: Only those with larger numbers.
             limit: How many at most.
             status: Only those of this status.
-            with_results: With the structured results of those that have ended.
+            with_results: With the structured results of those that have ended; of large ones there
+                are fewer, one at least.
 
         Raises:
             UnknownBatch: There is no such batch.
         """
-        query = (
-            (_WITH_RESULT if with_results else _WITH_SUMMARY)
-            .where(_ITEMS.batch_id == batch_id, _ITEMS.number > after)
-            .order_by(_ITEMS.number)
-            .limit(limit)
-        )
+        chosen = (_ITEMS.batch_id == batch_id) & (_ITEMS.number > after)
         if status is not None:
-            query = query.where(_ITEMS.status == status.value)
+            chosen &= _ITEMS.status == status.value
+        query = (_WITH_RESULT if with_results else _WITH_SUMMARY).where(chosen)
+        sizes = _SIZES.where(chosen).order_by(_ITEMS.number).limit(limit)
 
         def fetch(connection: Connection) -> Sequence[RowMapping]:
             self._row(connection, batch_id)
-            return connection.execute(query).mappings().all()
+            most = fitting(connection.execute(sizes).scalars()) if with_results else limit
+            page = query.order_by(_ITEMS.number).limit(most)
+            return connection.execute(page).mappings().all()
 
         rows = await self._database.read(fetch)
         return [item_record(row, with_result=with_results) for row in rows]

@@ -1,8 +1,8 @@
 """What a run used that its batch had taken in already.
 
-A worker that was frozen, or a goal that was terminated, may have had a request in flight, and what it
-used is entered when the answer is there, or the worker is back: after the batch has summed up the
-item's cost. Then the item, and its batch, cost so much more or less.
+A worker that was frozen, or a goal that was terminated, may have had a request in flight, and what
+it used is entered when the answer is there, or the worker is back: after the batch has summed up
+the item's cost. Then the item, and its batch, cost so much more or less.
 """
 
 from typing import Final

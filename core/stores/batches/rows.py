@@ -1,6 +1,7 @@
 """Batches and items as rows, and back."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from perdure.models.batches import (
 )
 from perdure.stores.batches.tables import COUNTS
 
+# Of results, in memory at once.
+RESULT_BYTES: Final = 32 * 1024 * 1024
 # From fewer seconds no rate is told.
 _SHORTEST: Final = 0.5
 
@@ -108,3 +111,18 @@ def item_record(row: RowMapping, *, with_result: bool) -> ItemRecord:
         ended_at=row["ended_at"],
         **shown,
     )
+
+
+def fitting(sizes: Iterable[int]) -> int:
+    """Return how many results, one at least, are read into memory at once.
+
+    Args:
+        sizes: How many bytes each has.
+    """
+    total = count = 0
+    for size in sizes:
+        total += size
+        if count and total > RESULT_BYTES:
+            break
+        count += 1
+    return count
