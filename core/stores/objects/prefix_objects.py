@@ -118,20 +118,12 @@ class PrefixObjects:
     @contextmanager
     def _translated(self, found: StoredObject | None = None) -> Iterator[None]:
         errors = self._obstore.exceptions
-        of_object = (
-            *(errors.NotFoundError, FileNotFoundError, errors.PreconditionError),
-            *(errors.PermissionDeniedError, errors.InvalidPathError),
-        )
         try:
             yield
-        except of_object as error:
-            if isinstance(error, errors.PreconditionError | FileNotFoundError) and found:
-                raise _changed(found) from None
-            if found:
-                raise ObjectChanged(
-                    f"{found.address} cannot be read ({reason_of(error)}): see whether the API may"
-                ) from None
-            raise self._unavailable(error) from None
+        except (errors.NotFoundError, FileNotFoundError, errors.PreconditionError) as error:
+            raise (_changed(found) if found else self._unavailable(error)) from None
+        except (errors.PermissionDeniedError, errors.InvalidPathError) as error:
+            raise (_unreadable(found, error) if found else self._unavailable(error)) from None
         except errors.BaseError as error:
             raise self._unavailable(error) from None
 
@@ -147,4 +139,10 @@ def _changed(found: StoredObject) -> ObjectChanged:
     return ObjectChanged(
         f"{found.address} was changed while it was handed in: hand the prefix in again once it is"
         " whole"
+    )
+
+
+def _unreadable(found: StoredObject, error: Exception) -> ObjectChanged:
+    return ObjectChanged(
+        f"{found.address} cannot be read ({reason_of(error)}): see whether the credentials allow it"
     )
