@@ -1,7 +1,8 @@
 """Requests of batches: hand one in, add items, show it and its items, control it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from pydantic import JsonValue
 
@@ -15,6 +16,9 @@ from perdure.schemas.batches import (
     ResumeBatchRequest,
     RetryBatchResponse,
 )
+
+# A source may have a million items, or files to copy.
+SOURCE_SECONDS: Final = 3_600.0
 
 Items = Sequence[Mapping[str, JsonValue]]
 
@@ -75,7 +79,8 @@ def start(
         "ordered": ordered,
     }
     # What it has of them is left out when it comes again.
-    return post(("api", "batches"), BatchResponse, body, repeatable=True)
+    request = post(("api", "batches"), BatchResponse, body, repeatable=True)
+    return replace(request, seconds=SOURCE_SECONDS) if source is not None else request
 
 
 def add(
@@ -91,7 +96,8 @@ def add(
     body: dict[str, Any] = {"items": [*map(dict, items)]} if items is not None else {}
     if source is not None:
         body["source"] = dict(source)
-    return post(("api", "batches", batch, "items"), BatchResponse, body, repeatable=True)
+    request = post(("api", "batches", batch, "items"), BatchResponse, body, repeatable=True)
+    return replace(request, seconds=SOURCE_SECONDS) if source is not None else request
 
 
 def show(batch: str) -> Request[BatchRecord]:
