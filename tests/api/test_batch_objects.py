@@ -40,7 +40,7 @@ READS = AgentSpec(name="reads", description="Reads.", agent=read, parameters=Let
 async def put(folder: str, **contents: str) -> None:
     bucket = BucketStore(f"s3://{BUCKET}/{folder}")
     for name, text in contents.items():
-        await bucket.put(f"{name}.txt", text.encode(), digest_of(text.encode()))
+        await bucket.put(f"{name}.txt", text.encode(), digest_of(text.encode())[0])
 
 
 def over(prefix: str, name: str = "letters", **more: Any) -> dict[str, Any]:
@@ -68,7 +68,8 @@ async def test_each_object_is_an_item_and_is_done_once(
         assert answer.json()["items"]["added"] == 3
 
         async def has_ended() -> bool:
-            return (await api.get("/api/batches/letters")).json()["status"] == "completed"
+            found = (await api.get("/api/batches/letters")).json()
+            return bool(found["status"] == "completed")
 
         await until_async(has_ended, "the batch")
         items = (await api.get("/api/batches/letters/items")).json()["items"]

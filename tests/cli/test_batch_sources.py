@@ -1,11 +1,11 @@
 """Where the items of a batch come from on the command line: a bucket, a file that is written to."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from perdure.cli.arguments import batch_items
 from perdure.cli.arguments.batch_items import unchanging
 from perdure.cli.runtime.errors import WrongInput
 from perdure.stores.objects.bucket import BucketStore
@@ -18,7 +18,7 @@ INBOX = f"s3://{BUCKET}/inbox"
 
 async def put(*names: str) -> None:
     for name in names:
-        await BucketStore(INBOX).put(name, name.encode(), digest_of(name.encode()))
+        await BucketStore(INBOX).put(name, name.encode(), digest_of(name.encode())[0])
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -35,7 +35,7 @@ async def test_each_object_is_an_item_here_and_on_a_server(
     items = perdure.json("batch", "items", "here")["items"]
     assert [item["key"] for item in items] == [f"{INBOX}/a.txt", f"{INBOX}/deeper/b.txt"]
     assert items[0]["parameters"]["wait_for"].endswith("/a.txt")
-    again = perdure.json(*here, **cloud)
+    again = json.loads(perdure(*here, "--json", **cloud).stdout)
     assert (again["items"]["added"], again["items"]["duplicates"]) == (0, 2)
     mixed = perdure(*here, "--over", "*.txt", **cloud)
     assert mixed.returncode == 1
@@ -65,7 +65,7 @@ def test_a_file_that_is_written_to_while_it_is_copied_is_refused(
         with source.open("a") as writer:
             writer.write("{}\n")
 
-    monkeypatch.setattr(batch_items.shutil, "copyfile", copy_and_write)
+    monkeypatch.setattr(shutil, "copyfile", copy_and_write)
     with pytest.raises(WrongInput, match="was changed while it was read"), unchanging(file):
         raise AssertionError
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from perdure.temporal.server.development_server import DevelopmentServer
 from tests.web.conftest import DESK, PHONE, OpenPage
 from tests.web.test_accessibility import places_of, until_asked
 
@@ -71,9 +72,9 @@ async def walk(page: Page) -> list[dict[str, Any]]:
 
 
 async def test_tab_comes_to_everything_in_order_and_shows_where(
-    site: httpx.AsyncClient, open_page: OpenPage
+    site: httpx.AsyncClient, server: DevelopmentServer, open_page: OpenPage
 ) -> None:
-    places = await places_of(site)
+    places = await places_of(site, server.address)
     for size in (DESK, PHONE):
         page = await open_page("/", size=size)
         for name, place in places.items():
