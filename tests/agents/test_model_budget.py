@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from pydantic_ai import Agent
 
+from perdure.agents.model_calls import budget
 from perdure.agents.steps.errors import StepFailed, failure_from
-from perdure.models import FailureKind
+from perdure.models import FailureKind, Usage
 from perdure.testing import ChatRequest, ModelServer, Reply, says
 from tests.support.model_executions import BudgetLedger, ModelExecutions
 
@@ -101,6 +102,45 @@ async def test_requests_at_once_wait_for_what_others_hold_back() -> None:
             outputs = [run.output for run in await asyncio.gather(*runs)]
         assert outputs == [f"answer to question {number}" for number in range(8)]
         assert server.billed == executions.ledger.spent.tokens_used <= 2_000
+
+
+class SharedLedger(BudgetLedger):
+    """The ledger of a run that shares its budget with a run elsewhere, which has a request."""
+
+    def __init__(self, tokens: int, looks: int) -> None:
+        super().__init__(tokens=tokens)
+        self.looks_left = looks
+        self.entries[1] = (Usage(output_tokens=tokens), "open")
+
+    async def is_held_elsewhere(self) -> bool:
+        self.looks_left -= 1
+        if self.looks_left == 0:
+            self.entries[1] = (Usage(output_tokens=10), "kept")
+        return self.looks_left >= 0
+
+
+async def test_a_request_waits_for_what_the_goals_other_runs_hold_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "LOOK_SECONDS", 0.01)
+    executions = ModelExecutions(SharedLedger(tokens=1_000, looks=3))
+    with ModelServer([says("Yes.")]) as server:
+        async with executions.model(server) as model:
+            assert (await Agent().run("Hi", model=model)).output == "Yes."
+
+
+@pytest.mark.parametrize(("looks", "seconds"), [(1_000_000, 0.05), (0, 60.0)])
+async def test_it_does_not_wait_for_ever_nor_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, looks: int, seconds: float
+) -> None:
+    monkeypatch.setattr(budget, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(budget, "ELSEWHERE_SECONDS", seconds)
+    executions = ModelExecutions(SharedLedger(tokens=1_000, looks=looks))
+    with ModelServer() as server:
+        async with executions.model(server) as model:
+            with pytest.raises(StepFailed, match="leaves nothing for the answer"):
+                await asyncio.wait_for(Agent().run("Hi", model=model), 30)
+        assert server.requests == ()
 
 
 async def test_the_last_ones_are_refused_when_it_is_really_gone() -> None:

@@ -190,6 +190,26 @@ async def test_delegates_of_one_goal_share_its_budget_whoever_runs_them(
     assert sum(spent) == 1.0
 
 
+async def test_what_other_runs_of_the_goal_hold_back_is_seen(
+    stores: Stores,
+    create_run: CreateRun,
+    start_execution: StartExecution,
+    delegate: Callable[[str, str], Awaitable[Claim]],
+) -> None:
+    await create_run("top", Budget(tokens=100))
+    await create_run("other")
+    top = stores.ledger.for_execution(await start_execution("top"))
+    part = stores.ledger.for_execution(await delegate("part", "top"))
+    other = stores.ledger.for_execution(await start_execution("other"))
+
+    entry = await part.reserve(KEY, "model", ASKED)
+    held = [await one.is_held_elsewhere() for one in (top, part, other)]
+    assert held == [True, False, False]
+
+    await part.settle(entry, Usage(input_tokens=1), kept=True)
+    assert not await top.is_held_elsewhere()
+
+
 async def test_requests_of_one_run_at_once_get_numbers_of_their_own(
     settings: Settings, stores: Stores, claim: Claim
 ) -> None:

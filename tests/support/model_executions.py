@@ -79,6 +79,9 @@ class BudgetLedger:
     async def spent_cost(self) -> float:
         return self.spent.cost
 
+    async def is_held_elsewhere(self) -> bool:
+        return False
+
 
 class FakeClock:
     """A clock that moves only when somebody sleeps.

@@ -1,10 +1,12 @@
 """The budget of a run's model requests, shared by those that are in flight at once.
 
 A request may use as many tokens as its response may have at most, so these are reserved while it is
-in flight. A request for which nothing is left, because others have it reserved, waits for them.
+in flight. A request for which nothing is left, because others have it reserved, waits for them: for
+those of its own run, and for those of the goal's other runs, as of a team whose members work at once.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +21,10 @@ MIN_OUTPUT_TOKENS: Final = 16
 # Where the agent does not limit a response, a request reserves a quarter of what is left, so that
 # others can be made beside it, but no less than this.
 DEFAULT_OUTPUT_TOKENS: Final = 16_384
+# Other runs' requests are in other processes, which say nothing when they end. What a process that
+# was killed held back is free again when its run goes on, and that may be never.
+LOOK_SECONDS: Final = 0.2
+ELSEWHERE_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class BudgetGuard:
             BudgetExceeded: The budget does not allow it, and no request in flight will release any;
                 or :meth:`end` was called.
         """
+        until = time.monotonic() + ELSEWHERE_SECONDS
         while True:
             if self._ended:
                 raise BudgetExceeded(self._ended)
@@ -86,9 +93,12 @@ class BudgetGuard:
                 async with self._lock:
                     reservation = await self._reserve(key, request)
             except BudgetExceeded:
-                if not settled.is_set() and not self._in_flight_count:
+                if settled.is_set() or self._in_flight_count:
+                    await settled.wait()
+                elif time.monotonic() < until and await self.ledger.is_held_elsewhere():
+                    await asyncio.sleep(LOOK_SECONDS)
+                else:
                     raise
-                await settled.wait()
                 continue
             self._in_flight_count += 1
             return reservation

@@ -187,6 +187,9 @@ class Ledger(Protocol):
     async def spent_cost(self) -> float:
         """Return how many dollars the goal has spent so far, its delegates included."""
 
+    async def is_held_elsewhere(self) -> bool:
+        """Return whether requests of the goal's other runs are in flight, and hold budget back."""
+
 
 class ArtifactWriter(Protocol):
     """Stores the files of one run, and reads those of its delegates."""

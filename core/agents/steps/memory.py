@@ -175,6 +175,10 @@ class MemoryLedger:
         """Return how many dollars are spent."""
         return self.spending.spent.cost
 
+    async def is_held_elsewhere(self) -> bool:
+        """Return ``False``: there is one run."""
+        return False
+
 
 class MemoryArtifacts:
     """Artifacts kept in memory.

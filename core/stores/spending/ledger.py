@@ -35,6 +35,15 @@ _SPENT: Final = select(
     func.coalesce(func.sum(_ROWS.input_tokens + _ROWS.output_tokens), 0),
     func.coalesce(func.sum(_ROWS.cost), 0.0),
 ).where(_ROWS.root == bindparam("root"))
+_HELD_ELSEWHERE: Final = (
+    select(_ROWS.entry)
+    .where(
+        _ROWS.root == bindparam("root"),
+        _ROWS.workflow_id != bindparam("run"),
+        _ROWS.state == OPEN,
+    )
+    .limit(1)
+)
 _LAST_ENTRY: Final = select(func.coalesce(func.max(_ROWS.entry), 0)).where(
     _ROWS.workflow_id == bindparam("run")
 )
@@ -234,6 +243,15 @@ class StoredLedger:
     async def spent_cost(self) -> float:
         """Return how many dollars the goal has spent so far, its delegates included."""
         return (await with_retries(lambda: self._database.read(self._spent)))[1]
+
+    async def is_held_elsewhere(self) -> bool:
+        """Return whether requests of the goal's other runs are in flight, and hold budget back."""
+        parameters = {"root": self._claim.root, "run": self._claim.workflow_id}
+
+        def look(connection: Connection) -> bool:
+            return connection.execute(_HELD_ELSEWHERE, parameters).first() is not None
+
+        return await with_retries(lambda: self._database.read(look))
 
     async def close(self, seconds: float) -> None:
         """Store what this execution has saved, and how long it has worked since the last step."""
