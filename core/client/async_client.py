@@ -21,6 +21,7 @@ from perdure.client.listings import (
     DEAD_LETTERS,
     FACTS,
     GOALS,
+    NOTEBOOK,
     UPLOADS,
 )
 from perdure.client.operations import AsyncIteration, AsyncOperation, AsyncResource
@@ -50,6 +51,8 @@ class AsyncGoals(AsyncResource):
     result = AsyncOperation(goals.result)
     details = AsyncOperation(goals.details)
     timeline = AsyncOperation(goals.timeline)
+    notebook = AsyncOperation(goals.notebook)
+    iterate_notebook = AsyncIteration(NOTEBOOK)
     list = AsyncOperation(goals.list_page)
     iterate = AsyncIteration(GOALS)
     counts = AsyncOperation(goals.counts)

@@ -9,6 +9,9 @@ GOALS: Final = Listing(goals.list_page, lambda page: page.goals, "before", lambd
 DEAD_LETTERS: Final = Listing(
     goals.dead_letters, lambda page: page.goals, "before", lambda page: page.before
 )
+NOTEBOOK: Final = Listing(
+    goals.notebook, lambda page: page.entries, "after", lambda page: page.after
+)
 UPLOADS: Final = Listing(
     files.list_uploads, lambda page: page.uploads, "before", lambda page: page.before
 )

@@ -21,6 +21,7 @@ from perdure.client.listings import (
     DEAD_LETTERS,
     FACTS,
     GOALS,
+    NOTEBOOK,
     UPLOADS,
 )
 from perdure.client.operations import Iteration, Operation, Resource
@@ -52,6 +53,8 @@ class Goals(Resource):
     result = Operation(goals.result)
     details = Operation(goals.details)
     timeline = Operation(goals.timeline)
+    notebook = Operation(goals.notebook)
+    iterate_notebook = Iteration(NOTEBOOK)
     list = Operation(goals.list_page)
     iterate = Iteration(GOALS)
     counts = Operation(goals.counts)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from perdure.schemas.timelines import TeamGoal
@@ -14,6 +15,8 @@ _DOWN: Final = 16
 _EDGE: Final = 2
 # More are not drawn: nobody finds anything in such a picture.
 MOST_DRAWN: Final = 200
+MOST_EDGES: Final = 2_000
+_DONE: Final = frozenset({"completed", "same"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,18 @@ class TeamGraph:
     """A picture of a team.
 
     Attributes:
-        nodes: Its goals.
-        edges: The lines between them.
+        nodes: Its goals, the first two hundred.
+        edges: The lines between them, the first two thousand.
+        goals: How many goals it has.
+        done: How many of them are done.
         width: How wide it is, in pixels.
         height: How high it is.
     """
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[GraphEdge, ...]
+    goals: int
+    done: int
     width: int
     height: int
 
@@ -70,9 +77,10 @@ def team_graph(goals: Sequence[TeamGoal], now: datetime | None = None) -> TeamGr
         goals: Its goals.
         now: The time, for goals that have not ended.
     """
-    goals = goals[:MOST_DRAWN]
     if not goals:
         return None
+    count, done = len(goals), sum(goal.status in _DONE for goal in goals)
+    goals = goals[:MOST_DRAWN]
     now = now or datetime.now(UTC)
     columns = _columns(goals)
     filled: dict[int, int] = {}
@@ -86,37 +94,44 @@ def team_graph(goals: Sequence[TeamGoal], now: datetime | None = None) -> TeamGr
             _EDGE + row * (HEIGHT + _DOWN),
             _seconds(goal, now),
         )
-    edges = [
+    edges = (
         _edge(nodes[before], node)
         for node in nodes.values()
         for before in _before(node.goal)
         if before in nodes
-    ]
+    )
     wide, high = max(columns.values()) + 1, max(filled.values()) + 1
     return TeamGraph(
         tuple(nodes.values()),
-        tuple(edges),
+        tuple(islice(edges, MOST_EDGES)),
+        count,
+        done,
         2 * _EDGE + wide * WIDTH + (wide - 1) * _ACROSS,
         2 * _EDGE + high * HEIGHT + (high - 1) * _DOWN,
     )
 
 
 def _before(goal: TeamGoal) -> tuple[str, ...]:
-    return (goal.same_as,) if goal.same_as else goal.after
+    return (goal.same_as,) if goal.same_as else tuple(dict.fromkeys(goal.after))
 
 
 def _columns(goals: Sequence[TeamGoal]) -> Mapping[str, int]:
     """Return the column of each goal: one right of the last of those that it follows on."""
-    columns = {goal.name: 0 for goal in goals}
-    # What events say may be anything: a circle would move its goals to the right for ever.
-    for _ in goals:
-        moved = False
-        for goal in goals:
-            least = max((columns[one] + 1 for one in _before(goal) if one in columns), default=0)
-            if least > columns[goal.name] and least < len(goals):
-                columns[goal.name], moved = least, True
-        if not moved:
-            break
+    by_name = {goal.name: goal for goal in goals}
+    columns: dict[str, int] = {}
+    under_way: set[str] = set()
+
+    def column_of(name: str) -> int:
+        if name not in columns:
+            under_way.add(name)
+            # What events say may be anything: what leads back in a circle is left out.
+            before = (one for one in _before(by_name[name]) if one not in under_way)
+            columns[name] = max((column_of(one) + 1 for one in before if one in by_name), default=0)
+            under_way.remove(name)
+        return columns[name]
+
+    for name in by_name:
+        column_of(name)
     return columns
 
 
@@ -126,7 +141,7 @@ def _edge(before: GraphNode, after: GraphNode) -> GraphEdge:
     middle = (x1 + x2) // 2
     return GraphEdge(
         f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}",
-        before.goal.status in {"completed", "same"},
+        before.goal.status in _DONE,
     )
 
 

@@ -31,6 +31,7 @@ class CountParameters(BaseModel):
     steps: int = 5
     gate: str = ""
     fail: bool = False
+    notes: int = 0
 
 
 class CopyParameters(BaseModel):
@@ -47,6 +48,8 @@ async def count(run: Run, goal: Goal, parameters: CountParameters) -> Result:
         if parameters.gate and number == parameters.steps // 2:
             await GATES[parameters.gate].wait()
         await run.step("count", same, number)
+    for number in range(parameters.notes):
+        await run.notebook.write(f"k{number}", number, version=0)
     if parameters.fail:
         raise InputError("it was asked to fail: ask otherwise")
     return Result(summary=goal.description, data={"steps": parameters.steps})

@@ -116,6 +116,15 @@ async def test_a_run_is_run_again_with_other_parameters(client: AsyncClient) -> 
     assert record.parameters["steps"] == 2
 
 
+async def test_its_notebook_is_read_page_by_page(client: AsyncClient) -> None:
+    run = (await client.goals.run("count", "Count", parameters={"notes": 3})).workflow_id
+    page = await client.goals.notebook(run, limit=2)
+    assert [(entry.key, entry.value) for entry in page.entries] == [("k0", 0), ("k1", 1)]
+    assert page.after == "k1"
+    found = [entry.value async for entry in client.goals.iterate_notebook(run, limit=2)]
+    assert found == [0, 1, 2]
+
+
 async def test_many_are_cancelled_and_retried(client: AsyncClient) -> None:
     word = f"numbat{uuid4().hex[:8]}"
     runs = [

@@ -30,7 +30,7 @@ KINDS: Final = (
     *("description", "parameter", "progress", "text", "small", "large", "failure"),
     *("question", "data", "reason", "signal", "delegated", "summary", "result"),
     *("artifact", "largefile", "upload", "uploaded", "label", "comment", "remark"),
-    *("cached", "callback", "hold", "detail"),
+    *("cached", "callback", "hold", "detail", "note"),
 )
 LARGE: Final = 300_000
 
@@ -66,6 +66,7 @@ async def teller(run: Run, goal: Goal, parameters: Said) -> Result:
     await run.step("small", small, words)
     await run.step("large", large, words)
     await run.score("quality", words["label"], words["comment"])
+    await run.notebook.write("said", {"a": words["note"]}, version=0)
     with pytest.raises(Exception, match=words["failure"]):
         await run.step("fail", fail, words)
     assert parameters.path.read_text(encoding="utf-8") == words["uploaded"]

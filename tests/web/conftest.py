@@ -14,7 +14,15 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 from pydantic import BaseModel, Field
 
-from perdure.agents import AgentSpec, Goal, InputError, InputPath, Result, Run
+from perdure.agents import (
+    AgentSpec,
+    Goal,
+    InputError,
+    InputPath,
+    PlannedGoal,
+    Result,
+    Run,
+)
 from perdure.temporal.server.development_server import DevelopmentServer
 from tests.api.conftest import ServeApi, serve_api
 
@@ -84,6 +92,7 @@ async def clerk(run: Run, goal: Goal, parameters: ClerkParameters) -> Result:
         await run.artifact("changes.diff", "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\n")
         await run.artifact("report.html", "<h1>Costs</h1>")
         await run.artifact("report.md", REPORT)
+        await _work_together(run)
     if parameters.letter:
         await run.artifact("letter.pdf", PDF)
     if parameters.ask:
@@ -92,6 +101,24 @@ async def clerk(run: Run, goal: Goal, parameters: ClerkParameters) -> Result:
     if parameters.wait:
         await run.wait_for("go")
     return Result(summary=text or goal.description)
+
+
+async def _work_together(run: Run) -> None:
+    """Delegate one goal of a team, and say of others how they stand; write it down."""
+    await run.plan(
+        [
+            PlannedGoal(name="read", agent_type="clerk", description="Read <b>it</b>"),
+            PlannedGoal(name="the same once more", agent_type="clerk", same_as="read"),
+            PlannedGoal(name="unbroken" * 12, agent_type="clerk" * 20, after=("read",)),
+            *(
+                PlannedGoal(name=f"part {number}", agent_type="clerk", after=("read",))
+                for number in range(3)
+            ),
+            PlannedGoal(name="all", agent_type="clerk", after=tuple(f"part {n}" for n in range(3))),
+        ]
+    )
+    await run.delegate("clerk", "Read it", name="read")
+    await run.notebook.write("unbroken" * 20, ["unbroken" * 20, 1], version=0)
 
 
 CLERK = AgentSpec(

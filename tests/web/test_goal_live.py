@@ -54,8 +54,9 @@ GATES: dict[str, asyncio.Event] = {}
 
 
 async def part(run: Run, goal: Goal) -> Result:
-    """Wait until it may end."""
+    """Wait until it may end, and write that down."""
     await run.step("work", GATES[goal.description].wait)
+    await run.notebook.update("done", lambda names: [*(names or []), goal.description])  # type: ignore[misc]
     return Result(summary=f"{goal.description} is done")
 
 
@@ -213,8 +214,13 @@ async def test_a_teams_picture_fills_in(site: RestartableSite, page: Page) -> No
         await expect(nodes.nth(0)).to_contain_text("completed")
         await expect(nodes.nth(1)).to_contain_text("running")
         await expect(page.locator("#team .edge.done")).to_have_count(1)
+        notebook = page.locator("#notebook")
+        await expect(notebook).to_contain_text("done version 1")
+        await expect(notebook.locator(".asked")).to_have_text("first")
         GATES["<b>second"].set()
         await expect(page.locator("#team header")).to_contain_text("2 of 2 done")
+        await expect(notebook).to_contain_text("done version 2")
+        await expect(notebook.locator(".asked")).to_have_text("first\n<b>second")
         await expect(page.locator("#goal .badge")).to_have_text("Completed")
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
         await nodes.nth(0).click()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from perdure.agents import AgentSpec, Goal, InputError, Result, Run
+from perdure.agents import AgentSpec, Goal, InputError, PlannedGoal, Result, Run
 from perdure.settings import Settings
 from perdure.stores import open_stores
 from perdure.temporal.server.development_server import DevelopmentServer
@@ -37,6 +37,9 @@ def _step() -> str:
 async def hostile(run: Run, goal: Goal) -> Result:
     await run.progress(10, HOSTILE)
     await run.step(HOSTILE[:200], _step)
+    await run.notebook.write(HOSTILE[:200], HOSTILE, version=0)
+    planned = PlannedGoal(name=HOSTILE[:100], agent_type=HOSTILE, description=HOSTILE)
+    await run.plan([planned, PlannedGoal(name="b", agent_type="b", same_as=HOSTILE[:100])])
     await run.text(HOSTILE)
     await run.artifact(f"a{PRINTABLE.replace('/', '')}.txt", HOSTILE)
     await run.artifact("table.csv", f"=cmd|' /C calc'!A0,{SCRIPT}\n1,{SCRIPT}\n")

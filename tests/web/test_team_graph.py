@@ -1,5 +1,6 @@
 """The picture of a team: what stands where, and how it stands."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ from perdure.models import GoalRecord, GoalStatus
 from perdure.schemas.timelines import DelegatedRun, PricedUsage, TeamGoal
 from perdure.stores.timelines.rows import EventRow
 from perdure.stores.timelines.team import team_of
-from perdure.timelines.team_graph import HEIGHT, MOST_DRAWN, WIDTH, team_graph
+from perdure.timelines.team_graph import HEIGHT, MOST_DRAWN, MOST_EDGES, WIDTH, team_graph
 
 NOW = datetime(2026, 3, 29, tzinfo=UTC)
 
@@ -104,4 +105,21 @@ def test_nothing_that_events_may_say_breaks_it() -> None:
     graph = team_graph(many, NOW)
     assert graph is not None
     assert len(graph.nodes) == MOST_DRAWN
+    assert (graph.goals, graph.done) == (1_000, 0)
     assert team_graph([], NOW) is None
+
+
+def test_ten_thousand_goals_that_each_follow_on_all_others_are_drawn_in_time() -> None:
+    names = [f"g{number}" for number in range(10_000)]
+    plans = [
+        ("planned", {"goals": [planned(name, *names[:200], *names[:200]) for name in part]})
+        for part in (names[first : first + 1_000] for first in range(0, 10_000, 1_000))
+    ]
+    began = time.process_time()
+    goals = team_of(record(), events(*plans), [])
+    graph = team_graph(goals, NOW)
+    assert time.process_time() - began < 20  # a second, on a machine with nothing else to do
+    assert graph is not None
+    assert (graph.goals, len(graph.nodes), len(graph.edges)) == (10_000, MOST_DRAWN, MOST_EDGES)
+    # A circle has no left end: it is no wider than it has goals.
+    assert graph.width < MOST_DRAWN * 2 * WIDTH

@@ -1,8 +1,8 @@
 """The budget of a run's model requests, shared by those that are in flight at once.
 
 A request may use as many tokens as its response may have at most, so these are reserved while it is
-in flight. A request for which nothing is left, because others have it reserved, waits for them: for
-those of its own run, and for those of the goal's other runs, as of a team whose members work at once.
+in flight. A request for which nothing is left, because others have it reserved, waits for them, be
+they of its own run or of the goal's other runs, such as the members of a team.
 """
 
 import asyncio

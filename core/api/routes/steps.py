@@ -1,12 +1,15 @@
-"""Routes of what a run does: its steps, spending and waits; steps of unknown outcome, settled."""
+"""Routes of what a run does: its steps, spending, waits and notebook; unknown steps, settled."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from perdure.api.access.requirements import Audited, Caller, check_name, requires
 from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.dependencies import Service
 from perdure.schemas.access import Scope
+from perdure.schemas.notebook.records import NotebookList
 from perdure.schemas.steps import (
     GoalDetails,
     SettleRequest,
@@ -41,6 +44,28 @@ async def show_timeline(workflow_id: str, service: Service) -> Timeline:
     execution had answers for. A cost of `null` is not known.
     """
     return await service.stores.timelines.of(await service.stores.goals.get(workflow_id))
+
+
+@router.get(
+    "/{workflow_id}/notebook",
+    dependencies=[requires(Scope.READ)],
+    responses=problems(ProblemType.UNKNOWN_GOAL),
+)
+async def show_notebook(
+    workflow_id: str,
+    service: Service,
+    after: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> NotebookList:
+    """Show what stands in the notebook that a run shares with its delegates, sorted by key.
+
+    It is that of the goal at the top, whichever of its runs is asked for. A page ends with `after`,
+    which is where the next one begins.
+    """
+    await service.stores.goals.get(workflow_id)
+    entries = await service.stores.notebook.of(workflow_id, after=after, limit=limit + 1)
+    more = entries[limit - 1].key if len(entries) > limit else None
+    return NotebookList(entries=entries[:limit], after=more)
 
 
 @router.get(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from perdure.schemas.approvals import ApprovalRecord
     from perdure.schemas.control import RunAgainResponse
     from perdure.schemas.many_goals import GoalFilter, ManyGoalsResponse
+    from perdure.schemas.notebook.records import NotebookRecord
     from perdure.schemas.plugins import Plugin
     from perdure.schemas.steps import GoalDetails, OnceStep
     from perdure.schemas.timelines import Timeline
@@ -133,6 +134,9 @@ class Backend(Protocol):
 
     async def timeline(self, workflow_id: str) -> "Timeline":
         """Return what a run did when, and what that cost."""
+
+    def notebook(self, workflow_id: str) -> "AsyncIterator[NotebookRecord]":
+        """Yield what stands in the notebook of a run's tree, by key."""
 
     async def goals(
         self, criteria: "GoalFilter", *, tenant: str | None, limit: int

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from perdure.schemas.agents import AgentList
     from perdure.schemas.approvals import ApprovalRecord
     from perdure.schemas.many_goals import GoalFilter
+    from perdure.schemas.notebook.records import NotebookRecord
     from perdure.schemas.plugins import Plugin
     from perdure.schemas.steps import GoalDetails, OnceStep
     from perdure.schemas.timelines import Timeline
@@ -142,6 +143,14 @@ class LocalBackend:
     async def timeline(self, workflow_id: str) -> "Timeline":  # noqa: D102 -- as the protocol has it
         stores = await self._stores()
         return await stores.timelines.of(await stores.goals.get(workflow_id))
+
+    async def notebook(self, workflow_id: str) -> "AsyncIterator[NotebookRecord]":  # noqa: D102
+        stores = await self._stores()
+        page = await stores.notebook.of(workflow_id)
+        while page:
+            for entry in page:
+                yield entry
+            page = await stores.notebook.of(workflow_id, after=page[-1].key)
 
     async def goals(  # noqa: D102 -- as the protocol has it
         self, criteria: "GoalFilter", *, tenant: str | None, limit: int

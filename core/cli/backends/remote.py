@@ -23,6 +23,7 @@ from perdure.schemas.access import KeyRecord, StoredAuditEntry
 from perdure.schemas.agents import AgentDescription, AgentList
 from perdure.schemas.approvals import ApprovalRecord
 from perdure.schemas.many_goals import GoalFilter
+from perdure.schemas.notebook.records import NotebookRecord
 from perdure.schemas.plugins import Plugin
 from perdure.schemas.steps import GoalDetails, OnceStep
 from perdure.schemas.timelines import Timeline
@@ -69,6 +70,9 @@ class RemoteBackend:
 
     async def timeline(self, workflow_id: str) -> Timeline:  # noqa: D102 -- as the protocol has it
         return await self._client.goals.timeline(workflow_id)
+
+    def notebook(self, workflow_id: str) -> AsyncIterator[NotebookRecord]:  # noqa: D102 -- as there
+        return self._client.goals.iterate_notebook(workflow_id, limit=500)
 
     async def goals(  # noqa: D102 -- as the protocol has it
         self, criteria: GoalFilter, *, tenant: str | None, limit: int

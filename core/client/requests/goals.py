@@ -13,6 +13,7 @@ from perdure.models import Budget, GoalRecord, GoalStatus, Hold, Result
 from perdure.schemas.control import RunAgainResponse
 from perdure.schemas.goals import HoldList, StartResponse
 from perdure.schemas.many_goals import FoundGoal, GoalCounts, GoalPage
+from perdure.schemas.notebook.records import NotebookList
 from perdure.schemas.steps import GoalDetails, UnknownSteps
 from perdure.schemas.timelines import Timeline
 
@@ -166,6 +167,19 @@ def details(workflow_id: str) -> Request[GoalDetails]:
 def timeline(workflow_id: str) -> Request[Timeline]:
     """Return what a run did when, and what that cost."""
     return get(("api", "goals", workflow_id, "timeline"), Timeline)
+
+
+def notebook(workflow_id: str, *, limit: int = 50, after: str = "") -> Request[NotebookList]:
+    """Return what stands in the notebook that a run shares with its delegates: one page of it.
+
+    Args:
+        workflow_id: The run, or any other of its tree.
+        limit: How many keys at most, up to 500.
+        after: ``after`` of the previous page.
+    """
+    return get(
+        ("api", "goals", workflow_id, "notebook"), NotebookList, limit=limit, after=after or None
+    )
 
 
 def unknown_steps(workflow_id: str) -> Request[UnknownSteps]:

@@ -11,6 +11,7 @@ from sqlalchemy.sql.dml import Insert
 
 from perdure.agents.steps.errors import PermanentError
 from perdure.agents.steps.journal import NotebookEntry, NotebookPages
+from perdure.schemas.notebook.records import NotebookRecord
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.fencing import Claim
@@ -36,15 +37,19 @@ _FOLLOWING: Final = select(_ENTRIES.token).where(
 _COUNT: Final = select(func.count()).select_from(notebook_entries).where(_OF_ROOT)
 _LATEST: Final = (
     select(_ENTRIES.key, func.max(_ENTRIES.version).label("version"))
-    .where(_OF_ROOT)
+    .where(_OF_ROOT, _ENTRIES.key > bindparam("after"))
     .group_by(_ENTRIES.key)
     .subquery()
 )
-_ALL: Final = (
-    select(_ENTRIES.key, _ENTRIES.version, _ENTRIES.value)
+_PAGE: Final = (
+    select(
+        *(_ENTRIES.key, _ENTRIES.version, _ENTRIES.value),
+        *(_ENTRIES.writer, _ENTRIES.written_at),
+    )
     .join(_LATEST, (_ENTRIES.key == _LATEST.c.key) & (_ENTRIES.version == _LATEST.c.version))
     .where(_OF_ROOT)
     .order_by(_ENTRIES.key)
+    .limit(bindparam("most"))
 )
 _ROOT: Final = select(schema.goals.c.root).where(schema.goals.c.workflow_id == bindparam("run"))
 
@@ -56,17 +61,25 @@ class NotebookStore(TenantStore):
         super().__init__(database)
         self._insert = database.insert(notebook_entries).on_conflict_do_nothing()
 
-    async def of(self, workflow_id: str) -> list[NotebookEntry]:
+    async def of(
+        self, workflow_id: str, *, after: str = "", limit: int = 500
+    ) -> list[NotebookRecord]:
         """Return what stands in the notebook of a run's tree now, by key.
+
+        Args:
+            workflow_id: Any run of the tree.
+            after: Only what comes behind this key.
+            limit: How many at most.
 
         Raises:
             UnknownGoal: It is another tenant's.
         """
 
-        def fetch(connection: Connection) -> list[NotebookEntry]:
+        def fetch(connection: Connection) -> list[NotebookRecord]:
             self._tenancy.check_run(connection, workflow_id)
             root = connection.execute(_ROOT, {"run": workflow_id}).scalar() or workflow_id
-            return [_entry(row) for row in connection.execute(_ALL, {"root": root})]
+            page = {"root": root, "after": after, "most": limit}
+            return [_record(row) for row in connection.execute(_PAGE, page)]
 
         return await self._database.read(fetch)
 
@@ -135,6 +148,16 @@ class _StoredPages:
             execute(self._insert, row)
         found = execute(_FOLLOWING, place | {"following": following}).scalar()
         return bool(found == row["token"])
+
+
+def _record(row: Row[str, int, str, str, datetime]) -> NotebookRecord:
+    return NotebookRecord(
+        key=row.key,
+        value=json.loads(row.value),
+        version=row.version,
+        writer=row.writer,
+        written_at=row.written_at,
+    )
 
 
 def _entry(row: Row[str, int, str]) -> NotebookEntry:

@@ -37,6 +37,7 @@ _HEADING_CHARACTERS: Final = 160
 _VALUE_CHARACTERS: Final = 400
 _SUMMARY_CHARACTERS: Final = 20_000
 _UPLOADED: Final = re.compile(r"upload:[0-9a-f]{32}/(.+)")
+_SHOWN_ENTRIES: Final = 50
 _WAITS: Final = {
     "approval": "It waits for an answer.",
     "delegate": "It waits for another agent.",
@@ -61,6 +62,7 @@ async def goal_page(
     approvals = await stores.approvals.list(workflow_id=goal.workflow_id, limit=_SHOWN_APPROVALS)
     view = await _view(stores, goal, file)
     content = _content(goal)
+    entries = await stores.notebook.of(goal.workflow_id, limit=_SHOWN_ENTRIES + 1)
     streams: list[StreamedText] = []
     if goal.ended_at is None:
         streams = await stores.events.open_texts(goal.workflow_id, timeline.last_event)
@@ -80,6 +82,8 @@ async def goal_page(
         "open_approvals": [one for one in approvals if one.status is ApprovalStatus.OPEN],
         "decided": [one for one in approvals if one.status is not ApprovalStatus.OPEN],
         "policy": await stores.events.policy_decisions(goal.workflow_id),
+        "notebook": [(entry, _shown(entry.value)) for entry in entries[:_SHOWN_ENTRIES]],
+        "notebook_goes_on": len(entries) > _SHOWN_ENTRIES,
         "summary": await _summary(goal),
         "view": view,
         "pictures": _pictures(goal, view) if file is None else [],

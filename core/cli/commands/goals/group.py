@@ -12,6 +12,7 @@ from perdure.cli.commands.goals.control import cancel, pause, resume, signal, te
 from perdure.cli.commands.goals.delete import delete
 from perdure.cli.commands.goals.filter_options import criteria_of, filter_options
 from perdure.cli.commands.goals.hold import hold, holds, release
+from perdure.cli.commands.goals.notebook import notebook
 from perdure.cli.commands.goals.replay import replay
 from perdure.cli.commands.goals.retry import dead_letters, retry
 from perdure.cli.commands.goals.score import score
@@ -45,6 +46,7 @@ def goals() -> None:
 
 for command in (
     trace,
+    notebook,
     cancel,
     pause,
     resume,

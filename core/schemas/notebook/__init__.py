@@ -1,0 +1,1 @@
+"""What the notebook of a tree of runs is shown as."""
