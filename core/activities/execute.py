@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from perdure.activities.agent_lookup import find_agent
+from perdure.activities.agent_lookup import KnownDelegates, find_agent
 from perdure.activities.execution_context import ExecutionContext
 from perdure.activities.execution_watchdog import Execution, ExecutionWatchdog
 from perdure.activities.failures import failed_activity
@@ -19,7 +19,6 @@ from perdure.activities.threads_left import threads_left_reported
 from perdure.activities.uploaded_files import UploadAway, UploadedFiles
 from perdure.agents.execution import clean_up, execute_agent, partial_result
 from perdure.agents.factory import AnyAgent, create_agent
-from perdure.agents.installed_delegates import InstalledDelegates
 from perdure.agents.model_calls.circuit_breaker import CIRCUIT_BREAKERS, CircuitBreakers
 from perdure.agents.plugins.registry import AgentRegistry, MissingAgent
 from perdure.agents.runs.run import Run
@@ -201,7 +200,7 @@ class Execute:
     async def _execute_goal(
         self, goal: Goal, task: ExecuteInput, context: ExecutionContext
     ) -> ExecuteOutput:
-        run = context.run(goal, self._settings, InstalledDelegates(self._registry))
+        run = context.run(goal, self._settings, KnownDelegates(self._registry, self._stores))
         workflow_id = context.claim.workflow_id
         if context.is_retry:
             made = await self._stores.artifacts.of(workflow_id)

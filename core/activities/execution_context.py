@@ -3,9 +3,9 @@
 from perdure.activities.heartbeats import HeartbeatEmitter
 from perdure.agents.cache.folder import cache_folder
 from perdure.agents.cache.run_cache import RunCache
-from perdure.agents.installed_delegates import InstalledDelegates
 from perdure.agents.model_calls.circuit_breaker import CircuitBreakers
 from perdure.agents.runs.run import Run
+from perdure.agents.runs.run_delegates import DelegateAgents
 from perdure.models import Goal, Result, Usage
 from perdure.policy.policy import PolicyInForce
 from perdure.settings import Settings
@@ -52,7 +52,7 @@ class ExecutionContext:
         self._journal = stores.context.journal(claim, self._event_writer.drain)
         self._ledger = stores.ledger.for_execution(claim)
 
-    def run(self, goal: Goal, settings: Settings, agents: InstalledDelegates) -> Run:
+    def run(self, goal: Goal, settings: Settings, agents: DelegateAgents) -> Run:
         """Return the run that the agent gets.
 
         Args:

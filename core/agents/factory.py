@@ -20,16 +20,17 @@ AnyAgent = Agent[BaseModel | None]
 class _Installed:
     """The agents of this process, which are loaded once a run asks for them."""
 
-    def describe(self) -> list[AgentDescription]:
-        return InstalledDelegates(installed_agents()).describe()
+    async def describe(self) -> list[AgentDescription]:
+        return await InstalledDelegates(installed_agents()).describe()
 
-    def check(
+    async def check(
         self,
         agent_type: str,
         parameters: Mapping[str, JsonValue],
         check_path: Callable[[str], str] | None,
     ) -> dict[str, JsonValue]:
-        return InstalledDelegates(installed_agents()).check(agent_type, parameters, check_path)
+        installed = InstalledDelegates(installed_agents())
+        return await installed.check(agent_type, parameters, check_path)
 
 
 class AgentFactory:

@@ -17,11 +17,11 @@ class InstalledDelegates:
         """Bind them to a registry, whose agents may change."""
         self._registry = registry
 
-    def describe(self) -> list[AgentDescription]:
+    async def describe(self) -> list[AgentDescription]:
         """Return what each of them is for and takes, sorted by name."""
         return describe_agents(self._registry).agents
 
-    def check(
+    async def check(
         self,
         agent_type: str,
         parameters: Mapping[str, JsonValue],

@@ -108,7 +108,7 @@ def typed_parameters(
             goal may not name.
     """
     given = dict(parameters)
-    if unfit := list(_unfit_values(given)):
+    if unfit := list(unfit_values(given)):
         raise ParametersRefused(spec.name, unfit)
     if check_path is not None:
         given, refused = check_paths(spec.parameters, given, check_path)
@@ -135,8 +135,8 @@ def typed_parameters(
     return typed if are_same else given
 
 
-def _unfit_values(parameters: Mapping[str, JsonValue]) -> Iterator[ParameterProblem]:
-    """Yield the parameters that would not be on record as they were given."""
+def unfit_values(parameters: Mapping[str, JsonValue]) -> Iterator[ParameterProblem]:
+    """Yield those parameters that would not be on record as they were given."""
     for name, value in parameters.items():
         if is_nested_too_deeply(value):
             yield ParameterProblem(name, f"it is nested on more than {MAX_NESTING} levels")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,10 +28,27 @@ def check_paths(
     if model is None:
         return dict(parameters), {}
     schema = schema_of(model)
-    walk = _Walk(schema, check)
     by_name = {name: field.alias or name for name, field in model.model_fields.items()}
+    return check_described_paths(schema, parameters, check, by_name)
+
+
+def check_described_paths(
+    schema: Mapping[str, JsonValue],
+    parameters: Mapping[str, JsonValue],
+    check: PathCheck,
+    aliases: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[dict[str, JsonValue], dict[str, str]]:
+    """Do the same by a JSON Schema alone.
+
+    Args:
+        schema: The schema.
+        parameters: The parameters.
+        check: Checks a path.
+        aliases: What the schema calls parameters that may be given under another name.
+    """
+    walk = _Walk(schema, check)
     checked = {
-        name: walk.checked(value, walk.property(schema, name, by_name.get(name, name)), name)
+        name: walk.checked(value, walk.property({**schema}, name, aliases.get(name, name)), name)
         for name, value in parameters.items()
     }
     return checked, walk.problems

@@ -23,10 +23,10 @@ MAX_PLANNED = 1_000
 class DelegateAgents(Protocol):
     """The agents that a run may delegate to."""
 
-    def describe(self) -> list[AgentDescription]:
+    async def describe(self) -> list[AgentDescription]:
         """Return what each of them is for and takes."""
 
-    def check(
+    async def check(
         self,
         agent_type: str,
         parameters: Mapping[str, JsonValue],
@@ -105,6 +105,8 @@ class RunDelegates:
     async def agents(self) -> list[AgentDescription]:
         """Return the agents that goals can be delegated to; the same in every execution.
 
+        They are those that are installed here, and those of workers elsewhere that are there now.
+
         Raises:
             PermanentError: The run knows none, as one that was made by hand.
         """
@@ -115,7 +117,7 @@ class RunDelegates:
         assert isinstance(found, list)
         return found
 
-    def check_delegate(
+    async def check_delegate(
         self,
         agent_type: str,
         parameters: Mapping[str, JsonValue],
@@ -123,19 +125,20 @@ class RunDelegates:
     ) -> dict[str, JsonValue]:
         """Return the parameters of a goal as its agent takes them; nothing is delegated.
 
-        It looks at the agents that are installed now: call it within a step.
+        It looks at the agents that there are now: call it within a step. Of one that only workers
+        elsewhere have, the names and paths are checked, and its worker checks the rest.
 
         Args:
-            agent_type: The name of an installed agent.
+            agent_type: The name of an agent that is installed here, or that any worker has had.
             parameters: The parameters.
             check_path: Called with each path among them: returns the path to hand on, or raises
                 :class:`~perdure.agents.InputError`.
 
         Raises:
-            UnknownAgent: No installed agent has that name.
+            UnknownAgent: No agent has that name.
             ParametersRefused: The parameters do not fit it.
         """
-        return self._known_agents().check(agent_type, parameters, check_path)
+        return await self._known_agents().check(agent_type, parameters, check_path)
 
     def _known_agents(self) -> DelegateAgents:
         if self.delegate_agents is None:
@@ -144,8 +147,8 @@ class RunDelegates:
             )
         return self.delegate_agents
 
-    def _describe_agents(self) -> list[AgentDescription]:
-        return self._known_agents().describe()
+    async def _describe_agents(self) -> list[AgentDescription]:
+        return await self._known_agents().describe()
 
     async def _tell(self, goals: list[dict[str, JsonValue]]) -> None:
         await self.events.emit_event("planned", {"goals": [*goals]})

@@ -282,6 +282,8 @@ agents = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     # The pool of workers that runs its goals, unless it is the default one or they say which.
     Column("pool", String(64)),
+    # What it is for and takes, as JSON; none of one that only an older version has brought.
+    Column("description", Text),
 )
 
 # The worker processes that run, and those that were lost of late.

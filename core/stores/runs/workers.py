@@ -19,7 +19,7 @@ ALIVE: Final = timedelta(seconds=3 * BEAT_SECONDS)
 _KEPT: Final = timedelta(days=1)
 
 _WORKERS: Final = schema.workers.c
-_AGENTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+AGENTS: Final[TypeAdapter[dict[str, str]]] = TypeAdapter(dict[str, str])
 _SELECT: Final = select(schema.workers).order_by(_WORKERS.started_at, _WORKERS.worker_id)
 _DELETE: Final = delete(schema.workers).where(_WORKERS.worker_id == bindparam("worker"))
 _DELETE_LOST: Final = delete(schema.workers).where(_WORKERS.seen_at < bindparam("oldest"))
@@ -80,7 +80,7 @@ class WorkerStore:
             "version": worker.version[:64],
             "build_id": worker.build_id[:255],
             "pool": worker.pool,
-            "agents": _AGENTS.dump_json(dict(agents)).decode(),
+            "agents": AGENTS.dump_json(dict(agents)).decode(),
             "slots": worker.slots,
             "used": used,
             "started_at": worker.started_at,
@@ -132,7 +132,7 @@ def _record(row: RowMapping, now: datetime) -> WorkerRecord:
         version=row["version"],
         build_id=row["build_id"],
         pool=row["pool"],
-        agents=_AGENTS.validate_json(row["agents"]),
+        agents=AGENTS.validate_json(row["agents"]),
         slots=row["slots"],
         used=row["used"],
         free=max(0, row["slots"] - row["used"]),

@@ -11,6 +11,7 @@ import structlog
 from temporalio.client import Client
 
 from perdure.activities.observers import run_observers
+from perdure.agents.description import describe_agents
 from perdure.agents.plugins.file_watch import watch_files
 from perdure.agents.plugins.registry import AgentRegistry
 from perdure.retention import Retention
@@ -70,7 +71,7 @@ async def run_worker(
     retention = RetentionPass(stores, kept, worker_id)
     sealing = SealingPass.of(settings, stores, worker_id)
     # Before it takes a goal: one for an agent that nobody has is refused by any worker.
-    await stores.agents.add(_versions(registry), _pools(registry, pools))
+    await _store_agents(stores, registry, pools)
     await stores.trail.record_settings("worker", settings.given())
     async with (
         watch_event_loop(),
@@ -114,6 +115,11 @@ def _pools(registry: AgentRegistry, pools: AgentPools) -> dict[str, str]:
     return {name: pool for name, pool in found.items() if pool is not None}
 
 
+async def _store_agents(stores: Stores, registry: AgentRegistry, pools: AgentPools) -> None:
+    descriptions = describe_agents(registry).agents
+    await stores.agents.add(_versions(registry), _pools(registry, pools), descriptions)
+
+
 async def _store_new_agents(stores: Stores, registry: AgentRegistry, pools: AgentPools) -> None:
     """Store the agents that plugin files bring when they are reloaded."""
     stored = _versions(registry)
@@ -122,7 +128,7 @@ async def _store_new_agents(stores: Stores, registry: AgentRegistry, pools: Agen
         current = _versions(registry)
         if current != stored:
             try:
-                await stores.agents.add(current, _pools(registry, pools))
+                await _store_agents(stores, registry, pools)
                 stored = current
             except StoreUnavailable as error:
                 log.warning("new agents were not stored", message=str(error))

@@ -34,18 +34,18 @@ class InMemoryDelegates:
         self._specs = tuple(specs)
         self._given = tuple(given)
 
-    def describe(self) -> list[AgentDescription]:
+    async def describe(self) -> list[AgentDescription]:
         """Return what each of them is for and takes, sorted by name."""
-        return self._delegates().describe()
+        return await self._delegates().describe()
 
-    def check(
+    async def check(
         self,
         agent_type: str,
         parameters: Mapping[str, JsonValue],
         check_path: Callable[[str], str] | None,
     ) -> dict[str, JsonValue]:
         """Return the parameters as the agent's model has them."""
-        return self._delegates().check(agent_type, parameters, check_path)
+        return await self._delegates().check(agent_type, parameters, check_path)
 
     def _delegates(self) -> InstalledDelegates:
         # Loaded when an agent asks for them, as in an installation.

@@ -131,7 +131,7 @@ class Team:
         assert isinstance(parameters, dict)
 
         async def check(agent: str, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
-            return self._run.check_delegate(
+            return await self._run.check_delegate(
                 agent, parameters, lambda path: self.files.check(path, self.results)
             )
 
@@ -205,7 +205,7 @@ class Team:
         self._percentage = max(self._percentage, 90 * share)
         await self._run.progress(self._percentage, f"{name} is done, {done} of {planned}")
 
-    def _check(self, nodes: list[dict[str, JsonValue]]) -> None:
+    async def _check(self, nodes: list[dict[str, JsonValue]]) -> None:
         for node in nodes:
             agent, parameters = node["agent"], node["parameters"]
             assert isinstance(agent, str)
@@ -214,7 +214,7 @@ class Team:
             refused_paths: list[str] = []
             try:
                 check_path = partial(self._checked_path, refused_paths)
-                self._run.check_delegate(agent, parameters, check_path)
+                await self._run.check_delegate(agent, parameters, check_path)
             except ParametersRefused as refused:
                 problems = [
                     f"{one.name}: {one.message}"
