@@ -311,6 +311,33 @@ async def test_rounds_end_a_team(
     assert len(done) == members
 
 
+@pytest.mark.parametrize(
+    ("goals", "why"),
+    [
+        (
+            [
+                {"agent": "tally", "name": "a", "description": "${b}"},
+                {"agent": "tally", "name": "b", "description": "${a}"},
+            ],
+            "wait for one another in a circle",
+        ),
+        ([{"agent": "nobody"}], "names agent 'nobody'"),
+        ([{"agent": "tally", "name": f"t{number}"} for number in range(10_000)], "at most 50"),
+    ],
+)
+async def test_of_a_bad_plan_nothing_begins(
+    install: Install, model_server: ModelServer, goals: list[JsonValue], why: str
+) -> None:
+    here = await install(*specs(), model=PRICED)
+    model_server.answers([calls(ToolCall("plan", {"goals": goals}))] * 9)
+    output, _ = await here.finish(await here.start("plan-and-execute", {"agents": ["tally"]}))
+    assert output.error is not None
+    assert "the model made no plan that can be run" in output.error.message
+    assert why in output.error.message
+    assert len(model_server.requests) == 3
+    assert await of_agent(here, "tally") == []
+
+
 async def test_the_same_goal_twice_is_done_once(install: Install) -> None:
     here = await install(*specs())
     steps: list[JsonValue] = [{"agent": "tally", "description": "${goal}"}] * 3

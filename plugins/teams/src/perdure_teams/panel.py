@@ -104,7 +104,7 @@ class Panel(TeamAgent[PanelParameters]):
             f"the panel has not decided in {self.parameters.rounds}"
             f" round{'s' if self.parameters.rounds > 1 else ''}: {verdict.reason}: see its goals'"
             " answers, and ask what they leave open"
-        )
+        ) from self.team.failed([node.name for node in nodes])
 
     def goals_expected(self) -> int:
         """Return how many goals there are when every round is needed."""
@@ -120,7 +120,7 @@ class Panel(TeamAgent[PanelParameters]):
             raise PermanentError(
                 f"{len(answers)} of {len(nodes)} agents of the panel answered, and nothing can be"
                 f" compared: {why}"
-            )
+            ) from self.team.failed([node.name for node in nodes])
         if self.parameters.judge == "vote":
             return self._count(len(nodes), answers)
         shown = "\n\n".join(

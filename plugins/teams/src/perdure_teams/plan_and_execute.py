@@ -76,7 +76,7 @@ class PlanAndExecute(TeamAgent[PlanParameters]):
             f"{len(failed)} of the goals failed, also after plan {plans} of {plans}"
             f" ({failed[0]}: {self.team.failures[failed[0]]}): see what became of each, and hand in"
             " a smaller goal"
-        )
+        ) from self.team.failed(failed)
 
     async def _planned(self, description: str, agents: list[AgentDescription]) -> list[Node]:
         """Return a plan of the model's that can be run, each goal behind those it waits for."""

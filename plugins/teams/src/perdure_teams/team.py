@@ -55,6 +55,7 @@ class Team:
         self.files = TeamFiles(files)
         self.results: dict[str, Result] = {}
         self.failures: dict[str, str] = {}
+        self._errors: dict[str, Exception] = {}
         self._agents: dict[str, str] = {}
         # By what is asked of whom: the same once more is answered from the first.
         self._asked: dict[str, tuple[str, asyncio.Task[Result]]] = {}
@@ -163,6 +164,17 @@ class Team:
             await self._run.artifact(artifact.name, content, media_type=artifact.media_type)
         return left
 
+    def failed(self, names: Sequence[str]) -> ExceptionGroup[Exception] | None:
+        """Return why goals failed, for an error to be raised from: a retry does them again.
+
+        Args:
+            names: The goals, of which some may have failed.
+        """
+        errors = [
+            self._errors[name] for name in names if name in self.failures and name in self._errors
+        ]
+        return ExceptionGroup("goals of the team failed", errors) if errors else None
+
     def told(self) -> list[JsonValue]:
         """Return what became of each goal, for the result's data."""
         done: list[JsonValue] = [
@@ -185,6 +197,7 @@ class Team:
             await self.do(node)
         except (StepFailed, InputError) as error:
             self.failures[node.name] = str(error)
+            self._errors[node.name] = error
 
     def _description(self, node: Node) -> str:
         found = resolved(node.description or "${goal}", self._goal, self.results)
