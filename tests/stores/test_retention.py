@@ -100,6 +100,12 @@ async def add(
     )
 
 
+async def set_ended(stores: Stores, run: str, days: float) -> None:
+    ended = update(schema.goals).where(schema.goals.c.workflow_id == run)
+    old = ended.values(ended_at=NOW - timedelta(days=days))
+    await stores.database.write(lambda writing: writing.connection.execute(old))
+
+
 async def left(stores: Stores) -> set[str]:
     return {record.workflow_id for record in await stores.goals.list(limit=500)}
 
@@ -196,6 +202,28 @@ async def test_delegates_go_with_the_run_at_the_top_and_never_before(stores: Sto
     await stores.database.write(lambda writing: writing.connection.execute(old))
     assert await cleaning.run() == 1
     assert await left(stores) == {"other", "late"}
+
+
+async def test_a_notebook_goes_with_the_run_at_the_top(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_ROWS", 7)
+    for run, days in (("old", 31.0), ("new", 5.0)):
+        await add(stores, run, days, GoalStatus.RUNNING)
+        await add(stores, f"{run}-part", days, GoalStatus.RUNNING, parent=run)
+        second = Claim(f"{run}-part", "second", 2, NOW)
+        claim, _ = await stores.executions.start(second, None, {})
+        for version in range(20):
+            written = await stores.notebook.for_execution(claim).write("k", version, version, "t")
+            assert written is not None
+        for one in (f"{run}-part", run):
+            await stores.results.store(one, GoalStatus.COMPLETED, None, 2.0)
+            await set_ended(stores, one, days)
+    assert await rows(stores, "notebook_entries") == 40
+    assert await RetentionPass(stores, DAYS, "me").run() == 1
+    assert await left(stores) == {"new", "new-part"}
+    assert await rows(stores, "notebook_entries") == 20
+    assert len(await stores.notebook.of("new")) == 1
 
 
 async def test_what_is_held_stays_until_it_is_released(stores: Stores) -> None:

@@ -12,6 +12,7 @@ from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import StateConflict, UnknownGoal
 from perdure.stores.database.tenancy import TenantStore
+from perdure.stores.notebook.tables import notebook_entries
 from perdure.stores.retention import tables
 from perdure.stores.retention.holds import hold_of, lock_holds
 from perdure.stores.spending.usage_sums import UsageSums
@@ -40,6 +41,7 @@ _JOURNAL: Final = (
     schema.approvals,
     schema.signals,
     schema.streams,
+    notebook_entries,
     schema.events,
 )
 
