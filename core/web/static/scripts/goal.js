@@ -210,7 +210,7 @@ writing.hidden = !streams.children.length;
 for (const { firstElementChild: pre } of streams.children) pre.scrollTop = pre.scrollHeight;
 if (isOver()) watchForRetry();
 else follow(shown.after);
-// Bars of what is under way grow, and the goals of a team end, also when nothing is said for a while.
+// Bars of what is under way grow, and delegates end and write, also when nothing is said for a while.
 setInterval(() => {
-  if (document.querySelector("#goal .badge.running, #team .node.running, #team .node.waiting")) plan();
+  if (document.querySelector("#goal .badge.running, #delegates .badge.running, #delegates .badge.waiting")) plan();
 }, 5000);
