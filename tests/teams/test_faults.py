@@ -288,4 +288,4 @@ async def _judge_money(here: Installation, record: GoalRecord, trial: Trial) -> 
     assert all(row["cost"] == pytest.approx(COST) for row in paid if row["state"] == "kept")
     costs = await here.stores.ledger.costs([record])
     shown = costs[record.workflow_id]
-    assert shown.cost == pytest.approx(sum(float(row["cost"]) for row in rows))
+    assert shown.dollars == pytest.approx(sum(float(row["cost"]) for row in rows))
