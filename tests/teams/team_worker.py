@@ -88,7 +88,7 @@ class _DyingTeam(Team):
 async def work(order: Order) -> None:
     """Do goals until killed."""
     ORDER.update(order)
-    team_agent.Team = _DyingTeam  # type: ignore[misc]
+    vars(team_agent)["Team"] = _DyingTeam
     heartbeats.HEARTBEAT_SECONDS = 0.2  # type: ignore[misc]
     worker_module.RECOVER_SECONDS = 0.3  # type: ignore[misc]
     settings = Settings(home=Path(order["home"]))

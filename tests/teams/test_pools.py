@@ -58,8 +58,9 @@ async def pools(here: Installation) -> AsyncIterator[None]:
 
 
 async def done_by(here: Installation) -> list[tuple[str, str | None]]:
-    found = await here.stores.goals.list(limit=20, agent_type="painter")
-    return [(one.pool, one.result and one.result.summary) for one in found]
+    listed = await here.stores.goals.list(limit=20, agent_type="painter")
+    found = [await here.stores.goals.get(one.workflow_id) for one in listed]
+    return [(one.pool, one.result.summary if one.result else None) for one in found]
 
 
 async def test_a_plan_may_name_them(install: Install, model_server: ModelServer) -> None:
@@ -104,11 +105,12 @@ async def test_a_pipeline_hands_them_its_files_and_no_others(
         output, _ = await here.finish(await here.start("pipeline", {**given, "steps": steps}))
         assert output.success, output.error
         assert await done_by(here) == [("gpu", "a tree in 3, as it is")]
-        for wrong, why in (
+        refused: list[tuple[dict[str, JsonValue], str]] = [
             (_paints(3, model="/etc/passwd"), "none of the team's files"),
             ({"agent": "painter", "description": "a tree"}, "size: Field required"),
             ({"agent": "sculptor", "description": "a tree"}, "sculptor"),
-        ):
+        ]
+        for wrong, why in refused:
             run = await here.start("pipeline", {**given, "steps": [wrong]})
             output, _ = await here.finish(run)
             assert output.error is not None

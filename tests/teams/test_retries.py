@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Final
 
 import pytest
+from pydantic import JsonValue
 from sqlalchemy import func, select
 
 from perdure.agents import AgentSpec, Goal, PermanentError, Result, Run
@@ -16,8 +17,8 @@ from tests.support.installation import Install
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.bundled]
 
 PRICED: Final = "openai-chat:gpt-4o-mini"
-GOOD: Final = {"agent": "payer", "name": "good", "description": "Pay"}
-BAD: Final = {"agent": "flaky", "name": "bad", "description": "Try"}
+GOOD: Final[dict[str, JsonValue]] = {"agent": "payer", "name": "good", "description": "Pay"}
+BAD: Final[dict[str, JsonValue]] = {"agent": "flaky", "name": "bad", "description": "Try"}
 
 
 async def payer(run: Run, goal: Goal) -> Result:
