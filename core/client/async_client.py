@@ -53,6 +53,7 @@ class AsyncGoals(AsyncResource):
     timeline = AsyncOperation(goals.timeline)
     notebook = AsyncOperation(goals.notebook)
     iterate_notebook = AsyncIteration(NOTEBOOK)
+    recording = AsyncOperation(goals.recording)
     list = AsyncOperation(goals.list_page)
     iterate = AsyncIteration(GOALS)
     counts = AsyncOperation(goals.counts)
@@ -367,6 +368,16 @@ class AsyncAudit(AsyncResource):
     iterate = AsyncIteration(AUDIT)
     facts = AsyncOperation(access.list_facts)
     iterate_facts = AsyncIteration(FACTS)
+
+    async def export(self) -> AsyncIterator[bytes]:
+        """Yield the audit trail as it comes: lines of JSON, as ``perdure audit verify`` takes them.
+
+        Raises:
+            ServerUnreachable: The connection broke before the end.
+        """
+        async with self._connection.open(access.export_audit()) as stream:
+            async for piece in stream.pieces():
+                yield piece
 
 
 class AsyncClient(AsyncResource):

@@ -55,6 +55,7 @@ class Goals(Resource):
     timeline = Operation(goals.timeline)
     notebook = Operation(goals.notebook)
     iterate_notebook = Iteration(NOTEBOOK)
+    recording = Operation(goals.recording)
     list = Operation(goals.list_page)
     iterate = Iteration(GOALS)
     counts = Operation(goals.counts)
@@ -371,6 +372,15 @@ class Audit(Resource):
     iterate = Iteration(AUDIT)
     facts = Operation(access.list_facts)
     iterate_facts = Iteration(FACTS)
+
+    def export(self) -> Iterator[bytes]:
+        """Yield the audit trail as it comes: lines of JSON, as ``perdure audit verify`` takes them.
+
+        Raises:
+            ServerUnreachable: The connection broke before the end.
+        """
+        with self._connection.open(access.export_audit()) as stream:
+            yield from stream.pieces()
 
 
 class Client(Resource):

@@ -60,6 +60,8 @@ async def _execute(
     contents: Contents,
     model: str,
 ) -> Ending:
+    if recording.denied == "":  # the goal itself
+        return Ending("failed", failure=recording.error)
     journal, waits = RecordedJournal(recording, contents), UnansweredWaits(observation)
     steps = ReplayedSteps(observation, journal, waits)
     run = Run(

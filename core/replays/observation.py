@@ -87,6 +87,7 @@ class ReplayedSteps(Steps):
     ) -> None:
         super().__init__(journal, waits)
         self._observation = observation
+        self._recorded = journal
         # So no step is started: one without an outcome stops the replay, once no other goes on.
         self.drain()
 
@@ -98,7 +99,7 @@ class ReplayedSteps(Steps):
 
     async def recorded_outcome(self, key: StepKey) -> StepOutcome | None:
         """Return a step's outcome on record, and note that it was asked for."""
-        outcome = await super().recorded_outcome(key)
+        outcome = await super().recorded_outcome(key) or self._recorded.denial(key)
         if outcome is not None:
             self._observation.note(key, answered=True)
         return outcome
@@ -124,6 +125,13 @@ class RecordedJournal:
         keys = [StepKey(step.name, step.digest, step.occurrence) for step in finished]
         self._steps = dict(zip(keys, finished, strict=True))
         self._contents = contents
+        self._denied, self._denial = recording.denied, recording.error
+
+    def denial(self, key: StepKey) -> StepOutcome | None:
+        """Return what a step got that the policy denied; it is withdrawn when the run fails."""
+        if self._denial is None or not self._denied or key.name != self._denied:
+            return None
+        return StepOutcome("", self._denial)
 
     async def load(self) -> Mapping[StepKey, StepOutcome]:
         """Return the finished steps, without values that lie among the contents."""

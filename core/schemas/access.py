@@ -98,6 +98,7 @@ class AuditEntry(Model):
         who: The name of the key or of the person; empty when nobody was recognised.
         key_id: The key.
         address: From which network address; empty for this machine's command line.
+        client: With which program, as it calls itself: the `User-Agent` of a request.
         action: What, such as ``goal.start`` or ``key.revoke``.
         subject: To what: the id of a run, an approval, a key.
         status: The HTTP status that it was answered with.
@@ -110,6 +111,7 @@ class AuditEntry(Model):
     who: str
     key_id: str | None = None
     address: str
+    client: str = ""
     action: str
     subject: str = ""
     status: int

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import JsonValue
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from perdure.api.access.principals import Principal
 from perdure.models import DEFAULT_TENANT
 from perdure.schemas.access import AuditEntry
 from perdure.stores.access.audit import PendingEntry
+
+_MAX_CLIENT_CHARACTERS: Final = 200
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ def entry_of(request: Mapping[str, Any], action: AuditedAction, status: int) -> 
         who=who.name if who else "",
         key_id=who.key_id if who else None,
         address=(request.get("client") or ("",))[0],
+        client=Headers(scope=request).get("user-agent", "")[:_MAX_CLIENT_CHARACTERS],
         action=action.action,
         subject=action.subject,
         status=status,

@@ -21,6 +21,7 @@ from perdure.schemas.access import (
     Scope,
 )
 from perdure.schemas.times import WrittenOut
+from perdure.stores.objects.content_store import streamed
 
 _LINES: Final = "application/jsonl"
 _EXPORT: Final[dict[int | str, dict[str, Any]]] = {
@@ -130,8 +131,9 @@ async def export_audit(service: Service) -> StreamingResponse:
 
     Of the facts of other tenants it has the hashes alone.
     """
+    # An error of the first seal still has a status to tell it with.
     return StreamingResponse(
-        service.stores.trail.export(),
+        await streamed(service.stores.trail.export()),
         media_type=_LINES,
         headers={"Content-Disposition": 'attachment; filename="audit-trail.jsonl"'},
     )

@@ -10,6 +10,7 @@ from perdure.api.problems.types import ProblemType
 from perdure.api.routes.dependencies import Service
 from perdure.schemas.access import Scope
 from perdure.schemas.notebook.records import NotebookList
+from perdure.schemas.replays.recording import Recording
 from perdure.schemas.steps import (
     GoalDetails,
     SettleRequest,
@@ -17,6 +18,7 @@ from perdure.schemas.steps import (
     UnknownSteps,
 )
 from perdure.schemas.timelines import Timeline
+from perdure.stores.timelines.recorded_contents import with_contents
 from perdure.temporal.client.goal_details import goal_details
 
 router = APIRouter(prefix="/api/goals", tags=["steps"])
@@ -66,6 +68,21 @@ async def show_notebook(
     entries = await service.stores.notebook.of(workflow_id, after=after, limit=limit + 1)
     more = entries[limit - 1].key if len(entries) > limit else None
     return NotebookList(entries=entries[:limit], after=more)
+
+
+@router.get(
+    "/{workflow_id}/recording",
+    dependencies=[requires(Scope.ADMIN, "goal.recording")],
+    responses=problems(ProblemType.UNKNOWN_GOAL),
+)
+async def show_recording(workflow_id: str, service: Service) -> Recording:
+    """Show all that is on record of a run, as it is: what `perdure goals replay` goes by.
+
+    It has the goal with its parameters, the values of all steps, and the result.
+    """
+    stores = service.stores
+    recording = await stores.recordings.of(await stores.goals.get(workflow_id))
+    return await with_contents(recording, stores.contents)
 
 
 @router.get(

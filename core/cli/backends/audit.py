@@ -106,12 +106,14 @@ class LocalAudit:
 
     async def _entry(self, action: LocalAction, status: int) -> "AuditEntry":
         from perdure.schemas.access import AuditEntry
+        from perdure.version import core_version
 
         return AuditEntry(
             at=datetime.now(UTC),
             tenant=action.tenant or await self._tenant_of(action.subject),
             who=f"{getpass.getuser()} on the command line",
             address="",
+            client=f"perdure {core_version()}",
             action=action.action,
             subject=action.subject,
             status=status,

@@ -276,3 +276,6 @@ class Backend(Protocol):
         before: int | None,
     ) -> "list[StoredAuditEntry]":
         """Return who did what, newest first."""
+
+    def audit_export(self, tenant: str | None) -> "AsyncIterator[bytes]":
+        """Yield the lines of an export of the audit trail, in pieces of any length."""

@@ -384,6 +384,12 @@ class LocalBackend:
             tenant, limit=limit, before=before, action=action, who=who, subject=subject
         )
 
+    async def audit_export(self, tenant: str | None) -> AsyncIterator[bytes]:  # noqa: D102 -- as there
+        stores = await self._stores()
+        trail = stores.trail if tenant is None else stores.of(tenant).trail
+        async for lines in trail.export():
+            yield lines
+
 
 def _login_name() -> str:
     import getpass

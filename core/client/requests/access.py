@@ -102,3 +102,8 @@ def list_facts(
         limit=limit,
         before=before,
     )
+
+
+def export_audit() -> Request[bytes]:
+    """Return what is sealed of the audit trail, as ``perdure audit verify`` takes it."""
+    return Request("GET", path("api", "audit", "export"), bytes, repeatable=True)

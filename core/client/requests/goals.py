@@ -14,6 +14,7 @@ from perdure.schemas.control import RunAgainResponse
 from perdure.schemas.goals import HoldList, StartResponse
 from perdure.schemas.many_goals import FoundGoal, GoalCounts, GoalPage
 from perdure.schemas.notebook.records import NotebookList
+from perdure.schemas.replays.recording import Recording
 from perdure.schemas.steps import GoalDetails, UnknownSteps
 from perdure.schemas.timelines import Timeline
 
@@ -162,6 +163,11 @@ def result(workflow_id: str) -> Request[Result]:
 def details(workflow_id: str) -> Request[GoalDetails]:
     """Return a run's last steps, what it has used, and what it waits for."""
     return get(("api", "goals", workflow_id, "details"), GoalDetails)
+
+
+def recording(workflow_id: str) -> Request[Recording]:
+    """Return all that is on record of a run, for its replay; admins may."""
+    return get(("api", "goals", workflow_id, "recording"), Recording)
 
 
 def timeline(workflow_id: str) -> Request[Timeline]:

@@ -85,6 +85,9 @@ class Recording(LastingModel):
         artifacts: The files it has stored, in order.
         contents: The contents of files and of large values by digest, in base64; those that are
             not here are read from the stores.
+        denied: The name of the step of which the policy's no was that the run has failed with, and
+            that is in no journal; empty where it was of the goal itself, so that its agent never
+            began; ``None`` where the run has not failed with one.
         renames: Paths of this machine in texts, and what stands for them on record.
     """
 
@@ -101,4 +104,5 @@ class Recording(LastingModel):
     throttled: bool = False
     artifacts: tuple[RecordedArtifact, ...] = ()
     contents: Mapping[str, str] = {}
+    denied: str | None = None
     renames: tuple[tuple[str, str], ...] = ()

@@ -69,3 +69,14 @@ cuts = Table(
     Column("last", BigInteger, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
+
+# Who was erased, by what stands for them since: while one has not ended, the database lets names in
+# the audit table of that tenant be replaced.
+erasures = Table(
+    "audit_erasures",
+    metadata,
+    Column("pseudonym", String(32), primary_key=True),
+    tenant_column(),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from perdure.audit.canonical import salted
 from perdure.audit.seals import Seal, SignedSeal
 from perdure.audit.verification import export_line, fact_line
 from perdure.schemas.access import Fact, FactFilter
 from perdure.stores.audit import tables
+from perdure.stores.audit.erasure import Erasure
 from perdure.stores.audit.settings_facts import add_settings_fact
-from perdure.stores.database.engine import Database, Transaction
+from perdure.stores.database.engine import Database
 from perdure.stores.database.tenancy import TenantStore
 
 _FACTS: Final = tables.facts.c
@@ -105,7 +106,7 @@ class AuditTrail(TenantStore):
             yield text
 
     async def erase(self, name: str, tenant: str) -> bool:
-        """Erase a person from the trail: nobody can tell any more whom digests stand for.
+        """Erase a person: their name goes from all tables, and nobody can tell whom digests mean.
 
         The trail still verifies. What they do later is on record under another digest.
 
@@ -115,13 +116,12 @@ class AuditTrail(TenantStore):
 
         Returns:
             Whether they were on record.
+
+        Raises:
+            StateConflict: They have voted in goals under way, or what they did is held.
+            StoreUnavailable: The database does not answer.
         """
-        person = delete(tables.people).where(_PEOPLE.tenant == tenant, _PEOPLE.name == name)
-
-        def erase(transaction: Transaction) -> bool:
-            return transaction.connection.execute(person).rowcount > 0
-
-        return await self._database.write(erase)
+        return await Erasure(self._database, name, tenant).run()
 
     async def record_settings(self, process: str, values: Mapping[str, str]) -> bool:
         """Put the settings of a process into the trail; see :func:`.add_settings_fact`."""

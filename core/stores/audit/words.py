@@ -19,6 +19,8 @@ _SHOWN: Final = frozenset(
         *("media_type", "size", "success", "done", "status", "kind", "type", "retriable", "goals"),
         *("rule", "rules", "decision", "effect", "action", "agent", "taken_over", "from_step"),
         *("outcome", "expires_seconds"),
+        # Which rules they were, and how many items there are of a batch.
+        *("policy_digest", "items", "budget_cost", "start_at", "end_at"),
         *("scopes", "key_id", "request_id", "seal", "facts", "settings"),
     }
 )

@@ -38,7 +38,8 @@ sessions = Table(
     Index(None, "expires_at"),
 )
 
-# Who did what; the database itself refuses to change or delete a row.
+# Who did what; the database itself refuses to change or delete a row, but for the names in those of
+# a tenant in which somebody is being erased; see stores/audit/erasure.py.
 audit = Table(
     "audit",
     metadata,
@@ -49,6 +50,7 @@ audit = Table(
     Column("who", PlainText, nullable=False),
     Column("key_id", String(80)),
     Column("address", String(64), nullable=False),
+    Column("client", PlainText, nullable=False, server_default=""),
     Column("action", String(32), nullable=False),
     Column("subject", PlainText, nullable=False),
     Column("status", Integer, nullable=False),

@@ -112,7 +112,8 @@ def create_delegate(
         "trace": delegate_trace(parent.trace, child),
     }
     execute(_CREATE, row)
-    add_event(transaction, child, "run.started", {"parent": workflow_id})
+    words = {"description": goal.description, "parameters": str(row["parameters"])}
+    add_event(transaction, child, "run.started", {"parent": workflow_id}, words=words)
     index_new_goal(transaction, child, goal.goal_id, goal.description)
     event = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
     details: dict[str, JsonValue] = {"description": goal.description[:_SHOWN_CHARACTERS]}

@@ -16,7 +16,14 @@ from perdure.stores.objects.object_store import CHUNK_BYTES, ContentChanged, Obj
 
 if TYPE_CHECKING:
     from obstore import Attributes
-    from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
+    from obstore.store import (
+        AzureStore,
+        ClientConfig,
+        GCSStore,
+        RetryConfig,
+        S3Config,
+        S3Store,
+    )
 
 # Parts of a multipart upload that are in memory at once, beside the one that is read.
 _PARTS: Final = 2
@@ -36,7 +43,9 @@ _SAID: Final = re.compile(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>")
 class BucketStore:
     """Objects in a bucket; see :class:`.ObjectStore`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, setting: str = "PERDURE_ARTIFACTS_URL", checksums: bool = False
+    ) -> None:
         """Bind it to a bucket, of which nothing is asked yet.
 
         The credentials, the region and the endpoint come from the cloud's own variables, such as
@@ -44,6 +53,8 @@ class BucketStore:
 
         Args:
             url: Its address, such as ``s3://bucket/prefix``.
+            setting: The setting that names it, for messages.
+            checksums: Send a checksum with each object, which S3 wants where objects are locked.
 
         Raises:
             StoreUnavailable: obstore is not installed, or takes no such address or variables.
@@ -52,12 +63,13 @@ class BucketStore:
             import obstore
         except ImportError as error:
             raise StoreUnavailable(
-                f"PERDURE_ARTIFACTS_URL={url} needs obstore: pip install 'perdure[objects]'"
+                f"{setting}={url} needs obstore: pip install 'perdure[objects]'"
             ) from error
         self.where = url
+        self._setting = setting
         self._obstore = obstore
         with self._translated():
-            self._store = open_bucket(url)
+            self._store = open_bucket(url, checksums=checksums)
 
     async def put(self, key: str, content: bytes | Path, digest: str) -> None:
         """Upload a content; a large one in parts, of which few are in memory."""
@@ -137,16 +149,19 @@ class BucketStore:
     def _unavailable(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(
             f"the object storage {self.where} does not answer as it should ({reason}): see that"
-            " PERDURE_ARTIFACTS_URL is its address, and that the variables of its cloud, such as"
+            f" {self._setting} is its address, and that the variables of its cloud, such as"
             " AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL, are set"
         )
 
 
-def open_bucket(url: str) -> "S3Store | GCSStore | AzureStore":
+def open_bucket(
+    url: str, *, checksums: bool = False
+) -> "S3Store | GCSStore | AzureStore":
     """Return obstore's client of a bucket, with the credentials and addresses of the environment.
 
     Args:
         url: Its address, such as ``s3://bucket/prefix``.
+        checksums: Send a checksum with each object, which S3 wants where objects are locked.
 
     Raises:
         ImportError: obstore is not installed.
@@ -157,7 +172,8 @@ def open_bucket(url: str) -> "S3Store | GCSStore | AzureStore":
     # obstore reads this variable only where no other option is given.
     is_http = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true", "yes"}
     options = _client_options(allow_http=is_http)
-    store = from_url(url, client_options=options, retry_config=_RETRIES)
+    own: S3Config = {"checksum_algorithm": "SHA256"} if checksums and _is_s3(url) else {}
+    store = from_url(url, config=own, client_options=options, retry_config=_RETRIES)
     return cast("S3Store | GCSStore | AzureStore", store)
 
 
@@ -166,6 +182,10 @@ def reason_of(error: Exception) -> str:
     said = _SAID.search(str(error))
     reason = f"{said[1]}: {said[2]}" if said else str(error).partition("\n")[0]
     return message_without_secrets(reason)[:_MESSAGE_CHARACTERS].strip(" .")
+
+
+def _is_s3(url: str) -> bool:
+    return url.startswith(("s3://", "s3a://"))
 
 
 def _client_options(*, allow_http: bool) -> "ClientConfig":

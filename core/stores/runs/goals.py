@@ -113,7 +113,8 @@ class GoalStore(TenantStore):
 
         def create_record(transaction: Transaction) -> None:
             if transaction.connection.execute(self._insert, row).first() is not None:
-                add_event(transaction, workflow_id, "run.started", {})
+                words = words_of_goal(row)
+                add_event(transaction, workflow_id, "run.started", {}, words=words)
                 index_new_goal(transaction, workflow_id, goal.goal_id, goal.description)
             elif agent_version is not None:
                 version = {"run": workflow_id, "version": agent_version}
@@ -304,6 +305,11 @@ def goal_row(
         "scheduled_at": goal.scheduled_at,
         "following": goal.following.model_dump_json() if goal.following else None,
     }
+
+
+def words_of_goal(row: Mapping[str, object]) -> Mapping[str, str]:
+    """Return what the audit trail keeps digests of at a run's start, of its record's columns."""
+    return {name: str(row[name]) for name in ("description", "parameters")}
 
 
 def stored_pool(pool: str | None) -> str | None:

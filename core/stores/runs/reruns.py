@@ -25,7 +25,7 @@ from perdure.stores.journal.wait_ids import step_wait, wait_id
 from perdure.stores.notebook.tables import notebook_entries
 from perdure.stores.objects.content_records import use_contents_of
 from perdure.stores.retention.holds import check_not_being_deleted
-from perdure.stores.runs.goals import goal_row
+from perdure.stores.runs.goals import goal_row, words_of_goal
 from perdure.stores.runs.scores import scores_of
 from perdure.stores.timelines.building import build_timeline, keys_of_ended
 from perdure.stores.timelines.rows import TimelineRows, read_rows
@@ -165,7 +165,8 @@ class RerunStore(TenantStore):
                 "made_from": origin.model_dump(mode="json"),
                 "taken_over": len(kept),
             }
-            add_event(transaction, workflow_id, "run.started", event)
+            words = words_of_goal(row)
+            add_event(transaction, workflow_id, "run.started", event, words=words)
             return Rerun(workflow_id=workflow_id, taken_over=len(kept))
 
         return await self._database.write(create)

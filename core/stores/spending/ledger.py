@@ -59,7 +59,7 @@ _SETTLE: Final = (
         output_tokens=bindparam("output"),
         cost=bindparam("dollars"),
     )
-    .returning(_ROWS.tenant, _ROWS.model, _ROWS.name, _ROWS.digest)
+    .returning(_ROWS.tenant, _ROWS.model, _ROWS.name, _ROWS.digest, _ROWS.occurrence)
 )
 _IS_RECORDED: Final = (
     select(schema.steps.c.name)
@@ -86,7 +86,7 @@ _ABANDON: Final = (
     )
     .returning(
         *(_ROWS.state, _ROWS.input_tokens, _ROWS.output_tokens, _ROWS.cost),
-        *(_ROWS.tenant, _ROWS.model, _ROWS.name, _ROWS.digest),
+        *(_ROWS.tenant, _ROWS.model, _ROWS.name, _ROWS.digest, _ROWS.occurrence),
     )
 )
 _SUMS: Final = (

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
+from perdure.agents.steps.errors import PolicyDenied
 from perdure.agents.steps.keys import OF_THE_POLICY, StepKey
 from perdure.models import Artifact, Failure, GoalRecord, Usage
 from perdure.schemas.replays.recording import (
@@ -51,7 +52,7 @@ _EMITTED: Final = (
     select(_EVENTS.type, _EVENTS.time, _EVENTS.data)
     .where(
         _EVENTS.workflow_id == bindparam("run"),
-        _EVENTS.type.in_(["progress", "artifact"]),
+        _EVENTS.type.in_(["progress", "artifact", "policy.decided"]),
     )
     .order_by(_EVENTS.number)
 )
@@ -116,7 +117,17 @@ def _recording(record: GoalRecord, rows: _Rows) -> Recording:
         progress=tuple(progress),
         throttled=len(progress) >= MAX_UNTHROTTLED,
         artifacts=tuple(_artifacts(timeline, rows.emitted)),
+        denied=_denied(record, rows.emitted),
     )
+
+
+def _denied(record: GoalRecord, emitted: Sequence[RowMapping]) -> str | None:
+    """Return of which step the policy's no was that a run has failed with; empty of the goal."""
+    if record.error is None or record.error.type != PolicyDenied.__name__:
+        return None
+    decisions = [json.loads(row["data"]) for row in emitted if row["type"] == "policy.decided"]
+    denials = [decision for decision in decisions if decision["outcome"] == "deny"]
+    return str(denials[-1].get("step", "")) if denials else None
 
 
 def _versions(record: GoalRecord, rows: TimelineRows) -> tuple[str, ...]:

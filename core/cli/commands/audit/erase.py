@@ -16,10 +16,10 @@ from perdure.cli.runtime.server_choice import this_machine_only
 @handle_errors
 @this_machine_only
 def erase(name: str, tenant: str | None, as_json: bool) -> None:
-    """Erase a person or key by its NAME from the audit trail: only digests of it stay.
+    """Erase a person or key by its NAME: from the list of requests, from votes, from all tables.
 
-    The salt that they were made with is deleted, so nobody can tell whom they stand for, and the
-    trail verifies as before. The list of requests, perdure audit, keeps the name.
+    A pseudonym stands there instead. In the audit trail only digests stay, whose salt is deleted:
+    nobody can tell whom they stand for, and the trail verifies as before.
     """
     run_async(_erase(name, tenant))
     if as_json:
@@ -42,6 +42,6 @@ async def _erase(name: str, tenant: str | None) -> None:
     ):
         if not await stores.trail.erase(name, tenant):
             raise InputRefused(
-                f"nobody called {name!r} is in the audit trail of the tenant {tenant}: see perdure"
+                f"nobody called {name!r} is on record of the tenant {tenant}: see perdure"
                 " audit for the names"
             )

@@ -1,48 +1,69 @@
 """``perdure audit export``: the audit trail as a file that can be verified."""
 
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from perdure.cli.backends.opening import run_with_backend
 from perdure.cli.output.printing import print_json, print_text
 from perdure.cli.runtime.errors import WrongInput, handle_errors
-from perdure.cli.runtime.event_loop import run_async
 from perdure.cli.runtime.options import json_option
-from perdure.cli.runtime.server_choice import this_machine_only
+
+if TYPE_CHECKING:
+    from perdure.cli.backends.backend import Backend
+
+_STDOUT: Final = Path("-")
+# What the line of a seal begins with, after the end of the one before.
+_SEAL: Final = b'\n{"seal":'
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--tenant", help="Only this tenant's; of all others the hashes, so that it verifies.")
 @json_option
 @handle_errors
-@this_machine_only
 def export(file: Path, tenant: str | None, as_json: bool) -> None:
-    """Write what is sealed of the audit trail into FILE, such as trail.jsonl.
+    """Write what is sealed of the audit trail into FILE, such as trail.jsonl; to stdout for -.
 
-    It has a line of JSON for each fact and, after the facts that it covers, one for each seal.
+    It has a line of JSON for each fact and, after the facts that it covers, one for each seal. With
+    --server it is that of the key's tenant, an admin's.
     """
-    seals = run_async(_export(file, tenant))
+    if file == _STDOUT:
+        if as_json:
+            raise WrongInput("the lines of the export are JSON themselves: leave --json out")
+        out = click.get_binary_stream("stdout")
+        run_with_backend(lambda backend: _copy(backend.audit_export(tenant), out.write))
+        out.flush()
+        return
+
+    seals = run_with_backend(lambda backend: _write(backend, tenant, file))
     if as_json:
         print_json({"file": str(file), "seals": seals, "bytes": file.stat().st_size})
     else:
         print_text(f"{file}  {seals:,} seals, {file.stat().st_size:,} bytes")
 
 
-async def _export(file: Path, tenant: str | None) -> int:
-    from perdure.settings import Settings
-    from perdure.stores import open_stores
+async def _write(backend: "Backend", tenant: str | None, file: Path) -> int:
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("wb") as target:
+            seals = await _copy(backend.audit_export(tenant), target.write)
+        part.replace(file)
+    except OSError as error:
+        raise WrongInput(f"{file} cannot be written ({error.strerror or error})") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return seals
 
-    seals = -1  # the first line is of none
-    async with open_stores(Settings()) as stores:
-        trail = stores.trail if tenant is None else stores.of(tenant).trail
-        part = file.with_name(f"{file.name}.part")
-        try:
-            with part.open("wb") as target:
-                async for lines in trail.export():
-                    target.write(lines)
-                    seals += 1
-            part.replace(file)
-        except OSError as error:
-            raise WrongInput(f"{file} cannot be written ({error.strerror or error})") from error
+
+async def _copy(pieces: AsyncIterator[bytes], write: Callable[[bytes], object]) -> int:
+    """Write what comes, and return how many seals there were."""
+    seals, tail = 0, b""
+    async for piece in pieces:
+        write(piece)
+        text = tail + piece
+        seals += text.count(_SEAL)
+        tail = text[-len(_SEAL) + 1 :]
     return seals

@@ -19,7 +19,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
 @click.option(
     "--public-key",
     "public_keys",
@@ -46,7 +48,7 @@ def verify(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    """Verify FILE, which perdure audit export has written; status 1 if anything is wrong.
+    """Verify FILE, which perdure audit export has written, or stdin for -; status 1 if it is wrong.
 
     It needs no database and no settings. What was edited, deleted, inserted, moved, cut off or
     forged is named with its place.
@@ -56,7 +58,7 @@ def verify(
 
     keys = [load_public_key(path) for path in public_keys]
     anchored = anchor.read_bytes().splitlines() if anchor is not None else []
-    with file.open("rb") as lines:
+    with click.open_file(str(file), "rb") as lines:
         found = verify_lines(lines, keys, anchored=anchored, until=until)
     if as_json:
         document = asdict(found) | {

@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,16 +14,15 @@ from perdure.cli.runtime.command_settings import settings_with_files
 from perdure.cli.runtime.errors import WrongInput, handle_errors
 from perdure.cli.runtime.event_loop import run_async
 from perdure.cli.runtime.options import goals_argument, json_option, plugin_option
-from perdure.cli.runtime.server_choice import this_machine_only
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from perdure.cli.replays.process import ReplayProcess
     from perdure.cli.replays.recordings import Recordings
-    from perdure.models import GoalRecord
     from perdure.schemas.many_goals import GoalFilter
+    from perdure.schemas.replays.recording import Recording
     from perdure.schemas.replays.replay import GoalReplay
-    from perdure.settings import Settings
-    from perdure.stores import Stores
 
 
 @click.command()
@@ -45,6 +44,14 @@ if TYPE_CHECKING:
     " given.",
 )
 @click.option(
+    "--with",
+    "versions",
+    multiple=True,
+    metavar="VERSION",
+    help="Replay with another version of a plugin too, such as perdure-analysis==1.2, which is"
+    " installed for as long as the command runs; several may be given.",
+)
+@click.option(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -53,12 +60,12 @@ if TYPE_CHECKING:
 @plugin_option
 @json_option
 @handle_errors
-@this_machine_only
 def replay(
     goals: tuple[str, ...],
     tenant: str | None,
     last: int | None,
     pythons: tuple[Path, ...],
+    versions: tuple[str, ...],
     save: Path | None,
     plugin_files: tuple[Path, ...],
     as_json: bool,
@@ -67,18 +74,26 @@ def replay(
     """Execute goals' agents over their records, and show where the code takes another way.
 
     Nothing has an effect: what is on record answers each step, and where there is nothing on record
-    the replay stops and says what would be done. No server needs to run. The exit status is 0 when
-    every goal goes the way of its record.
+    the replay stops and says what would be done. No server needs to run; with --server its records
+    are replayed, with the agents of this machine, and the key has to be an admin's. The exit status
+    is 0 when every goal goes the way of its record.
     """
     criteria = criteria_of(**options)
     if bool(goals) == bool(criteria or tenant or last):
         raise WrongInput("name goals, or say which with --agent, --status, --last and the like")
     if save is not None and len(goals) != 1:
         raise WrongInput("--save writes one goal's record: name one goal")
-    settings = settings_with_files(plugin_files)
     chosen = _Chosen(goals, criteria, tenant, last or 50)
-    found = run_async(_replay(settings, chosen, pythons, plugin_files, save, as_json))
+    others = _Others(pythons, versions)
+    found = run_async(_replay(chosen, others, plugin_files, save, as_json))
     sys.exit(0 if all(goal.same for goal in found) else 1)
+
+
+class _Others(NamedTuple):
+    """What goals are replayed with besides this environment: interpreters, and versions."""
+
+    pythons: tuple[Path, ...]
+    versions: tuple[str, ...]
 
 
 class _Chosen:
@@ -100,7 +115,7 @@ class _Chosen:
         self._tenant = tenant
         self._last = last
 
-    async def find(self, stores: "Stores") -> list[str]:
+    async def find(self, recordings: "Recordings") -> "Sequence[str]":
         """Return the runs.
 
         Raises:
@@ -108,40 +123,31 @@ class _Chosen:
             AmbiguousName: A name fits several goals.
         """
         if self.are_named:
-            return [await stores.goals.find(goal) for goal in self._goals]
-        owned = stores if self._tenant is None else stores.of(self._tenant)
-        records = await owned.goals.list(limit=self._last, **self._criteria)
-        return [record.workflow_id for record in records]
+            return [await recordings.find(goal) for goal in self._goals]
+        return await recordings.newest(self._criteria, tenant=self._tenant, limit=self._last)
 
 
 async def _replay(
-    settings: "Settings",
     chosen: _Chosen,
-    pythons: tuple[Path, ...],
+    others: _Others,
     plugin_files: tuple[Path, ...],
     save: Path | None,
     as_json: bool,
 ) -> "list[GoalReplay]":
     from perdure.cli.output.replays import print_replay, print_report
-    from perdure.cli.replays.process import ReplayProcess
-    from perdure.cli.replays.recordings import Recordings
+    from perdure.cli.replays.opening import open_recordings
     from perdure.schemas.replays.replay import ReplayReport
-    from perdure.stores import open_stores
 
     found: list[GoalReplay] = []
     async with AsyncExitStack() as stack:
-        stores = await stack.enter_async_context(open_stores(settings))
-        runs = await chosen.find(stores)
-        recordings = Recordings(stores, settings)
-        processes = [
-            await stack.enter_async_context(ReplayProcess.opened(python, files))
-            for python, files in [(None, plugin_files), *((one, ()) for one in pythons)]
-        ]
+        settings = settings_with_files(plugin_files)
+        recordings = await stack.enter_async_context(open_recordings(settings))
+        runs = await chosen.find(recordings)
+        processes = await _open_processes(stack, others, plugin_files)
         for workflow_id in runs:
-            record = await stores.goals.get(workflow_id)
             if save is not None:
-                await _save(recordings, record, save)
-            found.append(await _replay_goal(recordings, record, processes))
+                await _save(await recordings.complete(workflow_id), save)
+            found.append(await _replay_goal(recordings, workflow_id, processes))
             if not as_json and len(runs) > 1:
                 print_message(f"{len(found)} of {len(runs)} replayed")
     same = sum(goal.same for goal in found)
@@ -156,29 +162,45 @@ async def _replay(
     return found
 
 
+async def _open_processes(
+    stack: AsyncExitStack, others: _Others, plugin_files: tuple[Path, ...]
+) -> "list[ReplayProcess]":
+    """Open a process of this environment, and one of each of the others."""
+    from perdure.cli.replays.environment import environment_with
+    from perdure.cli.replays.process import ReplayProcess
+
+    pythons = [*others.pythons]
+    for version in others.versions:
+        print_message(f"installing {version}")
+        pythons.append(await stack.enter_async_context(environment_with(version)))
+    return [
+        await stack.enter_async_context(ReplayProcess.opened(python, files))
+        for python, files in [(None, plugin_files), *((one, ()) for one in pythons)]
+    ]
+
+
 async def _replay_goal(
-    recordings: "Recordings", record: "GoalRecord", processes: "list[ReplayProcess]"
+    recordings: "Recordings", workflow_id: str, processes: "list[ReplayProcess]"
 ) -> "GoalReplay":
     from perdure.schemas.replays.replay import GoalReplay
 
-    async with recordings.local(record) as recording:
+    async with recordings.recording(workflow_id) as recording:
         replays = [await process.replay(recording, recordings.read) for process in processes]
     return GoalReplay(
-        workflow_id=record.workflow_id,
-        agent_type=record.agent_type,
-        status=record.status,
+        workflow_id=workflow_id,
+        agent_type=recording.goal.agent_type,
+        status=recording.status,
         recorded=recording.versions,
         same=all(one.same for one in replays),
         replays=tuple(replays),
     )
 
 
-async def _save(recordings: "Recordings", record: "GoalRecord", file: Path) -> None:
+async def _save(recording: "Recording", file: Path) -> None:
     import asyncio
 
-    text = (await recordings.complete(record)).model_dump_json(indent=1)
     try:
-        await asyncio.to_thread(_write, file, text)
+        await asyncio.to_thread(_write, file, recording.model_dump_json(indent=1))
     except OSError as error:
         raise WrongInput(f"{file} cannot be written ({error.strerror or error})") from error
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from perdure.stores.database.errors import StoreUnavailable
-from perdure.stores.objects.address import open_objects
+from perdure.stores.objects.bucket import BucketStore
 from perdure.stores.objects.object_store import ObjectStore
 
 POST_SECONDS: Final = 10.0
@@ -75,26 +75,37 @@ class WebAnchor:
 
 
 class BucketAnchor:
-    """A bucket in which each seal is an object; its object lock keeps them from being replaced."""
+    """A bucket in which each seal is an object; its object lock keeps them from being replaced.
+
+    An object that is there is written no second time: where it is locked it could not be, and where
+    it is not, whatever was put in its place is noticed.
+    """
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
     async def put(self, number: int, line: str) -> None:  # noqa: D102 -- as the protocol
-        content = line.encode() + b"\n"
+        key, content = f"seal-{number:09d}.json", line.encode() + b"\n"
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         try:
-            await self._objects.put(f"seal-{number:09d}.json", content, digest)
+            if not await self._objects.exists(key):
+                await self._objects.put(key, content, digest)
+                return
+            there = b"".join([piece async for piece in self._objects.read(key)])
         except StoreUnavailable as error:
             raise AnchorAway(str(error)) from error
+        if there != content:
+            raise AnchorAway(
+                f"{self._objects.where}/{key} is another seal: see who writes there, or name a"
+                " prefix that no other installation has"
+            )
 
 
-def anchor_at(address: str, home: Path) -> Anchor | None:
+def anchor_at(address: str) -> Anchor | None:
     """Return the place that a setting names.
 
     Args:
         address: ``PERDURE_AUDIT_ANCHOR``; nowhere when empty.
-        home: ``PERDURE_HOME``.
 
     Raises:
         AnchorUnusable: It names none.
@@ -108,7 +119,8 @@ def anchor_at(address: str, home: Path) -> Anchor | None:
     if parts.scheme in _WEB and parts.netloc:
         return WebAnchor(address)
     if parts.scheme in _BUCKETS and parts.netloc:
-        return BucketAnchor(open_objects(address, home))
+        bucket = BucketStore(address, setting="PERDURE_AUDIT_ANCHOR", checksums=True)
+        return BucketAnchor(bucket)
     raise AnchorUnusable(
         f"PERDURE_AUDIT_ANCHOR: {address[:200]!r} is no place for seals: write it as"
         " file:///folder/seals.jsonl, https://witness.example/seals or s3://bucket/prefix"

@@ -58,7 +58,7 @@ class SealingPass:
             return None
         key = load_signing_key(settings.audit_key)
         kept = timedelta(days=settings.audit_retention_days)
-        anchor = anchor_at(settings.audit_anchor, settings.home)
+        anchor = anchor_at(settings.audit_anchor)
         return cls(stores, key, kept, holder, anchor)
 
     async def run(self) -> int:
