@@ -19,6 +19,7 @@ from perdure.audit.seals import SignedSeal, time_text
 # More is counted and not kept.
 MAX_FINDINGS: Final = 1_000
 _HEX_DIGITS: Final = 64
+_NAMES: Final = frozenset({"fact", "hash", "number"})
 _EXPORTED: Final = re.compile(
     rb'\{"fact":(.*),"hash":"([0-9a-f]{64})","number":([1-9][0-9]{0,17})\}', re.DOTALL
 )
@@ -130,7 +131,7 @@ class _Verifier:
             self._read_seal(number, values)
         elif "number" in values:
             self._read_fact(number, line, values)
-        elif "export" not in values:
+        elif "export" not in values or number > 1:
             self.report(f"line {number}", "is neither a fact nor a seal: it was inserted", number)
 
     def _read_fact(self, line: int, text: bytes, values: dict[str, Any]) -> None:
@@ -140,7 +141,9 @@ class _Verifier:
             self.report(f"line {line}", "is no fact with a number and a hash", line)
             return
         self.result.facts += 1
-        if "fact" not in values:
+        if not values.keys() <= _NAMES:
+            self.report(f"fact {number}", "has more than a fact has: it was changed", line)
+        elif "fact" not in values:
             self.result.withheld += 1
         elif not _has_hash(text, digest):
             self.report(f"fact {number}", "was changed: it does not have its hash any more", line)
@@ -164,7 +167,6 @@ class _Verifier:
             self.report(place, "was forged or changed: its signature is not the key's", line)
             return
         self._follow(signed, line)
-        rows = self._ordered(rows)
         self._check_rows(signed, rows, line)
 
     def _follow(self, signed: SignedSeal, line: int) -> None:
@@ -205,12 +207,12 @@ class _Verifier:
     def _check_rows(self, signed: SignedSeal, rows: list[_Row], line: int) -> None:
         seal = signed.seal
         sealed = seal.numbers()
-        there = [row for row in rows if row.number in sealed]
         for row in rows:
             if row.number not in sealed:
                 self.report(
                     f"fact {row.number}", f"is not in seal {seal.number}: it was inserted", row.line
                 )
+        there = self._ordered([row for row in rows if row.number in sealed])
         missing = sealed - {row.number for row in there}
         for number in sorted(missing):
             self.report(f"fact {number}", f"of seal {seal.number} is missing: it was deleted")

@@ -202,10 +202,10 @@ def test_an_interpreter_without_perdure_is_named(perdure: CommandLine, tmp_path:
     assert f"{empty} cannot be run (Permission denied)" in done.stderr
 
 
-def test_a_server_has_its_own_code(perdure: CommandLine) -> None:
+def test_a_servers_goals_need_the_server(perdure: CommandLine) -> None:
     done = perdure("--server", "http://127.0.0.1:9", "goals", "replay", "goal-1")
     assert done.returncode == 1
-    assert "is for the machine that it is typed on" in done.stderr
+    assert "http://127.0.0.1:9 cannot be reached" in done.stderr
 
 
 async def test_an_agent_that_computes_for_ever_is_given_up(

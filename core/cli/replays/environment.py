@@ -1,6 +1,7 @@
 """Throw-away environments with another version of a plugin, for its replay."""
 
 import asyncio
+import os
 import shutil
 import sys
 import sysconfig
@@ -13,7 +14,7 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 
 from perdure.cli.output.event_text import one_line
-from perdure.cli.replays.process import ReplayImpossible
+from perdure.cli.replays.process import OWN_VARIABLES, ReplayImpossible
 
 INSTALL_SECONDS: Final = 600.0
 _NETWORK_SECONDS: Final = 15
@@ -94,8 +95,10 @@ def _has_pip() -> bool:
 
 async def _run(command: Sequence[str]) -> str | None:
     """Run a command; return why it failed, and ``None`` if it did not."""
+    environment = {name: os.environ[name] for name in os.environ if name not in OWN_VARIABLES}
     process = await asyncio.create_subprocess_exec(
         *command,
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -23,7 +23,7 @@ REPLAY_SECONDS: Final = 120.0
 # … and the process until it has loaded the plugins, on a machine that is busy.
 _START_SECONDS: Final = 120.0
 # What another environment must not be given: what this one is made of.
-_OWN_VARIABLES: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+OWN_VARIABLES: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
 _START: Final = """
 import json, sys
@@ -149,7 +149,7 @@ class ReplayProcess:
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
         if self.python is not None:
-            for name in _OWN_VARIABLES:
+            for name in OWN_VARIABLES:
                 environment.pop(name, None)
             # In this one's home is written which agents this environment has.
             self._home = self._home or TemporaryDirectory(prefix="perdure-replay-")

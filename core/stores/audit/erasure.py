@@ -77,6 +77,17 @@ _HELD: Final = (
     .order_by(holds.c.workflow_id)
 )
 
+_SESSIONS: Final = access_schema.sessions.c
+_END_SESSIONS: Final = delete(access_schema.sessions).where(
+    _SESSIONS.tenant == _TENANT, _SESSIONS.name.in_(_NAMES)
+)
+_REQUESTS_BY: Final = update(access_schema.audit).where(
+    _AUDIT.tenant == _TENANT, _AUDIT.who.in_(_NAMES)
+)
+_REQUESTS_ABOUT: Final = update(access_schema.audit).where(
+    _AUDIT.tenant == _TENANT, _AUDIT.subject.in_(_NAMES)
+)
+
 
 class _Names(NamedTuple):
     """A column that holds a name, and whose rows are the tenant's."""
@@ -190,25 +201,24 @@ class Erasure:
             "began_at": datetime.now(UTC),
         }
         execute(tables.erasures.insert(), row)
-        asked = {"owner": self._tenant, "names": self._names}
-        by = self._pseudonym
+        # One for each spelling: there may be a row of each where a name is part of the key.
+        return sum(
+            self._rename(transaction, name, f"{self._pseudonym}-{number}" if number else "")
+            for number, name in enumerate(self._names)
+        )
+
+    def _rename(self, transaction: Transaction, name: str, other: str) -> int:
+        execute = transaction.connection.execute
+        by = other or self._pseudonym
+        asked = {"owner": self._tenant, "names": [name]}
         found = 0
         for names in _COLUMNS:
             change = update(names.table).where(names.owned, names.column.in_(_NAMES))
             found += execute(change.values({names.column: by}), asked).rowcount
-        sessions = access_schema.sessions
-        ended = delete(sessions).where(sessions.c.tenant == _TENANT, sessions.c.name.in_(_NAMES))
-        found += execute(ended, asked).rowcount
-        requests = (
-            update(access_schema.audit)
-            .where(_AUDIT.tenant == _TENANT, _AUDIT.who.in_(_NAMES))
-            .values({_AUDIT.who: by, _AUDIT.address: "", _AUDIT.client: ""})
-        )
+        found += execute(_END_SESSIONS, asked).rowcount
+        requests = _REQUESTS_BY.values({_AUDIT.who: by, _AUDIT.address: "", _AUDIT.client: ""})
         found += execute(requests, asked).rowcount
-        subjects = update(access_schema.audit).where(
-            _AUDIT.tenant == _TENANT, _AUDIT.subject.in_(_NAMES)
-        )
-        return found + execute(subjects.values({_AUDIT.subject: by}), asked).rowcount
+        return found + execute(_REQUESTS_ABOUT.values({_AUDIT.subject: by}), asked).rowcount
 
     def _check(self, transaction: Transaction) -> None:
         execute = transaction.connection.execute
