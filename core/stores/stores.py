@@ -47,6 +47,7 @@ from perdure.stores.objects.sealed_objects import SealedObjects
 from perdure.stores.resealing.resealing_store import ResealingStore
 from perdure.stores.retention.deletion import DeletionStore
 from perdure.stores.retention.due import DueStore
+from perdure.stores.retention.erasure import PeopleStore
 from perdure.stores.retention.holds import HoldStore
 from perdure.stores.retention.leases import LeaseStore
 from perdure.stores.runs.agents import AgentStore
@@ -121,6 +122,7 @@ class Stores:
     notebook: NotebookStore
     deletion: DeletionStore
     holds: HoldStore
+    people: PeopleStore
     due: DueStore
     slots: SlotStore
     leases: LeaseStore
@@ -251,6 +253,7 @@ async def open_stores(
             notebook=NotebookStore(database),
             deletion=DeletionStore(database),
             holds=HoldStore(database),
+            people=PeopleStore(database),
             due=DueStore(database),
             slots=SlotStore(database),
             leases=leases,

@@ -246,8 +246,8 @@ async def test_whoever_is_erased_is_known_no_more_and_the_trail_verifies(
     await see_a_goal_through(stores)
     await stores.seals.seal(key)
     before = await exported(stores)
-    assert await stores.trail.erase("ann", DEFAULT_TENANT)
-    assert not await stores.trail.erase("ann", DEFAULT_TENANT)
+    assert await stores.people.erase("ann", DEFAULT_TENANT)
+    assert not await stores.people.erase("ann", DEFAULT_TENANT)
     [started] = await facts(stores, "goal.start")
     assert not started.is_known
     assert started.who != "ann"

@@ -139,7 +139,7 @@ async def test_a_person_who_was_erased_is_in_no_table(
         "goals", "intents", "scores", "sessions", "steps", "votes",
     }  # fmt: skip
 
-    assert await stores.trail.erase(NAME, DEFAULT_TENANT)
+    assert await stores.people.erase(NAME, DEFAULT_TENANT)
 
     left = await tables_with(stores, NAME, ADDRESS, CLIENT)
     # What others did from there stays theirs.
@@ -165,7 +165,7 @@ async def test_a_person_who_was_erased_is_in_no_table(
     assert (voted.who, voted.details) == ("a team's key", {"by": vote.by, "approved": True})
     [decided] = [e for e in await events(stores, run) if e.type == "approval.decided"]
     assert json.dumps(decided.data).count(vote.by) == 1
-    assert not await stores.trail.erase(NAME, DEFAULT_TENANT)
+    assert not await stores.people.erase(NAME, DEFAULT_TENANT)
 
 
 async def events(stores: Stores, run: str) -> list[Event]:
@@ -175,7 +175,7 @@ async def events(stores: Stores, run: str) -> list[Event]:
 async def test_the_same_name_in_another_tenant_stays(stores: Stores) -> None:
     await take_part(stores)
     await take_part(stores, tenant="other")
-    assert await stores.trail.erase(NAME, DEFAULT_TENANT)
+    assert await stores.people.erase(NAME, DEFAULT_TENANT)
     left = await tables_with(stores, NAME)
     assert {"audit", "votes", "events", "goals", "api_keys"} <= {*left}
     for name in ("audit", "goals", "api_keys", "audit_people"):
@@ -186,7 +186,7 @@ async def test_every_spelling_that_is_on_record_is_erased(stores: Stores) -> Non
     await take_part(stores)
     spelled = entry("goal.start", NAME.upper(), {"by": f" {NAME.lower()}"}, DEFAULT_TENANT)
     await stores.access.audit.append(spelled)
-    assert await stores.trail.erase(NAME, DEFAULT_TENANT)
+    assert await stores.people.erase(NAME, DEFAULT_TENANT)
     assert await tables_with(stores, NAME, NAME.upper(), NAME.lower()) == {}
 
 
@@ -199,10 +199,10 @@ async def test_whose_votes_a_goal_under_way_goes_by_is_erased_once_it_has_ended(
     vote = Vote(by=NAME, approved=True, reason="", at=datetime.now(UTC))
     await stores.approvals.vote(wait.id, vote)
     with pytest.raises(StateConflict, match=f"has voted in {run}, under way"):
-        await stores.trail.erase(NAME, DEFAULT_TENANT)
+        await stores.people.erase(NAME, DEFAULT_TENANT)
     assert "votes" in await tables_with(stores, NAME)
     await stores.results.store(run, GoalStatus.FAILED, None, 1.0)
-    assert await stores.trail.erase(NAME, DEFAULT_TENANT)
+    assert await stores.people.erase(NAME, DEFAULT_TENANT)
     assert await tables_with(stores, NAME) == {}
 
 
@@ -210,11 +210,11 @@ async def test_what_is_held_is_kept_as_it_is(stores: Stores) -> None:
     run = await take_part(stores)
     await stores.holds.hold(run, "counsel", "a case")
     with pytest.raises(StateConflict, match=f"{run} is held.*release it first"):
-        await stores.trail.erase(NAME, DEFAULT_TENANT)
+        await stores.people.erase(NAME, DEFAULT_TENANT)
     await stores.holds.release(run)
     await stores.of(DEFAULT_TENANT).holds.hold_tenant("counsel", "a case")
     with pytest.raises(StateConflict, match=f"the tenant {DEFAULT_TENANT} is held"):
-        await stores.trail.erase(NAME, DEFAULT_TENANT)
+        await stores.people.erase(NAME, DEFAULT_TENANT)
 
 
 @pytest.mark.parametrize(
@@ -247,5 +247,5 @@ async def test_names_go_from_encrypted_stores_too(settings: Settings, tmp_path: 
     encrypted = settings.model_copy(update={"encryption_keys": keys})
     async with open_stores(encrypted) as stores:
         await take_part(stores)
-        assert await stores.trail.erase(NAME, DEFAULT_TENANT)
+        assert await stores.people.erase(NAME, DEFAULT_TENANT)
         assert await tables_with(stores, NAME) == {}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from perdure.audit.keys import load_public_key, load_signing_key
 from perdure.audit.verification import verify
@@ -81,7 +82,9 @@ async def test_facts_of_goals_that_retention_deletes_stay_and_it_is_one_itself(
         await stores.goals.create(goal, "goal-sales-1", datetime.now(UTC))
         await stores.results.store("goal-sales-1", GoalStatus.COMPLETED, None, 1.0)
         await seal(settings, stores)
-        assert await RetentionPass(stores, Retention.parse("0"), "this one").run() == 1
+        long_ago = text("UPDATE goals SET ended_at = '2020-01-01 00:00:00.000000'")
+        await stores.database.write(lambda transaction: transaction.connection.execute(long_ago))
+        assert await RetentionPass(stores, Retention.parse("30"), "this one").run() == 1
         await seal(settings, stores)
         facts = await stores.trail.list(FactFilter(subject="goal-sales-1"), limit=50)
         assert [fact.kind for fact in facts][::-1] == [

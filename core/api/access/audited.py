@@ -52,7 +52,7 @@ def entry_of(request: Mapping[str, Any], action: AuditedAction, status: int) -> 
         who=who.name if who else "",
         key_id=who.key_id if who else None,
         address=(request.get("client") or ("",))[0],
-        client=Headers(scope=request).get("user-agent", "")[:_MAX_CLIENT_CHARACTERS],
+        client=Headers(raw=request["headers"]).get("user-agent", "")[:_MAX_CLIENT_CHARACTERS],
         action=action.action,
         subject=action.subject,
         status=status,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from perdure.schemas.replays.recording import Recording
 
 if TYPE_CHECKING:
-    from perdure.cli.backends.remote import RemoteBackend
     from perdure.client import AsyncClient
+    from perdure.models import GoalRecord
     from perdure.schemas.many_goals import GoalFilter
     from perdure.settings import Settings
     from perdure.stores import Stores
@@ -46,6 +46,18 @@ class Recordings(Protocol):
         Raises:
             LookupError: It is not there.
         """
+
+
+class Goals(Protocol):
+    """The goals of a server, as commands name and choose them."""
+
+    async def find_goal(self, name: str) -> str:
+        """Return the workflow id of the run that a person named."""
+
+    async def goals(
+        self, criteria: "GoalFilter", *, tenant: str | None, limit: int
+    ) -> "list[GoalRecord]":
+        """Return runs, newest first."""
 
 
 class LocalRecordings:
@@ -106,17 +118,17 @@ class RemoteRecordings:
     replay says that it is not there.
     """
 
-    def __init__(self, client: "AsyncClient", backend: "RemoteBackend") -> None:
+    def __init__(self, client: "AsyncClient", goals: Goals) -> None:
         self._client = client
-        self._backend = backend
+        self._goals = goals
 
     async def find(self, name: str) -> str:  # noqa: D102 -- as the protocol has it
-        return await self._backend.find_goal(name)
+        return await self._goals.find_goal(name)
 
     async def newest(  # noqa: D102 -- as the protocol has it
         self, criteria: "GoalFilter", *, tenant: str | None, limit: int
     ) -> Sequence[str]:
-        records = await self._backend.goals(criteria, tenant=tenant, limit=limit)
+        records = await self._goals.goals(criteria, tenant=tenant, limit=limit)
         return [record.workflow_id for record in records]
 
     @asynccontextmanager

@@ -155,9 +155,12 @@ def _add(transaction: Transaction, rows: list[dict[str, object]]) -> None:
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:
-    clean = data_without_secrets({"subject": entry.subject, "details": entry.details})
+    clean = data_without_secrets(
+        {"subject": entry.subject, "details": entry.details, "client": entry.client}
+    )
     return entry.model_dump() | {
         "subject": str(clean["subject"])[:MAX_SUBJECT_CHARACTERS],
+        "client": clean["client"],
         "details": json.dumps(clean["details"], ensure_ascii=False),
         "at": entry.at.astimezone(UTC),
     }

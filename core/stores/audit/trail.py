@@ -12,7 +12,6 @@ from perdure.audit.seals import Seal, SignedSeal
 from perdure.audit.verification import export_line, fact_line
 from perdure.schemas.access import Fact, FactFilter
 from perdure.stores.audit import tables
-from perdure.stores.audit.erasure import Erasure
 from perdure.stores.audit.settings_facts import add_settings_fact
 from perdure.stores.database.engine import Database
 from perdure.stores.database.tenancy import TenantStore
@@ -104,24 +103,6 @@ class AuditTrail(TenantStore):
         while (lines := await self._seal_after(number)) is not None:
             number, text = lines
             yield text
-
-    async def erase(self, name: str, tenant: str) -> bool:
-        """Erase a person: their name goes from all tables, and nobody can tell whom digests mean.
-
-        The trail still verifies. What they do later is on record under another digest.
-
-        Args:
-            name: The person's name.
-            tenant: Of which tenant.
-
-        Returns:
-            Whether they were on record.
-
-        Raises:
-            StateConflict: They have voted in goals under way, or what they did is held.
-            StoreUnavailable: The database does not answer.
-        """
-        return await Erasure(self._database, name, tenant).run()
 
     async def record_settings(self, process: str, values: Mapping[str, str]) -> bool:
         """Put the settings of a process into the trail; see :func:`.add_settings_fact`."""

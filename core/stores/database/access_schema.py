@@ -39,7 +39,7 @@ sessions = Table(
 )
 
 # Who did what; the database itself refuses to change or delete a row, but for the names in those of
-# a tenant in which somebody is being erased; see stores/audit/erasure.py.
+# a tenant in which somebody is being erased; see stores/retention/erasure.py.
 audit = Table(
     "audit",
     metadata,

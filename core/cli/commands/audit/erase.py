@@ -40,7 +40,7 @@ async def _erase(name: str, tenant: str | None) -> None:
         open_stores(Settings()) as stores,
         LocalAudit(stores).doing("audit.erase", tenant=tenant),
     ):
-        if not await stores.trail.erase(name, tenant):
+        if not await stores.people.erase(name, tenant):
             raise InputRefused(
                 f"nobody called {name!r} is on record of the tenant {tenant}: see perdure"
                 " audit for the names"

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,15 +14,17 @@ from perdure.cli.runtime.command_settings import settings_with_files
 from perdure.cli.runtime.errors import WrongInput, handle_errors
 from perdure.cli.runtime.event_loop import run_async
 from perdure.cli.runtime.options import goals_argument, json_option, plugin_option
+from perdure.cli.runtime.server_choice import chosen_server
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from perdure.cli.replays.process import ReplayProcess
     from perdure.cli.replays.recordings import Recordings
     from perdure.schemas.many_goals import GoalFilter
     from perdure.schemas.replays.recording import Recording
     from perdure.schemas.replays.replay import GoalReplay
+    from perdure.settings import Settings
 
 
 @click.command()
@@ -135,13 +137,12 @@ async def _replay(
     as_json: bool,
 ) -> "list[GoalReplay]":
     from perdure.cli.output.replays import print_replay, print_report
-    from perdure.cli.replays.opening import open_recordings
     from perdure.schemas.replays.replay import ReplayReport
 
     found: list[GoalReplay] = []
     async with AsyncExitStack() as stack:
         settings = settings_with_files(plugin_files)
-        recordings = await stack.enter_async_context(open_recordings(settings))
+        recordings = await stack.enter_async_context(_open_recordings(settings))
         runs = await chosen.find(recordings)
         processes = await _open_processes(stack, others, plugin_files)
         for workflow_id in runs:
@@ -160,6 +161,25 @@ async def _replay(
     else:
         print_report(report)
     return found
+
+
+@asynccontextmanager
+async def _open_recordings(settings: "Settings") -> "AsyncIterator[Recordings]":
+    """Yield those of this machine's stores, or of the server that was chosen."""
+    from perdure.cli.replays.recordings import LocalRecordings, RemoteRecordings
+
+    server = chosen_server()
+    if server is None:
+        from perdure.stores import open_stores
+
+        async with open_stores(settings) as stores:
+            yield LocalRecordings(stores, settings)
+        return
+    from perdure.cli.backends.remote import RemoteBackend
+    from perdure.client import AsyncClient
+
+    async with AsyncClient(server.url, api_key=server.key or "") as client:
+        yield RemoteRecordings(client, RemoteBackend(client))
 
 
 async def _open_processes(
@@ -183,6 +203,7 @@ async def _replay_goal(
     recordings: "Recordings", workflow_id: str, processes: "list[ReplayProcess]"
 ) -> "GoalReplay":
     from perdure.schemas.replays.replay import GoalReplay
+    from perdure.settings import Settings
 
     async with recordings.recording(workflow_id) as recording:
         replays = [await process.replay(recording, recordings.read) for process in processes]

@@ -154,12 +154,38 @@ _TEXTS: Final = (
 )
 
 
-class Erasure:
+class PeopleStore:
+    """The people whose names are on record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def erase(self, name: str, tenant: str) -> bool:
+        """Erase a person: their name goes from all tables, and nobody can tell whom digests mean.
+
+        The audit trail still verifies. What they do later is on record under another digest. What a
+        process that died in between has begun, the next one completes.
+
+        Args:
+            name: The person's name; every spelling of it that the audit trail knows is erased.
+            tenant: Of which tenant.
+
+        Returns:
+            Whether they were on record.
+
+        Raises:
+            StateConflict: They have voted in goals under way, or what they did is held.
+            StoreUnavailable: The database does not answer.
+        """
+        return await _Erasure(self._database, name, tenant).run()
+
+
+class _Erasure:
     """The erasure of one person from the stores of a tenant.
 
     Args:
         database: The database.
-        name: Their name; every spelling of it that the audit trail knows is erased.
+        name: Their name.
         tenant: The tenant.
     """
 
@@ -171,17 +197,7 @@ class Erasure:
         self._pseudonym = f"erased-{secrets.token_hex(_PSEUDONYM_BYTES)}"
 
     async def run(self) -> bool:
-        """Erase them.
-
-        What a process that died in between has begun, the next one completes.
-
-        Returns:
-            Whether they were on record.
-
-        Raises:
-            StateConflict: They have voted in goals under way, or what they did is held.
-            StoreUnavailable: The database does not answer.
-        """
+        """Erase them, a page of rows at a time; return whether they were on record."""
         found = await self._database.write(self._begin)
         for texts in _TEXTS:
             found += await self._replace_in(texts)
