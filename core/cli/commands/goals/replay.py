@@ -203,7 +203,6 @@ async def _replay_goal(
     recordings: "Recordings", workflow_id: str, processes: "list[ReplayProcess]"
 ) -> "GoalReplay":
     from perdure.schemas.replays.replay import GoalReplay
-    from perdure.settings import Settings
 
     async with recordings.recording(workflow_id) as recording:
         replays = [await process.replay(recording, recordings.read) for process in processes]
