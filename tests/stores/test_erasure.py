@@ -32,6 +32,7 @@ from perdure.stores.database.errors import StateConflict
 from perdure.stores.database.fencing import Claim
 from perdure.stores.database.schema import metadata
 from perdure.stores.events.event_store import add_event
+from perdure.stores.retention import erasure
 from tests.support.audit_keys import write_keys
 from tests.support.encryption import write_keys as write_encryption_keys
 
@@ -182,7 +183,10 @@ async def test_the_same_name_in_another_tenant_stays(stores: Stores) -> None:
         assert all("'other'" in row for row in left[name]), name
 
 
-async def test_every_spelling_that_is_on_record_is_erased(stores: Stores) -> None:
+async def test_every_spelling_that_is_on_record_is_erased_page_by_page(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "_ROWS", 2)
     await take_part(stores)
     spelled = entry("goal.start", NAME.upper(), {"by": f" {NAME.lower()}"}, DEFAULT_TENANT)
     await stores.access.audit.append(spelled)

@@ -263,7 +263,10 @@ class _Erasure:
         change = update(texts.table).where(*(key == bindparam(f"k_{key.name}") for key in keys))
         found, last = 0, None
         while True:
-            page = query if last is None else query.where(tuple_(*keys) > tuple_(*last))
+            page = query
+            if last is not None:
+                after = tuple_(*last, types=[key.type for key in keys])
+                page = query.where(tuple_(*keys) > after)
             replace = partial(self._replace, page=page, change=change, column=texts.column)
             count, last = await self._database.write(replace)
             found += count
