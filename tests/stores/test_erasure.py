@@ -253,3 +253,26 @@ async def test_names_go_from_encrypted_stores_too(settings: Settings, tmp_path: 
         await take_part(stores)
         assert await stores.people.erase(NAME, DEFAULT_TENANT)
         assert await tables_with(stores, NAME) == {}
+
+
+async def test_what_a_process_that_died_has_begun_is_completed_by_the_next(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await take_part(stores)
+    replaced = erasure._Erasure._replace_in
+
+    async def die(one: erasure._Erasure, texts: erasure._Documents) -> int:
+        if texts.table.name == "events":
+            raise InterruptedError
+        return await replaced(one, texts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(erasure._Erasure, "_replace_in", die)
+        with pytest.raises(InterruptedError):
+            await stores.people.erase(NAME, DEFAULT_TENANT)
+    assert {*await tables_with(stores, NAME)} >= {"audit_people", "events", "steps"}
+    assert await stores.people.erase(NAME, DEFAULT_TENANT)
+    assert await tables_with(stores, NAME) == {}
+    change = text("UPDATE audit SET who = 'x'")
+    with pytest.raises(DBAPIError, match="append-only"):
+        await stores.database.write(lambda transaction: transaction.connection.execute(change))
