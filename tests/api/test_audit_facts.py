@@ -77,7 +77,7 @@ async def done(answer: Awaitable[httpx.Response]) -> Any:
     return response.json() if response.content else None
 
 
-def test_every_route_that_changes_anything_is_on_record() -> None:
+async def test_every_route_that_changes_anything_is_on_record() -> None:
     changing = [
         (method, path, needed)
         for method, path, needed in every_requirement()

@@ -181,7 +181,7 @@ def test_a_cut_tail_is_named(trail: Trail, data: st.DataObject) -> None:
     kept = data.draw(st.integers(1, len(trail.lines) - 1))
     lines = [*trail.lines[:kept]]
     found = places(verified(lines, trail))
-    unsealed = []
+    unsealed: list[str] = []
     for line in reversed(lines[1:]):
         if line.fact is None:
             break

@@ -210,7 +210,7 @@ async def test_what_becomes_of_goals_is_on_record(install: Install, tmp_path: Pa
     await here.finish(failing)
     await here.question(cancelled, "Fail?")
     await here.service.control.cancel(cancelled)
-    await here.finish(cancelled)
+    await here.until_status(cancelled, GoalStatus.CANCELLED)
     kinds = [fact.kind for fact in await facts_of(here, failing)]
     assert kinds.count("run.failed") == 2
     assert kinds.count("run.retried") == 1

@@ -82,7 +82,10 @@ async def test_facts_of_goals_that_retention_deletes_stay_and_it_is_one_itself(
         await stores.goals.create(goal, "goal-sales-1", datetime.now(UTC))
         await stores.results.store("goal-sales-1", GoalStatus.COMPLETED, None, 1.0)
         await seal(settings, stores)
-        long_ago = text("UPDATE goals SET ended_at = '2020-01-01 00:00:00.000000'")
+        long_ago = text(
+            "UPDATE goals SET started_at = '2020-01-01 00:00:00.000000',"
+            " ended_at = '2020-01-02 00:00:00.000000'"
+        )
         await stores.database.write(lambda transaction: transaction.connection.execute(long_ago))
         assert await RetentionPass(stores, Retention.parse("30"), "this one").run() == 1
         await seal(settings, stores)

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import JsonValue
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Select,
@@ -38,8 +39,8 @@ from perdure.stores.retention.tables import WHOLE_TENANT, holds
 _ROWS: Final = 500
 _PSEUDONYM_BYTES: Final = 4
 _SHOWN_RUNS: Final = 5
-_TENANT: Final = bindparam("owner")
-_NAMES: Final = bindparam("names", expanding=True)
+_TENANT: Final[BindParameter[str]] = bindparam("owner")
+_NAMES: Final[BindParameter[Any]] = bindparam("names", expanding=True)
 _GOALS: Final = schema.goals.c
 _VOTES: Final = schema.votes.c
 _APPROVALS: Final = schema.approvals.c

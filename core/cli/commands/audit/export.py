@@ -1,5 +1,6 @@
 """``perdure audit export``: the audit trail as a file that can be verified."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,7 +34,7 @@ def export(file: Path, tenant: str | None, as_json: bool) -> None:
     if file == _STDOUT:
         if as_json:
             raise WrongInput("the lines of the export are JSON themselves: leave --json out")
-        out = click.get_binary_stream("stdout")
+        out = sys.stdout.buffer
         run_with_backend(lambda backend: _copy(backend.audit_export(tenant), out.write))
         out.flush()
         return
