@@ -99,6 +99,7 @@ def test_a_servers_goals_are_replayed_with_the_agents_of_this_machine(
     other.environment["PERDURE_PLUGINS_ALLOW"] = "perdure-none"
     differing = other.json(*there, "goals", "replay", first, "--plugin", str(changed), status=1)
     assert differing["replays"][0]["first"].startswith("result.summary")
+    other.environment["PERDURE_PLUGINS_ALLOW"] = "perdure-echo"
     file = tmp_path / "record.json"
     assert other(*there, "goals", "replay", first, "--save", str(file)).returncode == 0
     assert json.loads(file.read_text())["workflow_id"] == first
