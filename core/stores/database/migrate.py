@@ -15,7 +15,7 @@ from perdure.stores.database.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0034"
+HEAD: Final = "0032"
 # A version that was made for this schema still works with the tables of HEAD, so that its processes
 # may start again while a newer one takes their place. Migrations that only add leave it as it is;
 # one that takes away what such a version reads or writes raises it.

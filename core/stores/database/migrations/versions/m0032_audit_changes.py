@@ -1,25 +1,31 @@
-"""Who was erased when, and with which program each request was made."""
+"""Lets the audit table's sealed details be sealed anew, and names go from it; nothing else."""
+
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import op
 
 from perdure.stores.database.columns import PlainText, UtcDateTime
 
-revision = "0034"
-down_revision = "0029"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
-_KEPT = ("number", "at", "key_id", "action", "status", "request_id", "tenant")
-_UNDER_WAY = (
+# What an erasure leaves as it is, and what sealing anew does.
+_KEPT: Final = ("number", "at", "key_id", "action", "status", "request_id", "tenant")
+_OTHERS: Final = (*_KEPT, "who", "address", "subject", "client")
+# See stores/sealing/text.py: behind the second, which nothing sealed begins with, is plain text.
+_SEALED, _PLAIN = "perdure-sealed:", "perdure-sealed:="
+_UNDER_WAY: Final = (
     "SELECT 1 FROM audit_erasures"
     " WHERE audit_erasures.tenant = OLD.tenant AND audit_erasures.ended_at IS NULL"
 )
-_REFUSE = "the audit table is append-only"
+_REFUSE: Final = "the audit table is append-only"
 
 
 def upgrade() -> None:
-    """Let names go from the audit table while somebody is being erased, and nothing else."""
+    """Add who was erased, and with which program each request was made; look at each update."""
     op.add_column("audit", sa.Column("client", PlainText(), server_default="", nullable=False))
     op.create_table(
         "audit_erasures",
@@ -36,16 +42,14 @@ def upgrade() -> None:
 
 
 def _protect_on_sqlite() -> None:
-    changed = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in _KEPT)
     op.execute("DROP TRIGGER audit_refuses_update")
     op.execute(
-        f"CREATE TRIGGER audit_refuses_update BEFORE UPDATE ON audit WHEN {changed}"
-        f" OR NOT EXISTS ({_UNDER_WAY}) BEGIN SELECT RAISE(ABORT, '{_REFUSE}'); END"
+        "CREATE TRIGGER audit_refuses_update BEFORE UPDATE ON audit"
+        f" WHEN NOT ({_allowed('IS')}) BEGIN SELECT RAISE(ABORT, '{_REFUSE}'); END"
     )
 
 
 def _protect_on_postgresql() -> None:
-    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in _KEPT)
     op.execute("DROP TRIGGER audit_refuses_change ON audit")
     op.execute(
         "CREATE TRIGGER audit_refuses_change BEFORE DELETE OR TRUNCATE ON audit"
@@ -53,10 +57,25 @@ def _protect_on_postgresql() -> None:
     )
     op.execute(
         "CREATE FUNCTION refuse_audit_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF {changed} OR NOT EXISTS ({_UNDER_WAY})"
+        f" IF NOT ({_allowed('IS NOT DISTINCT FROM')})"
         f" THEN RAISE EXCEPTION '{_REFUSE}'; END IF; RETURN NEW; END $$"
     )
     op.execute(
         "CREATE TRIGGER audit_refuses_update BEFORE UPDATE ON audit"
         " FOR EACH ROW EXECUTE FUNCTION refuse_audit_update()"
     )
+
+
+def _allowed(equals: str) -> str:
+    """Return the condition under which a row may be changed."""
+
+    def same(columns: tuple[str, ...]) -> str:
+        return " AND ".join(f"OLD.{column} {equals} NEW.{column}" for column in columns)
+
+    sealed_anew = f"{same(_OTHERS)} AND {_is_sealed('OLD')} AND {_is_sealed('NEW')}"
+    return f"({sealed_anew}) OR ({same(_KEPT)} AND EXISTS ({_UNDER_WAY}))"
+
+
+def _is_sealed(row: str) -> str:
+    sealed = f"substr({row}.details, 1, {len(_SEALED)}) = '{_SEALED}'"
+    return f"{sealed} AND substr({row}.details, 1, {len(_PLAIN)}) <> '{_PLAIN}'"
