@@ -154,9 +154,7 @@ class BucketStore:
         )
 
 
-def open_bucket(
-    url: str, *, checksums: bool = False
-) -> "S3Store | GCSStore | AzureStore":
+def open_bucket(url: str, *, checksums: bool = False) -> "S3Store | GCSStore | AzureStore":
     """Return obstore's client of a bucket, with the credentials and addresses of the environment.
 
     Args:

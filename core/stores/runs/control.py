@@ -14,6 +14,7 @@ from perdure.stores.database.tenancy import TenantStore
 from perdure.stores.events.event_store import add_event
 from perdure.stores.journal.reopen import RETRIABLE, PreviousEnd, reopen, undo_reopen
 from perdure.stores.runs.results import add_end_event
+from perdure.stores.slots.tables import goal_slots
 
 ControlRequest = Literal["pause", "cancel"]
 
@@ -58,10 +59,10 @@ _RESUME_WAITING: Final = (
                 schema.waits.c.workflow_id == _GOALS.workflow_id, schema.waits.c.taken_at.is_(None)
             )
             .exists(),
-            select(schema.goal_slots.c.workflow_id)
+            select(goal_slots.c.workflow_id)
             .where(
-                schema.goal_slots.c.workflow_id == _GOALS.workflow_id,
-                schema.goal_slots.c.worker.is_(None),
+                goal_slots.c.workflow_id == _GOALS.workflow_id,
+                goal_slots.c.worker.is_(None),
             )
             .exists(),
         ),

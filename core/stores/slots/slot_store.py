@@ -8,17 +8,15 @@ from sqlalchemy import RowMapping, select
 
 from perdure.concurrency import ConcurrencyLimits
 from perdure.models import DEFAULT_POOL, DEFAULT_TENANT
-from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.events.event_store import add_event
 from perdure.stores.slots import statements
 from perdure.stores.slots.holders import is_seen_dead, worker_of
 from perdure.stores.slots.queue import Queues, pause_before_waking_again
+from perdure.stores.slots.tables import goal_slots
 
 # By the index: rows that are gone lie at the beginning of the table.
-_QUEUED: Final = (
-    select(schema.goal_slots.c.workflow_id).order_by(schema.goal_slots.c.workflow_id).limit(1)
-)
+_QUEUED: Final = select(goal_slots.c.workflow_id).order_by(goal_slots.c.workflow_id).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class SlotStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        insert = database.insert(schema.goal_slots)
+        insert = database.insert(goal_slots)
         given = ("blocked_by", "most", "turn", "held_at", "worker", "fence", "wake_at", "wakes")
         self._upsert = insert.on_conflict_do_update(
             index_elements=["workflow_id"], set_={name: insert.excluded[name] for name in given}

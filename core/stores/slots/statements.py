@@ -18,11 +18,12 @@ from sqlalchemy import (
 
 from perdure.models import GoalStatus
 from perdure.stores.database import schema
+from perdure.stores.slots.tables import goal_slots
 
 # A worker that has not said for so long that it is there counts as lost, as by its heartbeats.
 LOST_AFTER: Final = timedelta(seconds=30)
 
-SLOTS: Final = schema.goal_slots.c
+SLOTS: Final = goal_slots.c
 _GOALS: Final = schema.goals.c
 _WORKERS: Final = schema.workers.c
 HAS_SLOT: Final = SLOTS.blocked_by.is_(None)
@@ -32,10 +33,10 @@ COLUMNS: Final = {"tenant": SLOTS.tenant, "agent": SLOTS.agent_type, "pool": SLO
 # One decision at a time: without it two workers would both find the last slot free.
 LOCK: Final = select(schema.installation.c.stores_id).with_for_update()
 
-OWN: Final = select(schema.goal_slots).where(_IS_RUN)
-DELETE: Final = delete(schema.goal_slots).where(_IS_RUN).returning(SLOTS.blocked_by)
+OWN: Final = select(goal_slots).where(_IS_RUN)
+DELETE: Final = delete(goal_slots).where(_IS_RUN).returning(SLOTS.blocked_by)
 TAKE: Final = (
-    update(schema.goal_slots)
+    update(goal_slots)
     .where(_IS_RUN, HAS_SLOT)
     .values(
         worker=bindparam("holder"),
@@ -47,12 +48,12 @@ TAKE: Final = (
     .returning(SLOTS.workflow_id)
 )
 KEEP: Final = (
-    update(schema.goal_slots)
+    update(goal_slots)
     .where(_IS_RUN, SLOTS.fence == bindparam("execution"), HAS_SLOT)
     .values(worker=None)
 )
 RELEASE: Final = (
-    delete(schema.goal_slots)
+    delete(goal_slots)
     .where(_IS_RUN, SLOTS.fence == bindparam("execution"), HAS_SLOT)
     .returning(SLOTS.tenant, SLOTS.agent_type, SLOTS.pool)
 )
@@ -78,11 +79,7 @@ SET_RUNNING: Final = (
 
 
 def _held(column: ColumnElement[str]) -> Select[int]:
-    return (
-        select(func.count())
-        .select_from(schema.goal_slots)
-        .where(HAS_SLOT, column == bindparam("name"))
-    )
+    return select(func.count()).select_from(goal_slots).where(HAS_SLOT, column == bindparam("name"))
 
 
 # How many goals of a tenant, of an agent or in a pool have a slot.
@@ -110,7 +107,7 @@ LAST_TURN: Final = select(func.max(SLOTS.turn)).where(
 )
 # Those that could begin: not paused, and some worker of their pool is there.
 FIRST: Final = (
-    select(schema.goal_slots, _GOALS.ended_at)
+    select(goal_slots, _GOALS.ended_at)
     .join(schema.goals, _GOALS.workflow_id == SLOTS.workflow_id)
     .where(
         _IN_QUEUE,
@@ -127,14 +124,14 @@ FIRST: Final = (
 )
 POOLS: Final = select(_WORKERS.pool).where(_WORKERS.seen_at > bindparam("alive")).distinct()
 GRANT: Final = (
-    update(schema.goal_slots)
+    update(goal_slots)
     .where(_IS_RUN)
     .values(
         blocked_by=None, wake_at=bindparam("at"), wakes=0, worker=None, held_at=None, fence=None
     )
 )
 MOVE: Final = (
-    update(schema.goal_slots)
+    update(goal_slots)
     .where(_IS_RUN)
     .values(blocked_by=bindparam("queue"), most=bindparam("limit"), turn=bindparam("its_turn"))
 )
@@ -161,13 +158,13 @@ SHOWN_MOST: Final = (
     .limit(1)
 )
 SET_MOST: Final = (
-    update(schema.goal_slots)
+    update(goal_slots)
     .where(_IN_QUEUE, SLOTS.most != bindparam("limit"))
     .values(most=bindparam("limit"))
 )
 # All that have one, with what may take it away from them; there are as many as the limits allow.
 WITH_SLOT: Final = (
-    select(schema.goal_slots, _GOALS.ended_at, _GOALS.request, _WORKERS.seen_at, _WORKERS.worker_id)
+    select(goal_slots, _GOALS.ended_at, _GOALS.request, _WORKERS.seen_at, _WORKERS.worker_id)
     .join(schema.goals, _GOALS.workflow_id == SLOTS.workflow_id)
     .outerjoin(
         schema.workers,
@@ -179,11 +176,11 @@ WITH_SLOT: Final = (
     )
     .where(HAS_SLOT)
 )
-FREE: Final = delete(schema.goal_slots).where(
+FREE: Final = delete(goal_slots).where(
     _IS_RUN, HAS_SLOT, func.coalesce(SLOTS.worker, "") == bindparam("holder")
 )
 WAKE_AGAIN: Final = (
-    update(schema.goal_slots)
+    update(goal_slots)
     .where(_IS_RUN, SLOTS.wake_at.is_not(None))
     .values(wake_at=bindparam("at"), wakes=SLOTS.wakes + 1)
     .returning(SLOTS.workflow_id)
