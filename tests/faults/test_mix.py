@@ -14,21 +14,10 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 570
 
 
-<<<<<<< HEAD
 def judged(*command: str) -> dict[str, Any]:
     """Run a command that has to end well; return the document of its last line."""
     # The tests are found below the current folder, which a safe path would leave out.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-=======
-@pytest.mark.slow
-@pytest.mark.usefixtures("server_binary")  # which takes minutes on a machine that has none
-@pytest.mark.parametrize(("database", "faults"), [("sqlite", 11), ("postgresql", 12)])
-def test_goals_end_well_whatever_happens(tmp_path: Path, database: str, faults: int) -> None:
-    # The tests are found below the current folder, which a safe path would leave out.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    options = ("--goals", "60", "--pause", "0.7", "--patience", "400", "--database", database)
-    command = (sys.executable, "-m", "tests.faults", *options, "--keep", str(tmp_path / "cluster"))
->>>>>>> 83781113 (Let the buttons of a batch's page wrap where it is narrow)
     with subprocess.Popen(
         command,
         cwd=ROOT,
