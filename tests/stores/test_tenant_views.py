@@ -267,7 +267,7 @@ OTHERS = {
     *("batches.create", "batches.owner"),
     *("scores.writer", "scores.give_as_agent"),
     # Without a key there is no audit trail: see test_audit_trail.py. The operator's are the rest.
-    *("trail.list", "trail.export", "trail.sealed_until", "people.erase", "trail.record_settings"),
+    *("trail.list", "trail.export", "trail.sealed_until", "trail.record_settings"),
     "executions.requested",  # of runs that are executed, by whom a worker knows
     # Of the tenant alone, and of runs whose deletion the same view has begun.
     *("holds.hold_tenant", "holds.release_tenant", "holds.list", "deletion.delete_rows"),

@@ -51,7 +51,7 @@ def run_promtool(*arguments: object) -> str:
 
 @needs_prometheus
 def test_prometheus_takes_the_rules_and_the_configuration() -> None:
-    assert "SUCCESS: 16 rules found" in run_promtool("check", "rules", RULES)
+    assert "SUCCESS: 17 rules found" in run_promtool("check", "rules", RULES)
     run_promtool("check", "config", RULES.with_name("prometheus.yml"))
 
 
