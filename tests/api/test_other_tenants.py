@@ -34,7 +34,7 @@ JSON: Final[dict[str, Any]] = {
     "/api/goals/{workflow_id}/scores": {"name": "accuracy", "value": 1},
     "/api/batches/{batch_id}/items": {"items": [{"key": "eve"}]},
     "/api/approvals/{approval_id}": {"approved": True, "by": "eve"},
-    "/api/schedules/{schedule_name}": {"note": "eve"},
+    "/api/schedules/{schedule_name}": {"jitter_seconds": 1},
     "/api/schedules/{schedule_name}/backfill": {
         "start_at": "2025-01-01T00:00:00Z",
         "end_at": "2025-01-02T00:00:00Z",
