@@ -103,6 +103,7 @@ async def edit(
     audited: Audited,
 ) -> Response:
     """Change a schedule and show it; or show the form again, with what is wrong."""
+    await schedules.get(schedule_name)  # of one that is not there, no form is shown again
     form = ScheduleForm.read(schedule_name, await sent_form(request))
 
     async def change_it() -> str:
