@@ -1,9 +1,11 @@
-"""Rules of a valid policy that can never be about anything, or never change anything."""
+"""Rules of a valid policy that can never match, change anything, or ask anybody any more."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from perdure.policy.expiry import expiry_text, time_left
 from perdure.policy.policy import Policy
 from perdure.policy.rules import Rule, ValueCondition
 
@@ -21,7 +23,7 @@ class Finding(NamedTuple):
 
 
 def findings(policy: Policy, agents: Mapping[str, Mapping[str, Any] | None]) -> list[Finding]:
-    """Return which rules can never match, or never decide.
+    """Return which rules can never match, or never decide, or ask nobody any more.
 
     Args:
         policy: The policy.
@@ -30,7 +32,7 @@ def findings(policy: Policy, agents: Mapping[str, Mapping[str, Any] | None]) -> 
     """
     found: list[Finding] = []
     for rule in policy.rules:
-        sentences = [*_unknown_agents(rule, agents), *_contradictions(rule)]
+        sentences = [*_unknown_agents(rule, agents), *_contradictions(rule), *_too_late(rule)]
         if not sentences:
             sentences = [*_unknown_parameters(rule, agents), *_without_effect(rule, policy)]
         found += [Finding(rule.name, sentence) for sentence in sentences]
@@ -58,6 +60,19 @@ def _contradictions(rule: Rule) -> list[str]:
             " step names exclude: leave out step"
         )
     return found
+
+
+def _too_late(rule: Rule) -> list[str]:
+    # No reason to refuse the file: a worker that starts again after that time would not.
+    now = datetime.now(UTC)
+    if rule.expires is None or time_left(rule.expires, now).total_seconds() > 0:
+        return []
+    return [
+        (
+            f"people could answer {expiry_text(rule.expires)}, which is over, so that it denies:"
+            " give a later time"
+        )
+    ]
 
 
 def _is_empty(condition: ValueCondition) -> bool:

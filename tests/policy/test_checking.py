@@ -30,6 +30,17 @@ def test_an_agent_that_is_not_installed_is_named() -> None:
     assert "'suport'" in found(*rules)["a"]
 
 
+def test_a_question_whose_time_is_over_is_named_and_the_file_is_read_all_the_same() -> None:
+    rules = (
+        "{name: a, when: {tool: x}, then: ask, expires: '2020-01-01T00:00:00Z'}",
+        "{name: b, when: {tool: y}, then: ask, expires: '2999-01-01T00:00:00Z'}",
+        "{name: c, when: {tool: z}, then: ask, expires: '17:00+01:00'}",
+    )
+    said = found(*rules)
+    assert set(said) == {"a"}
+    assert "until 2020-01-01T00:00:00+00:00, which is over, so that it denies" in said["a"]
+
+
 def test_what_contradicts_itself_is_named() -> None:
     rules = (
         "{name: a, when: {tool: x, parameters: {n: {over: 5, under: 5}}}, then: deny}",
