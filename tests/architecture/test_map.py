@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -52,7 +52,9 @@ def imported(path: Path) -> Iterator[tuple[Path, int]]:
 def test_every_folder_stands_in_the_map() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `core/")]
-    mapped = {folder for row in rows for folder in re.findall(r"`(core/[\w/]*\w)/?`", row)}
+    named = [folder for row in rows for folder in re.findall(r"`(core/[\w/]*\w)/?`", row)]
+    mapped = set(named)
+    assert len(named) == len(mapped), f"named twice: {[*(Counter(named) - Counter(mapped))]}"
     there = {name_of(folder) for folder in FOLDERS if folder != CORE}
     assert there == mapped, (
         f"CONTRIBUTING.md's map leaves out {sorted(there - mapped)}"
