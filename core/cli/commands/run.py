@@ -14,7 +14,13 @@ from perdure.cli.output.printing import print_json, print_message
 from perdure.cli.output.results import default_folder, print_result, save_result
 from perdure.cli.runtime.completion import complete_agents
 from perdure.cli.runtime.errors import handle_errors
-from perdure.cli.runtime.options import json_option, param_option, plugin_option
+from perdure.cli.runtime.options import (
+    json_option,
+    param_option,
+    plugin_option,
+    pool_option,
+    priority_option,
+)
 
 if TYPE_CHECKING:
     from perdure.cli.backends.backend import Backend, Control
@@ -31,19 +37,8 @@ def _describe(agent: str, plugin_files: tuple[Path, ...]) -> "AgentDescription":
 @click.argument("description")
 @param_option
 @budget_option
-@click.option(
-    "--pool",
-    metavar="NAME",
-    help="The pool of workers that is to run it; where the installation or the agent says, when not"
-    " given.",
-)
-@click.option(
-    "--priority",
-    type=click.IntRange(1, 5),
-    default=3,
-    show_default=True,
-    help="Before which others it goes while it waits for a worker: 1 first, 5 last.",
-)
+@pool_option
+@priority_option
 @click.option("--goal-id", help="Your own name for the goal.")
 @click.option(
     "--output",

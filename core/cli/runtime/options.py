@@ -33,6 +33,21 @@ param_option = click.option(
     help="A parameter of the agent; a value that is no plain text is given as JSON.",
 )
 
+pool_option = click.option(
+    "--pool",
+    metavar="NAME",
+    help="The pool of workers that is to run it; where the installation or the agent says, when not"
+    " given.",
+)
+
+priority_option = click.option(
+    "--priority",
+    type=click.IntRange(1, 5),
+    default=3,
+    show_default=True,
+    help="Before which others it goes while it waits for a worker: 1 first, 5 last.",
+)
+
 goal_argument = click.argument("goal", shell_complete=complete_goals)
 
 goals_argument = click.argument(

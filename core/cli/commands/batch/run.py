@@ -13,7 +13,12 @@ from perdure.cli.commands.batch.item_options import item_options
 from perdure.cli.output.printing import print_json, print_message
 from perdure.cli.runtime.completion import complete_agents
 from perdure.cli.runtime.errors import handle_errors
-from perdure.cli.runtime.options import json_option, plugin_option
+from perdure.cli.runtime.options import (
+    json_option,
+    plugin_option,
+    pool_option,
+    priority_option,
+)
 
 if TYPE_CHECKING:
     from perdure.cli.backends.backend import Backend
@@ -59,8 +64,8 @@ if TYPE_CHECKING:
     "--budget-cost", type=float, metavar="DOLLARS", help="What all items together may use."
 )
 @budget_option
-@click.option("--pool", metavar="NAME", help="The pool of workers that is to run the items.")
-@click.option("--priority", type=click.IntRange(1, 5), default=3, show_default=True)
+@pool_option
+@priority_option
 @plugin_option
 @click.option("--detach", is_flag=True, help="Hand the batch in and return; a server must run.")
 @json_option

@@ -15,7 +15,13 @@ from perdure.cli.commands.goals.filter_options import Moment
 from perdure.cli.commands.schedules.output import print_schedule
 from perdure.cli.runtime.completion import complete_agents
 from perdure.cli.runtime.errors import WrongInput, handle_errors
-from perdure.cli.runtime.options import json_option, param_option, plugin_option
+from perdure.cli.runtime.options import (
+    json_option,
+    param_option,
+    plugin_option,
+    pool_option,
+    priority_option,
+)
 
 if TYPE_CHECKING:
     from perdure.cli.backends.backend import Backend
@@ -32,14 +38,8 @@ POLICIES: Final = (
 @click.argument("description")
 @param_option
 @budget_option
-@click.option("--pool", metavar="NAME", help="The pool of workers that is to run the goals.")
-@click.option(
-    "--priority",
-    type=click.IntRange(1, 5),
-    default=3,
-    show_default=True,
-    help="Before which others they go while they wait for a worker: 1 first, 5 last.",
-)
+@pool_option
+@priority_option
 @click.option("--goal-id", help="The name of the goals; the schedule's when not given.")
 @click.option(
     "--cron",
