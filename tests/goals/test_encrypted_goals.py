@@ -203,6 +203,7 @@ async def read_back(here: Installation, workflow_id: str, nonce: str) -> None:
     assert {data["text"] for data in said} == {words["text"]}
 
 
+@pytest.mark.sqlite  # the database is in the home
 @pytest.mark.parametrize("keys", [(), ("first",)], ids=["plain", "encrypted"])
 async def test_no_word_is_in_a_home(
     install: Install,

@@ -56,7 +56,7 @@ async def show_timeline(workflow_id: str, service: Service) -> Timeline:
 async def show_notebook(
     workflow_id: str,
     service: Service,
-    after: Annotated[str, Query(max_length=200)] = "",
+    after: Annotated[str, Query(max_length=200, description="`after` of the previous page.")] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> NotebookList:
     """Show what stands in the notebook that a run shares with its delegates, sorted by key.
