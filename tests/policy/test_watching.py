@@ -1,9 +1,11 @@
 """A file of rules that changes while they are in force."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from perdure.policy.errors import PolicyInvalid
@@ -22,6 +24,15 @@ def put(path: Path, text: str, *, age_seconds: float = 60) -> None:
     written = other.stat().st_mtime - age_seconds
     os.utime(other, (written, written))
     other.replace(path)
+
+
+@pytest.fixture(autouse=True)
+def every_level() -> Iterator[None]:
+    """Have every level logged, whatever a command has configured in this process before."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
