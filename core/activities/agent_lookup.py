@@ -30,7 +30,7 @@ class KnownDelegates:
 
     def __init__(self, registry: AgentRegistry, stores: Stores) -> None:
         """Bind them to this process's agents, which may change, and to the installation's."""
-        self._installed = InstalledDelegates(registry)
+        self._installed = InstalledDelegates(lambda: registry)
         self._stores = stores
 
     async def describe(self) -> list[AgentDescription]:

@@ -1,6 +1,6 @@
 """Creates the agent for a goal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pydantic import BaseModel, JsonValue
 
@@ -12,25 +12,8 @@ from perdure.agents.parameters import check_parameters
 from perdure.agents.plugins.registry import AgentRegistry, installed_agents
 from perdure.agents.runs.run import Run
 from perdure.models import Goal
-from perdure.schemas.agents import AgentDescription
 
 AnyAgent = Agent[BaseModel | None]
-
-
-class _Installed:
-    """The agents of this process, which are loaded once a run asks for them."""
-
-    async def describe(self) -> list[AgentDescription]:
-        return await InstalledDelegates(installed_agents()).describe()
-
-    async def check(
-        self,
-        agent_type: str,
-        parameters: Mapping[str, JsonValue],
-        check_path: Callable[[str], str] | None,
-    ) -> dict[str, JsonValue]:
-        installed = InstalledDelegates(installed_agents())
-        return await installed.check(agent_type, parameters, check_path)
 
 
 class AgentFactory:
@@ -80,7 +63,7 @@ def create_agent(
             )
         )
     if run.delegate_agents is None:
-        run.delegate_agents = _Installed()
+        run.delegate_agents = InstalledDelegates(installed_agents)
     if isinstance(spec.agent, type):
         instance: AnyAgent = spec.agent(run, parameters)
         return instance

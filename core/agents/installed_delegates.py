@@ -13,13 +13,17 @@ from perdure.schemas.agents import AgentDescription
 class InstalledDelegates:
     """The agents of a registry, as a :class:`~perdure.agents.runs.run_delegates.DelegateAgents`."""
 
-    def __init__(self, registry: AgentRegistry) -> None:
-        """Bind them to a registry, whose agents may change."""
+    def __init__(self, registry: Callable[[], AgentRegistry]) -> None:
+        """Bind them to a registry, which is asked for each time: its agents may change.
+
+        Args:
+            registry: Returns it; it may be loaded only then.
+        """
         self._registry = registry
 
     async def describe(self) -> list[AgentDescription]:
         """Return what each of them is for and takes, sorted by name."""
-        return describe_agents(self._registry).agents
+        return describe_agents(self._registry()).agents
 
     async def check(
         self,
@@ -33,4 +37,4 @@ class InstalledDelegates:
             UnknownAgent: There is no such agent.
             ParametersRefused: They do not fit it.
         """
-        return typed_parameters(self._registry.agent(agent_type).spec, parameters, check_path)
+        return typed_parameters(self._registry().agent(agent_type).spec, parameters, check_path)

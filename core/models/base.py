@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 _MAX_FIELDS: Final = 100
 
@@ -36,3 +36,11 @@ class RequestModel(BaseModel):
                 " /openapi.json lists"
             )
         return value
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a model's values, behind the field that has it."""
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message

@@ -292,6 +292,9 @@ class GoalRecord(Model):
     scores: tuple[Score, ...] = ()
     hold: Hold | None = None
     slot: SlotWait | None = None
+    agent_version: str | None = None
+    started_at: datetime
+    ended_at: datetime | None = None
 
     def asked(self) -> Goal:
         """Return the goal as it was handed in, which stands in no trace."""
@@ -305,7 +308,3 @@ class GoalRecord(Model):
             priority=self.priority,
             tenant=self.tenant,
         )
-
-    agent_version: str | None = None
-    started_at: datetime
-    ended_at: datetime | None = None

@@ -32,7 +32,7 @@ from perdure.agents.steps.run_closed import Suspended
 from perdure.messages import Wait
 from perdure.models import Budget, FailureKind, Goal, Progress, Result, ScoreContent
 from perdure.settings import Settings
-from perdure.testing.in_memory.delegates import InMemoryDelegates
+from perdure.testing.in_memory.delegates import in_memory_delegates
 from perdure.testing.in_memory.named_artifacts import local_artifacts
 from perdure.testing.in_memory.recorders import BudgetedLedger
 from perdure.testing.in_memory.waits import missing_argument
@@ -141,7 +141,7 @@ async def rehearse(
         model=Settings().model,
         scores=scores,
         notebook=notebook,
-        agents=InMemoryDelegates(agents, delivered),
+        agents=in_memory_delegates(agents, delivered),
     )
     instance = create_agent(spec, goal.parameters, run)
     try:

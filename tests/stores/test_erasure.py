@@ -261,8 +261,8 @@ async def test_what_a_process_that_died_has_begun_is_completed_by_the_next(
     await take_part(stores)
     replaced = erasure._Erasure._replace_in
 
-    async def die(one: erasure._Erasure, texts: erasure._Documents) -> int:
-        if texts.table.name == "events":
+    async def die(one: erasure._Erasure, texts: erasure._Place) -> int:
+        if texts.column.table.name == "events":
             raise InterruptedError
         return await replaced(one, texts)
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from perdure.api.access.requirements import Audited, Quota, requires
+from perdure.api.access.requirements import Audited, requires
 from perdure.api.batches.items import items_of
+from perdure.api.batches.service import Batches
 from perdure.api.problems.answers import problems
 from perdure.api.problems.types import ProblemType
 from perdure.api.routes.dependencies import Prefixes, Service
@@ -25,7 +26,6 @@ from perdure.stores.batches.batch_store import cursor_of
 from perdure.stores.database.paging import PageCursor
 from perdure.stores.objects.content_store import streamed
 from perdure.temporal.batches.outcome import OutcomeFormat, outcome
-from perdure.temporal.batches.service import BatchService
 
 _UNKNOWN: Final = problems(ProblemType.UNKNOWN_BATCH)
 _CHANGED: Final = problems(ProblemType.UNKNOWN_BATCH, ProblemType.STATE_CONFLICT)
@@ -62,7 +62,7 @@ router = APIRouter(prefix="/api/batches", tags=["batches"])
     responses=_HANDED_IN,
 )
 async def hand_in_batch(
-    request: BatchRequest, service: Service, prefixes: Prefixes, quota: Quota, audited: Audited
+    request: BatchRequest, service: Service, prefixes: Prefixes, batches: Batches, audited: Audited
 ) -> BatchResponse:
     """Hand in a batch: many goals of one agent, of which so many run at once.
 
@@ -73,7 +73,6 @@ async def hand_in_batch(
     audited.subject = request.name
     audited.details = {"agent_type": request.agent_type}
     async with items_of(request, service.stores, prefixes) as items:
-        batches = BatchService(service, quota.take if quota is not None else None)
         handed_in = await batches.hand_in(request.name, request.settings, items)
     audited.subject = handed_in.batch.batch_id
     audited.details |= {"name": request.name, "items": handed_in.items.added}
@@ -126,14 +125,12 @@ async def add_batch_items(
     request: AddItemsRequest,
     service: Service,
     prefixes: Prefixes,
-    quota: Quota,
+    batches: Batches,
     audited: Audited,
 ) -> BatchResponse:
     """Add items to a batch, while it runs or afterwards; those that it has are left out."""
     async with items_of(request, service.stores, prefixes) as items:
-        handed_in = await BatchService(service, quota.take if quota is not None else None).add(
-            batch_id, items
-        )
+        handed_in = await batches.add(batch_id, items)
     audited.details = {"items": handed_in.items.added}
     return BatchResponse(batch=handed_in.batch, items=handed_in.items)
 
@@ -141,37 +138,37 @@ async def add_batch_items(
 @router.post(
     "/{batch_id}/pause", dependencies=[requires(Scope.SUBMIT, "batch.pause")], responses=_CHANGED
 )
-async def pause_batch(batch_id: str, service: Service) -> BatchRecord:
+async def pause_batch(batch_id: str, batches: Batches) -> BatchRecord:
     """Start no further item until the batch is resumed; items that run go on to their end."""
-    return await BatchService(service).pause(batch_id)
+    return await batches.pause(batch_id)
 
 
 @router.post(
     "/{batch_id}/resume", dependencies=[requires(Scope.SUBMIT, "batch.resume")], responses=_CHANGED
 )
 async def resume_batch(
-    batch_id: str, service: Service, audited: Audited, request: ResumeBatchRequest | None = None
+    batch_id: str, batches: Batches, audited: Audited, request: ResumeBatchRequest | None = None
 ) -> BatchRecord:
     """Go on with a batch that was paused or has stopped, with a larger budget if one is given."""
     budget = request.budget_cost if request else None
     audited.details = {"budget_cost": budget}
-    return await BatchService(service).resume(batch_id, budget_cost=budget)
+    return await batches.resume(batch_id, budget_cost=budget)
 
 
 @router.post(
     "/{batch_id}/cancel", dependencies=[requires(Scope.SUBMIT, "batch.cancel")], responses=_UNKNOWN
 )
-async def cancel_batch(batch_id: str, service: Service) -> BatchRecord:
+async def cancel_batch(batch_id: str, batches: Batches) -> BatchRecord:
     """Start no further item, and cancel those that run; what they made by then is kept."""
-    return await BatchService(service).cancel(batch_id)
+    return await batches.cancel(batch_id)
 
 
 @router.post(
     "/{batch_id}/retry", dependencies=[requires(Scope.SUBMIT, "batch.retry")], responses=_CHANGED
 )
-async def retry_batch(batch_id: str, service: Service, audited: Audited) -> RetryBatchResponse:
+async def retry_batch(batch_id: str, batches: Batches, audited: Audited) -> RetryBatchResponse:
     """Have the failed items done again: they go on from their journals."""
-    batch, retried = await BatchService(service).retry(batch_id)
+    batch, retried = await batches.retry(batch_id)
     audited.details = {"items": retried}
     return RetryBatchResponse(batch=batch, retried=retried)
 

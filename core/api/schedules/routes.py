@@ -87,7 +87,7 @@ async def update_schedule(
     It is checked as one that is created. What it has started goes on as it was, and a schedule that
     is paused stays so. Its name cannot be changed.
     """
-    audited.details = {"changed": [*sorted(changes.model_fields_set)]}
+    audited.details = {"changed": changes.changed()}
     return await schedules.update(schedule_name, changes)
 
 

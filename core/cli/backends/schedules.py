@@ -82,7 +82,7 @@ class LocalSchedules:
     async def update(  # noqa: D102 -- as there
         self, name: str, changes: "ScheduleChanges"
     ) -> "ScheduleRecord":
-        details: dict[str, JsonValue] = {"changed": [*sorted(changes.model_fields_set)]}
+        details: dict[str, JsonValue] = {"changed": changes.changed()}
         async with self._audit.doing("schedule.update", name, details):
             return await self._service.update(name, changes)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from perdure.models import Parameters
 from perdure.models.base import RequestModel
@@ -71,6 +71,10 @@ class ScheduleChanges(RequestModel):
     pause_on_failure: bool | None = None
     only_if_changed: bool | None = None
     on_success: Annotated[tuple[GoalRequest, ...], Field(max_length=10)] | None = None
+
+    def changed(self) -> list[JsonValue]:
+        """Return the names of what is different, sorted, as the audit table has them."""
+        return [*sorted(self.model_fields_set)]
 
     def applied_to(self, content: ScheduleContent) -> ScheduleContent:
         """Return a schedule with these changes.

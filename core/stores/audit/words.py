@@ -76,3 +76,8 @@ class Words:
 def _text(value: JsonValue) -> str:
     """Return the canonical JSON of a value, as a digest is taken of it."""
     return canonical({"": exact(value)})[4:-1].decode()
+
+
+def words_of_goal(row: Mapping[str, object]) -> Mapping[str, str]:
+    """Return what the audit trail keeps digests of at a run's start, of its record's columns."""
+    return {name: str(row[name]) for name in ("description", "parameters")}

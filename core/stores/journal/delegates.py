@@ -18,6 +18,8 @@ from perdure.models import (
     Parameters,
     Result,
 )
+from perdure.models.base import first_problem
+from perdure.stores.audit.words import words_of_goal
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.goal_index import index_new_goal
@@ -112,7 +114,7 @@ def create_delegate(
         "trace": delegate_trace(parent.trace, child),
     }
     execute(_CREATE, row)
-    words = {"description": goal.description, "parameters": str(row["parameters"])}
+    words = words_of_goal(row)
     add_event(transaction, child, "run.started", {"parent": workflow_id}, words=words)
     index_new_goal(transaction, child, goal.goal_id, goal.description)
     event = {"workflow_id": child, "goal_id": goal.goal_id, "agent_type": goal.agent_type}
@@ -182,7 +184,4 @@ def _goal(suffix: str, goal_id: str, request: DelegateRequest) -> Goal:
             parameters=request.parameters,
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        problem = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"what is delegated is no goal: {field}: {problem}") from error
+        raise InputError(f"what is delegated is no goal: {first_problem(error)}") from error

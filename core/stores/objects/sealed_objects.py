@@ -182,33 +182,23 @@ class SealedObjects:
         Raises:
             ContentChanged: What it has is not of that digest.
         """
-        overhead = len(self._cipher.seal(b"", b""))
-        yield _HEADER % (CHUNK_BYTES + overhead)
-        hashed = hashlib.sha256()
-        number, chunk = 0, source.read(CHUNK_BYTES)
-        while True:
-            hashed.update(chunk)
-            following = source.read(CHUNK_BYTES)
-            if not following and f"sha256:{hashed.hexdigest()}" != digest:
-                raise ContentChanged(getattr(source, "name", "the content"))
-            yield self._cipher.seal(chunk, _context(key, number, is_last=not following))
-            if not following:
-                return
-            number, chunk = number + 1, following
+        pieces = _Pieces(self._cipher, key)
+        yield pieces.header()
+        while chunk := source.read(CHUNK_BYTES):
+            yield pieces.add(chunk)
+        if pieces.digest() != digest:
+            raise ContentChanged(getattr(source, "name", "the content"))
+        yield pieces.last()
 
     async def _resealed(self, key: str, digest: str) -> AsyncIterator[bytes]:
         """Yield the header and the pieces of an object; the last if all of it has the digest."""
-        overhead = len(self._cipher.seal(b"", b""))
-        yield _HEADER % (CHUNK_BYTES + overhead)
-        hashed, held, number = hashlib.sha256(), b"", 0
-        async for piece in self.read(key):
-            if number:
-                yield self._cipher.seal(held, _context(key, number - 1, is_last=False))
-            hashed.update(piece)
-            held, number = piece, number + 1
-        if f"sha256:{hashed.hexdigest()}" != digest:
+        pieces = _Pieces(self._cipher, key)
+        yield pieces.header()
+        async for chunk in self.read(key):
+            yield pieces.add(chunk)
+        if pieces.digest() != digest:
             raise AlteredArtifact(key, self.where)
-        yield self._cipher.seal(held, _context(key, max(number - 1, 0), is_last=True))
+        yield pieces.last()
 
     def _seal_to(self, file: Path, key: str, content: bytes | Path, digest: str) -> str:
         """Seal a content into a file and return the file's digest."""
@@ -223,6 +213,45 @@ class SealedObjects:
             except OSError as error:
                 raise _no_room(file, error) from error
         return f"sha256:{sealed.hexdigest()}"
+
+
+class _Pieces:
+    """Seals a content piece by piece, each a piece late: of the last it must be known that it is.
+
+    Args:
+        cipher: What seals.
+        key: The object's.
+    """
+
+    def __init__(self, cipher: Cipher, key: str) -> None:
+        self._cipher = cipher
+        self._key = key
+        self._hashed = hashlib.sha256()
+        self._held: bytes | None = None
+        self._number = 0
+
+    def header(self) -> bytes:
+        """Return what the sealed object begins with."""
+        return _HEADER % (CHUNK_BYTES + len(self._cipher.seal(b"", b"")))
+
+    def add(self, chunk: bytes) -> bytes:
+        """Take the next piece, and return the sealed one before it: nothing for the first."""
+        self._hashed.update(chunk)
+        before, self._held = self._held, chunk
+        return b"" if before is None else self._sealed(before, is_last=False)
+
+    def digest(self) -> str:
+        """Return the digest of what was taken."""
+        return f"sha256:{self._hashed.hexdigest()}"
+
+    def last(self) -> bytes:
+        """Return the last piece, sealed; that of an empty content is empty."""
+        return self._sealed(self._held or b"", is_last=True)
+
+    def _sealed(self, piece: bytes, *, is_last: bool) -> bytes:
+        context = _context(self._key, self._number, is_last=is_last)
+        self._number += 1
+        return self._cipher.seal(piece, context)
 
 
 def _no_room(file: Path, error: OSError) -> StoreUnavailable:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Select,
-    Table,
     and_,
     bindparam,
     delete,
@@ -90,25 +89,21 @@ _REQUESTS_ABOUT: Final = update(access_schema.audit).where(
 )
 
 
-class _Names(NamedTuple):
-    """A column that holds a name, and whose rows are the tenant's."""
+class _Place(NamedTuple):
+    """A column that has names, or JSON in which they may stand, and which rows are looked through.
 
-    table: Table
-    column: Column[Any]
-    owned: ColumnElement[bool]
+    Attributes:
+        column: The column.
+        owned: Whether a row is the tenant's, and may have one.
+    """
 
-
-class _Documents(NamedTuple):
-    """A column of JSON in which names may stand, and which rows are looked through."""
-
-    table: Table
     column: Column[Any]
     owned: ColumnElement[bool]
 
 
 _COLUMNS: Final = (
     *(
-        _Names(table, table.c[name], table.c.tenant == _TENANT)
+        _Place(table.c[name], table.c.tenant == _TENANT)
         for table, name in (
             (access_schema.api_keys, "name"),
             (schema.goals, "started_by"),
@@ -119,19 +114,16 @@ _COLUMNS: Final = (
             (holds, "by"),
         )
     ),
-    _Names(schema.votes, _VOTES.by, _VOTES.approval_id.in_(_OWN_APPROVALS)),
-    _Names(schema.intents, schema.intents.c.settled_by, schema.intents.c.workflow_id.in_(_RUNS)),
+    _Place(_VOTES.by, _VOTES.approval_id.in_(_OWN_APPROVALS)),
+    _Place(schema.intents.c.settled_by, schema.intents.c.workflow_id.in_(_RUNS)),
 )
 _TEXTS: Final = (
-    _Documents(access_schema.audit, _AUDIT.details, _AUDIT.tenant == _TENANT),
+    _Place(_AUDIT.details, _AUDIT.tenant == _TENANT),
     *(
-        _Documents(
-            schema.approvals, column, and_(_APPROVALS.tenant == _TENANT, column.is_not(None))
-        )
+        _Place(column, and_(_APPROVALS.tenant == _TENANT, column.is_not(None)))
         for column in (_APPROVALS.of, _APPROVALS.decision)
     ),
-    _Documents(
-        schema.events,
+    _Place(
         schema.events.c.data,
         and_(
             schema.events.c.workflow_id.in_(_RUNS),
@@ -143,8 +135,7 @@ _TEXTS: Final = (
             ),
         ),
     ),
-    _Documents(
-        schema.steps,
+    _Place(
         schema.steps.c.value,
         and_(
             schema.steps.c.workflow_id.in_(_RUNS),
@@ -230,7 +221,7 @@ class _Erasure:
         asked = {"owner": self._tenant, "names": [name]}
         found = 0
         for names in _COLUMNS:
-            change = update(names.table).where(names.owned, names.column.in_(_NAMES))
+            change = update(names.column.table).where(names.owned, names.column.in_(_NAMES))
             found += execute(change.values({names.column: by}), asked).rowcount
         found += execute(_END_SESSIONS, asked).rowcount
         requests = _REQUESTS_BY.values({_AUDIT.who: by, _AUDIT.address: "", _AUDIT.client: ""})
@@ -253,15 +244,16 @@ class _Erasure:
                 f"{what} is held, and what {self._name!r} did with it: release it first"
             )
 
-    async def _replace_in(self, texts: _Documents) -> int:
-        keys = [*texts.table.primary_key.columns]
+    async def _replace_in(self, texts: _Place) -> int:
+        table = texts.column.table
+        keys = [*table.primary_key.columns]
         query = (
             select(*keys, texts.column.label("text"))
             .where(texts.owned)
             .order_by(*keys)
             .limit(_ROWS)
         )
-        change = update(texts.table).where(*(key == bindparam(f"k_{key.name}") for key in keys))
+        change = update(table).where(*(key == bindparam(f"k_{key.name}") for key in keys))
         found, last = 0, None
         while True:
             page = query

@@ -25,6 +25,7 @@ from perdure.models import (
 from perdure.schemas.many_goals import GoalFilter
 from perdure.stores.access.audit import PendingEntry
 from perdure.stores.artifacts.artifact_store import artifacts_of
+from perdure.stores.audit.words import words_of_goal
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Database, Transaction
 from perdure.stores.database.errors import AmbiguousName, UnknownGoal
@@ -305,11 +306,6 @@ def goal_row(
         "scheduled_at": goal.scheduled_at,
         "following": goal.following.model_dump_json() if goal.following else None,
     }
-
-
-def words_of_goal(row: Mapping[str, object]) -> Mapping[str, str]:
-    """Return what the audit trail keeps digests of at a run's start, of its record's columns."""
-    return {name: str(row[name]) for name in ("description", "parameters")}
 
 
 def stored_pool(pool: str | None) -> str | None:

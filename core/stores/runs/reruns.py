@@ -13,6 +13,7 @@ from perdure.agents.steps.keys import OF_THE_POLICY, StepKey, stream_of
 from perdure.messages import WaitKind
 from perdure.models import Goal, GoalRecord, Model, Origin
 from perdure.schemas.timelines import Span, Timeline
+from perdure.stores.audit.words import words_of_goal
 from perdure.stores.database import schema
 from perdure.stores.database.engine import Transaction
 from perdure.stores.database.errors import StateConflict, UnknownStep
@@ -25,7 +26,7 @@ from perdure.stores.journal.wait_ids import step_wait, wait_id
 from perdure.stores.notebook.tables import notebook_entries
 from perdure.stores.objects.content_records import use_contents_of
 from perdure.stores.retention.holds import check_not_being_deleted
-from perdure.stores.runs.goals import goal_row, words_of_goal
+from perdure.stores.runs.goals import goal_row
 from perdure.stores.runs.scores import scores_of
 from perdure.stores.timelines.building import build_timeline, keys_of_ended
 from perdure.stores.timelines.rows import TimelineRows, read_rows

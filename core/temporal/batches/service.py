@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from perdure.agents.parameters import ParametersRefused
 from perdure.agents.steps.errors import PolicyDenied
 from perdure.models import Goal, Parameters
+from perdure.models.base import first_problem
 from perdure.models.batches import (
     AddedItems,
     BatchRecord,
@@ -196,8 +198,10 @@ class BatchService:
         except InputRefused as error:
             # Nor is it kept.
             return _refused(item.model_copy(update={"content": ItemContent()}), str(error))
+        except ValidationError as error:
+            return _refused(item, first_problem(error))
         except ValueError as error:
-            return _refused(item, _first_problem(error))
+            return _refused(item, str(error))
         own: Parameters = {name: checked.parameters[name] for name in item.content.parameters}
         content = item.content.model_copy(update={"parameters": own})
         return item.model_copy(update={"content": content})
@@ -205,13 +209,3 @@ class BatchService:
 
 def _refused(item: NewItem, problem: str) -> NewItem:
     return item.model_copy(update={"problem": problem})
-
-
-def _first_problem(error: ValueError) -> str:
-    from pydantic import ValidationError
-
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}"

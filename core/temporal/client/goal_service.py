@@ -18,6 +18,7 @@ from perdure.agents.path_parameters import check_paths
 from perdure.agents.plugins.registry import AgentRegistry, InstalledAgent
 from perdure.agents.policy.gate import denial_of_goal
 from perdure.models import Budget, Goal, GoalRecord, Parameters
+from perdure.models.base import first_problem
 from perdure.policy.policy import PolicyInForce
 from perdure.redaction import holds_api_key
 from perdure.stores import Stores, StoreUnavailable, UnknownGoal
@@ -337,6 +338,4 @@ def _edited(
             tenant=source.tenant,
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InputRefused(f"{field}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InputRefused(first_problem(error)) from error

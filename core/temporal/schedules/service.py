@@ -25,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.activities.schedules.inputs import can_change
 from perdure.agents.plugins.registry import InstalledAgent
 from perdure.models import DEFAULT_TENANT, Goal, GoalContent
+from perdure.models.base import first_problem
 from perdure.models.schedules.content import NAME, ScheduleContent, in_zone
 from perdure.schemas.schedules.records import ScheduleRecord
 from perdure.schemas.schedules.requests import MAX_BACKFILLED, ScheduleChanges
@@ -112,7 +113,7 @@ class ScheduleService:
             content = changes.applied_to(await content_of(self._client, described))
         except ValidationError as error:
             raise InputRefused(
-                f"schedule {name!r} cannot be changed so: {_first_problem(error)}"
+                f"schedule {name!r} cannot be changed so: {first_problem(error)}"
             ) from error
         schedule = await self._temporal_schedule(content)
         updated = await self._put(name, schedule)
@@ -337,10 +338,3 @@ def _never(name: str) -> str:
         f"schedule {name!r} would never start anything: no day and time from now on fits its cron,"
         " start and end"
     )
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}" if field else message

@@ -15,7 +15,7 @@ from perdure.agents.steps.journal import WaitRequest
 from perdure.agents.steps.keys import StepKey
 from perdure.agents.steps.memory import MemoryArtifacts, MemoryEmitter, MemoryJournal, MemoryWaits
 from perdure.models import Goal, Progress, Result
-from perdure.testing.in_memory.delegates import InMemoryDelegates
+from perdure.testing.in_memory.delegates import in_memory_delegates
 from perdure.testing.in_memory.recorders import (
     BudgetedLedger,
     KillMoment,
@@ -170,7 +170,7 @@ class InMemoryExecution:
             steps=self.steps,
             ledger=self.ledger,
             model=model,
-            agents=InMemoryDelegates((), case.results),
+            agents=in_memory_delegates((), case.results),
         )
         self.agent = create_agent(case.spec, case.parameters, self.run)
         self.cleanup_calls = 0

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from perdure.api.access.requirements import Audited, requires
+from perdure.api.batches.service import Batches
 from perdure.api.routes.dependencies import Service
 from perdure.schemas.access import Scope
 from perdure.schemas.batches import ResumeBatchRequest
 from perdure.stores import StoreUnavailable
 from perdure.stores.database.errors import InputRefused, StateConflict
-from perdure.temporal.batches.service import BatchService
 from perdure.temporal.client.connection import TemporalUnavailable
 from perdure.temporal.client.goal_service import GoalService
 from perdure.web.batches.content import batch_page
@@ -22,34 +22,36 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/batches/{batch_id}/pause", dependencies=[requires(Scope.SUBMIT, "batch.pause")])
-async def pause(batch_id: str, request: Request, service: Service) -> Response:
+async def pause(batch_id: str, request: Request, service: Service, batches: Batches) -> Response:
     """Start no further item."""
-    return await _act(request, service, batch_id, BatchService(service).pause)
+    return await _act(request, service, batch_id, batches.pause)
 
 
 @router.post("/batches/{batch_id}/resume", dependencies=[requires(Scope.SUBMIT, "batch.resume")])
-async def resume(batch_id: str, request: Request, service: Service, audited: Audited) -> Response:
+async def resume(
+    batch_id: str, request: Request, service: Service, batches: Batches, audited: Audited
+) -> Response:
     """Let a batch go on, with a larger budget if one is given."""
     given = (await sent_form(request)).get("budget_cost", "").strip()
 
     async def act(batch: str) -> object:
         budget = _dollars(given)
         audited.details = {"budget_cost": budget}
-        return await BatchService(service).resume(batch, budget_cost=budget)
+        return await batches.resume(batch, budget_cost=budget)
 
     return await _act(request, service, batch_id, act)
 
 
 @router.post("/batches/{batch_id}/cancel", dependencies=[requires(Scope.SUBMIT, "batch.cancel")])
-async def cancel(batch_id: str, request: Request, service: Service) -> Response:
+async def cancel(batch_id: str, request: Request, service: Service, batches: Batches) -> Response:
     """Start no further item, and cancel those that run."""
-    return await _act(request, service, batch_id, BatchService(service).cancel)
+    return await _act(request, service, batch_id, batches.cancel)
 
 
 @router.post("/batches/{batch_id}/retry", dependencies=[requires(Scope.SUBMIT, "batch.retry")])
-async def retry(batch_id: str, request: Request, service: Service) -> Response:
+async def retry(batch_id: str, request: Request, service: Service, batches: Batches) -> Response:
     """Have the failed items done again, from their journals."""
-    return await _act(request, service, batch_id, BatchService(service).retry)
+    return await _act(request, service, batch_id, batches.retry)
 
 
 async def _act(

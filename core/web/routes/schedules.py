@@ -108,7 +108,7 @@ async def edit(
 
     async def change_it() -> str:
         changes = form.changes()
-        audited.details = {"changed": [*sorted(changes.model_fields_set)]}
+        audited.details = {"changed": changes.changed()}
         await schedules.update(schedule_name, changes)
         return schedule_name
 
